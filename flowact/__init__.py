@@ -1,0 +1,23 @@
+"""FlowAct: streaming generation of talking humanoids, an open implementation of FlowAct-R1 (arXiv 2601.10103).
+
+Importing the package is cheap; `FlowActPipeline` and what it needs are imported at first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowact.pipeline import FlowActPipeline
+
+__version__ = "0.1.0"
+__all__ = ["FlowActPipeline", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Import `FlowActPipeline` when somebody asks for it (PEP 562)."""
+    if name != "FlowActPipeline":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from flowact.pipeline import FlowActPipeline
+
+    return FlowActPipeline
