@@ -1,0 +1,1 @@
+"""The data engine: characters, speech, animation and rendering of training clips."""
