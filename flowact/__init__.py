@@ -1,4 +1,6 @@
-"""FlowAct: streaming generation of talking humanoids, an open implementation of FlowAct-R1 (arXiv 2601.10103).
+"""FlowAct: streaming generation of talking humanoids (FlowAct-R1, arXiv 2601.10103).
+
+An open implementation of the paper.
 
 Importing the package is cheap; `FlowActPipeline` and what it needs are imported at first use.
 """

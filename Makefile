@@ -1,0 +1,64 @@
+# make demo | make test | make lint | make help
+#
+# PYTHON    the interpreter that makes .venv           (make demo PYTHON=python3.12)
+# PIP_ARGS  extra arguments for pip, an index for one  (make demo PIP_ARGS="--index-url ...")
+
+PYTHON   ?= python3
+PIP_ARGS ?=
+BIN      := .venv/bin
+PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_ARGS)
+INPUTS   := pyproject.toml constraints.txt
+
+# Idle threads that spin make a busy machine 2.5 times slower.
+export OMP_WAIT_POLICY = PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint check browser clean
+
+help: ## show what can be made
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/.demo ## install what is needed and let a character speak
+	@$(BIN)/python -m flowact demo
+
+test: lint browser ## install everything, then lint, type-check and run all tests
+	@$(BIN)/python -m pytest -q
+
+lint: .venv/.test ## style, types and the direction of imports
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+check: # the interpreter is new enough and can make environments
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "FlowAct needs Python 3.11 or newer; no program named '$(PYTHON)' was found (choose one: make PYTHON=python3.12 ...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "FlowAct needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1) (choose another: make PYTHON=python3.12 ...)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "FlowAct needs Python's venv module; on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
+
+$(BIN)/python: | check
+	@echo "Making .venv with $(PYTHON) ..."
+	@$(PYTHON) -m venv .venv
+
+.venv/.demo: $(INPUTS) | $(BIN)/python
+	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/.test: $(INPUTS) | $(BIN)/python
+	@echo "Installing FlowAct with its test, train and tts extras into .venv ..."
+	@$(PIP) --editable '.[test,train,tts]'
+	@touch $@ .venv/.demo
+
+# Debian's Chromium needs no download of its own; elsewhere Playwright brings one.
+browser: .venv/.test
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium for the browser tests ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; \
+	else $(BIN)/playwright install chromium; fi
+
+clean: ## remove the environment and caches
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
