@@ -1,0 +1,1 @@
+"""Conditions of the transformer: sound and actions."""

@@ -1,0 +1,1 @@
+"""The multimodal diffusion transformer."""

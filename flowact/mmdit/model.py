@@ -1,0 +1,281 @@
+"""The whole multimodal diffusion transformer of FlowAct.
+
+Video, audio and text tokens have their own weights and meet in joint attention (MMDiT, arXiv
+2403.03206). Every latent of the denoising stream has its own noise level (diffusion forcing, arXiv
+2407.01392). Tokens of the memory bank attend only to each other, so their keys and values are
+computed once per chunk and serve every call ("fake-causal attention", FlowAct-R1, arXiv 2601.10103).
+
+Tokens are kept as `[batch, groups, tokens, dim]`. A group is what shares a noise level: the tokens
+of one video latent, the audio of one latent's frames, the text of one chunk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from flowact.conditioning.audio import AudioEncoder
+from flowact.conditioning.text import TextEncoder
+from flowact.mmdit.layers import (
+    FeedForward,
+    Modulation,
+    RMSNorm,
+    ScalarEmbedding,
+    attention,
+    modulate,
+    split_parts,
+)
+from flowact.mmdit.memory import KeyValue, MemoryCache, MemoryInput
+from flowact.mmdit.patches import PatchGrid
+from flowact.mmdit.rope import Rotary, grid_positions, rotary_table, rotate, token_positions
+from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+
+WHOLE_AND_FACE: Final = (
+    (0, 0, FRAME_SIZE, FRAME_SIZE),
+    (FACE_BOX[0], FACE_BOX[1], FACE_BOX[2], FACE_BOX[2]),
+)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of one modality `[batch, groups, tokens, dim]`, their modulation and positions."""
+
+    x: Tensor
+    modulation: Tensor
+    rotary: Rotary
+
+
+class StreamLayer(nn.Module):
+    """What one modality owns of a block: projections, feed-forward and modulation table.
+
+    `final` layers give keys and values only: in the last block nobody reads audio and text again.
+    """
+
+    def __init__(self, dim: int, heads: int, head_dim: int, ratio: float, final: bool) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(6, dim))
+        self.head_dim = head_dim
+        self.qkv = nn.Linear(dim, 3 * heads * head_dim)
+        self.query_norm = RMSNorm(head_dim)
+        self.key_norm = RMSNorm(head_dim)
+        if not final:
+            self.out = nn.Linear(heads * head_dim, dim)
+            self.feed_forward = FeedForward(dim, ratio)
+
+    def project(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
+        """Return query, key and value, each `[batch, heads, groups * tokens, head_dim]`."""
+        shift, scale, *_ = split_parts(tokens.modulation + self.table)
+        qkv = self.qkv(modulate(tokens.x, shift, scale)).flatten(1, 2)
+        query, key, value = qkv.unflatten(-1, (3, -1, self.head_dim)).permute(2, 0, 3, 1, 4)
+        query = rotate(self.query_norm(query), tokens.rotary)
+        return query, rotate(self.key_norm(key), tokens.rotary), value
+
+    def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
+        """Add what attention found, `[batch, heads, groups * tokens, head_dim]`, then feed forward."""
+        _, _, gate, shift, scale, mlp_gate = split_parts(tokens.modulation + self.table)
+        found = self.out(attended.transpose(1, 2).flatten(2)).view_as(tokens.x)
+        x = torch.addcmul(tokens.x, gate, found)
+        x = torch.addcmul(x, mlp_gate, self.feed_forward(modulate(x, shift, scale)))
+        return replace(tokens, x=x)
+
+
+class Block(nn.Module):
+    """Joint attention over all modalities, and over the memory's keys and values if given."""
+
+    def __init__(
+        self, widths: dict[str, int], heads: int, head_dim: int, ratio: float, final: bool
+    ) -> None:
+        super().__init__()
+        self.final = final
+        self.streams = nn.ModuleDict(
+            {
+                name: StreamLayer(dim, heads, head_dim, ratio, final and name != "video")
+                for name, dim in widths.items()
+            }
+        )
+
+    def forward(
+        self, tokens: dict[str, Tokens], memory: KeyValue | None
+    ) -> tuple[dict[str, Tokens], KeyValue]:
+        """Return the updated tokens and their own keys and values."""
+        projected = [self.streams[name].project(part) for name, part in tokens.items()]
+        query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected, strict=True))
+        own = KeyValue(key, value)
+        if memory is not None:
+            key, value = torch.cat((memory.key, key), 2), torch.cat((memory.value, value), 2)
+        lengths = [parts[0].shape[2] for parts in projected]
+        attended = dict(zip(tokens, attention(query, key, value).split(lengths, 2), strict=True))
+        return {
+            name: self.streams[name].update(part, attended[name])
+            for name, part in tokens.items()
+            if name == "video" or not self.final
+        }, own
+
+
+class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Predict the flow-matching velocity `noise - clean` of every latent of the denoising stream.
+
+    Args:
+        latent_channels: channels of a latent.
+        latent_height: cells along the height of a latent.
+        latent_width: cells along the width; the views lie side by side.
+        patch_size: cells along each side of a token.
+        views: the box (left, top, width, height) of each view in pixels of the frame.
+        dim: width of the video tokens.
+        audio_dim: width of the audio tokens.
+        text_dim: width of the text tokens.
+        heads: attention heads.
+        head_dim: width of a head, a multiple of 16.
+        layers: number of blocks.
+        mlp_ratio: hidden width of the feed-forward layers over their input width.
+        text_tokens: tokens per chunk that the text encoder makes.
+    """
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        latent_channels: int = 16,
+        latent_height: int = 8,
+        latent_width: int = 16,
+        patch_size: int = 2,
+        views: Sequence[Sequence[float]] = WHOLE_AND_FACE,
+        dim: int = 320,
+        audio_dim: int = 192,
+        text_dim: int = 128,
+        heads: int = 5,
+        head_dim: int = 64,
+        layers: int = 8,
+        mlp_ratio: float = 4.0,
+        text_tokens: int = 2,
+    ) -> None:
+        super().__init__()
+        self.grid = PatchGrid.of(latent_height, latent_width, patch_size, views)
+        self.head_dim = head_dim
+        values = latent_channels * patch_size**2
+        widths = {"video": dim, "audio": audio_dim, "text": text_dim}
+
+        self.audio_encoder = AudioEncoder(audio_dim)
+        self.text_encoder = TextEncoder(text_dim, text_tokens)
+        self.video_in = nn.Linear(values, dim)
+        self.cell_embedding = nn.Parameter(torch.randn(self.grid.tokens, dim) * 0.02)
+        self.role_embedding = nn.Embedding(3, dim)
+        self.level_embedding = ScalarEmbedding(dim)
+        self.guidance_embedding = ScalarEmbedding(dim)
+        self.modulations = nn.ModuleDict({n: Modulation(dim, w, 6) for n, w in widths.items()})
+        self.blocks = nn.ModuleList(
+            Block(widths, heads, head_dim, mlp_ratio, index == layers - 1)
+            for index in range(layers)
+        )
+        self.out_modulation = Modulation(dim, dim, 2)
+        self.video_out = nn.Linear(dim, values)
+        for layer in (self.video_out, self.guidance_embedding.layers[2]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        # Not buffers: positions keep full precision when the weights are cast.
+        self.cells = self.grid.positions()
+        self.centre = grid_positions(views[:1], 1, 1)
+
+    def encode_memory(self, memory: MemoryInput) -> MemoryCache:
+        """Compute the memory's keys and values; they depend on nothing but the memory itself."""
+        condition = self.level_embedding(memory.levels) + self.role_embedding(memory.roles)
+        tokens = {"video": self._video(memory.latents, condition, memory.times)}
+        heard = memory.audio.shape[1] // FRAMES_PER_LATENT
+        if heard:
+            tokens["audio"] = self._audio(
+                memory.audio, condition[:, -heard:], memory.times[:, -heard:]
+            )
+        cache = []
+        for block in self.blocks:
+            tokens, own = block(tokens, None)
+            cache.append(own)
+        return tuple(cache)
+
+    def forward(
+        self,
+        latents: Tensor,
+        levels: Tensor,
+        audio: Tensor,
+        text: Tensor,
+        memory: MemoryCache | None = None,
+        guidance: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the velocity of the stream.
+
+        Args:
+            latents: noisy latents `[batch, L, channels, height, width]`.
+            levels: noise level of every latent `[batch, L]`, 0 clean, 1 noise.
+            audio: tokens `[batch, 4 * A, audio_dim]` of `encode_audio` from the stream's first frame
+                on; `A >= L`, the rest looks ahead.
+            text: tokens `[batch, chunks, text_tokens, text_dim]` of `encode_text`.
+            memory: what `encode_memory` returned; `None` for no memory at all.
+            guidance: `[batch]`, the guidance scale whose result a distilled model shall imitate.
+
+        Returns:
+            Velocity `noise - clean`, shaped as `latents`.
+        """
+        self._check(latents, levels, audio, text)
+        length = latents.shape[1]
+        condition = self.level_embedding(levels)
+        if guidance is not None:
+            condition = condition + self.guidance_embedding(guidance / 10)[:, None]
+        times = torch.arange(audio.shape[1] // FRAMES_PER_LATENT, device=latents.device)[None]
+        ahead = condition[:, -1:].expand(-1, times.shape[1] - length, -1)
+        tokens = {
+            "video": self._video(latents, condition, times[:, :length]),
+            "audio": self._audio(audio, torch.cat((condition, ahead), 1), times),
+            "text": self._text(text, condition[:, ::LATENTS_PER_CHUNK]),
+        }
+        for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
+            tokens, _ = block(tokens, remembered)
+        shift, scale = split_parts(self.out_modulation(condition))
+        return self.grid.unpatchify(self.video_out(modulate(tokens["video"].x, shift, scale)))
+
+    def encode_audio(self, mel: Tensor, known: Tensor) -> Tensor:
+        """Log-mel frames and what is known of them to audio tokens; see `AudioEncoder`."""
+        return self.audio_encoder(mel, known)
+
+    def encode_text(self, pieces: Tensor) -> Tensor:
+        """Hashed text pieces `[batch, chunks, pieces]` to text tokens; see `TextEncoder`."""
+        return self.text_encoder(pieces)
+
+    def _video(self, latents: Tensor, condition: Tensor, times: Tensor) -> Tokens:
+        x = self.video_in(self.grid.patchify(latents.to(self.dtype))) + self.cell_embedding
+        frames = times * FRAMES_PER_LATENT + (FRAMES_PER_LATENT - 1) / 2
+        return self._tokens("video", x, condition, token_positions(frames, self.cells))
+
+    def _audio(self, audio: Tensor, condition: Tensor, times: Tensor) -> Tokens:
+        offsets = torch.arange(FRAMES_PER_LATENT, device=times.device)
+        frames = (times[..., None] * FRAMES_PER_LATENT + offsets).flatten(1)
+        positions = token_positions(frames, self.centre)
+        return self._tokens(
+            "audio", audio.unflatten(1, (-1, FRAMES_PER_LATENT)), condition, positions
+        )
+
+    def _text(self, text: Tensor, condition: Tensor) -> Tokens:
+        length = FRAMES_PER_LATENT * LATENTS_PER_CHUNK
+        frames = torch.arange(text.shape[1], device=text.device)[None] * length + (length - 1) / 2
+        cells = self.centre.expand(text.shape[2], -1)
+        return self._tokens("text", text, condition, token_positions(frames, cells))
+
+    def _tokens(self, name: str, x: Tensor, condition: Tensor, positions: Tensor) -> Tokens:
+        rotary = rotary_table(positions, self.head_dim)
+        return Tokens(x, self.modulations[name](condition), rotary)
+
+    def _check(self, latents: Tensor, levels: Tensor, audio: Tensor, text: Tensor) -> None:
+        length = latents.shape[1]
+        if levels.shape != latents.shape[:2]:
+            raise ValueError(
+                f"levels {tuple(levels.shape)}; expected one per latent {tuple(latents.shape[:2])}"
+            )
+        if audio.shape[1] % FRAMES_PER_LATENT or audio.shape[1] < length * FRAMES_PER_LATENT:
+            raise ValueError(
+                f"{audio.shape[1]} audio tokens; expected a multiple of {FRAMES_PER_LATENT} and at "
+                f"least {length * FRAMES_PER_LATENT} for {length} latents"
+            )
+        chunks = -(-length // LATENTS_PER_CHUNK)
+        if text.shape[1] != chunks:
+            raise ValueError(f"text of {text.shape[1]} chunks; {length} latents are {chunks}")

@@ -1,0 +1,1 @@
+"""Streaming generation: memory bank, denoising schedule, and the step from chunk to chunk."""

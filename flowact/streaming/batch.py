@@ -1,0 +1,43 @@
+"""Batches of dataclasses whose tensors all begin with the batch dimension."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def stack(values: Sequence[T]) -> T:
+    """Concatenate along the batch; whatever is no tensor is taken from the first value."""
+    return _map_tensors(torch.cat, values)
+
+
+def select(value: T, rows: Tensor) -> T:
+    """Take the batch entries with indices `rows [n]`."""
+    return _map_tensors(lambda tensors: tensors[0][rows.to(tensors[0].device)], [value])
+
+
+def scatter(value: T, rows: Tensor, update: T) -> T:
+    """Return `value` with the batch entries `rows [n]` replaced by those of `update`."""
+    return _map_tensors(
+        lambda tensors: tensors[0].index_copy(0, rows.to(tensors[0].device), tensors[1]),
+        [value, update],
+    )
+
+
+def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[Any]) -> Any:
+    first = values[0]
+    if isinstance(first, Tensor):
+        return function(list(values))
+    if not is_dataclass(first) or isinstance(first, type):
+        return first
+    return replace(
+        first,
+        **{
+            field.name: _map_tensors(function, [getattr(value, field.name) for value in values])
+            for field in fields(first)
+        },
+    )

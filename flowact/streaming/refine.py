@@ -1,0 +1,83 @@
+"""Memory refinement against drift (FlowAct-R1, arXiv 2601.10103).
+
+The short-term memory is noised part of the way and denoised again as a stream of its own, which sees
+the reference and the long-term memory but not the latents that led there. Errors that crept in from
+chunk to chunk are below the noise and are drawn anew; what is above it, pose and mouth, stays.
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming import batch
+from flowact.streaming.conditions import EncodedConditions
+from flowact.streaming.denoise import Velocity, denoise, guided
+from flowact.streaming.memory import SHORT_TERM_LATENTS, MemoryBank
+from flowact.streaming.noise import draw_normal
+from flowact.streaming.settings import RefinementSettings
+from flowact.streaming.state import SessionState
+from flowact.timebase import FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+
+
+def refine_due(
+    model: FlowActTransformer,
+    state: SessionState,
+    heard: EncodedConditions,
+    settings: RefinementSettings,
+) -> SessionState:
+    """Refine the memory of those sessions whose turn it is.
+
+    Args:
+        model: the transformer.
+        state: sessions that have just given out a chunk.
+        heard: the conditions of that chunk.
+        settings: period, level, calls and guidance.
+    """
+    if not settings.period:
+        return state
+    due = (state.emitted % settings.period == 0).nonzero().flatten()
+    if not len(due):
+        return state
+    refined = refine(model, batch.select(state, due), batch.select(heard, due), settings)
+    return batch.scatter(state, due, refined)
+
+
+def refine(
+    model: FlowActTransformer,
+    state: SessionState,
+    heard: EncodedConditions,
+    settings: RefinementSettings,
+) -> SessionState:
+    """Refine the short-term memory of all given sessions; arguments as for `refine_due`."""
+    newest = state.memory.short_term
+    noise, generators = draw_normal(state.generators, newest.shape[1:])
+    latents = (1 - settings.level) * newest + settings.level * noise.to(newest)
+    context = state.memory.before_short_term()
+    velocity = guided(
+        _velocity(model, context, heard),
+        _velocity(model, context.without_reference(), heard),
+        settings.guidance,
+    )
+    rows = [(settings.level * left / settings.calls,) for left in reversed(range(settings.calls + 1))]
+    refined = denoise(velocity, latents, pairwise(rows))
+    return replace(
+        state, memory=replace(state.memory, short_term=refined), generators=generators
+    )
+
+
+def _velocity(
+    model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions
+) -> Velocity:
+    """Velocity of the newest latents of the chunk that `heard` belongs to."""
+    memory = context.as_input(heard.behind)
+    cache = model.encode_memory(memory) if memory.latents.shape[1] else None
+    first = (LATENTS_PER_CHUNK - SHORT_TERM_LATENTS) * FRAMES_PER_LATENT
+    audio = heard.audio[:, first : (LATENTS_PER_CHUNK + 1) * FRAMES_PER_LATENT]
+
+    def velocity(latents: Tensor, levels: Tensor) -> Tensor:
+        return model(latents, levels, audio, heard.text[:, :1], cache)
+
+    return velocity
