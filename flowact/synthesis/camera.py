@@ -1,0 +1,40 @@
+"""The portrait camera: a pinhole that looks along -Z at the face."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera in decimetres (X to the person's left, Y up, Z towards the camera).
+
+    eye: position; scale: pixels per unit of x / depth; centre: the pixel of the optical axis;
+    size: picture edge in pixels.
+    """
+
+    eye: tuple[float, float, float]
+    scale: float
+    centre: tuple[float, float]
+    size: int = 480
+
+    @staticmethod
+    def framing(
+        point: tuple[float, float, float], pixel: tuple[float, float], pixels_per_dm: float, distance: float
+    ) -> "Camera":
+        """A camera `distance` dm in front of `point`, which it shows at `pixel`."""
+        x, y, z = point
+        return Camera((x, y, z + distance), pixels_per_dm * distance, pixel)
+
+    def project(self, vertices: F32, supersampling: int = 1) -> F32:
+        """Project vertices [V, 3] to [V, 3]: x, y in samples (y down) and inverse depth."""
+        relative = vertices - np.asarray(self.eye, np.float32)
+        inverse = 1.0 / np.maximum(-relative[:, 2], 1e-3)
+        screen = np.empty_like(vertices)
+        screen[:, 0] = (self.centre[0] + self.scale * relative[:, 0] * inverse) * supersampling
+        screen[:, 1] = (self.centre[1] - self.scale * relative[:, 1] * inverse) * supersampling
+        screen[:, 2] = inverse
+        return screen
