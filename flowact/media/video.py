@@ -41,7 +41,7 @@ class VideoWriter:
     """
 
     def __init__(self, path: str | Path, soundtrack: Recording | None = None) -> None:
-        self._target = _checked_target(Path(path))
+        self._target = check_target(Path(path))
         self._partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.part")
         self._recording = soundtrack
         self._frames = 0
@@ -110,7 +110,12 @@ class VideoWriter:
             self._partial.unlink(missing_ok=True)
 
 
-def _checked_target(path: Path) -> Path:
+def check_target(path: Path) -> Path:
+    """Refuse what cannot become a video file, before any work is done.
+
+    Raises:
+        UserError: not named `.mp4`, a folder, or in a folder that does not exist.
+    """
     if path.suffix.lower() != ".mp4":
         raise UserError(f"The video is written as mp4, so its name must end in .mp4: {path}.")
     if path.is_dir():

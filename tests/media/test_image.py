@@ -60,6 +60,7 @@ def bomb(path: Path, side: int) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("case", "reason"),
     [

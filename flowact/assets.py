@@ -1,0 +1,59 @@
+"""Where the weights, characters and samples that come with the repository are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowact.errors import UserError
+
+
+def folder() -> Path:
+    """Return the folder of assets: `$FLOWACT_ASSETS`, or `assets/` beside the package."""
+    named = os.environ.get("FLOWACT_ASSETS")
+    return Path(named) if named else Path(__file__).resolve().parent.parent / "assets"
+
+
+def checkpoint() -> Path:
+    """Return the folder of the default weights."""
+    return folder() / "checkpoint"
+
+
+@dataclass(frozen=True)
+class Character:
+    """One of the people that the default weights know.
+
+    Attributes:
+        name: how commands call the person.
+        portrait: picture in which the person idles, 480x480.
+        card: `character.json` with what there is to know about the person.
+    """
+
+    name: str
+    portrait: Path
+    card: Path
+
+
+def character_names() -> list[str]:
+    """Return the names of all characters, sorted."""
+    return sorted(portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+
+
+def character(name: str) -> Character:
+    """Look a character up.
+
+    Raises:
+        UserError: there is none of that name; the message names those that there are.
+    """
+    known = character_names()
+    if name not in known:
+        people = f"known are {', '.join(known)}" if known else f"none are in {folder()}"
+        raise UserError(f"There is no character {name!r}; {people}.")
+    home = folder() / "characters" / name
+    return Character(name, home / "portrait.png", home / "character.json")
+
+
+def sample_speech() -> Path:
+    """Return the recording that the demonstration speaks."""
+    return folder() / "speech" / "welcome.wav"

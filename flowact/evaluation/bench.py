@@ -1,0 +1,188 @@
+"""`flowact bench`: what the pipeline costs on this machine, stage by stage."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from flowact import assets
+from flowact.errors import UserError
+from flowact.media import Recording, VideoWriter, load_reference
+from flowact.pipeline import FlowActPipeline, StageTimes
+from flowact.runtime.generate import add_machine_arguments
+from flowact.runtime.load import Loaded, load_pipeline
+from flowact.timebase import FRAMES_PER_CHUNK, SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """Milliseconds that one run of a stage took: median, 95th percentile, and how many runs."""
+
+    name: str
+    p50_ms: float
+    p95_ms: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured; `stages` are per chunk of 12 frames, but `look`, which is per session."""
+
+    seconds_of_video: float
+    frames_per_second: float
+    real_time_factor: float
+    first_frame_ms: float
+    peak_rss_mb: float
+    threads: int
+    concurrent: bool
+    dtype: str
+    dtype_reason: str
+    parameters: int
+    stages: tuple[StageCost, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `flowact bench`."""
+    parser.add_argument("--audio", metavar="FILE", type=Path, help="speech (the sample sentence)")
+    parser.add_argument("--character", metavar="NAME", help="whom to generate (the first one)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="video to make (%(default)g)")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the numbers here")
+    add_machine_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, print a table and, if asked, write JSON."""
+    if args.seconds <= 0:
+        raise UserError(f"--seconds must be more than 0, not {args.seconds:g}.")
+    names = assets.character_names()
+    portrait = assets.character(args.character or (names[0] if names else "?")).portrait
+    speech = Recording.open(args.audio or assets.sample_speech())
+    loaded = load_pipeline(args.checkpoint, args.threads)
+    benchmark = measure(loaded, load_reference(portrait), repeated(speech, args.seconds))
+    _print_table(benchmark, Console())
+    if args.json is not None:
+        _write_json(args.json, benchmark)
+
+
+def repeated(recording: Recording, seconds: float) -> Recording:
+    """Return the recording over and over, cut to a length."""
+    return Recording.from_samples(np.resize(recording.read(), round(seconds * SAMPLE_RATE)))
+
+
+def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Benchmark:
+    """Generate a video and keep the times.
+
+    Args:
+        loaded: the pipeline and how to run it.
+        picture: uint8 `[480, 480, 3]`.
+        speech: how much to generate.
+    """
+    pipeline, concurrent = loaded.pipeline, loaded.threads.concurrent
+    _first_frame(pipeline, picture, speech, concurrent)  # what only a cold process has to do
+    first = min(_first_frame(pipeline, picture, speech, concurrent) for _ in range(3))
+    times = StageTimes()
+    start = time.perf_counter()
+    _generate(pipeline, picture, speech, concurrent, times)
+    taken = time.perf_counter() - start
+    return Benchmark(
+        seconds_of_video=speech.seconds,
+        frames_per_second=round(speech.video_frames / taken, 2),
+        real_time_factor=round(speech.seconds / taken, 3),
+        first_frame_ms=round(1e3 * first, 1),
+        peak_rss_mb=round(peak_rss_mb(), 1),
+        threads=torch.get_num_threads(),
+        concurrent=concurrent,
+        dtype=loaded.precision.dtype,
+        dtype_reason=loaded.precision.reason,
+        parameters=_parameters(pipeline),
+        stages=tuple(_cost(name, times) for name in times.stages),
+    )
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory this process has held, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _first_frame(
+    pipeline: FlowActPipeline, picture: NDArray[np.uint8], speech: Recording, concurrent: bool
+) -> float:
+    """Return the seconds from asking for a session to its first frame."""
+    start = time.perf_counter()
+    with closing(pipeline.stream(picture, speech, concurrent=concurrent)) as frames:
+        next(frames)
+        return time.perf_counter() - start
+
+
+def _generate(
+    pipeline: FlowActPipeline,
+    picture: NDArray[np.uint8],
+    speech: Recording,
+    concurrent: bool,
+    times: StageTimes,
+) -> None:
+    """Make the whole video, the file too, and time its encoder as one more stage."""
+    frames = pipeline.stream(picture, speech, concurrent=concurrent, times=times)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        VideoWriter(Path(folder) / "bench.mp4", speech) as video,
+        closing(frames),
+    ):
+        for frame in frames:
+            start = time.perf_counter()
+            video.write(frame.image[None])
+            times.add("encode", time.perf_counter() - start)
+
+
+def _cost(name: str, times: StageTimes) -> StageCost:
+    per_chunk = FRAMES_PER_CHUNK if name == "encode" else 1
+    runs = np.array(times.seconds(name)) * 1e3 * per_chunk
+    return StageCost(
+        name, round(float(np.median(runs)), 2), round(float(np.quantile(runs, 0.95)), 2), len(runs)
+    )
+
+
+def _parameters(pipeline: FlowActPipeline) -> int:
+    networks = (pipeline.transformer, pipeline.tokenizer)
+    modules = [network for network in networks if isinstance(network, torch.nn.Module)]
+    return sum(weight.numel() for module in modules for weight in module.parameters())
+
+
+def _print_table(benchmark: Benchmark, console: Console) -> None:
+    table = Table(title="Milliseconds per chunk of 12 frames (0.48 s)")
+    table.add_column("stage")
+    for column in ("p50", "p95", "runs"):
+        table.add_column(column, justify="right")
+    for stage in benchmark.stages:
+        table.add_row(stage.name, f"{stage.p50_ms:.1f}", f"{stage.p95_ms:.1f}", str(stage.runs))
+    console.print(table)
+    side = "side by side" if benchmark.concurrent else "one after the other"
+    console.print(
+        f"{benchmark.frames_per_second:.1f} frames per second, "
+        f"{benchmark.real_time_factor:.2f} times real time; "
+        f"first frame after {benchmark.first_frame_ms:.0f} ms; "
+        f"peak memory {benchmark.peak_rss_mb:.0f} MB\n"
+        f"{benchmark.threads} thread(s) per operator, transformer and decoder {side}; "
+        f"{benchmark.dtype} ({benchmark.dtype_reason}); {benchmark.parameters / 1e6:.1f} M parameters"
+    )
+
+
+def _write_json(path: Path, benchmark: Benchmark) -> None:
+    try:
+        path.write_text(json.dumps(asdict(benchmark), indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,134 @@
+"""The stages between a voice and a picture; all but the first make a chunk of 0.48 s per run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.mmdit.model import FlowActTransformer
+from flowact.pipeline.stages import Stage
+from flowact.streaming.conditions import Conditions
+from flowact.streaming.settings import StepSettings
+from flowact.streaming.state import SessionState
+from flowact.streaming.step import step
+from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT
+
+Features = TypeVar("Features")
+Memory = TypeVar("Memory")
+
+
+class Tokenizer(Protocol[Features, Memory]):
+    """What the pipeline asks of whatever turns frames into latents and back.
+
+    Frames are `[batch, frames, 3, 480, 480]` in [-1, 1], latents `[batch, latents, ...]`.
+    """
+
+    def reference_features(self, reference: Tensor) -> Features:
+        """Look at the reference picture `[batch, 3, 480, 480]` once per session."""
+
+    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Frames to latents, four to one."""
+
+    def initial_state(self, features: Features) -> Memory:
+        """Return what the decoder remembers before the first latent."""
+
+    def decode(self, state: Memory, latents: Tensor, features: Features) -> tuple[Tensor, Memory]:
+        """Latents to frames, one to four, and what to remember of them."""
+
+
+@dataclass(frozen=True)
+class Reference(Generic[Features]):
+    """What the networks know of the person: features for the decoder, a latent for the memory."""
+
+    features: Features
+    latent: Tensor
+
+
+class Look(Stage[None, NDArray[np.uint8], Reference[Features]]):
+    """Look at the picture of the person, uint8 `[480, 480, 3]`, once per session."""
+
+    name: ClassVar = "look"
+    takes: ClassVar = np.ndarray
+    gives: ClassVar = Reference
+
+    def __init__(self, tokenizer: Tokenizer[Features, Memory], device: torch.device) -> None:
+        self._tokenizer, self._device = tokenizer, device
+
+    @torch.no_grad()
+    def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Reference[Features]]:
+        """Encode the picture as if it stood still for the four frames of a latent."""
+        picture = to_frames(given).to(self._device)
+        still = picture[:, None].expand(-1, FRAMES_PER_LATENT, -1, -1, -1)
+        latent = self._tokenizer.encode(still, picture).float()
+        return None, Reference(self._tokenizer.reference_features(picture), latent)
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """State of `Listen`: the sound that is still needed, and the first frame of the next chunk."""
+
+    timeline: AudioTimeline
+    frame: int = 0
+
+
+class Listen(Stage[Hearing, NDArray[np.float32], AudioTimeline]):
+    """Take 7680 samples in, give out all sound that matters for the next chunk."""
+
+    name: ClassVar = "listen"
+    takes: ClassVar = np.ndarray
+    gives: ClassVar = AudioTimeline
+
+    def run(self, state: Hearing, given: NDArray[np.float32]) -> tuple[Hearing, AudioTimeline]:
+        """Append the samples to the timeline and forget what no later chunk can hear."""
+        timeline = state.timeline.push(torch.from_numpy(given)).trimmed(state.frame)
+        return Hearing(timeline, state.frame + FRAMES_PER_CHUNK), timeline
+
+
+class Denoise(Stage[SessionState, AudioTimeline, Tensor]):
+    """Let the transformer make the next chunk of latents `[1, 3, channels, height, width]`."""
+
+    name: ClassVar = "denoise"
+    takes: ClassVar = AudioTimeline
+    gives: ClassVar = Tensor
+
+    def __init__(self, model: FlowActTransformer, settings: StepSettings, action: str) -> None:
+        self._model, self._settings, self._action = model, settings, action
+
+    def run(self, state: SessionState, given: AudioTimeline) -> tuple[SessionState, Tensor]:
+        """Do one step of the session."""
+        conditions = Conditions.of(state, [given], [self._action])
+        return step(self._model, state, conditions, self._settings)
+
+
+class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
+    """Turn latents into pictures, uint8 `[12, 480, 480, 3]`."""
+
+    name: ClassVar = "decode"
+    takes: ClassVar = Tensor
+    gives: ClassVar = np.ndarray
+
+    def __init__(self, tokenizer: Tokenizer[Features, Memory], features: Features) -> None:
+        self._tokenizer, self._features = tokenizer, features
+
+    @torch.no_grad()
+    def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
+        """Decode one chunk; the state carries the latent before it."""
+        frames, state = self._tokenizer.decode(state, given, self._features)
+        return state, to_pictures(frames[0])
+
+
+def to_pictures(frames: Tensor) -> NDArray[np.uint8]:
+    """Frames `[n, 3, height, width]` in [-1, 1] to uint8 `[n, height, width, 3]`."""
+    levels = frames.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().numpy(force=True)
+
+
+def to_frames(picture: NDArray[np.uint8]) -> Tensor:
+    """One picture, uint8 `[height, width, 3]`, to frames `[1, 3, height, width]` in [-1, 1]."""
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -1,0 +1,107 @@
+"""Loading and saving the parts of a pipeline in the layout of diffusers.
+
+A checkpoint is a folder with `model_index.json` and one folder per component, which holds its
+`config.json` and, if it has weights, `diffusion_pytorch_model.safetensors`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import diffusers
+import torch
+from diffusers.configuration_utils import ConfigMixin
+from diffusers.models.modeling_utils import ModelMixin
+
+from flowact.errors import UserError
+
+INDEX: Final = "model_index.json"
+COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
+
+
+def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin]) -> None:
+    """Write every component into its folder, and the index last, so that it never names less."""
+    path.mkdir(parents=True, exist_ok=True)
+    index: dict[str, object] = {
+        "_class_name": pipeline,
+        "_diffusers_version": diffusers.__version__,
+    }
+    for name, component in components.items():
+        if isinstance(component, ModelMixin):
+            component.save_pretrained(path / name)
+        else:
+            component.save_config(path / name)
+        index[name] = [type(component).__module__, type(component).__name__]
+    (path / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+
+
+def load_components(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Load every component of a checkpoint, networks in `dtype` and ready for inference.
+
+    Raises:
+        UserError: not a checkpoint, files missing or damaged, or weights that do not fit.
+    """
+    index = _read_index(path)
+    return {name: _load(path, name, index, dtype) for name in COMPONENTS}
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    if not (path / INDEX).is_file():
+        raise UserError(f"There is no checkpoint in {path}: {INDEX} is missing.")
+    try:
+        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"The checkpoint {path} is damaged: {INDEX} is not JSON.") from error
+    missing = [name for name in COMPONENTS if not _is_entry(index, name)]
+    if missing:
+        raise UserError(f"The checkpoint {path} is damaged: {INDEX} names no {missing[0]}.")
+    return dict(index)
+
+
+def _is_entry(index: object, name: str) -> bool:
+    entry = index.get(name) if isinstance(index, dict) else None
+    return isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)
+
+
+def _load(path: Path, name: str, index: dict[str, Any], dtype: torch.dtype) -> Any:
+    kind = _component_class(path, *index[name])
+    try:
+        if issubclass(kind, ModelMixin):
+            return _load_network(kind, path / name, dtype)
+        return kind.from_config(kind.load_config(path / name))
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the libraries raise
+        detail = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"The {name} in {path} cannot be loaded: {detail.rstrip('.')}.") from error
+
+
+def _component_class(path: Path, module: str, name: str) -> type[ConfigMixin]:
+    """Find a component's class; only our own and those of diffusers may be named."""
+    if module.split(".")[0] in ("flowact", "diffusers"):
+        try:
+            kind = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            kind = None
+        if isinstance(kind, type) and issubclass(kind, ConfigMixin):
+            return kind
+    raise UserError(f"The checkpoint {path} needs {module}.{name}, which this FlowAct has not.")
+
+
+def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any:
+    """Load weights, refusing any that are missing or too many instead of guessing them."""
+    network, info = kind.from_pretrained(
+        path,
+        torch_dtype=torch.float32,
+        low_cpu_mem_usage=False,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    wrong = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
+    if wrong:
+        raise UserError(f"The weights in {path} do not fit: {wrong[0]} is missing or too many.")
+    return network.to(dtype).eval().requires_grad_(False)

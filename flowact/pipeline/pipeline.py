@@ -1,0 +1,200 @@
+"""FlowActPipeline: a picture, a voice and an action in, a stream of frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain, islice, repeat
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flowact import assets
+from flowact.conditioning.window import AudioTimeline
+from flowact.media import Recording, VideoWriter, load_reference
+from flowact.mmdit.model import FlowActTransformer
+from flowact.pipeline.ahead import ahead
+from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, Tokenizer
+from flowact.pipeline.components import load_components, save_components
+from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.stages import StageTimes
+from flowact.streaming.state import SessionState
+from flowact.timebase import FPS, FRAME_SIZE, SAMPLES_PER_CHUNK
+
+T = TypeVar("T")
+
+DEFAULT_ACTION: Final = "speaking"
+
+
+@dataclass(frozen=True)
+class StreamedFrame:
+    """One frame of a stream.
+
+    Attributes:
+        index: number of the frame, from 0.
+        time_s: when it is to be shown, in seconds from the start of the sound.
+        image: uint8 RGB `[480, 480, 3]`.
+    """
+
+    index: int
+    time_s: float
+    image: NDArray[np.uint8]
+
+
+class FlowActPipeline:
+    """The networks and the sampler's settings; sessions live in the iterators it makes.
+
+    Args:
+        transformer: predicts the velocity of latents from sound and action.
+        tokenizer: turns frames into latents and back.
+        scheduler: how to sample.
+    """
+
+    def __init__(
+        self,
+        transformer: FlowActTransformer,
+        tokenizer: Tokenizer[Any, Any],
+        scheduler: FlowActScheduler,
+    ) -> None:
+        self.transformer, self.tokenizer, self.scheduler = transformer, tokenizer, scheduler
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | Path | None = None, *, dtype: torch.dtype = torch.float32
+    ) -> Self:
+        """Load a checkpoint; without a path the one that comes with the repository.
+
+        Raises:
+            UserError: there is none, or it is damaged.
+        """
+        return cls(**load_components(Path(path) if path else assets.checkpoint(), dtype))
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write `model_index.json` and a folder for each component."""
+        components = {
+            "transformer": self.transformer,
+            "tokenizer": self.tokenizer,
+            "scheduler": self.scheduler,
+        }
+        save_components(Path(path), type(self).__name__, components)
+
+    def generate(
+        self,
+        audio: Recording | str | Path,
+        out: str | Path,
+        *,
+        character: str | None = None,
+        reference: NDArray[np.uint8] | str | Path | None = None,
+        action: str = DEFAULT_ACTION,
+        seed: int = 0,
+        concurrent: bool = True,
+        on_frame: Callable[[StreamedFrame], None] = lambda _frame: None,
+    ) -> Path:
+        """Write a video that is as long as the recording and carries its sound.
+
+        Memory use does not depend on the length.
+
+        Args:
+            audio: what is said.
+            out: the mp4 file to write; it appears when it is complete.
+            character: name of one of the characters; either this or `reference`.
+            reference: a picture, or uint8 `[480, 480, 3]`.
+            action: what the person does, in words.
+            seed: equal seeds give equal videos.
+            concurrent: run transformer, decoder and encoder in a thread each.
+            on_frame: is shown every frame, for progress.
+
+        Raises:
+            UserError: the picture or recording cannot be used, or the file cannot be written.
+            ValueError: not exactly one of `character` and `reference` was given.
+        """
+        picture = reference_picture(character, reference)
+        recording = audio if isinstance(audio, Recording) else Recording.open(audio)
+        frames = self.stream(picture, recording, action=action, seed=seed, concurrent=concurrent)
+        with VideoWriter(out, recording) as video, closing(frames):
+            for frame in frames:
+                video.write(frame.image[None])
+                on_frame(frame)
+        return Path(out)
+
+    def stream(
+        self,
+        reference: NDArray[np.uint8],
+        audio: Recording,
+        *,
+        action: str = DEFAULT_ACTION,
+        seed: int = 0,
+        concurrent: bool = True,
+        times: StageTimes | None = None,
+    ) -> Generator[StreamedFrame, None, None]:
+        """Yield the frames of a session, made chunk by chunk while they are read.
+
+        Args:
+            reference: uint8 `[480, 480, 3]`.
+            audio: what is said; it is decoded as it is needed.
+            action: what the person does, in words.
+            seed: equal seeds give equal frames.
+            concurrent: run transformer and decoder in a thread each; the frames are the same.
+            times: collects how long every run of every stage took.
+
+        Close the iterator to end the session early.
+        """
+        handover = ahead if concurrent else _directly
+        times = times if times is not None else StageTimes()
+        look = Look(self.tokenizer, self.transformer.device)
+        (seen,) = look.over(None, [_checked(reference)], times)
+        latents = handover(self._latents(seen.latent, audio, action, seed, times))
+        decoder = Decode(self.tokenizer, seen.features)
+        start = self.tokenizer.initial_state(seen.features)
+        with closing(handover(decoder.over(start, latents, times))) as chunks:
+            images = islice(chain.from_iterable(chunks), audio.video_frames)
+            for index, image in enumerate(images):
+                yield StreamedFrame(index, index / FPS, image)
+
+    def _latents(
+        self, reference: Tensor, audio: Recording, action: str, seed: int, times: StageTimes
+    ) -> Iterator[Tensor]:
+        """Yield a chunk of latents for every 0.48 s that have begun."""
+        settings = self.scheduler.settings
+        chunks = settings.schedule.chunks
+        silence = np.zeros(SAMPLES_PER_CHUNK, np.float32)
+        blocks = chain(audio.blocks(), repeat(silence, chunks))
+        heard = AudioTimeline.empty()
+        for block in islice(blocks, chunks):
+            heard = heard.push(torch.from_numpy(block))
+        sound = Listen().over(Hearing(heard), blocks, times)
+        denoiser = Denoise(self.transformer, settings, action)
+        yield from denoiser.over(SessionState.start(reference, [seed], chunks), sound, times)
+
+
+def reference_picture(
+    character: str | None, reference: NDArray[np.uint8] | str | Path | None
+) -> NDArray[np.uint8]:
+    """Return the picture of a character, or the given one: uint8 `[480, 480, 3]`.
+
+    Raises:
+        UserError: no such character, or a file that is not a picture.
+        ValueError: not exactly one of the two was given.
+    """
+    if (character is None) == (reference is None):
+        raise ValueError(f"give a character or a reference, got {character!r} and {reference!r}")
+    if character is not None:
+        return load_reference(assets.character(character).portrait)
+    return reference if isinstance(reference, np.ndarray) else load_reference(str(reference))
+
+
+def _checked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    expected = (FRAME_SIZE, FRAME_SIZE, 3)
+    if picture.shape != expected or picture.dtype != np.uint8:
+        given = f"{picture.dtype} {list(picture.shape)}"
+        raise ValueError(f"reference must be uint8 {list(expected)}, got {given}")
+    return picture
+
+
+def _directly(items: Iterator[T]) -> Generator[T, None, None]:
+    yield from items

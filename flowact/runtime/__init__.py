@@ -1,0 +1,1 @@
+"""What surrounds the pipeline on a real machine: precision, threads, commands."""

@@ -1,0 +1,142 @@
+"""Which number formats to compute in: a pure function of what the machine can do.
+
+On CPUs bfloat16 pays only with instructions for it, and not on every processor that claims them,
+so a measurement of about a second decides. float16 is never used there: it is emulated.
+
+On GPUs the formats follow the compute capability. sm_80 (A100) has no FP8 arithmetic: its fast
+format is INT8, and FP8 only saves memory. sm_89 and sm_90 multiply in FP8, sm_100 in MXFP8.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import torch
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+LinearFormat = Literal["native", "int8", "fp8", "mxfp8"]
+
+CPU_BF16_FLAGS: Final = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+"""Names in /proc/cpuinfo, x86 and ARM, of instructions that multiply bfloat16."""
+WORTHWHILE: Final = 1.3
+"""bfloat16 must be this much faster than float32 to be worth its rounding."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What a device can do.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        cpu_flags: instruction sets of the processor.
+        bf16_speedup: time in float32 over time in bfloat16; None if it was not measured.
+        compute: compute capability of the GPU, `(9, 0)` for an H100.
+    """
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    cpu_flags: frozenset[str] = frozenset()
+    bf16_speedup: float | None = None
+    compute: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class PrecisionPlan:
+    """What to compute in.
+
+    Attributes:
+        dtype: format of weights and activations.
+        linear: arithmetic of the transformer's large matrix products.
+        memory: format in which the memory's keys and values are kept.
+        reason: why, for people.
+    """
+
+    dtype: Dtype
+    linear: LinearFormat
+    memory: Literal["native", "fp8"]
+    reason: str
+
+
+def plan_precision(capability: Capability) -> PrecisionPlan:
+    """Choose the formats for a device.
+
+    Raises:
+        ValueError: a CUDA device without its compute capability.
+    """
+    if capability.device == "cpu":
+        return _plan_cpu(capability)
+    if capability.compute is None:
+        raise ValueError("compute must be given for a cuda device, got None")
+    return _plan_cuda(capability.compute)
+
+
+def _plan_cpu(capability: Capability) -> PrecisionPlan:
+    if not capability.cpu_flags & CPU_BF16_FLAGS:
+        return PrecisionPlan("float32", "native", "native", "the processor has no bfloat16")
+    speedup = capability.bf16_speedup
+    if speedup is not None and speedup < WORTHWHILE:
+        reason = f"bfloat16 is only {speedup:.1f} times as fast as float32 here"
+        return PrecisionPlan("float32", "native", "native", reason)
+    measured = "not measured" if speedup is None else f"{speedup:.1f} times as fast as float32"
+    return PrecisionPlan("bfloat16", "native", "native", f"bfloat16 in hardware, {measured}")
+
+
+def _plan_cuda(compute: tuple[int, int]) -> PrecisionPlan:
+    name = f"sm_{compute[0]}{compute[1]}"
+    if compute >= (10, 0):
+        return PrecisionPlan("bfloat16", "mxfp8", "fp8", f"{name} multiplies in MXFP8")
+    if compute >= (8, 9):
+        return PrecisionPlan("bfloat16", "fp8", "fp8", f"{name} multiplies in FP8")
+    if compute >= (8, 0):
+        return PrecisionPlan("bfloat16", "int8", "fp8", f"{name}: INT8 is fast, FP8 only stores")
+    if compute >= (7, 0):
+        return PrecisionPlan("float16", "native", "native", f"{name} has no bfloat16")
+    return PrecisionPlan("float32", "native", "native", f"{name} has no fast half precision")
+
+
+def detect(device: str = "cpu", *, self_test: bool = True) -> Capability:
+    """Ask this machine; on a CPU that claims bfloat16, measure for about a second."""
+    if device != "cpu":
+        return Capability("cuda", compute=torch.cuda.get_device_capability(device))
+    flags = _cpu_flags()
+    measure = self_test and bool(flags & CPU_BF16_FLAGS)
+    return Capability("cpu", flags, bf16_speedup() if measure else None)
+
+
+def bf16_speedup(seconds: float = 0.8) -> float:
+    """Return how many times faster bfloat16 is than float32 at a transformer's matrix product."""
+    return _time_product(torch.float32, seconds / 2) / _time_product(torch.bfloat16, seconds / 2)
+
+
+def _time_product(dtype: torch.dtype, seconds: float) -> float:
+    """Return the best time of one product in seconds: other programs only ever make it slower."""
+    layer = torch.nn.Linear(512, 2048).to(dtype)
+    x = torch.randn(512, 512, dtype=dtype)
+    with torch.inference_mode():
+        layer(x)
+        return _best_time(lambda: layer(x), seconds)
+
+
+def _best_time(call: Callable[[], object], seconds: float) -> float:
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _cpu_flags() -> frozenset[str]:
+    """Read the processor's flags where the system tells them."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        named = [line for line in lines if line.lower().startswith(("flags", "features"))]
+        return frozenset(named[0].split(":", 1)[1].split()) if named else frozenset()
+    # Apple's M2 and later have bfloat16; the measurement decides where an M1 says otherwise.
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    return frozenset({"bf16"}) if apple else frozenset()

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from flowact.runtime.precision import Capability, bf16_speedup, detect, plan_precision
+
+AVX = frozenset({"avx2", "avx512_bf16"})
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "linear", "memory"),
+    [
+        (Capability(cpu_flags=frozenset({"avx2"})), "float32", "native", "native"),
+        (Capability(cpu_flags=AVX), "bfloat16", "native", "native"),
+        (Capability(cpu_flags=AVX, bf16_speedup=4.8), "bfloat16", "native", "native"),
+        (Capability(cpu_flags=AVX, bf16_speedup=1.1), "float32", "native", "native"),
+        (Capability(cpu_flags=frozenset({"bf16"}), bf16_speedup=2), "bfloat16", "native", "native"),
+        (Capability("cuda", compute=(6, 1)), "float32", "native", "native"),
+        (Capability("cuda", compute=(7, 5)), "float16", "native", "native"),
+        (Capability("cuda", compute=(8, 0)), "bfloat16", "int8", "fp8"),
+        (Capability("cuda", compute=(8, 6)), "bfloat16", "int8", "fp8"),
+        (Capability("cuda", compute=(8, 9)), "bfloat16", "fp8", "fp8"),
+        (Capability("cuda", compute=(9, 0)), "bfloat16", "fp8", "fp8"),
+        (Capability("cuda", compute=(10, 0)), "bfloat16", "mxfp8", "fp8"),
+        (Capability("cuda", compute=(12, 0)), "bfloat16", "mxfp8", "fp8"),
+    ],
+)
+def test_the_formats_follow_the_capability(
+    capability: Capability, dtype: str, linear: str, memory: str
+) -> None:
+    plan = plan_precision(capability)
+    assert (plan.dtype, plan.linear, plan.memory) == (dtype, linear, memory)
+    assert plan.reason
+
+
+def test_a_gpu_of_unknown_capability_is_refused() -> None:
+    with pytest.raises(ValueError, match="compute must be given"):
+        plan_precision(Capability("cuda"))
+
+
+def test_this_machine_gets_a_plan_with_and_without_the_measurement() -> None:
+    assert plan_precision(detect(self_test=False)).dtype in ("float32", "bfloat16")
+    assert 0.01 < bf16_speedup(seconds=0.05) < 100
