@@ -25,6 +25,7 @@ MATERIAL_OF_PART = {
     "tongue": shading.TONGUE,
     "lashes": shading.LASHES,
 }
+LOWER_LASHES = 7.285  # template height; they read as heavy make-up
 SKIN_TEXELS = 1400  # texture edge that the whole UV square would have
 SKIN_WINDOW = (0.635, 0.14, 1.0, 0.83)  # u, v range of the head
 
@@ -86,6 +87,7 @@ class Actor:
             keep |= h.part_mask(part)
             material[h.part_mask(part)] = number
         keep &= ~self._covered(template[h.triangles])
+        keep &= ~(h.part_mask("lashes") & (template[h.triangles][..., 1] < LOWER_LASHES).all(1))
         triangles, materials, uv = [h.triangles[keep]], [material[keep]], [h.uv[keep]]
         start = len(template)
         for layer in self.layers:

@@ -38,7 +38,7 @@ class Character:
     lighting: Lighting = field(default_factory=Lighting)
     iris: RGB = (0.20, 0.11, 0.05)
     scale: float = 100.0
-    smile: float = 0.15
+    smile: float = 0.3
     seed: int = 0
 
 
@@ -62,13 +62,13 @@ def lights_of(lighting: Lighting) -> np.ndarray:
     cool = np.array([1 - 0.06 * lighting.warmth, 1.0, 1 + 0.10 * lighting.warmth], np.float32)
     rows = (
         _direction(lighting.azimuth, lighting.elevation),
-        1.30 * lighting.key * warm,
+        1.18 * lighting.key * warm,
         _direction(-lighting.azimuth - 15, 8),
         lighting.fill * cool,
         _direction(-np.sign(lighting.azimuth) * 140, 30),
         lighting.rim * cool,
-        np.array([0.40, 0.42, 0.45], np.float32),
-        np.array([0.24, 0.20, 0.18], np.float32),
+        np.array([0.26, 0.275, 0.30], np.float32),
+        np.array([0.15, 0.125, 0.11], np.float32),
     )
     return np.stack(rows).astype(np.float32)
 
@@ -105,7 +105,7 @@ def random_character(rng: np.random.Generator) -> Character:
         ),
         _vary(IRIS_COLOURS[rng.integers(2 if dark else len(IRIS_COLOURS))], 0.15, rng),
         rng.uniform(94, 104),
-        rng.uniform(0.10, 0.25),
+        rng.uniform(0.2, 0.4),
         int(rng.integers(1 << 31)),
     )  # fmt: skip
 

@@ -100,7 +100,7 @@ def _collar() -> Layer:
     angle = np.pi + turn * np.pi * 0.93
     front = 0.5 + 0.5 * np.cos(angle)
     base = 5.99 - 0.34 * front**2
-    profile = ((0.70, -0.07), (0.64, 0.06), (0.56, 0.17), (0.52, 0.19), (0.49, 0.15), (0.49, -0.02))
+    profile = ((0.75, -0.02), (0.66, 0.09), (0.57, 0.19), (0.52, 0.21), (0.49, 0.16), (0.49, -0.02))
     spread = 1 + 0.25 * front**4
     rows = []
     for radius, rise in profile:
@@ -110,4 +110,5 @@ def _collar() -> Layer:
         rows.append(np.stack([x, base + rise * drop - (0.10 * front**6 if radius > 0.62 else 0), z], 1))
     position = np.concatenate(rows).astype(np.float32)
     head = np.zeros(len(position), np.float32)
-    return Layer(position, grid_triangles(len(profile), columns), CLOTH, head=head)
+    mark = np.tile(np.array([1, 0], np.float32), (len(position), 1))
+    return Layer(position, grid_triangles(len(profile), columns), CLOTH, head=head, strand=mark)

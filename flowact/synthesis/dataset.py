@@ -19,7 +19,8 @@ import numpy as np
 from flowact.errors import UserError
 from flowact.synthesis.actor import Actor
 from flowact.synthesis.body import Humanoid
-from flowact.synthesis.character import Character, named_characters, random_character
+from flowact.synthesis.cast import named_characters
+from flowact.synthesis.character import Character, random_character
 from flowact.synthesis.clip import Clip, encode_jpeg, pack_frames
 from flowact.synthesis.performance import Performance, perform, random_script, rest_performance
 from flowact.synthesis.render import Rendering, Stage

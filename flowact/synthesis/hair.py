@@ -117,6 +117,9 @@ def _combing(style: HairStyle, position: F32) -> tuple[F32, F32]:
         across = 0.55 * np.arctan2(x, z - 0.1)
         along = np.clip((8.5 - y) / 1.2, 0, 1)
         tangent = np.stack([x, -0.8 - (8.4 - y), z - 0.1], 1)
+    if style.kind in ("afro", "curly"):  # coils: no strand is seen along its length
+        coil = _bumps(position, 0.11, np.random.default_rng(1))
+        along = 0.5 + 0.45 * coil
     strand = np.stack([across, along], 1)
     return np.asarray(strand, np.float32), np.asarray(tangent, np.float32)
 
@@ -140,7 +143,7 @@ def _thickness(style: HairStyle, position: F32, strand: F32, rng: np.random.Gene
     elif style.kind in ("afro", "curly"):
         size = 0.16 if style.kind == "afro" else 0.26
         depth = 0.50 if style.kind == "afro" else 0.26
-        body = depth * (0.55 + 0.45 * _step(7.0, 8.0, y)) + 0.028 * _bumps(position, size, rng)
+        body = depth * (0.55 + 0.45 * _step(7.0, 8.0, y)) + 0.040 * _bumps(position, size, rng)
         taper, jag = 0.30, 0.04
     elif style.kind == "bun":
         body = 0.06 + 0.05 * height + 0.006 * ridges

@@ -125,7 +125,7 @@ def _is_front(near: F32, row: int, column: int, depth: float) -> bool:
     for y in range(max(0, row - 1), min(height, row + 2)):
         for x in range(max(0, column - 1), min(width, column + 2)):
             farthest = min(farthest, near[y, x])
-    return bool(depth >= farthest * 0.995)
+    return bool(depth >= farthest * 0.998)
 
 
 @numba.njit(**_JIT)  # type: ignore[untyped-decorator]

@@ -142,14 +142,15 @@ def _hair_albedo(paint: F32, strand: float, along: float, out: F32) -> float:
     fine = value_noise(strand * 150.0, along * 5.0, 0.5)
     clump = value_noise(strand * 34.0, along * 2.0, 7.5)
     shade = 0.50 + 0.55 * fine + 0.40 * clump
+    tip = min(max(along, 0.0), 1.0)
     for c in range(3):
-        out[c] = (paint[HAIR_ROOT, c] * (1 - along) + paint[HAIR_TIP, c] * along) * shade
+        out[c] = (paint[HAIR_ROOT, c] * (1 - tip) + paint[HAIR_TIP, c] * tip) * shade
     return 0.5 + 0.5 * fine
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _cloth_albedo(paint: F32, rest: F32, out: F32) -> float:
-    """Knit, stripes, checks or an open jacket over a shirt, all drawn in rest space."""
+def _cloth_albedo(paint: F32, rest: F32, collar: float, out: F32) -> float:
+    """Knit, stripes, checks or an open jacket over a shirt (whose collar is marked), drawn in rest space."""
     pattern, scale = int(paint[SIZES, 2]), paint[GARMENT, 0]
     x, y = rest[0], rest[1]
     weave = 0.93 + 0.14 * value_noise(x * 26.0, y * 26.0, rest[2] * 26.0)
@@ -164,7 +165,7 @@ def _cloth_albedo(paint: F32, rest: F32, out: F32) -> float:
         depth = paint[GARMENT, 1] - y
         width = 0.62 * max(0.0, 1.0 - depth / paint[GARMENT, 2])
         edge = abs(x) - width
-        if depth > 0 and edge < 0:
+        if collar > 0.5 or y > 5.72 or (depth > 0 and edge < 0):
             layer = 3
         elif depth > 0 and edge < 0.05:
             layer = 2
@@ -184,8 +185,9 @@ def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F3
     length = 1.0 / np.sqrt(vx * vx + vy * vy + vz * vz)
     vx, vy, vz = vx * length, vy * length, vz * length
     facing = nx * vx + ny * vy + nz * vz
-    if facing < 0:
+    if facing < -0.25:  # the back of a sheet; slightly negative is only the silhouette of a smooth surface
         nx, ny, nz, facing = -nx, -ny, -nz, -facing
+    facing = max(facing, 0.0)
     ao = a[12]
     ndl = _dot(nx, ny, nz, lights, KEY)
     wrap = 0.35 if material == SKIN else (0.25 if material >= HAIR else 0.45)
@@ -204,7 +206,8 @@ def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F3
         sine = max(0.0, 1.0 - th * th)
         specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
     elif material == EYE:
-        specular = 3.0 * smoothstep(0.977, 0.988, ndh)
+        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
+        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
     elif material == TEETH or material == TONGUE:
         specular = 0.25 * ndh**40 * lit
     else:
@@ -247,7 +250,7 @@ def _shade(
     elif material == HAIR:
         gloss = _hair_albedo(paint, a[STRAND], a[STRAND + 1], colour)
     else:
-        gloss = _cloth_albedo(paint, rest, colour)
+        gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])
     _light(material, a, eye, gloss, lit, lights, colour)
 

@@ -188,9 +188,9 @@ def _brows(
     middle = 7.478 + (0.030 + 0.055 * style.brow_arch) * np.sin(0.78 * np.pi * t**1.1)
     half = (0.034 + 0.030 * style.brow_weight) * (1 - 0.66 * t**1.8)
     across = (y - middle) / half
-    inside = _step(0.0, 0.04, ax - 0.10) * _step(0.0, 0.10, 0.60 - ax)
+    inside = _step(-0.02, 0.08, ax - 0.10) * _step(0.0, 0.10, 0.60 - ax)
     slope = 60 * (y - middle) - 25 * (ax - 0.12)
-    hairs = 0.80 + 0.20 * np.sin(90 * ax + slope + 2.0 * _noise(x.shape, 5, rng))
+    hairs = 0.93 + 0.07 * np.sin(90 * ax + slope + 2.0 * _noise(x.shape, 5, rng))
     weight = np.exp(-np.abs(across) ** 3) * inside * hairs * front * (0.55 + 0.45 * style.brow_weight)
     _mix(albedo, style.brows, np.asarray(np.clip(weight, 0, 0.95), np.float32))
 
