@@ -201,7 +201,7 @@ def _macro_amounts(identity: Identity) -> dict[str, float]:
 class Body:
     """An identity in its relaxed standing pose, ready to be posed.
 
-    rest [V, 3]: vertices at rest.
+    rest [V, 3]: vertices at rest; joints [B, 3]: heads of the bones `humanoid.bones` at rest.
     """
 
     def __init__(self, humanoid: Humanoid, identity: Identity) -> None:
@@ -212,8 +212,8 @@ class Body:
         self._parents = [_parent_bone(b) for b in humanoid.bones]
         relaxed = self._matrices(_relaxed_rotations(heads, humanoid.bones), heads)
         self.rest = self._skinned(points[:count], relaxed)
-        self._heads = np.einsum("brc,bc->br", relaxed[:, :, :3], heads) + relaxed[:, :, 3]
-        self._hinges = _finger_hinges(self._heads, humanoid.bones)
+        self.joints = np.einsum("brc,bc->br", relaxed[:, :, :3], heads) + relaxed[:, :, 3]
+        self._hinges = _finger_hinges(self.joints, humanoid.bones)
         marks = self.rest[humanoid.landmark_vertices]
         self._mouth_width = float(np.linalg.norm(marks[0] - marks[1]))
         self._closed_gap = float(marks[2, 1] - marks[3, 1])
@@ -233,7 +233,7 @@ class Body:
         moving, units = self.humanoid.units
         vertices = self.rest.copy()
         vertices[moving] += (np.asarray(curves, np.float32) @ units).reshape(-1, 3)
-        return self._skinned(vertices, self._matrices(self._rotations(pose), self._heads))
+        return self._skinned(vertices, self._matrices(self._rotations(pose), self.joints))
 
     def opening(self, vertices: F32) -> float:
         """Gap between the inner lips over the mouth's width at rest: 0 when shut."""
@@ -298,16 +298,16 @@ def _relaxed_rotations(heads: F32, bones: list[str]) -> F32:
     vectors = np.zeros((len(bones), 3))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         shoulder, elbow, wrist = (heads[bones.index(f"{j}_{side}")] for j in ("upper_arm", "forearm", "hand"))
-        hang = _between(elbow - shoulder, np.array([sign * 0.20, -1.0, -0.06]))
+        hang = between(elbow - shoulder, np.array([sign * 0.20, -1.0, -0.06]))
         vectors[bones.index(f"upper_arm_{side}")] = hang.as_rotvec() * 0.92
         lower = Rotation.from_rotvec(hang.as_rotvec() * 0.92).apply(wrist - elbow)
-        bend = _between(lower, np.array([sign * 0.02, -1.0, 0.28]))
+        bend = between(lower, np.array([sign * 0.02, -1.0, 0.28]))
         vectors[bones.index(f"forearm_{side}")] = Rotation.from_rotvec(hang.as_rotvec() * 0.92).inv().apply(bend.as_rotvec())
         vectors[bones.index(f"clavicle_{side}")] = (0, 0, -sign * 0.06)
     return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32)
 
 
-def _between(source: NDArray[np.floating], target: NDArray[np.floating]) -> Rotation:
+def between(source: NDArray[np.floating], target: NDArray[np.floating]) -> Rotation:
     """The smallest rotation from one direction to another."""
     a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
     axis = np.cross(a, b)
