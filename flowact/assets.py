@@ -54,6 +54,16 @@ def character(name: str) -> Character:
     return Character(name, home / "portrait.png", home / "character.json")
 
 
+def default_character() -> Character:
+    """Return the person that commands show when nobody is named.
+
+    Raises:
+        UserError: there are no characters at all.
+    """
+    names = character_names()
+    return character("mira" if "mira" in names or not names else names[0])
+
+
 def sample_speech() -> Path:
     """Return the recording that the demonstration speaks."""
     return folder() / "speech" / "welcome.wav"

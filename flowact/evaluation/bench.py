@@ -57,7 +57,7 @@ class Benchmark:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact bench`."""
     parser.add_argument("--audio", metavar="FILE", type=Path, help="speech (the sample sentence)")
-    parser.add_argument("--character", metavar="NAME", help="whom to generate (the first one)")
+    parser.add_argument("--character", metavar="NAME", help="whom to generate (mira)")
     parser.add_argument("--seconds", type=float, default=30.0, help="video to make (%(default)g)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the numbers here")
     add_machine_arguments(parser)
@@ -67,11 +67,10 @@ def run(args: argparse.Namespace) -> None:
     """Measure, print a table and, if asked, write JSON."""
     if args.seconds <= 0:
         raise UserError(f"--seconds must be more than 0, not {args.seconds:g}.")
-    names = assets.character_names()
-    portrait = assets.character(args.character or (names[0] if names else "?")).portrait
+    person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
     loaded = load_pipeline(args.checkpoint, args.threads)
-    benchmark = measure(loaded, load_reference(portrait), repeated(speech, args.seconds))
+    benchmark = measure(loaded, load_reference(person.portrait), repeated(speech, args.seconds))
     _print_table(benchmark, Console())
     if args.json is not None:
         _write_json(args.json, benchmark)
@@ -177,7 +176,8 @@ def _print_table(benchmark: Benchmark, console: Console) -> None:
         f"first frame after {benchmark.first_frame_ms:.0f} ms; "
         f"peak memory {benchmark.peak_rss_mb:.0f} MB\n"
         f"{benchmark.threads} thread(s) per operator, transformer and decoder {side}; "
-        f"{benchmark.dtype} ({benchmark.dtype_reason}); {benchmark.parameters / 1e6:.1f} M parameters"
+        f"{benchmark.dtype} ({benchmark.dtype_reason}); "
+        f"{benchmark.parameters / 1e6:.1f} M parameters"
     )
 
 

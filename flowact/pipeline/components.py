@@ -95,7 +95,7 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     """Load weights, refusing any that are missing or too many instead of guessing them."""
     network, info = kind.from_pretrained(
         path,
-        torch_dtype=torch.float32,
+        torch_dtype=dtype,
         low_cpu_mem_usage=False,
         use_safetensors=True,
         local_files_only=True,
@@ -104,4 +104,4 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     wrong = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
     if wrong:
         raise UserError(f"The weights in {path} do not fit: {wrong[0]} is missing or too many.")
-    return network.to(dtype).eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flowact import assets
+from flowact.conditioning.actions import resolve
 from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.mmdit.model import FlowActTransformer
@@ -137,7 +138,8 @@ class FlowActPipeline:
         Args:
             reference: uint8 `[480, 480, 3]`.
             audio: what is said; it is decoded as it is needed.
-            action: what the person does, in words.
+            action: what the person does, in words; a text that the model was not trained on is
+                taken for the nearest one that it was, see `flowact.conditioning.actions.resolve`.
             seed: equal seeds give equal frames.
             concurrent: run transformer and decoder in a thread each; the frames are the same.
             times: collects how long every run of every stage took.
@@ -168,7 +170,7 @@ class FlowActPipeline:
         for block in islice(blocks, chunks):
             heard = heard.push(torch.from_numpy(block))
         sound = Listen().over(Hearing(heard), blocks, times)
-        denoiser = Denoise(self.transformer, settings, action)
+        denoiser = Denoise(self.transformer, settings, resolve(action).matched_phrase)
         yield from denoiser.over(SessionState.start(reference, [seed], chunks), sound, times)
 
 

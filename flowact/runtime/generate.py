@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from flowact import assets
+from flowact.conditioning.actions import resolve
 from flowact.media import Recording, load_reference
 from flowact.media.audio import DEFAULT_MAX_MINUTES
 from flowact.media.video import check_target
@@ -78,6 +79,9 @@ def write_video(
     """
     from flowact.runtime.load import load_pipeline
 
+    action = resolve(args.action)
+    if not action.exact:
+        console.print(action.message)
     loaded = load_pipeline(args.checkpoint, args.threads)
     start = time.perf_counter()
     with _progress(console) as progress:
@@ -86,7 +90,7 @@ def write_video(
             recording,
             args.out,
             reference=reference,
-            action=args.action,
+            action=action.matched_phrase,
             seed=args.seed,
             concurrent=loaded.threads.concurrent,
             on_frame=lambda _frame: progress.advance(bar),
