@@ -1,7 +1,7 @@
 """A rendered clip: pictures, sound and the exact ground truth of everything that moves in it.
 
-One clip is one uncompressed ``.npz`` file. Loading maps the file instead of reading it, so a training sampler that needs
-eight frames of a clip touches the pages of eight frames.
+One clip is one uncompressed ``.npz`` file. Loading maps the file instead of reading it, so a
+training sampler that needs eight frames of a clip touches the pages of eight frames.
 """
 
 import io
@@ -80,16 +80,18 @@ class Clip:
     Attributes:
         frames: JPEG pictures, concatenated bytes, uint8 ``[n]``; see :func:`pack_frames`.
         frame_offsets: int64 ``[T + 1]``.
-        reference: JPEG bytes of the idle portrait of the same person, camera and light, uint8 ``[n]``.
+        reference: JPEG bytes of the idle portrait of the same person, camera and light, uint8
+            ``[n]``.
         audio: int16 ``[T * 640]``, 16 kHz mono.
         curves: ARKit activations, float16 ``[T, 52]``.
         pose: float16 ``[T, joints, 3]``.
         opening: lip gap divided by mouth width, float16 ``[T]``; 0 is shut.
         landmarks: pixels (x, y) of the points ``LANDMARKS``, float16 ``[T, 8, 2]``.
-        flow_whole, flow_face: for the surface point at each cell centre of a 60x60 grid over the view, its place in the
-            reference picture, float16 ``[T, 60, 60, 2]``: (x, y) in [-1, 1] over the whole frame, as ``grid_sample`` with
-            ``align_corners=False`` takes it.
-        visible_whole, visible_face: 255 where that point is visible in the reference, uint8 ``[T, 60, 60]``.
+        flow_whole, flow_face: for the surface point at each cell centre of a 60x60 grid over the
+            view, its place in the reference picture, float16 ``[T, 60, 60, 2]``: (x, y) in [-1,
+            1] over the whole frame, as ``grid_sample`` with ``align_corners=False`` takes it.
+        visible_whole, visible_face: 255 where that point is visible in the reference, uint8 ``[T,
+            60, 60]``.
         behaviour: index into ``BEHAVIOURS``, uint8 ``[T]``.
         phonemes: (label, start, end) with times in seconds.
         meta: seed, identity, character, voice, text and held-out flags.
@@ -114,9 +116,13 @@ class Clip:
     def __post_init__(self) -> None:
         length = len(self)
         if length < FRAMES_PER_LATENT or length % FRAMES_PER_LATENT:
-            raise ValueError(f"a clip has {length} frames, expected a multiple of {FRAMES_PER_LATENT}")
+            raise ValueError(
+                f"a clip has {length} frames, expected a multiple of {FRAMES_PER_LATENT}"
+            )
         if self.audio.shape != (length * SAMPLES_PER_FRAME,):
-            raise ValueError(f"audio has shape {self.audio.shape}, expected {(length * SAMPLES_PER_FRAME,)}")
+            raise ValueError(
+                f"audio has shape {self.audio.shape}, expected {(length * SAMPLES_PER_FRAME,)}"
+            )
         for name, (dtype, tail) in _SHAPES.items():
             _check(name, getattr(self, name), dtype, (length, *tail))
 
@@ -157,7 +163,9 @@ class Clip:
         missing = {field.name for field in fields(cls)} - arrays.keys()
         if missing:
             raise ValueError(f"{path} is not a clip: it lacks {sorted(missing)}")
-        phonemes = [(str(p), float(a), float(b)) for p, a, b in json.loads(arrays.pop("phonemes").item())]
+        phonemes = [
+            (str(p), float(a), float(b)) for p, a, b in json.loads(arrays.pop("phonemes").item())
+        ]
         meta = json.loads(arrays.pop("meta").item())
         known = {field.name: arrays[field.name] for field in fields(cls) if field.name in arrays}
         return cls(**known, phonemes=phonemes, meta=meta)
@@ -194,7 +202,11 @@ def _map_member(pages: mmap.mmap, entry: zipfile.ZipInfo) -> Array:
     start = entry.header_offset + 30 + int(name_and_extra.sum())
     header = io.BytesIO(pages[start : start + min(entry.file_size, 1024)])
     version = np.lib.format.read_magic(header)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
     shape, fortran, dtype = read(header)
     count = int(np.prod(shape))
     flat = np.frombuffer(pages, dtype, count, start + header.tell())

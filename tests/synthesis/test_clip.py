@@ -7,7 +7,14 @@ from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK, SAMPLES_PER_CHUNK, SA
 
 def gradient(shift: int) -> np.ndarray:
     ramp = np.linspace(0, 200, FRAME_SIZE).astype(np.uint8)
-    return np.stack([ramp[None] + 0 * ramp[:, None], ramp[:, None] + 0 * ramp[None], np.full((480, 480), shift, np.uint8)], -1)
+    return np.stack(
+        [
+            ramp[None] + 0 * ramp[:, None],
+            ramp[:, None] + 0 * ramp[None],
+            np.full((480, 480), shift, np.uint8),
+        ],
+        -1,
+    )
 
 
 def make_clip(length: int = 8, **changes: object) -> Clip:

@@ -1,0 +1,1 @@
+"""The compact tokenizer: video to reference-conditioned latents and back."""

@@ -1,0 +1,95 @@
+"""Convolution blocks of the tokenizer."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.1
+"""Of the leaky rectifier's negative side."""
+
+
+def zero_init(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """Make a layer start as the constant zero."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def conv(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """A padded convolution that keeps the scale of what :func:`activate` gives it (He et al., 2015).
+
+    The library's own default loses almost half of the scale per layer, and there are few norms
+    here to restore it.
+    """
+    layer = nn.Conv2d(width_in, width_out, kernel, stride, kernel // 2)
+    nn.init.kaiming_normal_(layer.weight, SLOPE, nonlinearity="leaky_relu")
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def activate(x: Tensor) -> Tensor:
+    """Leaky ReLU, overwriting its argument: half of SiLU's time and memory on a CPU."""
+    return F.leaky_relu_(x, SLOPE)
+
+
+class ResidualBlock(nn.Module):
+    """``x + conv(act(conv(norm(x))))``, the identity at the start (EDSR, Lim et al., 2017).
+
+    Only the coarse grids are normalised: at fine resolution a norm costs as much as a convolution
+        on a CPU.
+    """
+
+    def __init__(self, width: int, normalise: bool = False) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(width // 16, width) if normalise else nn.Identity()
+        self.first = conv(width, width, 3)
+        self.second = zero_init(conv(width, width, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(activate(self.first(self.norm(x))))
+
+
+class Upsample(nn.Module):
+    """Change the width of ``[batch, width, n, n]`` and enlarge it to ``size``: bilinear from 8, nearest by whole factors."""
+
+    def __init__(self, width_in: int, width_out: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.project = conv(width_in, width_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        narrow = self.project(x)
+        if self.size % x.shape[-1] == 0:
+            return F.interpolate(narrow, size=(self.size, self.size), mode="nearest")
+        return F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
+
+
+class Pyramid(nn.Module):
+    """Strided convolutions ``240 -> 120 -> 60 -> 30 -> 15 -> 8``; ``blocks`` residual blocks at 60 and below.
+
+    ``forward`` maps ``[batch, channels, 240, 240]`` to the five feature maps, finest first.
+    """
+
+    def __init__(self, channels: int, widths: tuple[int, ...], blocks: int) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList()
+        for level, width in enumerate(widths):
+            layers: list[nn.Module] = [conv(channels, width, 3, stride=2)]
+            layers += [
+                ResidualBlock(width, normalise=level > 2) for _ in range(blocks if level else 0)
+            ]
+            self.levels.append(nn.Sequential(*layers))
+            channels = width
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features = []
+        for level in self.levels:
+            x = activate(level(x))
+            features.append(x)
+        return features
+
+
+def to_channels_last(module: nn.Module) -> None:
+    """Store every convolution of a module channels-last, the layout in which bf16 convolutions are fast on a CPU."""
+    module.to(memory_format=torch.channels_last)

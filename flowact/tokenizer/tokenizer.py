@@ -1,0 +1,204 @@
+"""The tokenizer: 480x480 video to latents and back, relative to a reference portrait."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor
+
+from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
+from flowact.tokenizer.autoencoder import ViewAutoencoder
+from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
+from flowact.tokenizer.config import (
+    FACE_CONFIG,
+    LATENT_CHANNELS,
+    LATENT_GRID,
+    WHOLE_CONFIG,
+    ViewConfig,
+)
+from flowact.tokenizer.decoder import Layers, ViewReference, compose
+from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
+
+LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
+"""Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """What decoding needs to know of a reference portrait; computed once per session.
+
+    Attributes:
+        whole, face: features of the two views.
+        latent: the portrait's own latent, held still, ``[batch, 16, 8, 16]``.
+    """
+
+    whole: ViewReference
+    face: ViewReference
+    latent: Tensor
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """All that the decoder remembers: the latent it saw last, ``[batch, 16, 8, 16]``."""
+
+    latent: Tensor
+
+
+class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """Two view autoencoders and the seam between them.
+
+    Four frames become one latent ``[16, 8, 16]``. Frames are ``[batch, 4 * n, 3, 480, 480]`` in
+    [-1, 1]. Decoding a stream in pieces gives exactly what decoding it at once gives.
+
+    Args:
+        whole_view, face_view: fields of :class:`ViewConfig` of the two views; None for the default.
+        feather: width in pixels of the ramp at the border of the face box.
+    """
+
+    config_name = "config.json"
+    _keep_in_fp32_modules = ("moments", "readout")
+
+    @register_to_config
+    def __init__(
+        self,
+        whole_view: dict[str, Any] | None = None,
+        face_view: dict[str, Any] | None = None,
+        feather: int = 16,
+    ) -> None:
+        super().__init__()
+        self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
+        self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
+        self.register_buffer("seam", feather_mask(feather), persistent=False)
+
+    @classmethod
+    def from_views(
+        cls, whole: ViewAutoencoder, face: ViewAutoencoder, feather: int = 16
+    ) -> "Tokenizer":
+        """Join two views that were trained on their own."""
+        made: Tokenizer = cls(asdict(whole.config), asdict(face.config), feather)
+        made.whole.load_state_dict(whole.state_dict())
+        made.face.load_state_dict(face.state_dict())
+        return made
+
+    def reference_features(self, reference: Tensor) -> ReferenceFeatures:
+        """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
+        _check_frames(reference[:, None])
+        still = reference[:, None].expand(-1, FRAMES_PER_LATENT, -1, -1, -1)
+        latent = self.encode(still, reference)[:, 0]
+        return ReferenceFeatures(
+            self.whole.reference(reference), self.face.reference(reference), latent
+        )
+
+    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``, about unit variance per channel."""
+        _check_frames(frames)
+        halves = [
+            view.encode(view.view.crop(frames), view.view.crop(reference))
+            for view in (self.whole, self.face)
+        ]
+        return torch.cat(halves, -1)
+
+    def initial_state(self, features: ReferenceFeatures) -> DecoderState:
+        """The state before the first frame: as if the portrait had been held still."""
+        return DecoderState(features.latent)
+
+    def decode(
+        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+    ) -> tuple[Tensor, DecoderState]:
+        """Frames ``[batch, 4 * n, 3, 480, 480]`` in [-1, 1] of latents ``z [batch, n, 16, 8, 16]``, and the next state."""
+        frames = [frame.clamp(-1, 1) for frame in self._paint(state, z, features)]
+        return torch.stack(frames, 1), DecoderState(z[:, -1])
+
+    @torch.inference_mode()
+    def decode_uint8(
+        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+    ) -> tuple[Tensor, DecoderState]:
+        """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
+        frames = [to_uint8(frame) for frame in self._paint(state, z, features)]
+        return torch.stack(frames, 1), DecoderState(z[:, -1])
+
+    def curves(self, z: Tensor) -> Tensor:
+        """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        return self._readouts(z)[..., : self.whole.config.curves]
+
+    def pose(self, z: Tensor) -> Tensor:
+        """Joint poses ``[batch, n * 4, joints, 3]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        return self._readouts(z)[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
+
+    @property
+    def readout_weight(self) -> Tensor:
+        """The linear map from a latent to curves, then pose, of its four frames, ``[4, 52 + 3 * joints, 16, 8, 16]``.
+
+        In units of each output's own deviation over the training data, so that the squared
+        outputs of different rows are
+        comparable: what a loss on latents needs to weigh what a face shows.
+        """
+        share = self._face_share()
+        halves = []
+        for view, part in ((self.whole, 1 - share), (self.face, share)):
+            weight = view.readout.standardised_weight * part[:, None, None, None]
+            halves.append(weight)
+        return torch.cat(halves, -1)
+
+    def _readouts(self, z: Tensor) -> Tensor:
+        _check_latents(z)
+        share = self._face_share()
+        left, right = (
+            view.readout(half.flatten(0, 1).to(view.readout.linear.weight.dtype))
+            for view, half in zip((self.whole, self.face), z.split(LATENT_GRID, -1), strict=True)
+        )
+        return torch.lerp(left, right, share).unflatten(0, z.shape[:2]).flatten(1, 2)
+
+    def _face_share(self) -> Tensor:
+        """How far each read-out trusts the face view: inversely to the two views' training errors."""
+        whole, face = self.whole.readout.error, self.face.readout.error
+        return whole / (whole + face)
+
+    def _paint(
+        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+    ) -> Iterator[Tensor]:
+        """Frame after frame, ``[batch, 3, 480, 480]``; one latent at a time keeps results independent of chunking."""
+        _check_latents(z)
+        previous = state.latent
+        for current in z.unbind(1):
+            whole, face = self._layers(previous, current, features)
+            for frame in range(FRAMES_PER_LATENT):
+                picture = compose(_frame(whole, frame), features.whole.picture, WHOLE, FRAME_SIZE)
+                detail = compose(_frame(face, frame), features.face.picture, FACE, VIEW_SIZE)
+                yield paste_face(picture, detail, self.seam.float())
+            previous = current
+
+    def _layers(
+        self, previous: Tensor, current: Tensor, features: ReferenceFeatures
+    ) -> list[Layers]:
+        dtype = self.whole.decoder.leave.weight.dtype
+        halves = zip(
+            previous.to(dtype).split(LATENT_GRID, -1),
+            current.to(dtype).split(LATENT_GRID, -1),
+            strict=True,
+        )
+        views = ((self.whole, features.whole), (self.face, features.face))
+        return [
+            view.decoder(before, now, reference)
+            for (view, reference), (before, now) in zip(views, halves, strict=True)
+        ]
+
+
+def _frame(layers: Layers, index: int) -> Layers:
+    """One of the four frames of every session in a batch."""
+    pick = slice(index, None, FRAMES_PER_LATENT)
+    return Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick])
+
+
+def _check_frames(frames: Tensor) -> None:
+    expected = (3, FRAME_SIZE, FRAME_SIZE)
+    if frames.ndim != 5 or frames.shape[2:] != expected:
+        raise ValueError(f"frames are {tuple(frames.shape)}, expected [batch, frames, {expected}]")
+
+
+def _check_latents(z: Tensor) -> None:
+    if z.ndim != 5 or z.shape[2:] != LATENT_SHAPE:
+        raise ValueError(f"latents are {tuple(z.shape)}, expected [batch, n, {LATENT_SHAPE}]")

@@ -1,0 +1,68 @@
+"""The two views of a frame that the tokenizer codes: the whole frame at half resolution, the face at full resolution."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from flowact.timebase import FACE_BOX, FRAME_SIZE
+
+VIEW_SIZE = 240
+"""Height and width in pixels at which the encoder sees a view and at which a view is trained."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A square of the frame.
+
+    Attributes:
+        name: "whole" or "face".
+        left, top, size: the square in pixels of the frame.
+    """
+
+    name: str
+    left: int
+    top: int
+    size: int
+
+    def crop(self, frames: Tensor) -> Tensor:
+        """Cut the view out of frames ``[..., 480, 480]`` and reduce it to ``[..., 240, 240]``, averaging in fp32."""
+        if frames.shape[-2:] != (FRAME_SIZE, FRAME_SIZE):
+            raise ValueError(f"frames are {tuple(frames.shape[-2:])}, expected {(FRAME_SIZE,) * 2}")
+        rows, columns = self.top + self.size, self.left + self.size
+        cut = frames[..., self.top : rows, self.left : columns]
+        if self.size == VIEW_SIZE:
+            return cut
+        pooled = F.avg_pool2d(
+            cut.float().reshape(-1, 1, self.size, self.size), self.size // VIEW_SIZE
+        )
+        return pooled.reshape(*frames.shape[:-2], VIEW_SIZE, VIEW_SIZE)
+
+    def identity_grid(self, cells: int, device: torch.device | None = None) -> Tensor:
+        """Where the cell centres of a ``cells x cells`` grid over the view lie in the frame.
+
+        Returns ``[1, cells, cells, 2]``: (x, y) in [-1, 1] over the frame, for ``grid_sample`` with
+        ``align_corners=False``.
+        """
+        centres = (
+            (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * self.size / cells
+        )
+        x, y = ((centres + start) * (2 / FRAME_SIZE) - 1 for start in (self.left, self.top))
+        return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+
+    def from_frame(self, grid: Tensor) -> Tensor:
+        """Turn frame coordinates ``[..., 2]`` in [-1, 1] into coordinates over this view, also in [-1, 1] inside it."""
+        centre = grid.new_tensor([self.left, self.top]) + self.size / 2
+        return grid * (FRAME_SIZE / self.size) - (centre * (2 / FRAME_SIZE) - 1) * (
+            FRAME_SIZE / self.size
+        )
+
+    def pixels(self, points: Tensor) -> Tensor:
+        """Turn frame pixels ``[..., 2]`` into pixels of the view's 240x240 picture."""
+        return (points - points.new_tensor([self.left, self.top])) * (VIEW_SIZE / self.size)
+
+
+WHOLE = View("whole", 0, 0, FRAME_SIZE)
+FACE = View("face", *FACE_BOX)
+VIEWS = {view.name: view for view in (WHOLE, FACE)}

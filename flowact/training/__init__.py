@@ -1,0 +1,1 @@
+"""The recipe: losses, samplers and one resumable loop for every stage."""

@@ -1,0 +1,226 @@
+"""Random windows out of a folder of clips that may still be growing."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from flowact.errors import UserError
+from flowact.synthesis.arkit import ARKIT
+from flowact.synthesis.clip import Clip, decode_jpeg
+from flowact.timebase import FRAMES_PER_LATENT
+from flowact.tokenizer.views import View
+
+WINDOW = 2 * FRAMES_PER_LATENT
+"""Frames of a training window: the first four give the previous latent, the last four are reconstructed."""
+
+RESCAN_SECONDS = 60.0
+BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch of windows as a view sees them. Ground truth belongs to the last four frames.
+
+    Attributes:
+        frames: ``[batch, 8, 3, 240, 240]`` in [-1, 1].
+        picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
+        flow: true sampling positions in the reference, ``[batch, 4, 60, 60, 2]``, frame
+            coordinates in [-1, 1].
+        visible: 1 where the surface is visible in the reference, ``[batch, 4, 60, 60]``.
+        landmarks: pixels of the 240x240 view, ``[batch, 4, 8, 2]``.
+        readouts: curves, then pose, ``[batch, 4, curves + pose]``.
+    """
+
+    frames: Tensor
+    picture: Tensor
+    flow: Tensor
+    visible: Tensor
+    landmarks: Tensor
+    readouts: Tensor
+
+    def to(self, device: torch.device) -> "Windows":
+        """The same batch on another device."""
+        return Windows(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def load_window(clip: Clip, start: int, view: View, colours: "Colours | None" = None) -> Windows:
+    """The window of a clip that begins at frame ``start``, as a batch of one."""
+    now = slice(start + FRAMES_PER_LATENT, start + WINDOW)
+    recolour = colours or Colours()
+    frames = torch.from_numpy(clip.pictures(slice(start, start + WINDOW))).movedim(-1, 1)
+    truth = {
+        "flow": _tensor(getattr(clip, f"flow_{view.name}")[now]),
+        "visible": _tensor(getattr(clip, f"visible_{view.name}")[now]) / 255,
+        "landmarks": view.pixels(_tensor(clip.landmarks[now])),
+        "readouts": torch.cat([_tensor(clip.curves[now]), _tensor(clip.pose[now]).flatten(1)], 1),
+    }
+    picture = torch.tensor(_reference(clip)).movedim(-1, 0)
+    return Windows(
+        recolour(view.crop(frames))[None],
+        recolour(picture)[None],
+        **{k: v[None] for k, v in truth.items()},
+    )
+
+
+def collate(windows: list[Windows]) -> Windows:
+    """Join windows into one batch."""
+    return Windows(
+        **{f.name: torch.cat([getattr(w, f.name) for w in windows]) for f in fields(Windows)}
+    )
+
+
+@dataclass(frozen=True)
+class Colours:
+    """One appearance change for a whole window and its reference: a colour matrix after a tone curve.
+
+    Attributes:
+        gamma: exponent of the tone curve per channel.
+        gain: factor per channel.
+        matrix: 3x3 mixing of channels (hue and saturation).
+    """
+
+    gamma: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    gain: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    matrix: tuple[tuple[float, ...], ...] = ()
+
+    @classmethod
+    def random(cls, rng: np.random.Generator) -> "Colours":
+        """A strong random change; a third of the windows keep their colours."""
+        if rng.random() < 1 / 3:
+            return cls()
+        gamma = np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.1, 3))
+        gain = np.exp(rng.normal(0, 0.1) + rng.normal(0, 0.1, 3))
+        matrix = _hue_saturation(rng.normal(0, 0.5), np.exp(rng.normal(0, 0.25)))
+        return cls(tuple(gamma), tuple(gain), tuple(map(tuple, matrix)))
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """``[..., 3, h, w]`` of 0..255 to [-1, 1], changed."""
+        x = picture.float() / 255
+        if not self.matrix:
+            return x * 2 - 1
+        gamma, gain = (
+            torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (self.gamma, self.gain)
+        )
+        toned = (gain * x.pow(gamma)).flatten(-2)
+        mixed = torch.tensor(self.matrix, dtype=torch.float32) @ toned
+        return mixed.clamp_(0, 1).mul_(2).sub_(1).unflatten(-1, x.shape[-2:])
+
+
+def _hue_saturation(angle: float, saturation: float) -> Array:
+    """Rotation about the grey axis by ``angle`` radians, and scaling of what is off that axis."""
+    grey = np.full((3, 3), 1 / 3)
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    return grey + saturation * (np.cos(angle) * (np.eye(3) - grey) + np.sin(angle) * cross)
+
+
+class ClipFolder:
+    """The clips of a folder; new files are noticed once a minute."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clips: list[Clip] = []
+        self._weights: list[Array] = []
+        self._known: set[Path] = set()
+        self._scanned = -RESCAN_SECONDS
+        self.rescan()
+        if not self.clips:
+            raise UserError(
+                f"{folder} holds no clips of at least {WINDOW} frames (.npz files are expected)."
+            )
+
+    def rescan(self) -> None:
+        """Map files that appeared since the last look, at most once a minute."""
+        if time.monotonic() - self._scanned < RESCAN_SECONDS:
+            return
+        self._scanned = time.monotonic()
+        for path in sorted(set(self.folder.glob("*.npz")) - self._known):
+            self._known.add(path)
+            clip = Clip.load(path)
+            if len(clip) >= WINDOW:
+                self.clips.append(clip)
+                self._weights.append(window_weights(clip))
+
+    def draw(self, rng: np.random.Generator) -> tuple[Clip, int]:
+        """A random clip and the start of a window in it; blinks and open mouths come more often."""
+        index = int(rng.integers(len(self.clips)))
+        weights = self._weights[index]
+        return self.clips[index], int(rng.choice(len(weights), p=weights))
+
+
+def window_weights(clip: Clip) -> Array:
+    """Probability of every window start: three times as likely with a blink, up to three times with an open mouth."""
+    blink = np.asarray(clip.curves)[:, BLINKS].max(1) > 0.4
+    wide = np.clip(np.asarray(clip.opening, np.float32) / 0.3, 0, 1)
+    frame = 1 + 2 * blink + 2 * wide
+    views = np.lib.stride_tricks.sliding_window_view(frame[FRAMES_PER_LATENT:], FRAMES_PER_LATENT)
+    weights = views.max(-1).astype(np.float64)
+    return weights / weights.sum()
+
+
+class WindowLoader:
+    """An endless, shuffled stream of batches, prepared by a thread while the last one is being trained on."""
+
+    def __init__(
+        self, folder: ClipFolder, view: View, batch: int, seed: int, ahead: int = 3
+    ) -> None:
+        self.folder, self.view, self.batch = folder, view, batch
+        self._rng = np.random.default_rng(seed)
+        self._ready: queue.Queue[Windows | BaseException] = queue.Queue(ahead)
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def __iter__(self) -> Iterator[Windows]:
+        return self
+
+    def __next__(self) -> Windows:
+        item = self._ready.get()
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self.folder.rescan()
+                self._ready.put(collate([self._one() for _ in range(self.batch)]))
+        except BaseException as error:  # handed to the consumer, who would wait for ever otherwise
+            self._ready.put(error)
+
+    def _one(self) -> Windows:
+        clip, start = self.folder.draw(self._rng)
+        return load_window(clip, start, self.view, Colours.random(self._rng))
+
+
+def spread_windows(folder: ClipFolder, view: View, count: int) -> Windows:
+    """The same ``count`` windows at every call, spread over the clips, with their true colours."""
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(folder.clips))
+    windows = []
+    for i in range(count):
+        clip = folder.clips[order[i % len(order)]]
+        start = int(rng.choice(len(weights := window_weights(clip)), p=weights))
+        windows.append(load_window(clip, start, view))
+    return collate(windows)
+
+
+@lru_cache(maxsize=256)
+def _decoded_reference(data: bytes) -> Array:
+    return decode_jpeg(np.frombuffer(data, np.uint8))
+
+
+def _reference(clip: Clip) -> Array:
+    return _decoded_reference(clip.reference.tobytes())
+
+
+def _tensor(array: Array) -> Tensor:
+    return torch.from_numpy(np.asarray(array, np.float32))

@@ -1,0 +1,42 @@
+"""Learning rate over steps."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Linear warm-up, a constant, then a cosine down to a floor.
+
+    The decay may be decided late: resume a run at its constant rate with the two decay steps set.
+
+    Attributes:
+        peak: the constant learning rate.
+        warmup: steps of linear rise from zero.
+        decay_from, decay_to: first and last step of the cosine; no decay when None.
+        floor: share of the peak that is left at ``decay_to`` and after.
+    """
+
+    peak: float
+    warmup: int = 200
+    decay_from: int | None = None
+    decay_to: int | None = None
+    floor: float = 0.02
+
+    def __post_init__(self) -> None:
+        if (self.decay_from is None) != (self.decay_to is None):
+            raise ValueError("decay_from and decay_to are given together or not at all")
+        if self.decay_from is not None and self.decay_to is not None:
+            if not self.warmup <= self.decay_from < self.decay_to:
+                span = f"{self.decay_from}..{self.decay_to}"
+                raise ValueError(
+                    f"decay runs over steps {span}, expected a span after {self.warmup}"
+                )
+
+    def rate(self, step: int) -> float:
+        """Learning rate of step 0, 1, 2, ..."""
+        rising = min(1.0, (step + 1) / max(1, self.warmup))
+        if self.decay_from is None or self.decay_to is None or step < self.decay_from:
+            return self.peak * rising
+        done = min(1.0, (step - self.decay_from) / (self.decay_to - self.decay_from))
+        return self.peak * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done)))

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import torch
+
+from flowact.timebase import FACE_BOX
+from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
+
+SMALL = {
+    "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
+    "trunk_blocks": (1, 1, 1), "frame_widths": (16, 16, 16), "frame_blocks": (1, 1, 1),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    """Small, with every weight random: a fresh network is the identity and would hide mistakes."""
+    torch.manual_seed(0)
+    made = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2})
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(torch.randn_like(parameter) * (0.3 if parameter.ndim == 1 else 0.05))
+        for view in (made.whole, made.face):
+            view.readout.error.uniform_(0.1, 1)
+            view.readout.moments.variance.uniform_(0.5, 2)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def portrait() -> torch.Tensor:
+    ramp = torch.linspace(-1, 1, 480)
+    return torch.stack(
+        [ramp[None] * ramp[:, None], ramp[:, None].expand(480, 480), -ramp.expand(480, 480)]
+    )[None]
+
+
+@torch.no_grad()
+def test_a_fresh_tokenizer_shows_the_reference(portrait) -> None:
+    fresh = Tokenizer(
+        {**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2}
+    ).eval()
+    features = fresh.reference_features(portrait)
+    z = torch.randn(1, 1, 16, 8, 16)
+    frames, _ = fresh.decode(fresh.initial_state(features), z, features)
+    keep = torch.sigmoid(torch.tensor(2.0))
+    torch.testing.assert_close(
+        frames, (portrait * keep)[:, None].expand(-1, 4, -1, -1, -1), atol=1e-4, rtol=0
+    )
+
+
+@torch.no_grad()
+def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    z = torch.randn(1, 3, 16, 8, 16)
+    at_once, last = tokenizer.decode(tokenizer.initial_state(features), z, features)
+    first, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :1], features)
+    rest, state = tokenizer.decode(state, z[:, 1:], features)
+    assert torch.equal(torch.cat([first, rest], 1), at_once)
+    assert torch.equal(state.latent, last.latent) and torch.equal(last.latent, z[:, -1])
+    assert not torch.equal(at_once[:, :4], at_once[:, 4:8])
+
+
+@torch.no_grad()
+def test_the_decoder_looks_at_the_last_latent_and_no_further(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    z = torch.randn(1, 1, 16, 8, 16)
+    a, _ = tokenizer.decode(DecoderState(torch.zeros(1, 16, 8, 16)), z, features)
+    b, _ = tokenizer.decode(DecoderState(torch.ones(1, 16, 8, 16)), z, features)
+    assert not torch.equal(a, b)
+
+
+@torch.no_grad()
+def test_sessions_in_a_batch_do_not_mix(tokenizer, portrait) -> None:
+    portraits = torch.cat([portrait, portrait.flip(-1)])
+    z = torch.randn(2, 1, 16, 8, 16)
+    both = tokenizer.reference_features(portraits)
+    together, _ = tokenizer.decode(tokenizer.initial_state(both), z, both)
+    for i in range(2):
+        alone = tokenizer.reference_features(portraits[i : i + 1])
+        frames, _ = tokenizer.decode(tokenizer.initial_state(alone), z[i : i + 1], alone)
+        torch.testing.assert_close(together[i], frames[0], atol=2e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    z = torch.randn(1, 1, 16, 8, 16)
+    frames, _ = tokenizer.decode(tokenizer.initial_state(features), z, features)
+    levels, _ = tokenizer.decode_uint8(tokenizer.initial_state(features), z, features)
+    assert levels.shape == (1, 4, 480, 480, 3) and levels.dtype == torch.uint8
+    expected = (frames.movedim(2, -1) * 127.5 + 127.5).round()
+    assert (levels.float() - expected).abs().max() <= 1
+
+
+@torch.no_grad()
+def test_each_half_of_a_latent_draws_its_own_part(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    state = DecoderState(torch.zeros(1, 16, 8, 16))
+    z = torch.zeros(1, 1, 16, 8, 16)
+    base, _ = tokenizer.decode(state, z, features)
+    z[..., 8:] = torch.randn(1, 1, 16, 8, 8)
+    changed = (tokenizer.decode(state, z, features)[0] - base).abs().amax((0, 1, 2)) > 1e-6
+    left, top, size = FACE_BOX
+    inside = torch.zeros(480, 480, dtype=torch.bool)
+    inside[top : top + size, left : left + size] = True
+    assert changed[inside].float().mean() > 0.9
+    assert not changed[~inside].any()
+
+
+@torch.no_grad()
+def test_encoding_is_per_latent_and_relative_to_the_reference(tokenizer, portrait) -> None:
+    frames = torch.rand(1, 8, 3, 480, 480) * 2 - 1
+    z = tokenizer.encode(frames, portrait)
+    assert z.shape == (1, 2, 16, 8, 16)
+    torch.testing.assert_close(tokenizer.encode(frames[:, 4:], portrait)[:, 0], z[:, 1])
+    assert not torch.allclose(tokenizer.encode(frames, portrait.flip(-1)), z)
+
+
+@torch.no_grad()
+def test_the_exposed_weight_is_the_map_that_reads_curves_and_pose(tokenizer) -> None:
+    z, delta = torch.randn(1, 1, 16, 8, 16), torch.randn(1, 1, 16, 8, 16)
+    change = torch.einsum("frchw,bnchw->bnfr", tokenizer.readout_weight, delta).flatten(1, 2)
+    a, b = (
+        torch.cat([tokenizer.curves(x), tokenizer.pose(x).flatten(2)], -1) for x in (z, z + delta)
+    )
+    assert tokenizer.curves(z).shape == (1, 4, 52) and tokenizer.pose(z).shape == (1, 4, 18, 3)
+    whole, face = tokenizer.whole.readout, tokenizer.face.readout
+    assert change.shape == (1, 4, 106)
+    share = whole.error / (whole.error + face.error)
+    halves = [
+        torch.einsum("frchw,chw->fr", view.standardised_weight, half) * view.moments.deviation * part
+        for view, half, part in (
+            (whole, delta[0, 0, ..., :8], 1 - share), (face, delta[0, 0, ..., 8:], share),
+        )
+    ]  # fmt: skip
+    torch.testing.assert_close((b - a)[0], halves[0] + halves[1], atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_saved_and_loaded_it_draws_the_same(tokenizer, portrait, tmp_path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    loaded = Tokenizer.from_pretrained(tmp_path).eval()
+    z = torch.randn(1, 1, 16, 8, 16)
+    features, again = tokenizer.reference_features(portrait), loaded.reference_features(portrait)
+    a, _ = tokenizer.decode(tokenizer.initial_state(features), z, features)
+    b, _ = loaded.decode(loaded.initial_state(again), z, again)
+    torch.testing.assert_close(a, b, atol=1e-4, rtol=0)
+    assert loaded.whole.config == ViewConfig(**{**SMALL, "view": "whole"})
+
+
+def test_wrong_shapes_are_named(tokenizer, portrait) -> None:
+    with pytest.raises(ValueError, match=r"frames are \(1, 4, 3, 240, 240\)"):
+        tokenizer.encode(torch.zeros(1, 4, 3, 240, 240), portrait)
+    with pytest.raises(ValueError, match="6 frames given"):
+        tokenizer.encode(torch.zeros(1, 6, 3, 480, 480), portrait)
+    with pytest.raises(ValueError, match=r"latents are \(1, 1, 16, 8, 8\)"):
+        tokenizer.curves(torch.zeros(1, 1, 16, 8, 8))
+    with pytest.raises(ValueError, match="trunk_widths has 2"):
+        ViewConfig(trunk_widths=(8, 8))
+    assert np.isfinite(tokenizer.seam.numpy()).all()
