@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,56 +17,47 @@ from flowact.streaming.conditions import Conditions
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
 from flowact.streaming.step import step
-from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT
+from flowact.timebase import FRAMES_PER_CHUNK
 
-Features = TypeVar("Features")
+Features = TypeVar("Features", bound="HasLatent")
 Memory = TypeVar("Memory")
 
 
-class Tokenizer(Protocol[Features, Memory]):
-    """What the pipeline asks of whatever turns frames into latents and back.
+class HasLatent(Protocol):
+    """What is known of a reference picture: its latent, and whatever the decoder wants."""
 
-    Frames are `[batch, frames, 3, 480, 480]` in [-1, 1], latents `[batch, latents, ...]`.
-    """
+    @property
+    def latent(self) -> Tensor:
+        """The picture as one latent `[batch, channels, height, width]`."""
+
+
+class StreamingDecoder(Protocol[Features, Memory]):
+    """What the pipeline asks of the tokenizer."""
 
     def reference_features(self, reference: Tensor) -> Features:
-        """Look at the reference picture `[batch, 3, 480, 480]` once per session."""
-
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Frames to latents, four to one."""
+        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1], once per session."""
 
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
 
-    def decode(self, state: Memory, latents: Tensor, features: Features) -> tuple[Tensor, Memory]:
-        """Latents to frames, one to four, and what to remember of them."""
+    def decode_uint8(self, state: Memory, z: Tensor, features: Features) -> tuple[Tensor, Memory]:
+        """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`."""
 
 
-@dataclass(frozen=True)
-class Reference(Generic[Features]):
-    """What the networks know of the person: features for the decoder, a latent for the memory."""
-
-    features: Features
-    latent: Tensor
-
-
-class Look(Stage[None, NDArray[np.uint8], Reference[Features]]):
+class Look(Stage[None, NDArray[np.uint8], Features]):
     """Look at the picture of the person, uint8 `[480, 480, 3]`, once per session."""
 
     name: ClassVar = "look"
     takes: ClassVar = np.ndarray
-    gives: ClassVar = Reference
+    gives: ClassVar = HasLatent
 
-    def __init__(self, tokenizer: Tokenizer[Features, Memory], device: torch.device) -> None:
+    def __init__(self, tokenizer: StreamingDecoder[Features, Memory], device: torch.device) -> None:
         self._tokenizer, self._device = tokenizer, device
 
     @torch.no_grad()
-    def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Reference[Features]]:
-        """Encode the picture as if it stood still for the four frames of a latent."""
-        picture = to_frames(given).to(self._device)
-        still = picture[:, None].expand(-1, FRAMES_PER_LATENT, -1, -1, -1)
-        latent = self._tokenizer.encode(still, picture).float()
-        return None, Reference(self._tokenizer.reference_features(picture), latent)
+    def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Features]:
+        """Compute what every later chunk will want to know of the picture."""
+        return state, self._tokenizer.reference_features(to_frames(given).to(self._device))
 
 
 @dataclass(frozen=True)
@@ -113,20 +104,13 @@ class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
     takes: ClassVar = Tensor
     gives: ClassVar = np.ndarray
 
-    def __init__(self, tokenizer: Tokenizer[Features, Memory], features: Features) -> None:
+    def __init__(self, tokenizer: StreamingDecoder[Features, Memory], features: Features) -> None:
         self._tokenizer, self._features = tokenizer, features
 
-    @torch.no_grad()
     def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
         """Decode one chunk; the state carries the latent before it."""
-        frames, state = self._tokenizer.decode(state, given, self._features)
-        return state, to_pictures(frames[0])
-
-
-def to_pictures(frames: Tensor) -> NDArray[np.uint8]:
-    """Frames `[n, 3, height, width]` in [-1, 1] to uint8 `[n, height, width, 3]`."""
-    levels = frames.float().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().numpy(force=True)
+        frames, state = self._tokenizer.decode_uint8(state, given, self._features)
+        return state, frames[0].numpy(force=True)
 
 
 def to_frames(picture: NDArray[np.uint8]) -> Tensor:

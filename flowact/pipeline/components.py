@@ -96,7 +96,6 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     network, info = kind.from_pretrained(
         path,
         torch_dtype=dtype,
-        low_cpu_mem_usage=False,
         use_safetensors=True,
         local_files_only=True,
         output_loading_info=True,
@@ -104,4 +103,6 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     wrong = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
     if wrong:
         raise UserError(f"The weights in {path} do not fit: {wrong[0]} is missing or too many.")
+    # The file does not keep the layout that convolutions are fast in.
+    torch.nn.Module.to(network, memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)

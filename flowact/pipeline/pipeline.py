@@ -20,7 +20,7 @@ from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.ahead import ahead
-from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, Tokenizer
+from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, StreamingDecoder
 from flowact.pipeline.components import load_components, save_components
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.pipeline.stages import StageTimes
@@ -59,7 +59,7 @@ class FlowActPipeline:
     def __init__(
         self,
         transformer: FlowActTransformer,
-        tokenizer: Tokenizer[Any, Any],
+        tokenizer: StreamingDecoder[Any, Any],
         scheduler: FlowActScheduler,
     ) -> None:
         self.transformer, self.tokenizer, self.scheduler = transformer, tokenizer, scheduler
@@ -149,11 +149,12 @@ class FlowActPipeline:
         handover = ahead if concurrent else _directly
         times = times if times is not None else StageTimes()
         look = Look(self.tokenizer, self.transformer.device)
-        (seen,) = look.over(None, [_checked(reference)], times)
-        latents = handover(self._latents(seen.latent, audio, action, seed, times))
-        decoder = Decode(self.tokenizer, seen.features)
-        start = self.tokenizer.initial_state(seen.features)
-        with closing(handover(decoder.over(start, latents, times))) as chunks:
+        (features,) = look.over(None, [_checked(reference)], times)
+        latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
+        decoder = Decode(self.tokenizer, features)
+        start = self.tokenizer.initial_state(features)
+        # Closed in the order of the threads that read them, last one first.
+        with closing(latents), closing(handover(decoder.over(start, latents, times))) as chunks:
             images = islice(chain.from_iterable(chunks), audio.video_frames)
             for index, image in enumerate(images):
                 yield StreamedFrame(index, index / FPS, image)
@@ -171,7 +172,8 @@ class FlowActPipeline:
             heard = heard.push(torch.from_numpy(block))
         sound = Listen().over(Hearing(heard), blocks, times)
         denoiser = Denoise(self.transformer, settings, resolve(action).matched_phrase)
-        yield from denoiser.over(SessionState.start(reference, [seed], chunks), sound, times)
+        session = SessionState.start(reference.float(), [seed], chunks)
+        yield from denoiser.over(session, sound, times)
 
 
 def reference_picture(
