@@ -52,6 +52,6 @@ class TextEncoder(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         """Encode hashed texts `[..., pieces]` as `[..., tokens, dim]`; empty ones are a learned vector."""
         count = (rows != 0).sum(-1, keepdim=True)
-        mean = self.table(rows).sum(-2) / count.clamp(min=1).sqrt()
-        mean = torch.where(count > 0, mean, self.empty.to(mean.dtype))
+        mean = self.table(rows).sum(-2) / count.clamp(min=1).sqrt().to(self.empty.dtype)
+        mean = torch.where(count > 0, mean, self.empty)
         return self.layers(mean).unflatten(-1, (self.tokens, -1))

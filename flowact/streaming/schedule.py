@@ -45,7 +45,7 @@ class Schedule:
 
     def after_emission(self) -> Levels:
         """Levels of the stream when the clean chunk has left and noise has entered."""
-        return (*self.rows[-1][1:], 1.0)
+        return (*self.rows[-1][1:], self.rows[0][-1])
 
     def __str__(self) -> str:
         """Print the matrix, one call a line."""

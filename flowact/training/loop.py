@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from flowact.training.allocator import keep_freed_memory
+from flowact.runtime.allocator import keep_freed_memory
 from flowact.training.backend import Backend, choose_backend
 from flowact.training.checkpoints import Snapshot, load_newest, save_snapshot
 from flowact.training.ema import Ema
