@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
@@ -24,7 +25,9 @@ from flowact.media import Recording, VideoWriter, load_reference
 from flowact.pipeline import FlowActPipeline, StageTimes
 from flowact.runtime.generate import add_machine_arguments
 from flowact.runtime.load import Loaded, load_pipeline
-from flowact.timebase import FRAMES_PER_CHUNK, SAMPLE_RATE
+from flowact.timebase import FRAMES_PER_CHUNK, LATENTS_PER_CHUNK, SAMPLE_RATE
+
+_RUNS_PER_CHUNK: Final = {"decode": LATENTS_PER_CHUNK, "encode": FRAMES_PER_CHUNK}
 
 
 @dataclass(frozen=True)
@@ -148,8 +151,7 @@ def _generate(
 
 
 def _cost(name: str, times: StageTimes) -> StageCost:
-    per_chunk = FRAMES_PER_CHUNK if name == "encode" else 1
-    runs = np.array(times.seconds(name)) * 1e3 * per_chunk
+    runs = np.array(times.seconds(name)) * 1e3 * _RUNS_PER_CHUNK.get(name, 1)
     return StageCost(
         name, round(float(np.median(runs)), 2), round(float(np.quantile(runs, 0.95)), 2), len(runs)
     )

@@ -1,4 +1,4 @@
-"""The stages between a voice and a picture; all but the first make a chunk of 0.48 s per run."""
+"""The stages between a voice and a picture."""
 
 from __future__ import annotations
 
@@ -98,7 +98,10 @@ class Denoise(Stage[SessionState, AudioTimeline, Tensor]):
 
 
 class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
-    """Turn latents into pictures, uint8 `[12, 480, 480, 3]`."""
+    """Turn one latent into pictures, uint8 `[4, 480, 480, 3]`.
+
+    Latent by latent rather than chunk by chunk, so that the first frame is there the sooner.
+    """
 
     name: ClassVar = "decode"
     takes: ClassVar = Tensor
@@ -108,7 +111,7 @@ class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
         self._tokenizer, self._features = tokenizer, features
 
     def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
-        """Decode one chunk; the state carries the latent before it."""
+        """Decode a latent `[1, 1, ...]`; the state carries the one before it."""
         frames, state = self._tokenizer.decode_uint8(state, given, self._features)
         return state, frames[0].numpy(force=True)
 

@@ -151,11 +151,12 @@ class FlowActPipeline:
         look = Look(self.tokenizer, self.transformer.device)
         (features,) = look.over(None, [_checked(reference)], times)
         latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
+        singly = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
         decoder = Decode(self.tokenizer, features)
         start = self.tokenizer.initial_state(features)
         # Closed in the order of the threads that read them, last one first.
-        with closing(latents), closing(handover(decoder.over(start, latents, times))) as chunks:
-            images = islice(chain.from_iterable(chunks), audio.video_frames)
+        with closing(latents), closing(handover(decoder.over(start, singly, times))) as pictures:
+            images = islice(chain.from_iterable(pictures), audio.video_frames)
             for index, image in enumerate(images):
                 yield StreamedFrame(index, index / FPS, image)
 

@@ -10,6 +10,7 @@ import torch
 
 from flowact.errors import UserError
 from flowact.pipeline import FlowActPipeline
+from flowact.runtime.allocator import keep_freed_memory
 from flowact.runtime.precision import PrecisionPlan, detect, plan_precision
 
 MOST_THREADS = 4
@@ -67,6 +68,7 @@ def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) ->
     """
     division = plan_threads(available_threads() if threads is None else threads)
     torch.set_num_threads(division.per_operator)
+    keep_freed_memory()
     precision = plan_precision(detect())
     dtype = getattr(torch, precision.dtype)
     return Loaded(FlowActPipeline.from_pretrained(checkpoint, dtype=dtype), precision, division)
