@@ -1,0 +1,215 @@
+"""All live sessions of a worker, and the one loop step that brings those forward that are due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from torch import Tensor
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.pipeline import FlowActPipeline
+from flowact.runtime.marks import Mark
+from flowact.runtime.messages import (
+    Beat,
+    Chunk,
+    Close,
+    Command,
+    Create,
+    EncodedFrame,
+    Event,
+    Interrupt,
+    KeyFrame,
+    Puppet,
+    PushAudio,
+    Say,
+    SetAction,
+    Timings,
+    Trouble,
+)
+from flowact.runtime.pacing import lead
+from flowact.runtime.session import LiveSession
+from flowact.runtime.snapshot import Moment, to_bytes
+from flowact.runtime.sound import Silence, Taken, to_pcm16
+from flowact.streaming.conditions import Conditions
+from flowact.streaming.state import split_sessions, stack_sessions
+from flowact.streaming.step import step
+
+TOGETHER: Final = 0.2
+"""Sessions due within this many seconds are stepped as one batch."""
+SNAPSHOT_EVERY: Final = 4
+"""Chunks between two snapshots: after a crash a session goes back by at most two seconds."""
+
+
+class Engine:
+    """Steps every session when it is due.
+
+    Args:
+        pipeline: the networks, ready for inference.
+        emit: where chunks, troubles and beats go.
+        mark: the marks that every frame is given.
+        now: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        pipeline: FlowActPipeline,
+        emit: Callable[[Event], None],
+        mark: Mark,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
+        self.sessions: dict[str, LiveSession] = {}
+
+    def handle(self, command: Command) -> None:
+        """Do what is asked; a mistake ends the session that it concerns, and no other."""
+        try:
+            self._handle(command)
+        except (ValueError, RuntimeError) as error:
+            name = getattr(command, "session", "")
+            self.sessions.pop(name, None)
+            self._emit(Trouble(name, str(error), fatal=True))
+
+    def _handle(self, command: Command) -> None:
+        if isinstance(command, Create):
+            self.sessions[command.session] = LiveSession(command, self._pipeline, self._mark)
+            self._emit(Beat("look"))
+            return
+        session = self.sessions.get(getattr(command, "session", ""))
+        if session is None:
+            return  # closed a moment ago: what was already on its way is no mistake
+        match command:
+            case Say():
+                session.say(command)
+            case Puppet(epoch=epoch):
+                session.puppet(epoch)
+            case PushAudio():
+                session.hear(command)
+            case SetAction(phrase=phrase):
+                session.action = phrase
+            case Interrupt(epoch=epoch):
+                session.interrupt(epoch)
+            case KeyFrame():
+                session.encoder.restart()
+            case Close():
+                del self.sessions[session.name]
+
+    def wait(self) -> float:
+        """Return the seconds until a session is due; 0 if one is, 1 at most."""
+        begins = [self._begin(session) for session in self.sessions.values()]
+        return min(max(min(begins, default=float("inf")) - self._now(), 0.0), 1.0)
+
+    def advance(self) -> None:
+        """Make the next chunk of every session that is due, and of those that nearly are."""
+        now = self._now()
+        ordered = sorted(self.sessions.values(), key=self._begin)
+        if not ordered or self._begin(ordered[0]) > now:
+            return
+        due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
+        for group in _alike(due):
+            self._advance(group)
+
+    def _begin(self, session: LiveSession) -> float:
+        return session.pace.begin(session.chunk, lead(session.taken))
+
+    def _advance(self, group: Sequence[LiveSession]) -> None:
+        started, clock = time.time(), self._now()
+        timelines = [session.listened() for session in group]
+        try:
+            stepped = self._step(group, timelines)
+        except (FloatingPointError, ValueError) as error:
+            self._recover(group, error)
+            return
+        self._emit(Beat("denoise"))
+        denoised = time.time()
+        for session, (moment, latents) in zip(group, stepped, strict=True):
+            begin = self._begin(session)
+            asked = min(begin, clock) if session.pace.origin is not None else clock
+            times = (started - (clock - asked), started, denoised)
+            self._deliver(session, moment, latents, times, asked)
+
+    def _step(
+        self, group: Sequence[LiveSession], timelines: Sequence[AudioTimeline]
+    ) -> list[tuple[Moment, Tensor]]:
+        """Bring a group of sessions one chunk forward without touching them."""
+        state = stack_sessions([session.moment.state for session in group])
+        conditions = Conditions.of(state, timelines, [session.action for session in group])
+        settings = self._pipeline.scheduler.settings
+        state, latents = step(self._pipeline.transformer, state, conditions, settings)
+        states = split_sessions(state)
+        return [
+            (Moment(one, session.moment.decoder, timeline.trimmed(one.frames[0])), latents[[row]])
+            for row, (session, one, timeline) in enumerate(
+                zip(group, states, timelines, strict=True)
+            )
+        ]
+
+    def _deliver(
+        self,
+        session: LiveSession,
+        moment: Moment,
+        latents: Tensor,
+        times: tuple[float, float, float],
+        asked: float,
+    ) -> None:
+        """Decode, encode and send a finished chunk, then move the session on."""
+        index = session.chunk
+        frames, decoder = self._pipeline.tokenizer.decode_uint8(
+            moment.decoder, latents, session.features
+        )
+        decoded = time.time()
+        encoded = session.encoder.encode(frames[0].numpy(force=True))
+        taken = session.source.take()
+        if taken.finished:
+            session.source = Silence()
+        session.moment = replace(moment, decoder=decoder)
+        timings = Timings(taken.received, *times, decoded, time.time())
+        snapshot = to_bytes(session.moment) if index % SNAPSHOT_EVERY == 0 else None
+        self._emit(_chunk(session, index, encoded, taken, timings, snapshot))
+        session.flush = False
+        delivered = self._now()
+        session.pace = session.pace.delivered(index, delivered)
+        session.taken.append(delivered - asked)
+
+    def _recover(self, group: Sequence[LiveSession], error: Exception) -> None:
+        """Begin the streams of a failed group anew; their memories are from before the failure."""
+        for session in group:
+            moment = session.moment
+            session.moment = replace(moment, state=moment.state.restarted())
+            self._emit(Trouble(session.name, str(error), fatal=isinstance(error, ValueError)))
+            if isinstance(error, ValueError):
+                self.sessions.pop(session.name, None)
+
+
+def _alike(sessions: Sequence[LiveSession]) -> list[list[LiveSession]]:
+    """Group sessions whose states can be stacked, in the order in which they are due."""
+    groups: dict[object, list[LiveSession]] = {}
+    for session in sessions:
+        state = session.moment.state
+        groups.setdefault((state.levels, state.memory.layout), []).append(session)
+    return list(groups.values())
+
+
+def _chunk(
+    session: LiveSession,
+    index: int,
+    frames: tuple[EncodedFrame, ...],
+    taken: Taken,
+    timings: Timings,
+    snapshot: bytes | None,
+) -> Chunk:
+    return Chunk(
+        session=session.name,
+        epoch=session.epoch,
+        index=index,
+        frames=frames,
+        sound=to_pcm16(taken.sound),
+        speaking=taken.speaking,
+        pending=taken.pending,
+        finished=taken.finished,
+        flush=session.flush,
+        timings=timings,
+        snapshot=snapshot,
+    )

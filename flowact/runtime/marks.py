@@ -1,0 +1,99 @@
+"""Marks that say that a picture was generated: one to be seen, and one to be measured.
+
+The invisible mark is a fixed pattern of soft cells, 16 pixels wide and at most two grey levels
+high, added to the luma of every frame. It outlives H.264, JPEG and scaling of the whole picture,
+because a detector adds up 900 cells; it does not outlive cropping, turning or a deliberate attack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from flowact.timebase import FRAME_SIZE
+
+CELL: Final = 16
+CELLS: Final = FRAME_SIZE // CELL
+STRENGTH: Final = 1.6
+"""Grey levels that the middle of a cell is moved by."""
+KEY: Final = 20260110103
+DETECTED: Final = 6.0
+"""Standard deviations: chance reaches this once in a thousand million pictures."""
+_CLIP: Final = 6.0
+_LABEL: Final = "AI-generated"
+_WHITE: Final = 225
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Which marks frames are given.
+
+    Attributes:
+        visible: write "AI-generated" into a corner.
+        hidden: add the pattern that `score` finds.
+    """
+
+    visible: bool = True
+    hidden: bool = True
+
+    def apply(self, luma: NDArray[np.uint8]) -> None:
+        """Mark a luma plane `[480, 480]` in video range (16..235) in place."""
+        if self.hidden:
+            # In video range there is room for the pattern at both ends: the sum never wraps.
+            luma += _pattern_bytes()
+        if self.visible:
+            opacity = _label()
+            corner = luma[-opacity.shape[0] - 10 : -10, 12 : 12 + opacity.shape[1]]
+            corner[:] = np.rint(corner + opacity * (_WHITE - corner.astype(np.float32)))
+
+
+def score(luma: NDArray[np.uint8]) -> float:
+    """Measure the hidden mark in a grey picture of any size.
+
+    Returns:
+        The correlation with the pattern in standard deviations of what an unmarked picture gives;
+        `DETECTED` or more means marked.
+    """
+    square = Image.fromarray(luma).resize((CELLS, CELLS), Image.Resampling.BOX)
+    cells = np.asarray(square.convert("F"), np.float64)
+    detail = (cells - _neighbours(cells)).clip(-_CLIP, _CLIP)
+    expected = _signs() - _neighbours(_signs())
+    spread = np.sqrt((detail**2).mean() * (expected**2).sum())
+    return float((detail * expected).sum() / spread) if spread else 0.0
+
+
+def _neighbours(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the four cells around each, what a smooth picture would show in the middle."""
+    edged = np.pad(cells, 1, mode="edge")
+    around = edged[:-2, 1:-1] + edged[2:, 1:-1] + edged[1:-1, :-2] + edged[1:-1, 2:]
+    return np.asarray(around / 4, np.float64)
+
+
+@cache
+def _signs() -> NDArray[np.float64]:
+    generator = np.random.Generator(np.random.PCG64(KEY))
+    return generator.choice([-1.0, 1.0], (CELLS, CELLS))
+
+
+@cache
+def _pattern_bytes() -> NDArray[np.uint8]:
+    """Return the pattern as bytes to add modulo 256, dithered where it is between grey levels."""
+    cells = Image.fromarray((_signs() * STRENGTH).astype(np.float32))
+    smooth = np.asarray(cells.resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BICUBIC))
+    dither = np.random.Generator(np.random.PCG64(KEY + 1)).random(smooth.shape)
+    return np.floor(smooth + dither).clip(-3, 3).astype(np.int8).view(np.uint8)
+
+
+@cache
+def _label() -> NDArray[np.float32]:
+    """Opacity of the written mark `[height, width]`, 0..0.8."""
+    font = ImageFont.load_default(size=15)
+    width, height = (round(value) for value in font.getbbox(_LABEL)[2:])
+    image = Image.new("L", (width + 2, height + 4))
+    ImageDraw.Draw(image).text((1, 1), _LABEL, fill=255, font=font)
+    return np.asarray(image, np.float32) * np.float32(0.8 / 255)

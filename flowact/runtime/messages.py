@@ -1,0 +1,189 @@
+"""What the server and the worker process say to each other: plain bytes and numbers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Codec = Literal["h264", "jpeg"]
+
+
+@dataclass(frozen=True)
+class Create:
+    """Begin a session, or go on with one from a snapshot.
+
+    Attributes:
+        session: its name in every later message.
+        picture: RGB bytes of the 480x480 portrait.
+        seed: equal seeds, sounds and actions give equal pictures.
+        action: phrase of the first action.
+        codec: how frames are to be encoded.
+        epoch: number that the first chunks carry.
+        snapshot: where to go on, from an earlier `Chunk`.
+    """
+
+    session: str
+    picture: bytes
+    seed: int
+    action: str
+    codec: Codec = "h264"
+    epoch: int = 0
+    snapshot: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Say:
+    """Speak 16-bit mono sound at 16 kHz; the same epoch again appends to what is being said."""
+
+    session: str
+    epoch: int
+    sound: bytes
+    final: bool
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """Speak what `PushAudio` brings, as it comes, until anything else is asked for."""
+
+    session: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class PushAudio:
+    """Live 16-bit sound, and the time (`time.time()`) at which the server had its last sample."""
+
+    session: str
+    sound: bytes
+    received: float
+
+
+@dataclass(frozen=True)
+class SetAction:
+    """Do something from the next chunk on; `phrase` is one that the model was trained with."""
+
+    session: str
+    phrase: str
+
+
+@dataclass(frozen=True)
+class Interrupt:
+    """Stop speaking now: the chunks in flight are thrown away and the mouth shuts."""
+
+    session: str
+    epoch: int
+
+
+@dataclass(frozen=True)
+class KeyFrame:
+    """Make the next frame one that a decoder can begin with."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Close:
+    """End a session and forget all of it."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the process."""
+
+
+Command = Create | Say | Puppet | PushAudio | SetAction | Interrupt | KeyFrame | Close | Stop
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """One frame as the viewer's decoder wants it; `key` if a decoder can begin with it."""
+
+    data: bytes
+    key: bool
+
+
+@dataclass(frozen=True)
+class Timings:
+    """When the stages of a chunk ended, in seconds of `time.time()`.
+
+    Attributes:
+        heard: when the newest live sound in it reached the server; 0 if none is.
+        due: when it was to be begun.
+        started: when it was.
+        denoised, decoded, encoded: when these stages were done.
+    """
+
+    heard: float
+    due: float
+    started: float
+    denoised: float
+    decoded: float
+    encoded: float
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Twelve frames and their sound.
+
+    Attributes:
+        session: whose.
+        epoch: of the reply that it belongs to.
+        index: number of the chunk in the session.
+        frames: encoded frames in the order of showing.
+        sound: 16-bit samples that are heard with them.
+        speaking: whether there is speech in it.
+        pending: samples of the reply that were not spoken yet.
+        finished: the reply ends with this chunk.
+        flush: the first of an interruption: nothing older is to be shown any more.
+        timings: when what was done.
+        snapshot: the session after this chunk, every few chunks.
+    """
+
+    session: str
+    epoch: int
+    index: int
+    frames: tuple[EncodedFrame, ...]
+    sound: bytes
+    speaking: bool
+    pending: int
+    finished: bool
+    flush: bool
+    timings: Timings
+    snapshot: bytes | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The model is loaded and warm."""
+
+    load_seconds: float
+    dtype: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A session met an error; unless `fatal` it goes on."""
+
+    session: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The worker has made progress; `stage` says with what."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The worker could not load the model, and why in one sentence."""
+
+    message: str
+
+
+Event = Chunk | Ready | Trouble | Beat | Failed

@@ -1,0 +1,104 @@
+"""One live session inside the worker: what it says and does, how fast, and how it is encoded."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.chunks import to_frames
+from flowact.runtime.encoding import make_encoder
+from flowact.runtime.marks import Mark
+from flowact.runtime.messages import Create, PushAudio, Say
+from flowact.runtime.pacing import REMEMBERED, Pace
+from flowact.runtime.snapshot import Moment, from_bytes
+from flowact.runtime.sound import Microphone, Reply, Silence, Source, from_pcm16
+from flowact.streaming.state import SessionState
+from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK, SAMPLES_PER_FRAME
+
+AFTER_INTERRUPTION: Final = "listening"
+
+
+class LiveSession:
+    """A session's identity, its present moment, its sound, its pace.
+
+    Attributes:
+        moment: state before the next chunk; replaced as a whole when a chunk succeeds.
+        source: where the sound of the next chunk comes from.
+        pace: when the next chunk is due.
+        taken: seconds that the last chunks took from being due to being delivered.
+    """
+
+    def __init__(self, create: Create, pipeline: FlowActPipeline, mark: Mark) -> None:
+        self.name, self.action, self.epoch = create.session, create.action, create.epoch
+        self.features = _look(create.picture, pipeline)
+        self.moment = _first_moment(create, pipeline, self.features)
+        self.source: Source = Silence()
+        self.encoder = make_encoder(create.codec, mark)
+        self.pace = Pace()
+        self.taken: deque[float] = deque(maxlen=REMEMBERED)
+        self.flush = False
+
+    @property
+    def chunk(self) -> int:
+        """Number of the next chunk."""
+        return int(self.moment.state.emitted[0])
+
+    def say(self, command: Say) -> None:
+        """Begin a reply, or append to the one of the same epoch."""
+        if not (isinstance(self.source, Reply) and command.epoch == self.epoch):
+            self.source, self.epoch = Reply(), command.epoch
+            self._restart_stream()
+        self.source.extend(from_pcm16(command.sound), command.final)
+
+    def puppet(self, epoch: int) -> None:
+        """Speak live sound from now on."""
+        self.source, self.epoch = Microphone(), epoch
+
+    def hear(self, command: PushAudio) -> None:
+        """Give live sound to the puppet; without one it is not for this session's mouth."""
+        if isinstance(self.source, Microphone):
+            self.source.push(from_pcm16(command.sound), command.received)
+
+    def interrupt(self, epoch: int) -> None:
+        """Be silent at once: the next chunk is wanted now and nothing older counts."""
+        self.source, self.epoch, self.flush = Silence(), epoch, True
+        self.action = AFTER_INTERRUPTION
+        self.pace = Pace()
+        self._restart_stream()
+
+    def listened(self) -> AudioTimeline:
+        """Return the timeline with all that is now known of the future, and none of the past's."""
+        here = self.chunk * FRAMES_PER_CHUNK * SAMPLES_PER_FRAME
+        known = self.moment.timeline.cut(here)
+        return known.push(torch.from_numpy(self.source.ahead()))
+
+    def _restart_stream(self) -> None:
+        """Let the next chunk hear the new sound only: those in flight were made for the old one."""
+        moment = self.moment
+        self.moment = Moment(moment.state.restarted(), moment.decoder, moment.timeline)
+
+
+def _look(picture: bytes, pipeline: FlowActPipeline) -> Any:
+    expected = FRAME_SIZE * FRAME_SIZE * 3
+    if len(picture) != expected:
+        raise ValueError(f"a picture of {len(picture)} bytes; expected {expected}")
+    image: NDArray[np.uint8] = np.frombuffer(picture, np.uint8)
+    image = image.reshape(FRAME_SIZE, FRAME_SIZE, 3)
+    with torch.no_grad():
+        device = pipeline.transformer.device
+        return pipeline.tokenizer.reference_features(to_frames(image).to(device))
+
+
+def _first_moment(create: Create, pipeline: FlowActPipeline, features: Any) -> Moment:
+    decoder = pipeline.tokenizer.initial_state(features)
+    if create.snapshot is not None:
+        return from_bytes(create.snapshot, type(decoder))
+    chunks = pipeline.scheduler.settings.schedule.chunks
+    state = SessionState.start(features.latent[:, None].float(), [create.seed], chunks)
+    return Moment(state, decoder, AudioTimeline.empty())

@@ -1,0 +1,80 @@
+"""A session as bytes, so that another process can go on with it.
+
+The networks and the reference picture are not part of it. Only tensors, numbers and tuples are
+written and read: a snapshot cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.streaming.memory import MemoryBank
+from flowact.streaming.state import SessionState
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What changes from chunk to chunk in a session.
+
+    Attributes:
+        state: the transformer's side, batch of one.
+        decoder: what the tokenizer's decoder remembers; a dataclass with one tensor, `latent`.
+        timeline: the sound that is still needed.
+    """
+
+    state: SessionState
+    decoder: Any
+    timeline: AudioTimeline
+
+
+def to_bytes(moment: Moment) -> bytes:
+    """Write a session's moment."""
+    state, memory = moment.state, moment.state.memory
+    parts: dict[str, Tensor | tuple[float, ...] | tuple[int, ...] | int] = {
+        "reference": memory.reference,
+        "long_term": memory.long_term,
+        "short_term": memory.short_term,
+        "ages": memory.ages,
+        "stream": state.stream,
+        "levels": state.levels,
+        "generators": state.generators,
+        "emitted": state.emitted,
+        "decoder": moment.decoder.latent,
+        # Cloned, or the storage of all sound ever heard would go along.
+        "samples": moment.timeline.samples.clone(),
+        "start": moment.timeline.start,
+    }
+    buffer = io.BytesIO()
+    torch.save(parts, buffer)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes, decoder: type) -> Moment:
+    """Read what `to_bytes` wrote.
+
+    Args:
+        data: the snapshot.
+        decoder: class of the decoder's state.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        parts = torch.load(io.BytesIO(data), weights_only=True)
+        memory = MemoryBank(
+            parts["reference"], parts["long_term"], parts["short_term"], parts["ages"]
+        )
+        state = SessionState(
+            memory, parts["stream"], parts["levels"], parts["generators"], parts["emitted"]
+        )
+        timeline = AudioTimeline(parts["samples"], parts["start"])
+        return Moment(state, decoder(parts["decoder"]), timeline)
+    except (RuntimeError, KeyError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"snapshot of {len(data)} bytes cannot be read: {error}") from error

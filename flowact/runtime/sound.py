@@ -1,0 +1,144 @@
+"""Where a session's sound comes from: nowhere, a reply that is known ahead, or a live microphone.
+
+A source is read twice for every chunk: `ahead` is all that is known of the future, which the model
+hears before it is spoken, and `take` removes what the chunk itself speaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_FRAME
+
+Signal = NDArray[np.float32]
+
+LISTEN_AHEAD: Final = 44 * SAMPLES_PER_FRAME
+"""The longest window of the default schedule and a little more; silence is known this far ahead."""
+JITTER: Final = 2 * SAMPLES_PER_FRAME
+"""Live sound kept in hand beyond a chunk, so that a late packet leaves no hole."""
+MOST_BACKLOG: Final = SAMPLES_PER_CHUNK + 6 * SAMPLES_PER_FRAME
+"""More live sound than this is delay that the viewer would hear; the oldest is dropped."""
+MOST_PENDING: Final = 30 * SAMPLE_RATE
+"""A reply is fed as it is spoken; a session never holds more of it than this."""
+
+
+class Source(Protocol):
+    """A session's sound from the next chunk on."""
+
+    def ahead(self) -> Signal:
+        """Return what is known of the future, at least one chunk."""
+
+    def take(self) -> Taken:
+        """Remove one chunk of sound."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One chunk of sound `[7680]`, what is left, and how it is to be understood."""
+
+    sound: Signal
+    speaking: bool
+    pending: int
+    finished: bool
+    received: float = 0.0
+
+
+class Silence:
+    """Nothing is said, and it is known that nothing will be."""
+
+    def ahead(self) -> Signal:
+        """Return zeros as far as the model listens."""
+        return np.zeros(LISTEN_AHEAD, np.float32)
+
+    def take(self) -> Taken:
+        """Return a chunk of zeros."""
+        return Taken(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, 0, False)
+
+
+class Reply:
+    """Speech of which the next seconds are known; it is followed by silence."""
+
+    def __init__(self) -> None:
+        self._samples = np.zeros(0, np.float32)
+        self._complete = False
+
+    def extend(self, samples: Signal, final: bool) -> None:
+        """Append samples; `final` says that there will be no more.
+
+        Raises:
+            ValueError: more sound than a session may hold, or sound after the end.
+        """
+        if self._complete and len(samples):
+            raise ValueError("sound was appended to a reply that had ended")
+        if len(self._samples) + len(samples) > MOST_PENDING:
+            raise ValueError(f"a reply may have {MOST_PENDING} samples in hand, not more")
+        self._samples = np.concatenate([self._samples, samples])
+        self._complete = self._complete or final
+
+    def ahead(self) -> Signal:
+        """Return the known speech; after its end, silence is known as well."""
+        known = self._samples[:LISTEN_AHEAD]
+        wanted = LISTEN_AHEAD if self._complete else SAMPLES_PER_CHUNK
+        return _padded(known, wanted)
+
+    def take(self) -> Taken:
+        """Remove a chunk; what is missing at the end, or came too late, is silence."""
+        sound, self._samples = np.split(self._samples, [SAMPLES_PER_CHUNK])
+        pending = len(self._samples)
+        finished = self._complete and pending == 0
+        return Taken(_padded(sound, SAMPLES_PER_CHUNK), True, pending, finished)
+
+
+class Microphone:
+    """Live sound: spoken as soon as a chunk of it has come, and silence until then."""
+
+    def __init__(self) -> None:
+        self._samples = np.zeros(0, np.float32)
+        self._received = 0.0
+        self._flowing = False
+
+    def push(self, samples: Signal, received: float) -> None:
+        """Append what the microphone heard, `received` being when its last sample was here."""
+        self._samples = np.concatenate([self._samples, samples])[-MOST_BACKLOG:]
+        self._received = received
+
+    def ahead(self) -> Signal:
+        """Return what has come; the model is told that it does not know what follows."""
+        self._arm()
+        return _padded(self._samples if self._flowing else self._samples[:0], SAMPLES_PER_CHUNK)
+
+    def take(self) -> Taken:
+        """Remove a chunk, if there is one."""
+        self._arm()
+        if not self._flowing:
+            return Taken(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, len(self._samples), False)
+        sound, self._samples = np.split(self._samples, [SAMPLES_PER_CHUNK])
+        self._flowing = len(sound) == SAMPLES_PER_CHUNK
+        waiting = len(self._samples)
+        heard = self._received - waiting / SAMPLE_RATE
+        return Taken(_padded(sound, SAMPLES_PER_CHUNK), True, waiting, False, heard)
+
+    def _arm(self) -> None:
+        """Begin once a chunk and the jitter reserve are there, dropping what is older than that."""
+        if not self._flowing and len(self._samples) >= SAMPLES_PER_CHUNK + JITTER:
+            self._samples = self._samples[-(SAMPLES_PER_CHUNK + JITTER) :]
+            self._flowing = True
+
+
+def from_pcm16(data: bytes) -> Signal:
+    """Little-endian 16-bit samples to float32 in [-1, 1]; half a sample at the end is dropped."""
+    whole = data[: len(data) // 2 * 2]
+    return np.frombuffer(whole, "<i2").astype(np.float32) / np.float32(32768)
+
+
+def to_pcm16(samples: Signal) -> bytes:
+    """Float32 in [-1, 1] to little-endian 16-bit samples; what is louder is clipped."""
+    return bytes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+
+
+def _padded(samples: Signal, length: int) -> Signal:
+    return np.pad(samples, (0, max(length - len(samples), 0)))
