@@ -33,7 +33,8 @@ def to_level(audio: Signal, decibels: float) -> Signal:
     loud = float(np.sqrt(np.percentile(power, 80))) if len(audio) else 0.0
     if loud < 1e-6:
         return audio
-    return np.clip(audio * (10 ** (decibels / 20) / loud), -1, 1).astype(np.float32)
+    scaled = np.clip(audio * (10 ** (decibels / 20) / loud), -1, 1)
+    return np.asarray(scaled, np.float32)
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,11 @@ class Channel:
 
     def record(self, audio: Signal, rng: np.random.Generator) -> Signal:
         """What the microphone hears of `audio` [samples]; same length, within [-1, 1]."""
-        heard = audio
-        if self.reverb_level > 0:
-            heard = heard + self.reverb_level * self._echo(heard, rng)
-        heard = to_level(self._equalise(heard), self.level)
+        room = self.reverb_level * self._echo(audio, rng) if self.reverb_level > 0 else 0
+        heard = to_level(self._equalise(audio + room), self.level)
         if self.noise_level is not None:
-            heard = heard + to_level(coloured_noise(rng, len(audio), self.noise_colour),
-                                     self.noise_level)  # fmt: skip
+            noise = coloured_noise(rng, len(audio), self.noise_colour)
+            heard = heard + to_level(noise, self.noise_level)
         if self.bumps > 0:
             heard = heard + bumps(rng, len(audio), self.bumps)
         return np.clip(heard, -1, 1).astype(np.float32)

@@ -47,6 +47,7 @@ class Rigid:
         return Rigid((u @ sign @ vt).astype(np.float32), a, b)
 
     def __call__(self, points: F32) -> F32:
+        """Move points [N, 3]."""
         return np.asarray((points - self.origin) @ self.rotation.T + self.target, np.float32)
 
 
@@ -106,7 +107,9 @@ class Actor:
         low = neckline(self.character.garment.kind, corners.reshape(-1, 3)).reshape(-1, 3) - 0.30
         reach = 2.4 if self.character.garment.short_sleeves else 3.9
         return np.asarray(
-            (corners[..., 1] < low).all(1) & (np.abs(corners[..., 0]) < reach).all(1) & (corners[..., 1] > 2.2).all(1)
+            (corners[..., 1] < low).all(1)
+            & (np.abs(corners[..., 0]) < reach).all(1)
+            & (corners[..., 1] > 2.2).all(1)
         )
 
     def _fixed_attributes(self, count: int) -> None:
@@ -129,15 +132,22 @@ class Actor:
         chest = (np.abs(template[:, 0]) < 0.9) & (np.abs(template[:, 1] - 5.2) < 0.5)
         chest &= self.humanoid.part_vertices("shirt")
         self._skull, self._chest = np.flatnonzero(skull), np.flatnonzero(chest)
-        fits = {name: _affine(template[i], rest[i]) for name, i in (("head", self._skull), ("chest", self._chest))}
+        fits = {
+            name: _affine(template[i], rest[i])
+            for name, i in (("head", self._skull), ("chest", self._chest))
+        }
         self._carried = []
         for layer in self.layers:
             if layer.head is None:
                 self._carried.append(None)
                 continue
-            home = np.concatenate([layer.template, np.ones((len(layer.template), 1), np.float32)], 1)
+            home = np.concatenate(
+                [layer.template, np.ones((len(layer.template), 1), np.float32)], 1
+            )
             weight = layer.head[:, None]
-            self._carried.append((home @ fits["head"]) * weight + (home @ fits["chest"]) * (1 - weight))
+            self._carried.append(
+                (home @ fits["head"]) * weight + (home @ fits["chest"]) * (1 - weight)
+            )
 
     def _paint(self) -> F32:
         """The paint matrix of `shading`."""
@@ -210,7 +220,9 @@ class Actor:
         attributes[:, shading.AO] = ao
 
 
-def _worn(layer: Layer, carried: F32 | None, body: F32, normals: F32, head: Rigid, chest: Rigid) -> F32:
+def _worn(
+    layer: Layer, carried: F32 | None, body: F32, normals: F32, head: Rigid, chest: Rigid
+) -> F32:
     if layer.surface is not None and layer.offset is not None:
         direction = layer.surface @ normals
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
@@ -221,7 +233,9 @@ def _worn(layer: Layer, carried: F32 | None, body: F32, normals: F32, head: Rigi
     return np.asarray(weight * head(carried) + (1 - weight) * chest(carried), np.float32)
 
 
-def depth_map(vertices: F32, triangles: I32, direction: F32, size: int, reach: float = 3.4) -> tuple[F32, F32]:
+def depth_map(
+    vertices: F32, triangles: I32, direction: F32, size: int, reach: float = 3.4
+) -> tuple[F32, F32]:
     """An orthographic depth map [size, size] seen from `direction` and its projection rows [3, 4]."""
     side = np.cross([0.0, 1.0, 0.0], direction)
     side = side / max(float(np.linalg.norm(side)), 1e-6)
@@ -229,7 +243,11 @@ def depth_map(vertices: F32, triangles: I32, direction: F32, size: int, reach: f
     scale = size / (2 * reach)
     centre = np.array([0.0, 6.4, 0.4])
     rows = np.zeros((3, 4), np.float32)
-    for row, axis, factor, offset in ((0, side, scale, size / 2), (1, -up, scale, size / 2), (2, direction, 1.0, 20.0)):
+    for row, axis, factor, offset in (
+        (0, side, scale, size / 2),
+        (1, -up, scale, size / 2),
+        (2, direction, 1.0, 20.0),
+    ):
         rows[row, :3] = axis * factor
         rows[row, 3] = offset - factor * float(axis @ centre)
     screen = np.ascontiguousarray(vertices @ rows[:, :3].T + rows[:, 3], np.float32)

@@ -32,7 +32,7 @@ def loudness(audio: Signal) -> Array:
     spoken = level[level > 1e-3]
     if not len(spoken):
         return np.zeros(len(level))
-    return np.clip(level / np.percentile(spoken, 75), 0, 1.5)
+    return np.asarray(np.clip(level / np.percentile(spoken, 75), 0, 1.5))
 
 
 def accents(level: Array) -> Array:
@@ -109,7 +109,7 @@ def talking_head(rng: np.random.Generator, level: Array) -> Array:
     turns = pulses(frames, stressed, rng.normal(0, 1.6, len(stressed)), 0.6)
     swing = np.stack([smooth_noise(rng, frames, p) for p in (1.4, 1.8, 1.7)], 1) * (1.5, 3.4, 1.8)
     degrees = swing + np.stack([dips - 0.8, turns, 0.5 * turns], 1)
-    return np.radians(degrees * activity[:, None])
+    return np.asarray(np.radians(degrees * activity[:, None]))
 
 
 def brows(rng: np.random.Generator, level: Array) -> Array:
@@ -118,7 +118,7 @@ def brows(rng: np.random.Generator, level: Array) -> Array:
     stressed = accents(level)
     heights = rng.uniform(0.15, 0.6, len(stressed)) * (rng.random(len(stressed)) < 0.4)
     mood = 0.04 * np.maximum(smooth_noise(rng, frames, 2.5), 0)
-    return np.clip(pulses(frames, stressed, heights, 0.5) + mood, 0, 1)
+    return np.asarray(np.clip(pulses(frames, stressed, heights, 0.5) + mood, 0, 1))
 
 
 def eye_angles(gaze: Array, head: Array) -> Array:

@@ -23,7 +23,10 @@ class Camera:
 
     @staticmethod
     def framing(
-        point: tuple[float, float, float], pixel: tuple[float, float], pixels_per_dm: float, distance: float
+        point: tuple[float, float, float],
+        pixel: tuple[float, float],
+        pixels_per_dm: float,
+        distance: float,
     ) -> "Camera":
         """A camera `distance` dm in front of `point`, which it shows at `pixel`."""
         x, y, z = point

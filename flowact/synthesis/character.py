@@ -144,11 +144,19 @@ def _random_garment(rng: np.random.Generator) -> Garment:
 
 def _colour(rng: np.random.Generator, low: float, high: float, saturation: float) -> RGB:
     """A random linear colour whose brightest channel lies in [low, high]."""
-    return _rgb(np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, saturation), rng.uniform(low, high))))
+    return _rgb(
+        np.array(
+            colorsys.hsv_to_rgb(rng.random(), rng.uniform(0, saturation), rng.uniform(low, high))
+        )
+    )
 
 
 def _vary(colour: RGB, amount: float, rng: np.random.Generator) -> RGB:
-    return _rgb(np.asarray(colour) * rng.uniform(1 - amount, 1 + amount) * rng.uniform(1 - amount / 3, 1 + amount / 3, 3))
+    return _rgb(
+        np.asarray(colour)
+        * rng.uniform(1 - amount, 1 + amount)
+        * rng.uniform(1 - amount / 3, 1 + amount / 3, 3)
+    )
 
 
 def _rgb(values: np.ndarray) -> RGB:

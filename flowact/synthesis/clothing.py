@@ -14,7 +14,14 @@ I32 = NDArray[np.int32]
 RGB = tuple[float, float, float]
 
 GarmentKind = Literal["crew", "scoop", "v_neck", "turtleneck", "shirt", "blazer"]
-GARMENT_KINDS: tuple[GarmentKind, ...] = ("crew", "scoop", "v_neck", "turtleneck", "shirt", "blazer")
+GARMENT_KINDS: tuple[GarmentKind, ...] = (
+    "crew",
+    "scoop",
+    "v_neck",
+    "turtleneck",
+    "shirt",
+    "blazer",
+)
 Pattern = Literal["plain", "stripes", "checks"]
 PATTERNS: tuple[Pattern, ...] = ("plain", "stripes", "checks")
 
@@ -77,7 +84,9 @@ def _torso(garment: Garment, template: F32, triangles: I32, seed: int) -> Layer:
     offset = np.minimum(0.035 + hem + _folds(position, rng), np.maximum(0.045 + below, -0.10))
     if garment.short_sleeves:
         arm = 2.75 - np.abs(position[:, 0])
-        offset = np.minimum(offset + 0.03 * _step(-0.2, 0.0, -arm), np.maximum(0.065 + 1.2 * arm, -0.10))
+        offset = np.minimum(
+            offset + 0.03 * _step(-0.2, 0.0, -arm), np.maximum(0.065 + 1.2 * arm, -0.10)
+        )
     faces = faces[(offset[faces] > -0.05).any(1)]
     return Layer(position, faces, CLOTH, surface=surface, offset=offset.astype(np.float32))
 
@@ -88,8 +97,12 @@ def _folds(position: F32, rng: np.random.Generator) -> F32:
     total = np.zeros_like(x)
     for _ in range(10):
         angle, size = rng.uniform(-0.6, 0.6), rng.uniform(3, 9)
-        total += np.sin(size * (y * np.cos(angle) + np.abs(x) * np.sin(angle)) + rng.uniform(0, 6.3))
-    near_joint = np.exp(-(((np.abs(x) - 1.55) / 0.5) ** 2)) + np.exp(-(((np.abs(x) - 3.1) / 0.5) ** 2))
+        total += np.sin(
+            size * (y * np.cos(angle) + np.abs(x) * np.sin(angle)) + rng.uniform(0, 6.3)
+        )
+    near_joint = np.exp(-(((np.abs(x) - 1.55) / 0.5) ** 2)) + np.exp(
+        -(((np.abs(x) - 3.1) / 0.5) ** 2)
+    )
     return np.asarray(0.006 * total * (0.25 + near_joint), np.float32)
 
 
@@ -107,7 +120,9 @@ def _collar() -> Layer:
         drop = 1 + (0.9 * front**6 if rise < 0.1 and radius > 0.55 else 0)
         x = radius * np.sin(angle) * (1 + 0.04 * spread)
         z = 0.20 + radius * 1.02 * np.cos(angle) + 0.12 * front**2
-        rows.append(np.stack([x, base + rise * drop - (0.10 * front**6 if radius > 0.62 else 0), z], 1))
+        rows.append(
+            np.stack([x, base + rise * drop - (0.10 * front**6 if radius > 0.62 else 0), z], 1)
+        )
     position = np.concatenate(rows).astype(np.float32)
     head = np.zeros(len(position), np.float32)
     mark = np.tile(np.array([1, 0], np.float32), (len(position), 1))

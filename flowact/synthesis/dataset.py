@@ -82,7 +82,9 @@ def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
         frame = stage.render(curves, pose)
         frames.append(frame.picture)
         rows.append((*stage.correspondence(frame, reference), *stage.measure(curves, pose)))
-    flow_whole, visible_whole, flow_face, visible_face, opening, marks = map(np.stack, zip(*rows, strict=True))
+    flow_whole, visible_whole, flow_face, visible_face, opening, marks = map(
+        np.stack, zip(*rows, strict=True)
+    )
     data, offsets = pack_frames(frames)
     return Clip(
         frames=data,
@@ -103,7 +105,9 @@ def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
     )
 
 
-def _meta(plan: ClipPlan, name: str | None, character: Character, performance: Performance) -> dict[str, Any]:
+def _meta(
+    plan: ClipPlan, name: str | None, character: Character, performance: Performance
+) -> dict[str, Any]:
     held = plan.split == "heldout"
     return {
         "seed": plan.seed,

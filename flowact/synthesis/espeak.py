@@ -25,6 +25,10 @@ _CHARS_UTF8 = 1
 _PARAMETER_RATE = 1
 _WORDS_PER_MINUTE = 165
 
+_VOICELESS_STOPS = frozenset({"p", "t", "k", "ch"})
+_STOP_GAP_SECONDS = 0.045
+"""eSpeak reports these at the burst; the mouth has been closed for this long by then (measured)."""
+
 
 class _EventId(ctypes.Union):
     _fields_ = (
@@ -149,11 +153,21 @@ class EspeakVoice:
 def _phonemes(onsets: list[tuple[str, float]], seconds: float) -> list[Phoneme]:
     """Give each phone the time up to the next onset; a label of several phones is shared evenly."""
     phonemes: list[Phoneme] = []
-    starts = [onset for _, onset in onsets]
+    labels = [arpabet_from_ipa(ipa) for ipa, _ in onsets]
+    starts = _closed_earlier([label[0] for label in labels], [onset for _, onset in onsets])
     if starts and starts[0] > 0:
         phonemes.append(Phoneme(PAUSE, 0.0, starts[0]))
-    for (ipa, start), end in zip(onsets, [*starts[1:], seconds], strict=True):
-        labels = arpabet_from_ipa(ipa)
-        edges = np.linspace(start, max(start, end), len(labels) + 1).tolist()
-        phonemes += map(Phoneme, labels, edges[:-1], edges[1:])
+    for label, start, end in zip(labels, starts, [*starts[1:], seconds], strict=True):
+        edges = np.linspace(start, max(start, end), len(label) + 1).tolist()
+        phonemes += map(Phoneme, label, edges[:-1], edges[1:])
     return [p for p in phonemes if p.end > p.start]
+
+
+def _closed_earlier(labels: list[str], onsets: list[float]) -> list[float]:
+    """Onsets with those of voiceless stops moved to the closure, at most half the phone before."""
+    earlier = list(onsets)
+    for index, label in enumerate(labels):
+        if label in _VOICELESS_STOPS:
+            before = onsets[index - 1] if index else 0.0
+            earlier[index] -= min(_STOP_GAP_SECONDS, (onsets[index] - before) / 2)
+    return earlier

@@ -54,7 +54,7 @@ class FliteVoice:
             command = ["flite", "-voice", self.variant, "-psdur"]
             command += ["--setf", f"duration_stretch={1 / tempo:.4f}"]
             command += ["-t", text, "-o", str(target)]
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - no shell; the text is one argument
                 command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
             )
             if done.returncode or not target.exists():
@@ -68,7 +68,7 @@ def _read_wave(data: bytes) -> Signal:
         if file.getframerate() != SAMPLE_RATE:
             raise ValueError(f"flite gave {file.getframerate()} Hz; expected {SAMPLE_RATE}")
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-    return samples.astype(np.float32) / 32768
+    return samples.astype(np.float32) / np.float32(32768)
 
 
 def _phonemes(printed: str) -> list[Phoneme]:

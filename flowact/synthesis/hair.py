@@ -16,7 +16,9 @@ from flowact.synthesis.shading import HAIR
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 
-HairKind = Literal["bald", "crop", "swept", "side_part", "fringe", "afro", "curly", "bun", "bob", "long"]
+HairKind = Literal[
+    "bald", "crop", "swept", "side_part", "fringe", "afro", "curly", "bun", "bob", "long"
+]
 HAIR_KINDS: tuple[HairKind, ...] = (
     "bald", "crop", "swept", "side_part", "fringe", "afro", "curly", "bun", "bob", "long",
 )  # fmt: skip
@@ -48,7 +50,9 @@ def azimuth(position: F32) -> F32:
 
 def hairline_distance(position: F32) -> F32:
     """Height in dm above the hairline of positions [..., 3] (negative on the face and neck)."""
-    return np.asarray(position[..., 1] - np.interp(azimuth(position), _AZIMUTH, _HEIGHT), np.float32)
+    return np.asarray(
+        position[..., 1] - np.interp(azimuth(position), _AZIMUTH, _HEIGHT), np.float32
+    )
 
 
 def _step(low: float, high: float, value: F32) -> F32:
@@ -98,7 +102,9 @@ def _cap(style: HairStyle, template: F32, triangles: I32, rng: np.random.Generat
     strand, tangent = _combing(style, position)
     offset = _thickness(style, position, strand, rng)
     faces = faces[(offset[faces] > -0.03).any(1)]
-    return Layer(position, faces, HAIR, surface=surface, offset=offset, strand=strand, tangent=tangent)
+    return Layer(
+        position, faces, HAIR, surface=surface, offset=offset, strand=strand, tangent=tangent
+    )
 
 
 def _combing(style: HairStyle, position: F32) -> tuple[F32, F32]:
@@ -112,7 +118,9 @@ def _combing(style: HairStyle, position: F32) -> tuple[F32, F32]:
         side = np.sign(x - style.part)
         across = 0.75 * z + 0.35 * (y - 8.0) * side
         along = np.clip((np.abs(x - style.part) + 0.4 * (8.4 - y)) / 1.5, 0, 1)
-        tangent = np.stack([side * np.clip((y - 7.3) * 1.2, 0.05, 1), -0.25 - (8.4 - y), 0.15 * z], 1)
+        tangent = np.stack(
+            [side * np.clip((y - 7.3) * 1.2, 0.05, 1), -0.25 - (8.4 - y), 0.15 * z], 1
+        )
     else:
         across = 0.55 * np.arctan2(x, z - 0.1)
         along = np.clip((8.5 - y) / 1.2, 0, 1)
@@ -148,7 +156,9 @@ def _thickness(style: HairStyle, position: F32, strand: F32, rng: np.random.Gene
     elif style.kind == "bun":
         body = 0.06 + 0.05 * height + 0.006 * ridges
     else:
-        valley = np.exp(-(((x - style.part) / 0.035) ** 2)) * _step(0.0, 0.3, z) * _step(7.7, 8.0, y)
+        valley = (
+            np.exp(-(((x - style.part) / 0.035) ** 2)) * _step(0.0, 0.3, z) * _step(7.7, 8.0, y)
+        )
         swoop = front * _step(7.9, 8.25, y) * (1 - valley)
         body = (0.10 + 0.12 * height + 0.08 * swoop + 0.009 * ridges) * (1 - 0.6 * valley)
         if style.kind == "side_part":
@@ -194,13 +204,17 @@ def _bun(style: HairStyle, rng: np.random.Generator) -> Layer:
     rows, columns = 24, 48
     theta = np.linspace(0, np.pi, rows)[:, None]
     phi = np.linspace(0, 2 * np.pi, columns, endpoint=False)[None, :]
-    unit = np.stack([np.sin(theta) * np.cos(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.sin(phi)], -1)
+    unit = np.stack(
+        [np.sin(theta) * np.cos(phi), np.cos(theta) + 0 * phi, np.sin(theta) * np.sin(phi)], -1
+    )
     swirl = (phi / 6.3 * 1.2 + 0.4 * theta).astype(np.float32)
     ridges = _ridges(swirl, 0 * swirl, rng)
     radius = 0.36 * style.volume * (1 + 0.03 * ridges)
     position = np.array([0, 8.52, 0.0]) + unit * radius[..., None] * np.array([1.05, 0.9, 1.0])
     strand = np.stack([swirl, np.full_like(swirl, 0.3)], -1).reshape(-1, 2)
-    tangent = np.stack([-np.sin(phi) + 0 * theta, 0.3 + 0 * unit[..., 0], np.cos(phi) + 0 * theta], -1)
+    tangent = np.stack(
+        [-np.sin(phi) + 0 * theta, 0.3 + 0 * unit[..., 0], np.cos(phi) + 0 * theta], -1
+    )
     flat = position.reshape(-1, 3).astype(np.float32)
     return Layer(
         flat,

@@ -92,8 +92,15 @@ def _even_rule(edges: NDArray[np.int64], inner: NDArray[np.bool_], count: int) -
 
 def grid_triangles(rows: int, columns: int, closed: bool = False) -> I32:
     """Triangles [M, 3] of a rows x columns grid of vertices; `closed` joins the last column to the first."""
-    r, c = np.meshgrid(np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij")
+    r, c = np.meshgrid(
+        np.arange(rows - 1), np.arange(columns if closed else columns - 1), indexing="ij"
+    )
     right = (c + 1) % columns
-    p, q, s, t = r * columns + c, r * columns + right, (r + 1) * columns + c, (r + 1) * columns + right
+    p, q, s, t = (
+        r * columns + c,
+        r * columns + right,
+        (r + 1) * columns + c,
+        (r + 1) * columns + right,
+    )
     both = [np.stack([p, q, s], -1), np.stack([q, t, s], -1)]
     return np.concatenate([x.reshape(-1, 3) for x in both]).astype(np.int32)

@@ -1,5 +1,6 @@
 """A performance: what a person says and does over time, as sound, face curves and poses."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,16 @@ F32 = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 TRAINING_VOICES = tuple(v for v in (*FLITE_VOICES * 3, *ESPEAK_VOICES) if v != HELD_OUT_VOICE)
-_WHILE_TALKING = ("smiling", "nodding", "waving", "shrugging", "pointing", "thumbs_up", "shaking", "thinking")
+_WHILE_TALKING = (
+    "smiling",
+    "nodding",
+    "waving",
+    "shrugging",
+    "pointing",
+    "thumbs_up",
+    "shaking",
+    "thinking",
+)
 _SILENT = tuple(b for b in BEHAVIOURS if b != "speaking")
 
 
@@ -67,7 +77,11 @@ def random_script(rng: np.random.Generator, seconds: float, split: str = "train"
             segments.append(Segment(doing, text))
             total += 0.4 + 0.065 * len(text)
         else:
-            doing = str(rng.choice(("idling", "listening"))) if rng.random() < 0.45 else str(rng.choice(_SILENT))
+            doing = (
+                str(rng.choice(("idling", "listening")))
+                if rng.random() < 0.45
+                else str(rng.choice(_SILENT))
+            )
             segments.append(Segment(doing, None, float(rng.uniform(1.2, 3.0))))
             total += segments[-1].seconds
     name = HELD_OUT_VOICE if held_out else str(rng.choice(TRAINING_VOICES))
@@ -94,7 +108,9 @@ def _lay_out(script: Script, frames: int, rng: np.random.Generator) -> _Timeline
         if segment.text is None:
             clock += segment.seconds
         else:
-            said = change_register(voice(script.voice).speak(segment.text, tempo).trimmed(), register)
+            said = change_register(
+                voice(script.voice).speak(segment.text, tempo).trimmed(), register
+            )
             at = round(start * SAMPLE_RATE)
             room = audio[at : at + len(said.audio)]
             room += said.audio[: len(room)]
@@ -136,7 +152,9 @@ def perform(script: Script, seed: int) -> Performance:
     )
 
 
-def _act(spans: tuple[tuple[Segment, int, int], ...], frames: int, rng: np.random.Generator) -> Track:
+def _act(
+    spans: tuple[tuple[Segment, int, int], ...], frames: int, rng: np.random.Generator
+) -> Track:
     """All behaviours of a script blended into one track."""
     total = Track.still(frames)
     total.swing = np.zeros(frames)
@@ -158,7 +176,9 @@ def _act(spans: tuple[tuple[Segment, int, int], ...], frames: int, rng: np.rando
 def _face(timeline: _Timeline, acted: Track, level: Array, rng: np.random.Generator) -> Array:
     """Speech over expression: a talking mouth keeps a share of the smile and gives up the rest."""
     frames = len(level)
-    style = Articulation(amplitude=float(rng.uniform(0.9, 1.12)), effort=float(rng.uniform(0.25, 0.5)))
+    style = Articulation(
+        amplitude=float(rng.uniform(0.9, 1.12)), effort=float(rng.uniform(0.25, 0.5))
+    )
     spoken = np.asarray(mouth_curves(timeline.phonemes, frames, level, style), np.float64)
     talking = np.clip(spoken.max(1) / 0.25, 0, 1)
     expression = acted.curves.copy()
@@ -192,7 +212,9 @@ def _pose(acted: Track, level: Array, rng: np.random.Generator) -> Array:
     pose[:, joint("chest"), 0] -= np.radians(1.1) * breath
     for side, sign in (("left", 1), ("right", -1)):
         pose[:, joint(f"clavicle_{side}"), 2] += sign * np.radians(1.2) * breath
-        idle = 1 - np.clip(sum((w for n, w in acted.gestures.items() if side in n), np.zeros(frames)), 0, 1)
+        idle = 1 - np.clip(
+            sum((w for n, w in acted.gestures.items() if side in n), np.zeros(frames)), 0, 1
+        )
         pose[:, joint(f"fingers_{side}"), 0] += 0.35 * idle
     return pose
 
@@ -222,11 +244,11 @@ def rest_performance(smile: float) -> tuple[F32, F32]:
     return curves, pose
 
 
-def is_silent(performance: Performance) -> NDArray[np.bool_]:
-    """Frames [T] at least 0.25 s away from any sound of speech."""
-    time = (np.arange(len(performance.behaviour)) + 0.5) / FPS
-    quiet = np.ones(len(time), bool)
-    for phoneme in performance.phonemes:
-        if phoneme.label != PAUSE:
-            quiet &= (time < phoneme.start - 0.25) | (time > phoneme.end + 0.25)
+def quiet_frames(phonemes: Iterable[tuple[str, float, float]], frames: int) -> NDArray[np.bool_]:
+    """Frames [frames] at least 0.25 s away from any sound of speech."""
+    time = (np.arange(frames) + 0.5) / FPS
+    quiet = np.ones(frames, bool)
+    for label, start, end in phonemes:
+        if label != PAUSE:
+            quiet &= (time < start - 0.25) | (time > end + 0.25)
     return quiet

@@ -17,7 +17,9 @@ _JIT = {"cache": True, "fastmath": True, "nogil": True}
 
 
 @numba.njit(**_JIT)  # type: ignore[untyped-decorator]
-def rasterize(screen: F32, triangles: I32, two_sided: NDArray[np.bool_], ids: I32, near: F32) -> None:
+def rasterize(
+    screen: F32, triangles: I32, two_sided: NDArray[np.bool_], ids: I32, near: F32
+) -> None:
     """Find the nearest triangle of every sample.
 
     screen [V, 3]: x, y in samples (y down) and inverse depth (larger is nearer, 0 is infinitely far).
@@ -60,7 +62,9 @@ def rasterize(screen: F32, triangles: I32, two_sided: NDArray[np.bool_], ids: I3
 
 
 @numba.njit(**_JIT)  # type: ignore[untyped-decorator]
-def barycentric(screen: F32, triangles: I32, f: int, x: float, y: float) -> tuple[float, float, float]:
+def barycentric(
+    screen: F32, triangles: I32, f: int, x: float, y: float
+) -> tuple[float, float, float]:
     """Perspective-correct weights of triangle `f` at sample position (x, y)."""
     a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
     ax, ay = screen[a, 0], screen[a, 1]

@@ -82,13 +82,22 @@ class Stage:
         whole = self._match(frame, reference, 0, 0, FRAME_SIZE)
         return (*whole, *self._match(frame, reference, x, y, size))
 
-    def _match(self, frame: Rendering, reference: Rendering, x: int, y: int, size: int) -> tuple[F32, U8]:
+    def _match(
+        self, frame: Rendering, reference: Rendering, x: int, y: int, size: int
+    ) -> tuple[F32, U8]:
         axis = (np.arange(GRID) + 0.5) * (size / GRID)
         grid = np.stack(np.meshgrid(x + axis, y + axis), -1).reshape(-1, 2).astype(np.float32) * 2
         flow = np.empty((GRID * GRID, 2), np.float32)
         visible = np.empty(GRID * GRID, np.uint8)
         correspondence(
-            frame.ids, frame.screen, self.actor.triangles, reference.screen, reference.near, grid, flow, visible
+            frame.ids,
+            frame.screen,
+            self.actor.triangles,
+            reference.screen,
+            reference.near,
+            grid,
+            flow,
+            visible,
         )
         return flow.reshape(GRID, GRID, 2), visible.reshape(GRID, GRID)
 
@@ -97,5 +106,9 @@ def framing(actor: Actor) -> Camera:
     """Head and shoulders with the face in the middle of `FACE_BOX`."""
     marks = actor.body.landmarks(actor.body.rest)
     x, y, size = FACE_BOX
-    centre = (float(marks[:, 0].mean()), float((marks[4:6, 1].mean() + marks[7, 1]) / 2 + 0.12), float(marks[6, 2]))
+    centre = (
+        float(marks[:, 0].mean()),
+        float((marks[4:6, 1].mean() + marks[7, 1]) / 2 + 0.12),
+        float(marks[6, 2]),
+    )
     return Camera.framing(centre, (x + size / 2, y + size / 2), actor.character.scale, 14.0)

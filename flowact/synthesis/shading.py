@@ -27,7 +27,9 @@ KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND = range(8)
 # Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
 # teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
 # WINDOW the UV corners (u0, v0, v1) of the head's texture, which reaches to u = 1.
-IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = range(8)
+IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = (
+    range(8)
+)
 LASH, TONE, EYES, SIZES, GARMENT, WINDOW = 8, 9, 10, 12, 13, 14
 PAINT_ROWS = 15
 
@@ -39,6 +41,7 @@ def _dot(x: float, y: float, z: float, rows: F32, row: int) -> float:
 
 @numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
 def smoothstep(low: float, high: float, x: float) -> float:
+    """Cubic ease from 0 at `low` to 1 at `high`."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
@@ -131,8 +134,16 @@ def _eye_albedo(paint: F32, rest: F32, out: F32) -> float:
     veins = 0.03 * value_noise(dx * 9 + 7, dy * 9 + 3, 1.5) * smoothstep(0.6, 1.0, radius)
     inner = 1.0 - smoothstep(0.22, 0.42, radius)
     for c in range(3):
-        white = 0.80 - (0.10 * smoothstep(0.55, 1.0, radius)) * (1.0 if c else 0.6) - (veins if c else 0.0)
-        colour = (paint[IRIS_INNER, c] * inner + paint[IRIS_OUTER, c] * (1 - inner)) * streak * (1.0 - 0.75 * ring)
+        white = (
+            0.80
+            - (0.10 * smoothstep(0.55, 1.0, radius)) * (1.0 if c else 0.6)
+            - (veins if c else 0.0)
+        )
+        colour = (
+            (paint[IRIS_INNER, c] * inner + paint[IRIS_OUTER, c] * (1 - inner))
+            * streak
+            * (1.0 - 0.75 * ring)
+        )
         out[c] = white * (1 - iris) + colour * iris * (1 - pupil) + 0.004 * pupil
     return 1.0
 
@@ -165,7 +176,7 @@ def _cloth_albedo(paint: F32, rest: F32, collar: float, out: F32) -> float:
         depth = paint[GARMENT, 1] - y
         width = 0.62 * max(0.0, 1.0 - depth / paint[GARMENT, 2])
         edge = abs(x) - width
-        if collar > 0.5 or y > 5.72 or (depth > 0 and edge < 0):
+        if collar > 0.5 or (y > 5.72 and abs(x) < 0.75) or (depth > 0 and edge < 0):
             layer = 3
         elif depth > 0 and edge < 0.05:
             layer = 2
@@ -177,7 +188,9 @@ def _cloth_albedo(paint: F32, rest: F32, collar: float, out: F32) -> float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F32, colour: F32) -> None:
+def _light(
+    material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F32, colour: F32
+) -> None:
     """Light the albedo in `colour` in place: wrapped key, fill, rim, hemisphere and highlights."""
     length = 1.0 / np.sqrt(a[3] * a[3] + a[4] * a[4] + a[5] * a[5] + 1e-12)
     nx, ny, nz = a[3] * length, a[4] * length, a[5] * length
@@ -185,7 +198,9 @@ def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F3
     length = 1.0 / np.sqrt(vx * vx + vy * vy + vz * vz)
     vx, vy, vz = vx * length, vy * length, vz * length
     facing = nx * vx + ny * vy + nz * vz
-    if facing < -0.25:  # the back of a sheet; slightly negative is only the silhouette of a smooth surface
+    if (
+        facing < -0.25
+    ):  # the back of a sheet; slightly negative is only the silhouette of a smooth surface
         nx, ny, nz, facing = -nx, -ny, -nz, -facing
     facing = max(facing, 0.0)
     ao = a[12]
@@ -208,7 +223,7 @@ def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F3
     elif material == EYE:
         window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
         specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
-    elif material == TEETH or material == TONGUE:
+    elif material in (TEETH, TONGUE):
         specular = 0.25 * ndh**40 * lit
     else:
         fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
@@ -218,17 +233,33 @@ def _light(material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F3
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
             soft = np.sqrt(diffuse * np.sqrt(diffuse)) if c == 0 else diffuse
         ambient = (lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)) * ao
-        light = lights[KEY_COLOUR, c] * soft * (0.5 + 0.5 * ao) + lights[FILL_COLOUR, c] * fill * ao + ambient
+        light = (
+            lights[KEY_COLOUR, c] * soft * (0.5 + 0.5 * ao)
+            + lights[FILL_COLOUR, c] * fill * ao
+            + ambient
+        )
         base = colour[c] * light
         tint = colour[c] * 2.0 if material == HAIR else 1.0
-        colour[c] = base + specular * lights[KEY_COLOUR, c] * tint * ao + lights[RIM_COLOUR, c] * rim * (
-            0.3 + colour[c]
+        colour[c] = (
+            base
+            + specular * lights[KEY_COLOUR, c] * tint * ao
+            + lights[RIM_COLOUR, c] * rim * (0.3 + colour[c])
         )
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _shade(
-    material: int, a: F32, u: float, v: float, eye: F32, skin: F32, paint: F32, lights: F32, shadow: F32, shadow_rows: F32, colour: F32
+    material: int,
+    a: F32,
+    u: float,
+    v: float,
+    eye: F32,
+    skin: F32,
+    paint: F32,
+    lights: F32,
+    shadow: F32,
+    shadow_rows: F32,
+    colour: F32,
 ) -> None:
     gloss = 0.2
     rest = a[REST : REST + 3]
@@ -256,7 +287,7 @@ def _shade(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def shade_picture(
+def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it cost more than its branches
     ids: I32,
     screen: F32,
     triangles: I32,
@@ -305,7 +336,9 @@ def shade_picture(
                     )
                     i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
                     for c in range(ATTRIBUTES):
-                        mean[c] += wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
+                        mean[c] += (
+                            wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
+                        )
                     if used == 0:  # never averaged: two triangles may lie in different charts
                         u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
                         v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]

@@ -151,7 +151,9 @@ def _beard(
     ax = np.abs(x)
     top = 6.56 + 0.50 * np.clip((ax - 0.30) / 0.40, 0, 1) ** 1.5
     jaw = _step(-0.05, 0.06, top - y) * _step(5.95, 6.15, y) * _step(0.35, 0.55, z)
-    sideburn = _step(0.60, 0.66, ax) * _step(-7.15, -7.0, -y) * _step(6.6, 6.7, y) * _step(0.55, 0.66, z)
+    sideburn = (
+        _step(0.60, 0.66, ax) * _step(-7.15, -7.0, -y) * _step(6.6, 6.7, y) * _step(0.55, 0.66, z)
+    )
     below_lip = _blob(x, y, 0, 6.47, 0.10, 0.06)
     bare = _blob(ax, y, 0.17, 6.48, 0.07, 0.045)
     chin = np.clip(np.maximum(jaw, sideburn) * (1 - 0.8 * bare) + 0.3 * below_lip * jaw, 0, 1)
@@ -191,7 +193,9 @@ def _brows(
     inside = _step(-0.02, 0.08, ax - 0.10) * _step(0.0, 0.10, 0.60 - ax)
     slope = 60 * (y - middle) - 25 * (ax - 0.12)
     hairs = 0.93 + 0.07 * np.sin(90 * ax + slope + 2.0 * _noise(x.shape, 5, rng))
-    weight = np.exp(-np.abs(across) ** 3) * inside * hairs * front * (0.55 + 0.45 * style.brow_weight)
+    weight = (
+        np.exp(-(np.abs(across) ** 3)) * inside * hairs * front * (0.55 + 0.45 * style.brow_weight)
+    )
     _mix(albedo, style.brows, np.asarray(np.clip(weight, 0, 0.95), np.float32))
 
 
@@ -203,7 +207,11 @@ def _eyelids(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
     rim = np.exp(-(((ring - 0.98) / 0.10) ** 2))
     upper = _step(7.26, 7.32, y)
     _tint(albedo, (0.62, 0.46, 0.44), np.asarray((0.45 + 0.2 * upper) * rim * front, np.float32))
-    _mix(albedo, (0.03, 0.02, 0.02), np.asarray(0.85 * style.makeup * rim * upper * front, np.float32))
+    _mix(
+        albedo,
+        (0.03, 0.02, 0.02),
+        np.asarray(0.85 * style.makeup * rim * upper * front, np.float32),
+    )
     lid = np.exp(-(((ring - 1.25) / 0.30) ** 2)) * upper * front
     _tint(albedo, (0.72, 0.52, 0.56), np.asarray(0.7 * style.makeup * lid, np.float32))
 

@@ -15,7 +15,7 @@ Signal = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Utterance:
-    """Spoken text: `audio` float32 [samples] at 16 kHz and its phones in order, times in seconds."""
+    """Spoken text: `audio` float32 [samples] at 16 kHz and its phones in order."""
 
     audio: Signal
     phonemes: tuple[Phoneme, ...]

@@ -49,13 +49,15 @@ def _target_matrix() -> Array:
 TARGETS: Array = _target_matrix()
 """Face curves of each viseme held still, [15 visemes, 52 curves]."""
 
-MOUTH: npt.NDArray[np.bool_] = TARGETS.any(axis=0)
+MOUTH: npt.NDArray[np.bool_] = np.asarray(TARGETS.any(axis=0))
 """Which of the 52 curves speech moves."""
 
 _STRENGTH: dict[str, float] = {
-    **{"sil": 0.9, "PP": 1.6, "FF": 1.4, "TH": 0.8, "DD": 0.45, "kk": 0.3, "CH": 1.1, "SS": 0.8},
-    **{"nn": 0.45, "RR": 0.7, "aa": 1.0, "E": 0.85, "ih": 0.85, "oh": 1.1, "ou": 1.2},
-}
+    "sil": 0.9, "PP": 1.6, "FF": 1.4, "TH": 0.8, "DD": 0.45, "kk": 0.3, "CH": 1.1, "SS": 0.8,
+    "nn": 0.45, "RR": 0.7, "aa": 1.0, "E": 0.85, "ih": 0.85, "oh": 1.1, "ou": 1.2,
+}  # fmt: skip
+"""How hard a viseme insists on its target; lips that must meet or bite insist most."""
+
 _CLOSURE = {"PP": 1.0, "FF": 0.9}
 """How fully a viseme shuts the gap between the lips (PP) or between lip and teeth (FF)."""
 
