@@ -11,8 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from flowact.errors import UserError
 from flowact.pipeline import FlowActPipeline
-
-from .conftest import speech
+from tests.tiny_pipeline import speech
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from flowact.errors import UserError
 from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline, StageTimes
-
-from .conftest import speech
+from tests.tiny_pipeline import speech
 
 
 def images(

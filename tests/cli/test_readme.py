@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flowact.cli import COMMANDS
+
+from .conftest import write_speech
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_every_command() -> None:
+    assert re.findall(r"^\| `flowact (\w+)`", README, re.MULTILINE) == [
+        *("demo", "generate", "bench", "eval", "synth", "train", "plan")
+    ]
+    assert set(re.findall(r"^\| `flowact (\w+)`", README, re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_readmes_example_runs(
+    assets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "assets").symlink_to(assets)
+    write_speech(tmp_path / "my_voice.wav", 0.4)
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[-1] == "9 0.36 (480, 480, 3)"
+
+
+def test_every_link_into_the_repository_leads_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
