@@ -1,7 +1,7 @@
 """Sound as the transformer hears it: log-mel frames at 100 Hz, then one token per video frame.
 
-Every mel frame depends on its own 400 samples only and every token on its own 16 mel frames only, so
-cutting a stream of sound into pieces changes nothing. A token looks ahead 27.5 ms past its video
+Every mel frame depends on its own 400 samples only and every token on its own 16 mel frames only,
+so cutting a stream of sound into pieces changes nothing. A token looks ahead 27.5 ms past its video
 frame: two mel frames, and what the last one's window reaches beyond its hop.
 """
 

@@ -1,7 +1,8 @@
 """A small text encoder: what the character shall do, as a few tokens.
 
-Words and character trigrams are hashed into a table, so any spelling gives a vector and a phrase that
-shares words or stems with known ones lands near them. It is trained together with the transformer.
+Words and character trigrams are hashed into a table, so any spelling gives a vector and a phrase
+that shares words or stems with known ones lands near them. It is trained together with the
+transformer.
 """
 
 import re
@@ -50,8 +51,9 @@ class TextEncoder(nn.Module):
         )
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Encode hashed texts `[..., pieces]` as `[..., tokens, dim]`; empty ones are a learned vector."""
+        """Encode hashed texts `[..., pieces]` as `[..., tokens, dim]`; empty ones are learned."""
         count = (rows != 0).sum(-1, keepdim=True)
         mean = self.table(rows).sum(-2) / count.clamp(min=1).sqrt().to(self.empty.dtype)
         mean = torch.where(count > 0, mean, self.empty)
-        return self.layers(mean).unflatten(-1, (self.tokens, -1))
+        spread: Tensor = self.layers(mean).unflatten(-1, (self.tokens, -1))
+        return spread

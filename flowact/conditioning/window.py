@@ -84,7 +84,7 @@ class AudioTimeline:
         return replace(self, samples=self.samples[: max(end - self.start, 0)])
 
     def trimmed(self, frame: int) -> Self:
-        """Drop what the windows of streams that begin at video frame `frame` or later never read."""
+        """Drop what no window of a stream that begins at `frame` or later reads."""
         first = frame - FRAMES_BEHIND
         needed = (first * MEL_PER_TOKEN - MEL_BEFORE) * HOP - MARGIN
         begin = min(max(needed, self.start), self.end)

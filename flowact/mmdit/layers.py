@@ -11,8 +11,8 @@ from torch import Tensor, nn
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention without a mask.
 
-    On a CPU the fused kernel of PyTorch computes in float32 whatever the input, which makes two plain
-    bfloat16 products about three times faster at the sizes of this model.
+    On a CPU the fused kernel of PyTorch computes in float32 whatever the input, which makes two
+    plain bfloat16 products about three times faster at the sizes of this model.
 
     Args:
         query: `[batch, heads, queries, head_dim]`.
@@ -25,7 +25,8 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(query, key, value)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    return scores.softmax(dim=-1) @ value
+    found: Tensor = scores.softmax(dim=-1) @ value
+    return found
 
 
 class RMSNorm(nn.Module):
@@ -54,12 +55,14 @@ class ScalarEmbedding(nn.Module):
     def __init__(self, dim: int, frequencies: int = 128) -> None:
         super().__init__()
         self.frequencies = frequencies
-        self.layers = nn.Sequential(nn.Linear(frequencies, dim), nn.SiLU(), nn.Linear(dim, dim))
+        self.hidden = nn.Linear(frequencies, dim)
+        self.out = nn.Linear(dim, dim)
 
     def forward(self, values: Tensor) -> Tensor:
         """Map `[...]` to `[..., dim]`."""
-        dtype = self.layers[0].weight.dtype
-        return self.layers(sinusoidal(values, self.frequencies).to(dtype))
+        waves = sinusoidal(values, self.frequencies).to(self.hidden.weight.dtype)
+        embedded: Tensor = self.out(F.silu(self.hidden(waves)))
+        return embedded
 
 
 class Modulation(nn.Module):
@@ -77,7 +80,8 @@ class Modulation(nn.Module):
 
     def forward(self, condition: Tensor) -> Tensor:
         """Map `[batch, groups, condition_dim]` to `[batch, groups, parts, dim]`."""
-        return self.projection(F.silu(condition)).unflatten(-1, (self.parts, -1))
+        modulation: Tensor = self.projection(F.silu(condition)).unflatten(-1, (self.parts, -1))
+        return modulation
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

@@ -3,7 +3,8 @@
 Video, audio and text tokens have their own weights and meet in joint attention (MMDiT, arXiv
 2403.03206). Every latent of the denoising stream has its own noise level (diffusion forcing, arXiv
 2407.01392). Tokens of the memory bank attend only to each other, so their keys and values are
-computed once per chunk and serve every call ("fake-causal attention", FlowAct-R1, arXiv 2601.10103).
+computed once per chunk and serve every call ("fake-causal attention", FlowAct-R1, arXiv
+2601.10103).
 
 Tokens are kept as `[batch, groups, tokens, dim]`. A group is what shares a noise level: the tokens
 of one video latent, the audio of one latent's frames, the text of one chunk.
@@ -11,7 +12,7 @@ of one video latent, the audio of one latent's frames, the text of one chunk.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -75,7 +76,7 @@ class StreamLayer(nn.Module):
         return query, rotate(self.key_norm(key), tokens.rotary), value
 
     def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
-        """Add what attention found, `[batch, heads, groups * tokens, head_dim]`, then feed forward."""
+        """Add what attention found `[batch, heads, groups * tokens, head_dim]`, feed forward."""
         _, _, gate, shift, scale, mlp_gate = split_parts(tokens.modulation + self.table)
         found = self.out(attended.transpose(1, 2).flatten(2)).view_as(tokens.x)
         x = torch.addcmul(tokens.x, gate, found)
@@ -98,11 +99,14 @@ class Block(nn.Module):
             }
         )
 
+    def _stream(self, name: str) -> StreamLayer:
+        return cast(StreamLayer, self.streams[name])
+
     def forward(
         self, tokens: dict[str, Tokens], memory: KeyValue | None
     ) -> tuple[dict[str, Tokens], KeyValue]:
         """Return the updated tokens and their own keys and values."""
-        projected = [self.streams[name].project(part) for name, part in tokens.items()]
+        projected = [self._stream(name).project(part) for name, part in tokens.items()]
         query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected, strict=True))
         own = KeyValue(key, value)
         if memory is not None:
@@ -110,7 +114,7 @@ class Block(nn.Module):
         lengths = [parts[0].shape[2] for parts in projected]
         attended = dict(zip(tokens, attention(query, key, value).split(lengths, 2), strict=True))
         return {
-            name: self.streams[name].update(part, attended[name])
+            name: self._stream(name).update(part, attended[name])
             for name, part in tokens.items()
             if name == "video" or not self.final
         }, own
@@ -172,7 +176,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
         self.out_modulation = Modulation(dim, dim, 2)
         self.video_out = nn.Linear(dim, values)
-        for layer in (self.video_out, self.guidance_embedding.layers[2]):
+        for layer in (self.video_out, self.guidance_embedding.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         # Not buffers: positions keep full precision when the weights are cast.
@@ -208,8 +212,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         Args:
             latents: noisy latents `[batch, L, channels, height, width]`.
             levels: noise level of every latent `[batch, L]`, 0 clean, 1 noise.
-            audio: tokens `[batch, 4 * A, audio_dim]` of `encode_audio` from the stream's first frame
-                on; `A >= L`, the rest looks ahead.
+            audio: tokens `[batch, 4 * A, audio_dim]` of `encode_audio` from the stream's first
+                frame on; `A >= L`, the rest looks ahead.
             text: tokens `[batch, chunks, text_tokens, text_dim]` of `encode_text`.
             memory: what `encode_memory` returned; `None` for no memory at all.
             guidance: `[batch]`, the guidance scale whose result a distilled model shall imitate.
@@ -236,11 +240,13 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def encode_audio(self, mel: Tensor, known: Tensor) -> Tensor:
         """Log-mel frames and what is known of them to audio tokens; see `AudioEncoder`."""
-        return self.audio_encoder(mel, known)
+        tokens: Tensor = self.audio_encoder(mel, known)
+        return tokens
 
     def encode_text(self, pieces: Tensor) -> Tensor:
         """Hashed text pieces `[batch, chunks, pieces]` to text tokens; see `TextEncoder`."""
-        return self.text_encoder(pieces)
+        tokens: Tensor = self.text_encoder(pieces)
+        return tokens
 
     def _video(self, latents: Tensor, condition: Tensor, times: Tensor) -> Tokens:
         x = self.video_in(self.grid.patchify(latents.to(self.dtype))) + self.cell_embedding

@@ -50,15 +50,15 @@ class PatchGrid:
         return grid_positions(self.views, self.rows, self.columns)
 
     def patchify(self, latents: Tensor) -> Tensor:
-        """`[batch, L, channels, height, width]` to `[batch, L, tokens, channels * patch * patch]`."""
-        x = latents.unflatten(-1, (len(self.views), self.columns, self.patch))
+        """`[batch, L, channels, height, width]` to `[batch, L, tokens, channels * patch**2]`."""
+        x: Tensor = latents.unflatten(-1, (len(self.views), self.columns, self.patch))
         x = x.unflatten(3, (self.rows, self.patch))
         # From batch, L, channels, rows, patch, views, columns, patch.
         return x.permute(0, 1, 5, 3, 6, 2, 4, 7).flatten(5).flatten(2, 4)
 
     def unpatchify(self, tokens: Tensor) -> Tensor:
         """Undo `patchify`."""
-        x = tokens.unflatten(2, (len(self.views), self.rows, self.columns))
+        x: Tensor = tokens.unflatten(2, (len(self.views), self.rows, self.columns))
         x = x.unflatten(-1, (-1, self.patch, self.patch))
         # From batch, L, views, rows, columns, channels, patch, patch.
         return x.permute(0, 1, 5, 3, 6, 2, 4, 7).flatten(5).flatten(3, 4)

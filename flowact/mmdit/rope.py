@@ -1,7 +1,7 @@
-"""Rotary positions over time and space (RoFormer, arXiv 2104.09864), one share of each head per axis.
+"""Rotary positions over time and space (RoFormer, arXiv 2104.09864), a share of each head per axis.
 
-A position is a triple (time in video frames, y, x in units of `CELL` pixels of the frame), so tokens
-of views with different zoom, audio tokens and memory tokens all live in one coordinate system.
+A position is a triple (time in video frames, y, x in units of `CELL` pixels of the frame), so
+tokens of views with different zoom, audio tokens and memory tokens live in one coordinate system.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Rotary(NamedTuple):
 
 
 def axis_pairs(head_dim: int) -> tuple[int, int, int]:
-    """Return how many rotated pairs of a head belong to time, y and x: 3/8, 5/16 and 5/16 of them."""
+    """Return how many rotated pairs of a head belong to time (3/8), y and x (5/16 each)."""
     if head_dim % 16:
         raise ValueError(f"head dimension {head_dim} is not a multiple of 16")
     pairs = head_dim // 2

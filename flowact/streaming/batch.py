@@ -12,20 +12,23 @@ T = TypeVar("T")
 
 def stack(values: Sequence[T]) -> T:
     """Concatenate along the batch; whatever is no tensor is taken from the first value."""
-    return _map_tensors(torch.cat, values)
+    stacked: T = _map_tensors(torch.cat, values)
+    return stacked
 
 
 def select(value: T, rows: Tensor) -> T:
     """Take the batch entries with indices `rows [n]`."""
-    return _map_tensors(lambda tensors: tensors[0][rows.to(tensors[0].device)], [value])
+    chosen: T = _map_tensors(lambda tensors: tensors[0][rows.to(tensors[0].device)], [value])
+    return chosen
 
 
 def scatter(value: T, rows: Tensor, update: T) -> T:
     """Return `value` with the batch entries `rows [n]` replaced by those of `update`."""
-    return _map_tensors(
+    updated: T = _map_tensors(
         lambda tensors: tensors[0].index_copy(0, rows.to(tensors[0].device), tensors[1]),
         [value, update],
     )
+    return updated
 
 
 def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[Any]) -> Any:

@@ -39,7 +39,7 @@ class Conditions:
         """
         sizes = len(state.emitted), len(timelines), len(actions)
         if len(set(sizes)) != 1:
-            raise ValueError("%d sessions, %d timelines, %d actions; expected equal numbers" % sizes)
+            raise ValueError(f"(sessions, timelines, actions) are {sizes}; expected equal numbers")
         windows = [
             timeline.window(frame, state.stream.shape[1])
             for timeline, frame in zip(timelines, state.frames, strict=True)

@@ -28,7 +28,7 @@ def denoise(velocity: Velocity, latents: Tensor, calls: Iterable[tuple[Levels, L
 
 
 def guided(with_condition: Velocity, without: Velocity, scale: float) -> Velocity:
-    """Classifier-free guidance (arXiv 2207.12598): go from one velocity towards the other, or beyond.
+    """Classifier-free guidance (arXiv 2207.12598): go from one velocity to the other, or beyond.
 
     At scale 1 the velocity without the condition is not computed.
     """

@@ -1,8 +1,8 @@
 """The memory bank: what a session remembers of its picture (FlowAct-R1, arXiv 2601.10103).
 
-The reference latent anchors the identity, a queue of at most three leading latents of finished chunks
-reaches further back, and the two newest latents continue the motion. Absent latents are absent from
-the tensors: attention is sliced, never masked.
+The reference latent anchors the identity, a queue of at most three leading latents of finished
+chunks reaches further back, and the two newest latents continue the motion. Absent latents are
+absent from the tensors: attention is sliced, never masked.
 """
 
 from dataclasses import dataclass, replace
@@ -71,7 +71,7 @@ class MemoryBank:
         return replace(self, reference=self.reference[:, :0])
 
     def before_short_term(self) -> Self:
-        """Return the bank as it looks from the first short-term latent, which it no longer holds."""
+        """Return the bank as seen from the first short-term latent, without short-term memory."""
         newest = self.short_term.shape[1]
         return replace(
             self,

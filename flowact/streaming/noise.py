@@ -1,7 +1,7 @@
 """Random numbers that are part of a session's state.
 
-A generator is two integers, seed and count of draws, so it can be copied, stacked and stored like any
-tensor, and a batch of sessions draws exactly what each session would draw alone.
+A generator is two integers, seed and count of draws, so it can be copied, stacked and stored like
+any tensor, and a batch of sessions draws exactly what each session would draw alone.
 """
 
 from collections.abc import Sequence

@@ -1,14 +1,13 @@
 """Memory refinement against drift (FlowAct-R1, arXiv 2601.10103).
 
-The short-term memory is noised part of the way and denoised again as a stream of its own, which sees
-the reference and the long-term memory but not the latents that led there. Errors that crept in from
-chunk to chunk are below the noise and are drawn anew; what is above it, pose and mouth, stays.
+The short-term memory is noised part of the way and denoised again as a stream of its own, which
+sees the reference and the long-term memory but not the latents that led there. Errors that crept in
+from chunk to chunk are below the noise and are drawn anew; what is above it, pose and mouth, stays.
 """
 
 from dataclasses import replace
 from itertools import pairwise
 
-import torch
 from torch import Tensor
 
 from flowact.mmdit.model import FlowActTransformer
@@ -61,16 +60,14 @@ def refine(
         _velocity(model, context.without_reference(), heard),
         settings.guidance,
     )
-    rows = [(settings.level * left / settings.calls,) for left in reversed(range(settings.calls + 1))]
+    rows = [
+        (settings.level * left / settings.calls,) for left in reversed(range(settings.calls + 1))
+    ]
     refined = denoise(velocity, latents, pairwise(rows))
-    return replace(
-        state, memory=replace(state.memory, short_term=refined), generators=generators
-    )
+    return replace(state, memory=replace(state.memory, short_term=refined), generators=generators)
 
 
-def _velocity(
-    model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions
-) -> Velocity:
+def _velocity(model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions) -> Velocity:
     """Velocity of the newest latents of the chunk that `heard` belongs to."""
     memory = context.as_input(heard.behind)
     cache = model.encode_memory(memory) if memory.latents.shape[1] else None
@@ -78,6 +75,7 @@ def _velocity(
     audio = heard.audio[:, first : (LATENTS_PER_CHUNK + 1) * FRAMES_PER_LATENT]
 
     def velocity(latents: Tensor, levels: Tensor) -> Tensor:
-        return model(latents, levels, audio, heard.text[:, :1], cache)
+        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache)
+        return predicted
 
     return velocity

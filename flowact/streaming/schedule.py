@@ -1,13 +1,13 @@
 """Denoising schedules as data: a matrix of noise levels, call x chunk.
 
-Row `r` holds the noise level of every chunk of the stream before call `r` (1 noise, 0 clean), the last
-row what they are after the last call. A schedule begins with a stream of pure noise and ends when the
-leading chunk is clean. Then that chunk leaves, the others move up, and pure noise enters; the row that
-equals those levels is where the next chunk's calls begin.
+Row `r` holds the noise level of every chunk of the stream before call `r` (1 noise, 0 clean), the
+last row what they are after the last call. A schedule begins with a stream of pure noise and ends
+when the leading chunk is clean. Then that chunk leaves, the others move up, and pure noise enters;
+the row that equals those levels is where the next chunk's calls begin.
 
-The diagonal matrix is FlowAct-R1's denoising stream (arXiv 2601.10103): its first rows warm the stream
-up, so that the first chunk costs as many calls as it has levels, and every later chunk one call. In
-the sequential matrix a chunk starts only when the one before it is clean.
+The diagonal matrix is FlowAct-R1's denoising stream (arXiv 2601.10103): its first rows warm the
+stream up, so that the first chunk costs as many calls as it has levels, and every later chunk one.
+In the sequential matrix a chunk starts only when the one before it is clean.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,10 @@ def diagonal(chunks: int = 3, calls_per_chunk: int = 1, shift: float = 1.0) -> S
     """
     calls = _positive("chunks", chunks) * _positive("calls_per_chunk", calls_per_chunk)
     rows = [
-        [min(Fraction(1), Fraction(chunk, chunks) + Fraction(left, calls)) for chunk in range(chunks)]
+        [
+            min(Fraction(1), Fraction(chunk, chunks) + Fraction(left, calls))
+            for chunk in range(chunks)
+        ]
         for left in reversed(range(calls + 1))
     ]
     return Schedule("diagonal", _shifted_rows(rows, shift))
@@ -80,7 +83,7 @@ def sequential(chunks: int = 3, calls: int = 3, shift: float = 1.0) -> Schedule:
 
 
 def shifted(level: float, shift: float) -> float:
-    """Move a level towards noise: `s t / (1 + (s - 1) t)` (Stable Diffusion 3, arXiv 2403.03206)."""
+    """Move a level towards noise, `s t / (1 + (s - 1) t)` (SD3, arXiv 2403.03206)."""
     return shift * level / (1 + (shift - 1) * level)
 
 

@@ -1,4 +1,4 @@
-"""One chunk of a stream: a pure function from state and conditions to the next state and latents."""
+"""One chunk of a stream: a pure function of state and conditions to the next state and latents."""
 
 from dataclasses import replace
 
@@ -9,7 +9,6 @@ from flowact.mmdit.memory import MemoryCache
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.conditions import Conditions, EncodedConditions, encode_conditions
 from flowact.streaming.denoise import Velocity, denoise, guided
-from flowact.streaming.memory import MemoryBank
 from flowact.streaming.noise import draw_normal
 from flowact.streaming.refine import refine_due
 from flowact.streaming.settings import StepSettings
@@ -77,7 +76,8 @@ def _velocity(
     def hearing(audio: Tensor) -> Velocity:
         def velocity(latents: Tensor, levels: Tensor) -> Tensor:
             asked = None if scale is None else levels.new_full(levels.shape[:1], scale)
-            return model(latents, levels, audio, heard.text, cache, asked)
+            predicted: Tensor = model(latents, levels, audio, heard.text, cache, asked)
+            return predicted
 
         return velocity
 

@@ -1,0 +1,168 @@
+"""Training of the transformer: the stages `adapt` and `joint` of FlowAct-R1's recipe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from flowact.conditioning.window import FRAMES_BEHIND
+from flowact.mmdit.memory import REFERENCE
+from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming.settings import StepSettings
+from flowact.training.flow_matching import (
+    LevelSettings,
+    VelocityLoss,
+    draw_levels,
+    draw_memory_levels,
+    interpolate,
+)
+from flowact.training.latents import LatentClip
+from flowact.training.lip_metrics import lip_scores
+from flowact.training.loop import Stateful
+from flowact.training.metrics import Values
+from flowact.training.readout import Readout
+from flowact.training.rollouts import follow
+from flowact.training.samples import Dropout, Sample, SampleSource
+
+
+@dataclass(frozen=True)
+class SelfForcing:
+    """Memory made by the model itself (the self-forcing variant of FlowAct-R1, arXiv 2601.10103).
+
+    Attributes:
+        probability: share of the samples whose memory is generated; 0 for never.
+        start: training step of the first rollout.
+        period: steps between rollouts.
+        clips: clips made per rollout.
+        kept: clips whose generated latents are kept; the oldest make room.
+        weakest: lowest noise level at which a rollout's chunks enter; the highest is 1.
+    """
+
+    probability: float = 0.0
+    start: int = 500
+    period: int = 50
+    clips: int = 4
+    kept: int = 128
+    weakest: float = 0.4
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """What a stage trains on.
+
+    Attributes:
+        batch: samples per step.
+        levels: noise levels.
+        dropout: what samples do not get.
+        self_forcing: memory made by the model.
+        lips: weight of the read-out-weighted velocity loss.
+        heldout: held-out clips that an evaluation generates.
+    """
+
+    batch: int = 16
+    levels: LevelSettings = field(default_factory=LevelSettings)
+    dropout: Dropout = field(default_factory=Dropout)
+    self_forcing: SelfForcing = field(default_factory=SelfForcing)
+    lips: float = 0.3
+    heldout: int = 8
+
+
+ADAPT: Final = DiffusionSettings(dropout=Dropout(audio=0.5))
+"""Autoregressive adaptation: motion from memory, sound as a hint."""
+
+JOINT: Final = DiffusionSettings(self_forcing=SelfForcing(probability=0.3))
+"""Joint audio-motion finetuning, on the model's own memory in part."""
+
+
+class TeacherForcing(nn.Module):
+    """One training pass, encoders and memory included, as a single call.
+
+    Distributed wrappers see all parameters used in one `forward`.
+    """
+
+    def __init__(self, transformer: FlowActTransformer) -> None:
+        super().__init__()
+        self.transformer = transformer
+
+    def forward(
+        self, sample: Sample, noisy: Tensor, levels: Tensor, memory_levels: Tensor
+    ) -> Tensor:
+        """Predict the velocity of a noisy stream.
+
+        Args:
+            sample: gives memory, sound and text.
+            noisy: `[batch, L, channels, height, width]`.
+            levels: `[batch, L]`.
+            memory_levels: `[batch]`; the reference stays clean.
+        """
+        model = self.transformer
+        heard = model.encode_audio(sample.audio.mel, sample.audio.known)
+        memory = sample.memory.as_input(heard[:, :FRAMES_BEHIND])
+        cache = None
+        if memory.latents.shape[1]:
+            own = memory_levels[:, None] * (memory.roles != REFERENCE)
+            cache = model.encode_memory(memory.noised(torch.randn_like(memory.latents), own))
+        text = model.encode_text(sample.text)
+        predicted: Tensor = model(noisy, levels, heard[:, FRAMES_BEHIND:], text, cache)
+        return predicted
+
+
+class DiffusionStage:
+    """A transformer in training; see `flowact.training.loop.Stage`."""
+
+    def __init__(
+        self,
+        transformer: FlowActTransformer,
+        source: SampleSource,
+        heldout: Sequence[LatentClip],
+        readout: Readout,
+        settings: DiffusionSettings,
+    ) -> None:
+        self.model = TeacherForcing(transformer)
+        self.source, self.heldout, self.readout = source, heldout, readout
+        self.settings = settings
+        self.extras: Mapping[str, Stateful] = {}
+        self._losses = VelocityLoss(readout, settings.lips)
+
+    def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
+        """Loss of a random batch."""
+        self._roll_out(step)
+        sample = self.source.draw()
+        batch, length = sample.stream.shape[:2]
+        levels = draw_levels(batch, length, self.settings.levels)
+        memory_levels = draw_memory_levels(batch, self.settings.levels)
+        noisy, velocity = interpolate(sample.stream, torch.randn_like(sample.stream), levels)
+        predicted = model(sample, noisy, levels, memory_levels)
+        parts = self._losses(predicted, velocity, sample.silent)
+        return sum(parts.values(), torch.zeros(())), parts
+
+    def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
+        """Scores of streams along held-out clips, by the diagonal schedule."""
+        transformer = cast(TeacherForcing, model).transformer
+        length = min(len(clip) for clip in self.heldout)
+        clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in self.heldout]
+        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, StepSettings())
+
+    def _roll_out(self, step: int) -> None:
+        """Now and then, let the model make the memory of some clips."""
+        forcing = self.settings.self_forcing
+        if not forcing.probability or step < forcing.start or step % forcing.period:
+            return
+        rng, clips = self.source.rng, self.source.folder.clips
+        chosen = rng.choice(len(clips), min(forcing.clips, len(clips)), replace=False)
+        length = min(len(clips[i]) for i in chosen)
+        cut = [replace(clips[i], z=clips[i].z[:length]) for i in chosen]
+        strength = float(rng.uniform(forcing.weakest, 1))
+        self.model.eval()
+        made = follow(self.model.transformer, cut, StepSettings(), strength, seed=step)
+        self.model.train()
+        torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
+        for index, latents in zip(chosen, made, strict=True):
+            self.source.generated.pop(int(index), None)
+            self.source.generated[int(index)] = latents.half()
+        while len(self.source.generated) > forcing.kept:
+            del self.source.generated[next(iter(self.source.generated))]
+        self.source.self_forcing = forcing.probability

@@ -1,0 +1,92 @@
+"""Flow matching with a noise level per chunk: levels, targets and losses."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flowact.timebase import LATENTS_PER_CHUNK
+from flowact.training.readout import Readout
+
+
+@dataclass(frozen=True)
+class LevelSettings:
+    """How noise levels are drawn.
+
+    Attributes:
+        diagonal: share of the samples whose chunks are staggered as in the denoising stream; the
+            others have an independent level per chunk (diffusion forcing, arXiv 2407.01392).
+        warm_up: share of the staggered ones that are partly pure noise, as when a stream starts.
+        memory: largest noise level of the memory.
+        memory_share: share of the samples whose memory is noised.
+    """
+
+    diagonal: float = 0.5
+    warm_up: float = 0.3
+    memory: float = 0.3
+    memory_share: float = 0.7
+
+
+def draw_levels(batch: int, latents: int, settings: LevelSettings) -> Tensor:
+    """Draw the noise level of every latent of the stream: `[batch, latents]`, 0..1.
+
+    Staggered chunk `k` of `n` has the level `min(1, (u + k + w) / n)`, `u` uniform and `w` the
+    number of chunks that have not entered yet.
+    """
+    chunks = -(-latents // LATENTS_PER_CHUNK)
+    waiting = torch.where(
+        torch.rand(batch, 1) < settings.warm_up, torch.randint(1, chunks + 1, (batch, 1)), 0
+    )
+    staggered = (torch.rand(batch, 1) + torch.arange(chunks) + waiting) / chunks
+    levels = torch.where(
+        torch.rand(batch, 1) < settings.diagonal,
+        staggered.clamp(max=1),
+        torch.rand(batch, chunks),
+    )
+    return levels.repeat_interleave(LATENTS_PER_CHUNK, 1)[:, :latents]
+
+
+def draw_memory_levels(batch: int, settings: LevelSettings) -> Tensor:
+    """Draw the noise level of every sample's memory: `[batch]`."""
+    noised = torch.rand(batch) < settings.memory_share
+    return torch.rand(batch) * settings.memory * noised
+
+
+def interpolate(clean: Tensor, noise: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+    """Blend `[batch, L, ...]` with noise at `levels [batch, L]`; return it and the velocity."""
+    share = levels[..., None, None, None]
+    return (1 - share) * clean + share * noise, noise - clean
+
+
+@dataclass(frozen=True)
+class VelocityLoss:
+    """Squared error of the velocity, and of what it means for the face.
+
+    A plain error hardly sees lips, which are a tiny share of a latent's variance. The second term
+    measures the error along the directions that a linear read-out takes for face curves, each in
+    units of the curve's deviation and weighted by how well it can be read at all. The velocity that
+    minimises one term minimises the other as well.
+
+    Attributes:
+        readout: the linear read-out.
+        weight: of the second term.
+        silence: factor on the second term in silent latents, so that the mouth learns to stay shut.
+    """
+
+    readout: Readout
+    weight: float = 0.3
+    silence: float = 2.0
+
+    def __call__(self, predicted: Tensor, velocity: Tensor, silent: Tensor) -> dict[str, Tensor]:
+        """Return both terms, already weighted.
+
+        Args:
+            predicted: `[batch, L, channels, height, width]`.
+            velocity: the same.
+            silent: share of silent frames `[batch, L]`.
+        """
+        error = predicted.float() - velocity
+        curves = self.readout.standardised(error).square() @ self.readout.share
+        factor = 1 + (self.silence - 1) * silent[..., None]
+        share = (curves * factor).mean() / self.readout.share.sum().clamp(min=1e-6)
+        return {"velocity": error.square().mean(), "lips": self.weight * share}

@@ -1,0 +1,78 @@
+"""How well a model's latents speak: measured through the linear read-out, without a picture."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
+from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming.settings import StepSettings
+from flowact.training.latents import LatentClip
+from flowact.training.readout import Readout, curve_index
+from flowact.training.rollouts import generate
+from flowact.training.samples import SILENCE_MARGIN
+
+QUIET_FRAMES = 3
+"""Frames before and after a frame that must be silent too for its mouth to count as silent."""
+
+
+def lip_scores(
+    model: FlowActTransformer,
+    clips: Sequence[LatentClip],
+    readout: Readout,
+    settings: StepSettings,
+) -> dict[str, float]:
+    """Generate clips and compare their curves with the true ones.
+
+    Args:
+        model: in evaluation mode.
+        clips: held-out clips of one length; at least two.
+        readout: latents to curves.
+        settings: of the step.
+
+    Returns:
+        `lips`: mean correlation of jaw opening with the truth, clip by clip; `lips_wrong`: the same
+        with the sound of another clip, which should be near 0; `lips_read`: the same for the
+        read-out of the true latents, the most that can be had; `blink`: frames with shut eyes over
+        the true number; `silence`: mean jaw opening in silence over the truth's; `motion`: mean
+        change between latents over the truth's.
+    """
+    made = generate(model, clips, settings)
+    wrong = generate(model, clips, settings, [*clips[1:], clips[0]])
+    length = made.shape[1]
+    clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in clips]
+    true = torch.stack([clip.z.float() for clip in clips])
+    curves = torch.stack([clip.curves.float() for clip in clips])
+    jaw, blink = curve_index("jawOpen"), curve_index("eyeBlinkLeft")
+    read = readout.curves(made)
+    quiet = torch.stack([quiet_frames(clip.mel)[: 4 * length] for clip in clips])
+    return {
+        "lips": correlation(read[..., jaw], curves[..., jaw]),
+        "lips_wrong": correlation(readout.curves(wrong)[..., jaw], curves[..., jaw]),
+        "lips_read": correlation(readout.curves(true)[..., jaw], curves[..., jaw]),
+        "blink": _ratio(
+            (read[..., blink] > 0.5).float().mean(), (curves[..., blink] > 0.5).float().mean()
+        ),
+        "silence": _ratio(read[..., jaw][quiet].mean(), curves[..., jaw][quiet].mean()),
+        "motion": _ratio(made.diff(dim=1).abs().mean(), true.diff(dim=1).abs().mean()),
+    }
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Mean over clips of Pearson's r over frames of `[clips, frames]`."""
+    a, b = (x - x.mean(1, keepdim=True) for x in (a, b))
+    return float(F.cosine_similarity(a, b, dim=1).mean())
+
+
+def quiet_frames(mel: Tensor) -> Tensor:
+    """Tell which frames of `mel [4 * frames, 80]` lie well inside silence, `[frames]` bool."""
+    loud = (mel.float().amax(-1) >= SILENT_MEL + SILENCE_MARGIN).unflatten(0, (-1, MEL_PER_TOKEN))
+    near = F.max_pool1d(loud.any(-1).float()[None], 2 * QUIET_FRAMES + 1, 1, QUIET_FRAMES)[0]
+    return near == 0
+
+
+def _ratio(value: Tensor, truth: Tensor) -> float:
+    return float(value / truth.clamp(min=1e-3))

@@ -1,0 +1,111 @@
+"""A linear map from latents to face curves: the directions of the latent that move the face.
+
+Most of a latent's variance is head, hair and light; lips are a tiny share of it. The map tells the
+training loss and the metrics where to look. It is fitted in closed form to encoded clips, so it
+exists for every tokenizer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from flowact.errors import UserError
+from flowact.synthesis.arkit import ARKIT
+from flowact.timebase import FRAMES_PER_LATENT
+from flowact.training.latents import LatentClip
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Linear read-out of the curves of a latent's four frames.
+
+    Attributes:
+        matrix: `[values, 4 * 52]`, flattened latent to standardised curves.
+        bias: `[4 * 52]`.
+        mean: of the curves, `[52]`.
+        deviation: of the curves, `[52]`.
+        share: of the curves' variance that the read-out explains on held-out clips, `[52]`, 0..1.
+    """
+
+    matrix: Tensor
+    bias: Tensor
+    mean: Tensor
+    deviation: Tensor
+    share: Tensor
+
+    def standardised(self, difference: Tensor) -> Tensor:
+        """Read a difference of latents: `[..., channels, height, width]` to `[..., 4, 52]`."""
+        flat = difference.flatten(-3) @ self.matrix
+        curves: Tensor = flat.unflatten(-1, (FRAMES_PER_LATENT, -1))
+        return curves
+
+    def curves(self, latents: Tensor) -> Tensor:
+        """Read curves: `[..., n, channels, height, width]` to `[..., 4 * n, 52]`."""
+        bias = self.bias.unflatten(0, (FRAMES_PER_LATENT, -1))
+        frames: Tensor = (self.standardised(latents) + bias) * self.deviation + self.mean
+        return frames.flatten(-3, -2)
+
+    def save(self, path: Path) -> None:
+        """Write the tensors."""
+        save_file(vars(self), path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote; UserError if there is no such file."""
+        if not path.is_file():
+            raise UserError(f"{path} is missing; `flowact train latents` writes it.")
+        return cls(**load_file(path))
+
+
+def fit_readout(
+    train: Sequence[LatentClip], heldout: Sequence[LatentClip], noise: float = 0.3
+) -> Readout:
+    """Fit by ridge regression, as if the latents carried noise of the given deviation.
+
+    Args:
+        train: clips to fit.
+        heldout: clips on which the explained variance is measured.
+        noise: large values prefer directions that survive errors of the latents.
+    """
+    inputs, curves = _flatten(train)
+    mean = curves.flatten(0, 1).mean(0)
+    deviation = curves.flatten(0, 1).std(0).clamp(min=0.01)
+    targets = ((curves - mean) / deviation).flatten(1)
+    centre, offset = inputs.mean(0), targets.mean(0)
+    x, y = inputs - centre, targets - offset
+    ridge = noise**2 * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+    matrix = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    fitted = Readout(
+        matrix.float(),
+        (offset - centre @ matrix).float(),
+        mean.float(),
+        deviation.float(),
+        torch.ones(curves.shape[-1]),
+    )
+    return Readout(**{**vars(fitted), "share": explained_share(fitted, heldout)})
+
+
+def explained_share(readout: Readout, clips: Sequence[LatentClip]) -> Tensor:
+    """Measure which share of each curve's variance the read-out explains, `[52]`, 0..1."""
+    truth = torch.cat([clip.curves.float() for clip in clips])
+    error = torch.cat([readout.curves(clip.z.float()) for clip in clips]) - truth
+    variance = truth.var(0)
+    share = (1 - error.square().mean(0) / variance.clamp(min=1e-4)).clamp(0, 1)
+    return share * (variance > 1e-4)
+
+
+def curve_index(name: str) -> int:
+    """Column of a curve; ValueError if there is none of that name."""
+    return ARKIT.index(name)
+
+
+def _flatten(clips: Sequence[LatentClip]) -> tuple[Tensor, Tensor]:
+    """Return latents `[n, values]` and curves `[n, 4, 52]` in float64."""
+    latents = torch.cat([clip.z for clip in clips]).double().flatten(1)
+    curves = torch.cat([clip.curves for clip in clips]).double()
+    return latents, curves.unflatten(0, (-1, FRAMES_PER_LATENT))

@@ -1,0 +1,229 @@
+"""Training samples of the transformer: a stream, the memory that preceded it, sound and actions."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flowact.conditioning.actions import PHRASES
+from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
+from flowact.conditioning.text import hash_pieces
+from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
+from flowact.streaming.batch import stack
+from flowact.streaming.memory import MemoryBank
+from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+from flowact.training.latents import LatentClip, LatentFolder
+
+SILENCE_MARGIN: Final = 0.5
+"""A frame is silent if its loudest mel bin is no more than this above digital silence."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which latents the samples of one batch have; all of a batch share it, so nothing is masked.
+
+    Attributes:
+        stream: latents of the stream.
+        long_term: latents in the long-term queue.
+        short_term: latents in the short-term memory.
+        stride: chunks between two entries of the queue.
+        reference: whether the memory holds the reference.
+    """
+
+    stream: int = 9
+    long_term: int = 3
+    short_term: int = 2
+    stride: int = 1
+    reference: bool = True
+
+    @property
+    def ages(self) -> tuple[int, ...]:
+        """Age of every long-term latent, oldest first."""
+        steps = [LATENTS_PER_CHUNK * (1 + self.stride * back) for back in range(self.long_term)]
+        return tuple(reversed(steps))
+
+    @property
+    def history(self) -> int:
+        """Latents that must precede the stream."""
+        return max([self.short_term, *self.ages])
+
+
+LAYOUTS: Final = (
+    (0.52, Layout()),
+    (0.09, Layout(stride=2)),
+    (0.09, Layout(stride=3)),
+    (0.05, Layout(long_term=1)),
+    (0.05, Layout(long_term=2)),
+    (0.10, Layout(long_term=0, short_term=0)),
+    (0.07, Layout(stream=2, short_term=0)),
+    (0.03, Layout(stream=2, short_term=0, reference=False)),
+)
+"""Probability of each layout: a running session, its first chunks, and memory refinement."""
+
+SHORTEST_CLIP: Final = max(layout.history + layout.stream for _, layout in LAYOUTS)
+"""Latents that a clip must have to serve every layout."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A batch.
+
+    Attributes:
+        stream: clean latents `[batch, L, channels, height, width]`.
+        memory: the latents before them.
+        audio: the sound round them.
+        text: hashed text of each chunk's action `[batch, chunks, pieces]`.
+        silent: share of silent frames in each latent of the stream `[batch, L]`.
+    """
+
+    stream: Tensor
+    memory: MemoryBank
+    audio: AudioWindow
+    text: Tensor
+    silent: Tensor
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Probabilities of what a sample does not get.
+
+    Attributes:
+        audio: no sound at all, neither in the stream nor, every other time, in the memory.
+        text: no action.
+        horizon: the sound is known only up to a random frame of the stream, as in a live session.
+    """
+
+    audio: float = 0.1
+    text: float = 0.1
+    horizon: float = 0.15
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of the sound, so that other microphones do not matter.
+
+    Attributes:
+        gain: largest change of the log-mel values up or down; 0.3 is 6 dB.
+        noise: probability of a constant background noise.
+    """
+
+    gain: float = 0.3
+    noise: float = 0.3
+
+
+class SampleSource:
+    """Random batches from a folder of encoded clips.
+
+    Attributes:
+        generated: latents that the model itself made for some clips, by index of the clip.
+        self_forcing: probability that a sample's memory comes from there (FlowAct-R1's
+            self-forcing variant, arXiv 2601.10103).
+    """
+
+    def __init__(
+        self,
+        folder: LatentFolder,
+        batch: int,
+        dropout: Dropout,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        self.folder, self.batch, self.dropout = folder, batch, dropout
+        self.augmentation = augmentation or Augmentation()
+        self.rng = np.random.default_rng(seed)
+        self.generated: dict[int, Tensor] = {}
+        self.self_forcing = 0.0
+
+    def draw(self) -> Sample:
+        """Draw a batch of a random layout."""
+        self.folder.rescan()
+        layout = LAYOUTS[self.rng.choice(len(LAYOUTS), p=_LAYOUT_SHARES)][1]
+        return stack([self._one(layout) for _ in range(self.batch)])
+
+    def _one(self, layout: Layout) -> Sample:
+        clip, remembered = self._clip(layout)
+        latest = min(len(clip) - layout.stream, len(remembered))
+        start = int(self.rng.integers(layout.history, latest + 1))
+        sample = cut_sample(clip, start, layout, remembered)
+        window = self._augmented(self._dropped(sample.audio, layout))
+        text = sample.text if self.rng.random() >= self.dropout.text else 0 * sample.text
+        return replace(sample, audio=window, text=text)
+
+    def _clip(self, layout: Layout) -> tuple[LatentClip, Tensor]:
+        """Choose a clip, and the latents that its memory shall hold."""
+        if self.generated and self.rng.random() < self.self_forcing:
+            index = int(self.rng.choice(list(self.generated)))
+            return self.folder.clips[index], self.generated[index]
+        clip = self.folder.clips[self.rng.integers(len(self.folder.clips))]
+        return clip, clip.z
+
+    def _dropped(self, window: AudioWindow, layout: Layout) -> AudioWindow:
+        known = window.known.clone()
+        if self.rng.random() < self.dropout.audio:
+            known[:, FRAMES_BEHIND * int(self.rng.integers(2)) :] = False
+        if self.rng.random() < self.dropout.horizon:
+            frames = layout.stream * FRAMES_PER_LATENT
+            known[:, FRAMES_BEHIND + int(self.rng.integers(FRAMES_PER_LATENT, frames + 1)) :] = (
+                False
+            )
+        return replace(window, known=known)
+
+    def _augmented(self, window: AudioWindow) -> AudioWindow:
+        mel = window.mel + float(self.rng.uniform(-1, 1)) * self.augmentation.gain
+        if self.rng.random() < self.augmentation.noise:
+            floor = float(self.rng.uniform(SILENT_MEL, SILENT_MEL + 1.2))
+            mel = torch.logaddexp2(mel * _OCTAVES, torch.tensor(floor * _OCTAVES)) / _OCTAVES
+        return replace(window, mel=mel.clamp(min=SILENT_MEL))
+
+
+_LAYOUT_SHARES: Final = np.array([share for share, _ in LAYOUTS])
+_OCTAVES: Final = 2 * np.log2(10)
+"""Doublings of power per unit of log-mel."""
+
+
+def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor) -> Sample:
+    """Cut the sample whose stream begins at latent `start` of a clip.
+
+    Args:
+        clip: the clip.
+        start: at least `layout.history`.
+        layout: which latents to take.
+        remembered: where to take the memory from, the clip's own latents or generated ones.
+    """
+    long_term = torch.tensor([start - age for age in layout.ages], dtype=torch.int64)
+    memory = MemoryBank(
+        reference=clip.reference[: int(layout.reference)][None].float(),
+        long_term=remembered[long_term][None].float(),
+        short_term=remembered[start - layout.short_term : start][None].float(),
+        ages=layout.ages,
+    )
+    frames = slice(start * FRAMES_PER_LATENT, (start + layout.stream) * FRAMES_PER_LATENT)
+    return Sample(
+        stream=clip.z[start : start + layout.stream][None].float(),
+        memory=memory,
+        audio=clip.window(start, layout.stream),
+        text=_random_phrases(clip.behaviour[frames])[None],
+        silent=_silent_share(clip.mel, frames)[None],
+    )
+
+
+def _random_phrases(behaviour: Tensor) -> Tensor:
+    """Hash one random phrase for the most frequent behaviour of every chunk: `[chunks, pieces]`."""
+    labels = [chunk.mode().values for chunk in behaviour.split(FRAMES_PER_CHUNK)]
+    tables = [hashed_phrases()[int(label)] for label in labels]
+    return torch.stack([table[torch.randint(len(table), ())] for table in tables])
+
+
+def _silent_share(mel: Tensor, frames: slice) -> Tensor:
+    rows = mel[frames.start * MEL_PER_TOKEN : frames.stop * MEL_PER_TOKEN].float()
+    silent = (rows.amax(-1) < SILENT_MEL + SILENCE_MARGIN).float()
+    return silent.view(-1, MEL_PER_TOKEN * FRAMES_PER_LATENT).mean(-1)
+
+
+@cache
+def hashed_phrases() -> tuple[Tensor, ...]:
+    """Hash the phrases of every behaviour, `[phrases, pieces]` each."""
+    return tuple(torch.stack([hash_pieces(p) for p in phrases]) for phrases in PHRASES.values())
