@@ -1,0 +1,121 @@
+"""Binary messages to the viewer: one header, then the media of one frame or of one chunk's sound.
+
+Little-endian, 56 bytes:
+
+    u8 kind | u8 flags | u16 version | u32 epoch | u32 sequence | u32 reserved |
+    f64 media time in ms | f64 heard | f64 started | f64 made | f64 sent
+
+The last four are milliseconds since 1970 on the server's clock: when the newest live sound in it
+reached the server (0: there is none), when work on it began, when it was encoded, when it was sent.
+`flowact/live/static/framing.js` reads them.
+
+Where a stream has no message borders (chunked HTTP), every message is preceded by its type, `T` for
+text or `B` for binary, and its length as u32.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Final
+
+VERSION: Final = 1
+_HEADER: Final = struct.Struct("<BBHIIIddddd")
+_PREFIX: Final = struct.Struct("<cI")
+HEADER_BYTES: Final = _HEADER.size
+
+
+class Kind(IntEnum):
+    """What follows the header."""
+
+    H264 = 1
+    JPEG = 2
+    STILL = 3
+    SOUND = 4
+
+
+class Flag(IntFlag):
+    """What is special about a message."""
+
+    NONE = 0
+    KEY = 1
+    FLUSH = 2
+    SPEAKING = 4
+    LAST = 8
+
+
+@dataclass(frozen=True)
+class Header:
+    """The header of a binary message; see the module for units."""
+
+    kind: Kind
+    flags: Flag
+    epoch: int
+    sequence: int
+    media_ms: float
+    heard_ms: float = 0.0
+    started_ms: float = 0.0
+    made_ms: float = 0.0
+    sent_ms: float = 0.0
+
+    def pack(self, body: bytes) -> bytes:
+        """Return the message."""
+        return (
+            _HEADER.pack(
+                self.kind,
+                self.flags,
+                VERSION,
+                self.epoch,
+                self.sequence,
+                0,
+                self.media_ms,
+                self.heard_ms,
+                self.started_ms,
+                self.made_ms,
+                self.sent_ms,
+            )
+            + body
+        )
+
+
+def unpack(message: bytes) -> tuple[Header, bytes]:
+    """Split a message into header and body.
+
+    Raises:
+        ValueError: too short, another version or an unknown kind.
+    """
+    if len(message) < HEADER_BYTES:
+        raise ValueError(f"a message of {len(message)} bytes; at least {HEADER_BYTES} expected")
+    kind, flags, version, epoch, sequence, _, *times = _HEADER.unpack_from(message)
+    if version != VERSION:
+        raise ValueError(f"protocol version {version}; expected {VERSION}")
+    return Header(Kind(kind), Flag(flags), epoch, sequence, *times), message[HEADER_BYTES:]
+
+
+def prefixed(message: str | bytes) -> bytes:
+    """Return a message with its type and length, for streams without message borders."""
+    if isinstance(message, str):
+        body = message.encode()
+        return _PREFIX.pack(b"T", len(body)) + body
+    return _PREFIX.pack(b"B", len(message)) + message
+
+
+def split_prefixed(data: bytes) -> Iterator[str | bytes]:
+    """Undo `prefixed` for a whole body.
+
+    Raises:
+        ValueError: a type that is neither, a length beyond the end, or text that is not UTF-8.
+    """
+    at = 0
+    while at < len(data):
+        if at + _PREFIX.size > len(data):
+            raise ValueError("the body ends inside a message's prefix")
+        kind, length = _PREFIX.unpack_from(data, at)
+        at += _PREFIX.size
+        if kind not in (b"T", b"B") or at + length > len(data):
+            raise ValueError(f"a message of type {kind!r} and {length} bytes does not fit")
+        body = data[at : at + length]
+        at += length
+        yield body.decode() if kind == b"T" else body

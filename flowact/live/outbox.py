@@ -1,0 +1,76 @@
+"""What waits to be sent to one viewer, bounded: a slow connection loses pictures, not its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+MOST_BYTES: Final = 1_500_000
+"""About eight seconds of video; a viewer further behind goes on at the next key frame."""
+MOST_TEXTS: Final = 200
+
+
+class Outbox:
+    """A queue that never blocks whoever fills it.
+
+    Attributes:
+        dropped: media messages thrown away because the viewer was too slow.
+    """
+
+    def __init__(self) -> None:
+        self._texts: deque[str] = deque(maxlen=MOST_TEXTS)
+        self._media: deque[bytes] = deque()
+        self._bytes = 0
+        self._filled = asyncio.Event()
+        self._closed = False
+        self._waiting_for_key = False
+        self.dropped = 0
+
+    def put_text(self, message: str) -> None:
+        """Queue a text; texts overtake media."""
+        self._texts.append(message)
+        self._filled.set()
+
+    def put_media(self, message: bytes, *, video: bool, key: bool) -> bool:
+        """Queue media; return false when a key frame is needed for the viewer to go on.
+
+        When too much waits, all waiting media is thrown away, and pictures up to the next key frame.
+        """
+        if self._bytes + len(message) > MOST_BYTES:
+            self.flush()
+            self._waiting_for_key = True
+        if video and self._waiting_for_key:
+            if not key:
+                self.dropped += 1
+                return False
+            self._waiting_for_key = False
+        self._media.append(message)
+        self._bytes += len(message)
+        self._filled.set()
+        return True
+
+    def flush(self) -> None:
+        """Throw all waiting media away."""
+        self.dropped += len(self._media)
+        self._media.clear()
+        self._bytes = 0
+
+    def close(self) -> None:
+        """End `get` once everything is sent."""
+        self._closed = True
+        self._filled.set()
+
+    async def get(self) -> str | bytes | None:
+        """Return the next message, `None` after the last."""
+        while True:
+            if self._texts:
+                return self._texts.popleft()
+            if self._media:
+                message = self._media.popleft()
+                self._bytes -= len(message)
+                return message
+            if self._closed:
+                return None
+            self._filled.clear()
+            await self._filled.wait()

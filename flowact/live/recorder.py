@@ -1,0 +1,108 @@
+"""The last minutes of a session as an mp4 file: the very pictures and sound that were sent."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import deque
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+
+from flowact.errors import UserError
+from flowact.runtime.messages import Chunk
+from flowact.timebase import FPS, FRAME_SIZE, SAMPLE_RATE
+
+MINUTES: Final = 3
+MOST_BYTES: Final = 40_000_000
+AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's name for media that a trained model made."""
+_AAC_SAMPLES: Final = 1024
+
+
+class Recorder:
+    """Keeps encoded chunks, bounded in time and bytes."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[Chunk] = deque()
+        self._bytes = 0
+
+    def keep(self, chunk: Chunk) -> None:
+        """Append a chunk and forget what is too old."""
+        self._chunks.append(chunk)
+        self._bytes += _size(chunk)
+        while self._bytes > MOST_BYTES or len(self._chunks) > MINUTES * 60 * FPS // 12:
+            self._bytes -= _size(self._chunks.popleft())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._chunks.clear()
+        self._bytes = 0
+
+    def kept(self) -> list[Chunk]:
+        """Return what can be shown: everything from the first key frame on."""
+        chunks = list(self._chunks)
+        for first, chunk in enumerate(chunks):
+            if chunk.frames and chunk.frames[0].key:
+                return chunks[first:]
+        return []
+
+
+def to_mp4(chunks: list[Chunk], provenance: Mapping[str, object]) -> bytes:
+    """Write chunks as mp4 without encoding the pictures again.
+
+    Args:
+        chunks: in order, the first beginning with a key frame.
+        provenance: what to write into the file about its making.
+
+    Raises:
+        UserError: there is nothing to write yet.
+    """
+    if not chunks:
+        raise UserError("There is nothing to keep yet; start a session and wait for some seconds.")
+    jpeg = chunks[0].frames[0].data.startswith(b"\xff\xd8")
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+        container.metadata["comment"] = json.dumps(dict(provenance), sort_keys=True)
+        container.metadata["description"] = "AI-generated with FlowAct"
+        video = container.add_stream("mjpeg" if jpeg else "libx264", rate=FPS)
+        video.width = video.height = FRAME_SIZE
+        video.pix_fmt = "yuvj420p" if jpeg else "yuv420p"
+        video.time_base = Fraction(1, FPS)
+        if not jpeg:
+            video.codec_context.extradata = _parameter_sets(chunks[0].frames[0].data)
+        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        _write_sound(container, audio, chunks)
+        for index, frame in enumerate(frame for chunk in chunks for frame in chunk.frames):
+            packet = av.Packet(frame.data)
+            packet.stream, packet.time_base = video, Fraction(1, FPS)
+            packet.pts = packet.dts = index
+            packet.duration, packet.is_keyframe = 1, frame.key
+            container.mux(packet)
+    return buffer.getvalue()
+
+
+def _write_sound(
+    container: av.container.OutputContainer, stream: av.AudioStream, chunks: list[Chunk]
+) -> None:
+    samples = np.frombuffer(b"".join(chunk.sound for chunk in chunks), "<i2")
+    for start in range(0, len(samples), _AAC_SAMPLES):
+        piece = samples[None, start : start + _AAC_SAMPLES].astype(np.float32) / 32768
+        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, start
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def _parameter_sets(access_unit: bytes) -> bytes:
+    """Return the SPS and PPS at the head of a key frame in Annex B."""
+    units = access_unit.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
+    return b"".join(b"\0\0\0\1" + unit for unit in units if unit and unit[0] & 31 in (7, 8))
+
+
+def _size(chunk: Chunk) -> int:
+    return len(chunk.sound) + sum(len(frame.data) for frame in chunk.frames)

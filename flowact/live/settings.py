@@ -1,0 +1,150 @@
+"""How the live page is configured: flags, or environment variables of the same names."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from flowact.errors import UserError
+
+_ENVIRONMENT: Final = "FLOWACT_"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An OpenAI-compatible server that hears, answers and speaks; an empty model is not used."""
+
+    base_url: str = ""
+    api_key: str = ""
+    chat_model: str = "gpt-4o-mini"
+    transcription_model: str = "whisper-1"
+    speech_model: str = ""
+    speech_voice: str = "alloy"
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a server to ask."""
+        return bool(self.base_url)
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """Everything that the owner of a page may choose.
+
+    Attributes:
+        host, port: where to listen.
+        checkpoint: folder of the weights; `None` for those of the repository.
+        threads: processor threads of the worker.
+        sessions: visitors who see an avatar at the same time; more wait.
+        origins: further origins that may connect, besides the page's own.
+        spare: keep a second worker loaded, for the case that the first one dies.
+        visible_mark: write "AI-generated" into the picture.
+        study: folder of a preference study to show, if any.
+        endpoint: a language model's server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    checkpoint: Path | None = None
+    threads: int | None = None
+    sessions: int = 2
+    origins: tuple[str, ...] = ()
+    spare: bool = True
+    visible_mark: bool = True
+    study: Path | None = None
+    endpoint: Endpoint = Endpoint()
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `app.py`."""
+    made = argparse.ArgumentParser(
+        "app.py",
+        description="Serve the live page. Every option can be given as an environment variable "
+        "too, FLOWACT_PORT for --port and so on.",
+        epilog="A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
+        "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
+        "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE).",
+    )
+    made.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for all)")
+    made.add_argument("--port", type=int, help="port to listen on (7860)")
+    made.add_argument("--checkpoint", metavar="DIR", type=Path, help="other weights")
+    made.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
+    made.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
+    made.add_argument("--origins", metavar="A,B", help="further origins that may connect")
+    made.add_argument("--study", metavar="DIR", type=Path, help="a preference study to show")
+    made.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
+    made.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    return made
+
+
+def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> LiveSettings:
+    """Join flags, which win, with the environment.
+
+    Raises:
+        UserError: a value that makes no sense.
+    """
+    given = {name: _value(name, args, environment) for name in vars(args)}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings = LiveSettings(**chosen, endpoint=_endpoint(environment))
+    if settings.sessions < 1:
+        raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
+    if not 0 <= settings.port < 65536:
+        raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
+    return settings
+
+
+def _value(name: str, args: argparse.Namespace, environment: Mapping[str, str]) -> Any:
+    value = getattr(args, name)
+    if value is None:
+        value = environment.get(_ENVIRONMENT + name.upper()) or None
+    if value is None:
+        return None
+    try:
+        return _CONVERTERS.get(name, str)(value)
+    except ValueError as error:
+        raise UserError(f"{_ENVIRONMENT}{name.upper()} cannot be {value!r}.") from error
+
+
+def _yes(value: str) -> bool:
+    if value.lower() not in ("yes", "no", "1", "0", "true", "false"):
+        raise ValueError(value)
+    return value.lower() in ("yes", "1", "true")
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+
+
+_CONVERTERS: Final[dict[str, Any]] = {
+    "port": int,
+    "threads": int,
+    "sessions": int,
+    "checkpoint": Path,
+    "study": Path,
+    "origins": _origins,
+    "spare": _yes,
+    "visible_mark": _yes,
+}
+
+
+def _endpoint(environment: Mapping[str, str]) -> Endpoint:
+    names = {
+        "base_url": "FLOWACT_OPENAI_BASE_URL",
+        "api_key": "FLOWACT_OPENAI_API_KEY",
+        "chat_model": "FLOWACT_CHAT_MODEL",
+        "transcription_model": "FLOWACT_TRANSCRIPTION_MODEL",
+        "speech_model": "FLOWACT_SPEECH_MODEL",
+        "speech_voice": "FLOWACT_SPEECH_VOICE",
+    }
+    return Endpoint(
+        **{key: environment[name] for key, name in names.items() if name in environment}
+    )
+
+
+def load(argv: list[str] | None = None) -> LiveSettings:
+    """Read the command line and the environment of this process."""
+    return from_arguments(parser().parse_args(argv), os.environ)

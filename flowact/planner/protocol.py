@@ -1,0 +1,53 @@
+"""What every planner takes and gives, be it a few rules or a language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a planner may know at one moment.
+
+    Attributes:
+        at: seconds since the session began.
+        viewer_speaking: whether the viewer's voice is heard now.
+        viewer_level: loudness of the viewer, decibels of full scale.
+        avatar_speaking: whether the avatar is speaking now.
+        text: what the avatar is saying, as far as it is known as text.
+        reply_expected: the viewer has finished and an answer is being made.
+        asked: an action that the viewer asked for just now; empty otherwise.
+    """
+
+    at: float
+    viewer_speaking: bool = False
+    viewer_level: float = -100.0
+    avatar_speaking: bool = False
+    text: str = ""
+    reply_expected: bool = False
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do from now on.
+
+    Attributes:
+        at: seconds since the session began.
+        behaviour: name of the behaviour.
+        phrase: the phrase that the model is given.
+        why: the reason, for the viewer to read.
+    """
+
+    at: float
+    behaviour: str
+    phrase: str
+    why: str
+
+
+class Planner(Protocol):
+    """Chooses actions; called several times a second."""
+
+    def observe(self, observation: Observation) -> Decision | None:
+        """Return a decision when something is to change, `None` when it is to stay."""
