@@ -1,0 +1,123 @@
+"""The operators' page as Gradio Blocks: state, coverage, quality, participants, results, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from study import admin_view, exports, lifecycle
+from study.dataset import Dataset, read
+from study.deployment import Deployment
+from study.errors import Refused, StudyError
+from study.overview import overview, waiting
+from study.report import report
+from study.statistics import gsb
+
+REFRESH_SECONDS = 10
+
+
+def style() -> str:
+    """The page's style sheet."""
+    return (Path(__file__).parent / "admin.css").read_text(encoding="utf-8")
+
+
+def admin_blocks(place: Deployment, prefix: str) -> Any:
+    """The page, to be mounted below the gate of study.admin_auth."""
+    title = f"{place.config.name}: administration"
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        head = gr.HTML(apply_default_css=False)
+        with gr.Tabs():
+            with gr.Tab("Now"):
+                now = gr.HTML(apply_default_css=False)
+                _state_buttons(place, head)
+            with gr.Tab("Participants"):
+                people = gr.HTML(apply_default_css=False)
+                _exclusion_form(place, people)
+            with gr.Tab("Plan"):
+                _on_request(place, "Estimate from the votes so far", plan_html)
+            with gr.Tab("Results"):
+                _on_request(place, "Compute", results_html)
+            with gr.Tab("Exports"):
+                gr.HTML(admin_view.exports(prefix, list(exports.KINDS)), apply_default_css=False)
+
+        def refresh() -> tuple[str, str, str]:
+            dataset = read(place)
+            seen = overview(place, dataset)
+            busy, new = waiting(place)
+            return (
+                admin_view.head(place.config, seen, prefix),
+                admin_view.now(seen, busy, new),
+                admin_view.people(seen),
+            )
+
+        outputs = [head, now, people]
+        blocks.load(refresh, outputs=outputs, api_visibility="private")
+        gr.Timer(REFRESH_SECONDS).tick(refresh, outputs=outputs, api_visibility="private")
+    return blocks
+
+
+def plan_html(place: Deployment) -> str:
+    """The stopping plan, pooled over systems."""
+    return admin_view.plan(report(read(place))["plan"])
+
+
+def results_html(place: Deployment) -> str:
+    """Tables and charts by system, or why they are hidden."""
+    try:
+        dataset: Dataset = exports.open_data(place)
+    except Refused as refused:
+        return f"<p class='hint'>{escape(str(refused))}</p>"
+    return admin_view.results(report(dataset), gsb.FORMULAS)
+
+
+def _state_buttons(place: Deployment, head: gr.HTML) -> None:
+    with gr.Row():
+        pause = gr.Button("Pause", size="sm")
+        resume = gr.Button("Resume", size="sm")
+        word = gr.Textbox(placeholder="type CLOSE", show_label=False, container=False)
+        close = gr.Button("Close for good", size="sm", variant="stop")
+
+    def change(state: str) -> str:
+        try:
+            lifecycle.set_state(place.store, state, place.clock())
+        except StudyError as error:
+            gr.Warning(str(error))
+        seen = overview(place, read(place))
+        return admin_view.head(place.config, seen, "")
+
+    def finish(typed: str) -> str:
+        if typed.strip() != "CLOSE":
+            gr.Warning("Type CLOSE to close the study; this cannot be undone.")
+            return admin_view.head(place.config, overview(place, read(place)), "")
+        return change("closed")
+
+    private: dict[str, Any] = {"outputs": head, "api_visibility": "private"}
+    pause.click(lambda: change("paused"), **private)
+    resume.click(lambda: change("open"), **private)
+    close.click(finish, inputs=word, **private)
+
+
+def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
+    with gr.Row():
+        code = gr.Textbox(label="Participant", placeholder="p-…")
+        reason = gr.Textbox(label="Reason (published)", scale=3)
+        button = gr.Button("Exclude from the primary analysis")
+
+    def leave_out(code: str, reason: str) -> str:
+        try:
+            lifecycle.exclude(place.store, code.strip(), reason, place.clock())
+        except StudyError as error:
+            gr.Warning(str(error))
+        return admin_view.people(overview(place, read(place)))
+
+    button.click(leave_out, [code, reason], people, api_visibility="private")
+
+
+def _on_request(place: Deployment, label: str, make: Callable[[Deployment], str]) -> None:
+    button = gr.Button(label, size="sm")
+    shown = gr.HTML(apply_default_css=False)
+    button.click(lambda: make(place), outputs=shown, api_visibility="private")

@@ -1,0 +1,116 @@
+"""bundle.zip: all data, all numbers and the chain that ties them together."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from study import charts, paper, tables
+from study.dataset import Dataset, Person, StoredVote
+from study.errors import StudyError
+from study.frame import tidy
+from study.ledger import Entry
+from study.report import report
+
+EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
+LISTING = "MANIFEST.json"
+FORMAT = 1
+
+
+def contents(dataset: Dataset) -> dict[str, bytes]:
+    """Every file of a bundle but its listing, by name."""
+    frame, made = tidy(dataset), report(dataset)
+    config = dataset.config.model_dump(mode="json", exclude={"database"})
+    return {
+        "study.yaml": yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode(),
+        "data.json": _json(
+            {
+                "format": FORMAT,
+                "meta": dataset.meta,
+                "systems": list(dataset.systems.items()),
+                "people": [asdict(person) for person in dataset.people],
+            }
+        ),
+        "votes.jsonl": "".join(tables.jsonl_lines(dataset)).encode(),
+        "ledger.jsonl": "".join(_line(asdict(entry)) for entry in dataset.entries).encode(),
+        "votes.csv": tables.csv_text(frame).encode("utf-8-sig"),
+        "report.json": _json(made),
+        "codebook.md": tables.codebook(dataset).encode(),
+        "table.tex": paper.latex_table(made).encode(),
+        "methods.txt": paper.methods(dataset, made).encode(),
+        "gsb.svg": charts.gsb_bars(made["primary"]),
+        "gsb.png": charts.gsb_bars(made["primary"], "png"),
+        "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
+    }
+
+
+def pack(dataset: Dataset) -> bytes:
+    """The bundle as ZIP."""
+    files = contents(dataset)
+    listing = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in [*files.items(), (LISTING, _json(listing))]:
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def write(dataset: Dataset, path: Path) -> None:
+    """Write the bundle, complete or not at all."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_bytes(pack(dataset))
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise StudyError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Files and listing of a bundle; raises StudyError when it is not one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        listing = json.loads(files.pop(LISTING))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise StudyError(f"{path}: not a study bundle ({error})") from None
+    return files, listing
+
+
+def to_dataset(files: dict[str, bytes], path: Path) -> Dataset:
+    """The data of an unpacked bundle; raises StudyError when a part is missing or unreadable."""
+    from study.config import parse
+
+    try:
+        data = json.loads(files["data.json"])
+        if data["format"] != FORMAT:
+            raise StudyError(f"{path}: bundle format {data['format']}, this program reads {FORMAT}")
+        return Dataset(
+            config=parse(yaml.safe_load(files["study.yaml"]), f"{path}: study.yaml"),
+            meta=data["meta"],
+            systems=dict(data["systems"]),
+            people=tuple(Person(**person) for person in data["people"]),
+            votes=tuple(StoredVote(**row) for row in _lines(files["votes.jsonl"])),
+            entries=tuple(Entry(**row) for row in _lines(files["ledger.jsonl"])),
+        )
+    except (KeyError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise StudyError(f"{path}: a part is missing or unreadable ({error})") from None
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _lines(content: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in content.decode().splitlines()]

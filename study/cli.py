@@ -1,0 +1,224 @@
+"""`python -m study`: init, import, build, audit, open, serve, pause, close, export, verify, backup, load."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from study import storage, templates
+from study.config import load
+from study.deployment import CONFIG_NAME, STIMULI_NAME, attach, database_url
+from study.errors import Refused, StudyError
+
+MANIFEST_NAME = "manifest.json"
+AUDIT_NAME = "audit.json"
+USER_ERROR = 2
+FAILED = 1
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; a problem the operator can fix ends with one sentence and exit code 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+    except (StudyError, Refused) as error:
+        sys.stderr.write(f"study: {error}\n")
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _init(args: argparse.Namespace) -> None:
+    templates.write_new(args.folder)
+    _say(f"{args.folder / CONFIG_NAME} and {args.folder / 'manifest.csv'} are ready to be edited.")
+
+
+def _import(args: argparse.Namespace) -> None:
+    from study import media, stimuli
+
+    manifest = stimuli.read(args.manifest)
+    for entry in manifest.entries:
+        media.probe(entry.file)
+    stimuli.write(manifest, args.folder / MANIFEST_NAME)
+    _say(f"{len(manifest.systems)} systems x {len(manifest.items)} items; every video can be read.")
+
+
+def _build(args: argparse.Namespace) -> None:
+    from study import builder, stimuli
+
+    config = load(args.folder / CONFIG_NAME)
+    manifest = stimuli.read(args.folder / MANIFEST_NAME)
+    index = builder.build(config, manifest, args.folder / STIMULI_NAME)
+    size = sum(row.bytes for row in index.stimuli) / 1e6
+    _say(f"{len(index.stimuli)} clips, {size:.1f} MB, stimuli {index.hash()[:12]}")
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from study import audit, builder, stimuli
+
+    config = load(args.folder / CONFIG_NAME)
+    manifest = stimuli.read(args.folder / MANIFEST_NAME)
+    checks = audit.audit(config, manifest, args.folder)
+    index = builder.read_index(args.folder / STIMULI_NAME)
+    audit.save(checks, index, config, args.folder / AUDIT_NAME)
+    return _print_checks([(check.name, check.problem) for check in checks])
+
+
+def _open(args: argparse.Namespace) -> None:
+    from study import audit, builder, lifecycle
+
+    config = load(args.folder / CONFIG_NAME)
+    index = builder.read_index(args.folder / STIMULI_NAME)
+    audit.require_passed(config, index, args.folder / AUDIT_NAME)
+    _warn_of_mounts(args.folder)
+    place = lifecycle.open_study(args.folder, config, index)
+    lifecycle.set_state(place.store, "open", place.clock())
+    _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
+
+
+def _serve(args: argparse.Namespace) -> None:
+    import uvicorn
+
+    from study import admin_auth
+    from study.app import create_app
+
+    place = attach(args.folder)
+    _warn_of_mounts(args.folder)
+    if admin_auth.expected_hash() is None:
+        _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
+    _say(f"Votes: http://{args.host}:{args.port}/")
+    uvicorn.run(
+        create_app(place),
+        host=args.host,
+        port=args.port,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
+    def run(args: argparse.Namespace) -> None:
+        from study import lifecycle
+
+        place = attach(args.folder)
+        lifecycle.set_state(place.store, state, place.clock())
+        _say(f"Study {place.config.name!r} is {state}.")
+
+    return run
+
+
+def _export(args: argparse.Namespace) -> None:
+    from study import bundle, exports
+
+    dataset = exports.open_data(attach(args.folder))
+    args.out.mkdir(parents=True, exist_ok=True)
+    for kind in exports.KINDS.values():
+        path = args.out / kind.name
+        if kind.name == "bundle.zip":
+            bundle.write(dataset, path)
+        else:
+            path.write_bytes(b"".join(kind.content(dataset)))
+    head = dataset.entries[-1].hash
+    _say(f"{len(dataset.votes)} votes in {args.out}. Publish this with the results: ledger {head}")
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from study.verify import verify
+
+    outcomes = verify(args.bundle, args.head)
+    return _print_checks([(outcome.step, outcome.problem) for outcome in outcomes])
+
+
+def _backup(args: argparse.Namespace) -> None:
+    config = load(args.folder / CONFIG_NAME)
+    store = storage.connect(database_url(config), args.folder)
+    storage.backup(store, args.target)
+    _say(f"{args.target} is a complete copy.")
+
+
+def _load(args: argparse.Namespace) -> int:
+    from study.load import measure
+
+    figures = measure(args.folder, args.people, args.trials, args.think)
+    _say(figures.text())
+    return 0 if figures.sound else FAILED
+
+
+def _sample(args: argparse.Namespace) -> None:
+    from study import flowact_adapter
+
+    flowact_adapter.make(args.folder, args.clips)
+    _say(f"Sources are in {args.folder}; go on with import, build, audit, open.")
+
+
+def _print_checks(checks: Sequence[tuple[str, str]]) -> int:
+    for name, problem in checks:
+        _say(f"{'FAIL' if problem else 'ok  '}  {name}{': ' + problem if problem else ''}")
+    failed = sum(bool(problem) for _, problem in checks)
+    _say(f"{len(checks) - failed} of {len(checks)} checks passed")
+    return FAILED if failed else 0
+
+
+def _warn_of_mounts(folder: Path) -> None:
+    path = storage.sqlite_path(database_url(load(folder / CONFIG_NAME)), folder)
+    kind = storage.network_mount(path) if path else None
+    if kind:
+        sys.stderr.write(
+            f"study: warning: {path} lies on a {kind} mount, where SQLite can lose votes; set "
+            "STUDY_DATABASE to a PostgreSQL URL, or keep it on a local disk and copy it with `backup`\n"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m study", description="Blinded side-by-side preference studies on video."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], object], text: str
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    def add_on_folder(
+        name: str, run: Callable[[argparse.Namespace], object], text: str
+    ) -> argparse.ArgumentParser:
+        command = add(name, run, text)
+        command.add_argument("folder", type=Path, help="the study's folder")
+        return command
+
+    add_on_folder("init", _init, "make a new folder with study.yaml and an empty manifest")
+    command = add_on_folder("import", _import, "check a manifest and every file in it")
+    command.add_argument("manifest", type=Path, help="CSV or JSON")
+    add_on_folder("build", _build, "bring all clips into one form, or refuse")
+    add_on_folder("audit", _audit, "show that nothing but the picture differs between sides")
+    add_on_folder("open", _open, "create the database and take votes")
+    command = add_on_folder("serve", _serve, "serve the voting and the administration page")
+    command.add_argument("--host", default="127.0.0.1")
+    command.add_argument("--port", type=int, default=7861)
+    add_on_folder("pause", _set_state("paused"), "take no votes until `open`")
+    add_on_folder("close", _set_state("closed"), "end the study for good")
+    command = add_on_folder("export", _export, "write data, tables, figures and bundle.zip")
+    command.add_argument("--out", type=Path, default=Path("export"))
+    command = add("verify", _verify, "recompute every number of a bundle")
+    command.add_argument("bundle", type=Path)
+    command.add_argument("--head", help="the ledger's last hash, as published")
+    command = add_on_folder("backup", _backup, "copy the SQLite database while it is in use")
+    command.add_argument("target", type=Path)
+    command = add_on_folder("load", _load, "measure a server under simulated participants")
+    command.add_argument("--people", type=int, default=200)
+    command.add_argument("--trials", type=int, default=5)
+    command.add_argument("--think", type=float, default=8.0, help="seconds between pair and vote")
+    command = add_on_folder("sample", _sample, "make the sources of the sample study")
+    command.add_argument("clips", type=Path, help="folder of rendered clips (.npz)")
+    return parser

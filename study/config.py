@@ -1,0 +1,236 @@
+"""`study.yaml`: everything an operator decides before the first vote, checked strictly.
+
+The hash of the whole configuration is stored with every vote, so that a published number can always be
+traced to the rules under which it was collected.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from study import canonical
+from study.errors import StudyError
+
+Locale = Literal["en", "zh"]
+LOCALES: tuple[Locale, ...] = ("en", "zh")
+LocalText = dict[Locale, str]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """Base of every section: unknown keys are an error and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dimension(Part):
+    """One question. `text` may be left out for the five dimensions that the locales know."""
+
+    id: Identifier
+    text: LocalText = {}
+
+
+class Catch(Part):
+    """Trials with a known answer, hidden among the others. Counts are per participant."""
+
+    identical: int = Field(1, ge=0, le=8)
+    shifted: int = Field(1, ge=0, le=8)
+    repeated: int = Field(1, ge=0, le=8)
+    shift_ms: int = Field(200, ge=40, le=1000)
+    lip_sync_dimension: Identifier = "lip_sync"
+    items: int = Field(4, ge=1, description="for how many items shifted clips are made")
+
+
+class Trials(Part):
+    """How many trials one participant sees and for how long a served trial stays valid."""
+
+    per_participant: int = Field(20, ge=1, le=200)
+    training: int = Field(2, ge=0, le=2)
+    catch: Catch = Catch()
+    expire_minutes: float = Field(30.0, gt=0)
+    dimension_order: Literal["fixed", "random"] = "fixed"
+
+
+class Stimuli(Part):
+    """The one form into which every clip is brought.
+
+    Units: pixels, frames per second, seconds, LUFS (ITU-R BS.1770-4), dB true peak.
+    """
+
+    width: int = Field(480, ge=64, le=1920, multiple_of=2)
+    height: int = Field(480, ge=64, le=1920, multiple_of=2)
+    fps: int = Field(25, ge=10, le=60)
+    seconds: float | None = Field(None, gt=0, le=60)
+    crf: int = Field(18, ge=0, le=35)
+    preset: Literal["ultrafast", "veryfast", "fast", "medium", "slow"] = "medium"
+    loudness: float = Field(-23.0, ge=-40, le=-10)
+    peak: float = Field(-1.0, ge=-9, le=0)
+    audio_rate: Literal[44100, 48000] = 48000
+
+
+class Quality(Part):
+    """Limits that decide pass or fail; what could not be measured is `unchecked`, never a fail."""
+
+    drift_ms: float = Field(80.0, gt=0)
+    hidden_seconds: float = Field(2.0, ge=0)
+    stalls: int = Field(3, ge=0)
+    dropped_share: Share = 0.2
+    catch_failures: int = Field(1, ge=0, description="failed catch trials that are forgiven")
+    same_side_share: Share = 0.95
+    repeat_agreement: Share = 0.2
+    service_url: str | None = None
+    service_seconds: float = Field(2.0, gt=0, le=30)
+    alarm_excluded_share: Share = 0.3
+    alarm_unchecked_share: Share = 0.2
+    alarm_window: int = Field(20, ge=2)
+
+
+class Limits(Part):
+    """Rate limits, counted in the database."""
+
+    calls_per_minute: int = Field(120, ge=1)
+    enrolments_per_hour: int = Field(60, ge=1, description="per network")
+    login_failures: int = Field(5, ge=1)
+    lockout_minutes: float = Field(15.0, gt=0)
+
+
+class Consent(Part):
+    """What a participant agrees to; an empty text means the locale's own."""
+
+    version: str = Field("1", min_length=1, max_length=20)
+    text: LocalText = {}
+    contact: str = ""
+
+
+class Recruitment(Part):
+    """Where participants come from and which completion code each outcome shows."""
+
+    mode: Literal["open", "prolific"] = "open"
+    codes: dict[Literal["finished", "screened", "withdrawn"], str] = {}
+
+
+class Analysis(Part):
+    """How the numbers are made; fixed before the first vote."""
+
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    resamples: int = Field(4000, ge=200, le=100_000)
+    primary_dimension: Identifier = "overall"
+    expected_true_rate: float = Field(0.65, gt=0.5, lt=1)
+    expected_tie_share: float = Field(0.3, ge=0, lt=1)
+    expected_design_effect: float = Field(3.0, ge=1)
+    reveal_before_close: bool = False
+
+
+class Server(Part):
+    """Only proxies listed here may say where a request came from (X-Forwarded-For)."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+
+
+DEFAULT_DIMENSIONS = tuple(
+    Dimension(id=name)
+    for name in ("motion_naturalness", "lip_sync", "stability", "motion_richness", "overall")
+)
+
+
+class StudyConfig(Part):
+    """A whole study. `candidate` and `anchor` name systems of the manifest."""
+
+    name: Identifier
+    title: LocalText
+    seed: int = Field(ge=0, lt=2**31)
+    candidate: str = Field(min_length=1)
+    anchor: str | None = None
+    comparisons: Literal["candidate", "all"] = "candidate"
+    dimensions: tuple[Dimension, ...] = DEFAULT_DIMENSIONS
+    database: str = "sqlite:///study.db"
+    trials: Trials = Trials()
+    stimuli: Stimuli = Stimuli()
+    quality: Quality = Quality()
+    limits: Limits = Limits()
+    consent: Consent = Consent()
+    recruitment: Recruitment = Recruitment()
+    analysis: Analysis = Analysis()
+    server: Server = Server()
+
+    @property
+    def dimension_ids(self) -> tuple[str, ...]:
+        """The dimensions in configured order."""
+        return tuple(dimension.id for dimension in self.dimensions)
+
+    def hash(self) -> str:
+        """SHA-256 of everything but the place of the database, which changes no vote."""
+        return canonical.digest(self.model_dump(mode="json", exclude={"database"}))
+
+    @model_validator(mode="after")
+    def _dimensions_agree(self) -> Self:
+        ids = self.dimension_ids
+        if not ids or len(set(ids)) != len(ids):
+            raise ValueError(f"dimensions must be distinct and not empty, not {list(ids)}")
+        if self.analysis.primary_dimension not in ids:
+            raise ValueError(
+                f"analysis.primary_dimension is {self.analysis.primary_dimension!r}, "
+                f"expected one of {list(ids)}"
+            )
+        if self.trials.catch.shifted and self.trials.catch.lip_sync_dimension not in ids:
+            raise ValueError(
+                f"trials.catch.lip_sync_dimension is {self.trials.catch.lip_sync_dimension!r}, "
+                f"expected one of {list(ids)} (or trials.catch.shifted: 0)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prolific_has_codes(self) -> Self:
+        if self.recruitment.mode == "prolific" and "finished" not in self.recruitment.codes:
+            raise ValueError(
+                "recruitment.codes.finished is needed when recruitment.mode is prolific"
+            )
+        return self
+
+
+def load(path: Path) -> StudyConfig:
+    """Read and check a configuration file; raises StudyError with file, key and rule."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            f"{path}: there is no such configuration; `study init` makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise StudyError(f"{path}: cannot be read as YAML ({reason})") from None
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path}: expected keys and values at the top, found {type(raw).__name__}")
+    return parse(raw, str(path))
+
+
+def parse(raw: dict[str, Any], source: str) -> StudyConfig:
+    """Check a mapping; `source` is named in the StudyError."""
+    try:
+        return StudyConfig.model_validate(raw)
+    except ValidationError as error:
+        raise StudyError(f"{source}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{place} is not a setting{_suggestion(str(problem['loc'][-1]))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    found = "" if problem["type"] in ("missing", "value_error") else f", found {problem['input']!r}"
+    return f"{place}: {message}{found}" if place else f"{message}{found}"
+
+
+def _suggestion(key: str) -> str:
+    sections = (StudyConfig, Trials, Catch, Stimuli, Quality, Limits, Consent, Recruitment)
+    known = {name for part in (*sections, Analysis, Server) for name in part.model_fields}
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,106 @@
+"""Everything that the numbers are made of, from the database or from an exported bundle alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from study import ledger, quality
+from study.config import StudyConfig
+from study.deployment import Deployment, study_row
+from study.ledger import Entry
+from study.models import Participant, System, Vote
+from study.quality import Judgement
+
+
+@dataclass(frozen=True)
+class StoredVote:
+    """A vote's record, word for word, with the salt and digest that tie it to the ledger."""
+
+    record: dict[str, Any]
+    salt: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A participant without anything that points to a human being."""
+
+    code: str
+    state: str
+    locale: str
+    consent_version: str | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One study's data. `systems` maps keys to roles, in the order of the manifest."""
+
+    config: StudyConfig
+    meta: dict[str, Any]
+    systems: dict[str, str]
+    people: tuple[Person, ...]
+    votes: tuple[StoredVote, ...]
+    entries: tuple[Entry, ...]
+
+    def records_of(self, code: str) -> list[dict[str, Any]]:
+        """The vote records of one participant in order of position."""
+        mine = [vote.record for vote in self.votes if vote.record["participant"] == code]
+        return sorted(mine, key=lambda record: int(record["position"]))
+
+
+def read(place: Deployment) -> Dataset:
+    """The data of a running or closed study, in one consistent state."""
+    with place.store.read() as session:
+        row = study_row(session)
+        people = session.scalars(select(Participant).order_by(Participant.id))
+        votes = session.scalars(select(Vote).order_by(Vote.id))
+        meta = {
+            name: getattr(row, name)
+            for name in ("name", "state", "config_hash", "stimuli_hash", "opened_at", "closed_at")
+        }
+        return Dataset(
+            config=place.config,
+            meta=meta | {"revealed_at": row.revealed_at},
+            systems={s.key: s.role for s in session.scalars(select(System).order_by(System.id))},
+            people=tuple(Person(p.code, p.state, p.locale, p.consent_version) for p in people),
+            votes=tuple(StoredVote(vote.record, vote.salt, vote.digest) for vote in votes),
+            entries=tuple(ledger.read(session)),
+        )
+
+
+def exclusions(dataset: Dataset) -> dict[str, str]:
+    """Participants that an operator excluded, with the reason, from the ledger."""
+    return {
+        entry.body["participant"]: entry.body["reason"]
+        for entry in dataset.entries
+        if entry.kind == "excluded"
+    }
+
+
+def judgements(dataset: Dataset) -> dict[str, Judgement]:
+    """The verdict on every participant: own votes, external check, operator."""
+    excluded = exclusions(dataset)
+    service = {
+        entry.body["participant"]: entry.body["verdict"]
+        for entry in dataset.entries
+        if entry.kind == "service"
+    }
+    return {
+        person.code: quality.combine(
+            [
+                Judgement("fail", ("operator",)) if person.code in excluded else Judgement("pass"),
+                _service(service.get(person.code, "pass")),
+                quality.judge_participant(dataset.records_of(person.code), dataset.config),
+            ]
+        )
+        for person in dataset.people
+    }
+
+
+def _service(verdict: str) -> Judgement:
+    if verdict == "pass":
+        return Judgement("pass")
+    return Judgement("fail" if verdict == "fail" else "unchecked", ("service",))

@@ -1,0 +1,64 @@
+"""What an operator may take out, and when: nothing by system before the study is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from study import bundle, charts, lifecycle, paper, tables
+from study.dataset import Dataset, read
+from study.deployment import Deployment
+from study.errors import Refused
+from study.frame import tidy
+from study.report import report
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One downloadable file."""
+
+    name: str
+    media_type: str
+    content: Callable[[Dataset], Iterator[bytes]]
+
+
+def _csv(dataset: Dataset) -> Iterator[bytes]:
+    yield "\ufeff".encode()
+    yield from (line.encode() for line in tables.csv_lines(tidy(dataset)))
+
+
+def _jsonl(dataset: Dataset) -> Iterator[bytes]:
+    return (line.encode() for line in tables.jsonl_lines(dataset))
+
+
+def _paper(dataset: Dataset) -> Iterator[bytes]:
+    made = report(dataset)
+    yield paper.latex_table(made).encode()
+    yield ("\n% " + paper.methods(dataset, made)).encode()
+
+
+def _png(dataset: Dataset) -> Iterator[bytes]:
+    yield charts.gsb_bars(report(dataset)["primary"], "png")
+
+
+KINDS = {
+    "votes.csv": Kind("votes.csv", "text/csv; charset=utf-8", _csv),
+    "votes.jsonl": Kind("votes.jsonl", "application/x-ndjson", _jsonl),
+    "codebook.md": Kind(
+        "codebook.md", "text/markdown; charset=utf-8", lambda d: iter([tables.codebook(d).encode()])
+    ),
+    "paper.tex": Kind("paper.tex", "application/x-tex", _paper),
+    "gsb.png": Kind("gsb.png", "image/png", _png),
+    "bundle.zip": Kind("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
+}
+
+
+def open_data(place: Deployment) -> Dataset:
+    """The data with system names; raises Refused 409 while they are hidden, notes an early look."""
+    dataset = read(place)
+    if dataset.meta["state"] != "closed":
+        if not place.config.analysis.reveal_before_close:
+            raise Refused(409, "hidden", "results by system stay hidden until the study is closed")
+        lifecycle.mark_revealed(place.store, place.clock())
+        return read(place)
+    return dataset

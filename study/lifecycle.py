@@ -1,0 +1,117 @@
+"""The life of a study: opened once, paused and resumed at will, closed for good."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from study import assignment, ledger, storage
+from study.builder import Index
+from study.config import StudyConfig
+from study.deployment import Deployment, database_url, study_row
+from study.errors import StudyError
+from study.models import Exclusion, Item, Participant, Stimulus, StudyRow, System
+from study.storage import Store
+from study.trials import read_design
+
+
+def open_study(
+    directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
+) -> Deployment:
+    """Create the database and fill in the design; an open study is left as it is.
+
+    Raises StudyError when the database holds another study or one under other rules.
+    """
+    store = storage.create(database_url(config), directory)
+    with store.write() as session:
+        row = session.get(StudyRow, 1)
+        if row is None:
+            _fill(session, config, index, clock())
+            kinds = assignment.schedule(
+                config.trials, len(read_design(session, config).cells), config.seed, 0
+            )
+            body = {"config": config.hash(), "stimuli": index.hash(), "trials": len(kinds)}
+            ledger.append(session, clock(), "opened", body)
+        elif (row.config_hash, row.stimuli_hash) != (config.hash(), index.hash()):
+            raise StudyError(
+                f"{store.url}: holds study {row.name!r} under other rules or other clips; "
+                "use a new folder or a new database"
+            )
+        elif row.state == "closed":
+            raise StudyError(f"{store.url}: study {row.name!r} is closed and stays closed")
+    return Deployment(directory, config, store, clock)
+
+
+def set_state(store: Store, state: str, now: float) -> None:
+    """Pause (`paused`), resume (`open`) or close (`closed`, final)."""
+    with store.write() as session:
+        row = study_row(session)
+        if row.state == "closed":
+            raise StudyError(f"study {row.name!r} is closed and stays closed")
+        if row.state == state:
+            return
+        row.state = state
+        if state == "closed":
+            row.closed_at = now
+        ledger.append(session, now, {"open": "resumed"}.get(state, state), {})
+
+
+def exclude(store: Store, code: str, reason: str, now: float) -> None:
+    """Leave a participant out of the primary analysis; the votes stay."""
+    if not reason.strip():
+        raise StudyError("an exclusion needs a reason")
+    with store.write() as session:
+        person = session.scalar(select(Participant).where(Participant.code == code))
+        if person is None:
+            raise StudyError(f"there is no participant {code!r}")
+        if session.scalar(select(Exclusion).where(Exclusion.participant_id == person.id)):
+            raise StudyError(f"participant {code!r} is excluded already")
+        session.add(Exclusion(participant_id=person.id, reason=reason, decided_at=now))
+        ledger.append(session, now, "excluded", {"participant": code, "reason": reason})
+
+
+def mark_revealed(store: Store, now: float) -> None:
+    """Remember that results by system were seen while votes were still being taken."""
+    with store.write() as session:
+        row = study_row(session)
+        if row.state == "closed" or row.revealed_at is not None:
+            return
+        row.revealed_at = now
+        ledger.append(session, now, "revealed", {})
+
+
+def _fill(session: Session, config: StudyConfig, index: Index, now: float) -> None:
+    roles = {config.candidate: "candidate", config.anchor or "": "anchor"}
+    keys = dict.fromkeys(stimulus.system for stimulus in index.stimuli)
+    systems = {key: System(key=key, role=roles.get(key, "baseline")) for key in keys}
+    items = {key: Item(key=key) for key in dict.fromkeys(row.item for row in index.stimuli)}
+    session.add_all([*systems.values(), *items.values()])
+    session.flush()
+    for built in index.stimuli:
+        session.add(
+            Stimulus(
+                system_id=systems[built.system].id,
+                item_id=items[built.item].id,
+                variant=built.variant,
+                file=built.file,
+                sha256=built.sha256,
+                bytes=built.bytes,
+                duration_ms=built.duration_ms,
+            )
+        )
+    session.add(
+        StudyRow(
+            id=1,
+            name=config.name,
+            config=config.model_dump(mode="json", exclude={"database"}),
+            config_hash=config.hash(),
+            stimuli_hash=index.hash(),
+            state="open",
+            opened_at=now,
+        )
+    )
+    session.flush()

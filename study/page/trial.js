@@ -1,0 +1,205 @@
+// One pair: the stage with both clips, the transport, the questions.
+
+import { fill, h, icon } from './dom.js';
+import { PairPlayer } from './player.js';
+import { Questions } from './questions.js';
+
+export class TrialView {
+  constructor(served, texts, handlers) {
+    this.served = served;
+    this.texts = texts;
+    this.handlers = handlers;
+    this.requestId = crypto.randomUUID?.() ?? String(Math.random()).slice(2) + Date.now();
+    this.startedAt = performance.now();
+    this.videos = { left: this.video(texts.trial.a), right: this.video(texts.trial.b) };
+    this.player = new PairPlayer(this.videos.left, this.videos.right);
+    this.questions = new Questions(served.dimensions, texts, () => this.submit());
+    this.element = this.build();
+    this.wire();
+  }
+
+  async load(api) {
+    const seen = { left: 0, right: 0 };
+    const loadSide = (side) =>
+      api.clip(this.served[side], (share) => {
+        seen[side] = share;
+        this.loading.style.setProperty('--share', (seen.left + seen.right) / 2);
+      });
+    const [left, right] = await Promise.all([loadSide('left'), loadSide('right')]);
+    await this.player.load({ left, right });
+    this.element.classList.add('ready');
+    this.playButton.disabled = false;
+    this.playButton.focus({ preventScroll: true });
+  }
+
+  destroy() {
+    document.removeEventListener('keydown', this.onKey);
+    this.player.destroy();
+  }
+
+  build() {
+    const { trial, training, page } = this.texts;
+    this.playButton = h(
+      'button',
+      { type: 'button', class: 'play', disabled: true, onclick: () => this.toggle() },
+      h('span', { class: 'play-icon' }),
+      h('span', { class: 'play-text' }, trial.play),
+    );
+    this.bar = h('div', { class: 'bar' });
+    this.soundButtons = ['left', 'right'].map((side) =>
+      h(
+        'button',
+        { type: 'button', class: `sound ${side}`, role: 'radio', onclick: () => this.player.hear(side) },
+        side === 'left' ? trial.a : trial.b,
+      ),
+    );
+    this.loading = h('div', { class: 'loading' }, h('span', {}, page.loading), h('i'));
+    this.big = h('button', { type: 'button', class: 'big-play', 'aria-label': trial.play, tabindex: '-1', onclick: () => this.toggle() }, icon('play'));
+    this.message = h('p', { class: 'message', 'aria-live': 'polite' });
+    const stage = h(
+      'section',
+      { class: 'stage' },
+      h('div', { class: 'pair' }, this.side('left', trial.a), this.side('right', trial.b), this.loading, this.big),
+      h(
+        'div',
+        { class: 'transport' },
+        this.playButton,
+        h('div', { class: 'track' }, this.bar),
+        h(
+          'div',
+          { class: 'hear', role: 'radiogroup', 'aria-label': trial.hear },
+          h('span', { class: 'hear-text' }, icon('sound', true), h('span', {}, trial.hear)),
+          ...this.soundButtons,
+        ),
+      ),
+      h('p', { class: 'keys' }, trial.keys),
+    );
+    const intro = this.served.training ? h('p', { class: 'intro' }, training.intro) : null;
+    return h(
+      'main',
+      { class: this.served.training ? 'trial training' : 'trial' },
+      stage,
+      h('div', { class: 'panel' }, intro, this.questions.element, this.message),
+    );
+  }
+
+  video(label) {
+    return h('video', {
+      playsinline: '',
+      preload: 'auto',
+      muted: true,
+      disablepictureinpicture: '',
+      disableremoteplayback: '',
+      'aria-label': label,
+      onclick: () => this.toggle(),
+    });
+  }
+
+  side(side, label) {
+    return h('figure', { class: `side ${side}` }, this.videos[side], h('figcaption', {}, label));
+  }
+
+  wire() {
+    this.player.addEventListener('change', () => this.refresh());
+    this.player.addEventListener('progress', () => this.showProgress());
+    this.player.addEventListener('ended', () => {
+      if (!this.questions.open) this.watchedAt = performance.now();
+      this.questions.allow();
+      this.note('ended');
+    });
+    for (const kind of ['stall', 'hidden', 'visible']) {
+      this.player.addEventListener(kind, () => this.note(kind));
+    }
+    this.player.addEventListener('stall', () => this.say(this.texts.trial.stalled));
+    this.onKey = (event) => this.key(event);
+    document.addEventListener('keydown', this.onKey);
+    this.refresh();
+  }
+
+  async toggle() {
+    if (this.playButton.disabled) return;
+    const again = this.player.watched && !this.player.playing;
+    await this.player.toggle();
+    this.note(again ? 'replay' : this.player.playing ? 'play' : 'pause');
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+    const name = event.key.toLowerCase();
+    if (name === ' ') this.toggle();
+    else if (name === 'a') this.player.hear('left');
+    else if (name === 'b') this.player.hear('right');
+    else if (name === 'enter' && !this.questions.send.disabled) this.submit();
+    else if (!this.questions.key(event)) return;
+    event.preventDefault();
+  }
+
+  refresh() {
+    const { trial } = this.texts;
+    const { playing, watched, heard } = this.player;
+    const name = playing ? 'pause' : watched ? 'replay' : 'play';
+    this.playButton.querySelector('.play-icon').replaceChildren(icon(name));
+    this.playButton.querySelector('.play-text').textContent = trial[name];
+    this.element.classList.toggle('playing', playing);
+    this.element.classList.toggle('watched', watched);
+    this.soundButtons.forEach((button, index) =>
+      button.setAttribute('aria-checked', String(heard === (index ? 'right' : 'left'))),
+    );
+    for (const side of ['left', 'right']) {
+      this.videos[side].closest('.side').classList.toggle('heard', heard === side);
+    }
+    this.showProgress();
+  }
+
+  showProgress() {
+    this.bar.style.setProperty('--share', this.player.progress);
+  }
+
+  note(kind) {
+    this.handlers.event({ trial: this.served.trial, kind, at_ms: Math.round(performance.now() - this.startedAt) });
+  }
+
+  say(text) {
+    this.message.textContent = text;
+  }
+
+  async submit() {
+    if (!this.questions.complete || this.sent) return;
+    this.sent = true;
+    this.player.pause();
+    this.questions.send.disabled = true;
+    this.element.classList.add('sending');
+    const body = {
+      trial: this.served.trial,
+      request_id: this.requestId,
+      choices: this.questions.answers,
+      playback: {
+        ...this.player.report(),
+        answer_ms: Math.round(performance.now() - this.watchedAt),
+        width: window.innerWidth,
+        height: window.innerHeight,
+      },
+    };
+    await this.handlers.vote(body, this);
+  }
+
+  // After a practice pair: what the answer should have been, and the way on.
+  feedback(receipt, onNext) {
+    const { training } = this.texts;
+    const text = receipt.feedback ? training.right : training[`wrong_${receipt.hint}`];
+    const card = h(
+      'div',
+      { class: receipt.feedback ? 'feedback good' : 'feedback look' },
+      h('p', {}, text),
+      h('button', { type: 'button', class: 'primary', onclick: onNext }, training.next),
+    );
+    this.element.querySelector('.panel').append(card);
+    card.querySelector('button').focus();
+    document.removeEventListener('keydown', this.onKey);
+  }
+}
+
+export function progressText(served, texts) {
+  if (served.training) return texts.page.practice;
+  return fill(texts.page.pair, { n: served.position + 1, total: served.total });
+}

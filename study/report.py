@@ -1,0 +1,225 @@
+"""The numbers of a study, from its data alone: the same input gives the same report, digit by digit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from study.assignment import draw
+from study.dataset import Dataset, judgements
+from study.frame import tidy
+from study.statistics import agreement, bootstrap, davidson, gsb, permutation, power
+
+DIGITS = 6
+DAVIDSON_RESAMPLES = 200
+AGREEMENT_RESAMPLES = 300
+
+
+def report(dataset: Dataset) -> dict[str, Any]:
+    """All published numbers as JSON values, rounded to six digits."""
+    frame = tidy(dataset)
+    main = frame[(frame["kind"] == "main") & frame["score"].notna()]
+    included = main[main["included"]]
+    primary = comparisons(included, dataset)
+    made = {
+        "study": dataset.meta | {"formulas": gsb.FORMULAS, "alpha": dataset.config.analysis.alpha},
+        "flow": flow(dataset, frame),
+        "primary": primary,
+        "all_votes": comparisons(main, dataset),
+        "side_bias": side_bias(included),
+        "agreement": agreements(included, dataset),
+        "strengths": strengths(included, dataset),
+        "plan": stopping_plan(included, primary, dataset),
+    }
+    rounded: dict[str, Any] = _rounded(made)
+    return rounded
+
+
+def comparisons(frame: pd.DataFrame, dataset: Dataset) -> list[dict[str, Any]]:
+    """One row per pair of systems and dimension, with Holm's correction over all of them."""
+    rows = [
+        _comparison(part, first, second, dimension, dataset)
+        for first, second in _pairs(frame)
+        for dimension in dataset.config.dimension_ids
+        if len(part := _select(frame, first, second, dimension))
+    ]
+    if rows:
+        corrected = multipletests([row["p"]["p"] for row in rows], method="holm")[1]
+        for row, p in zip(rows, corrected, strict=True):
+            row["p_holm"] = float(p)
+    return rows
+
+
+def _comparison(
+    part: pd.DataFrame, first: str, second: str, dimension: str, dataset: Dataset
+) -> dict[str, Any]:
+    rule = dataset.config.analysis
+    scores = part["score"].to_numpy(float)
+    people, items = pd.factorize(part["participant"])[0], pd.factorize(part["item"])[0]
+    table = bootstrap.tabulate(people, items, scores)
+    seed = draw(dataset.config.seed, "report", first, second, dimension) % 2**31
+    counts = gsb.count(scores)
+    return {
+        "first": first,
+        "second": second,
+        "role": dataset.systems[second],
+        "dimension": dimension,
+        "good": counts.good,
+        "same": counts.same,
+        "bad": counts.bad,
+        "votes": counts.total,
+        "participants": table.sums.shape[0],
+        "items": table.sums.shape[1],
+        "forms": counts.forms(),
+        "interval": bootstrap.interval(table, rule.alpha, rule.resamples, seed),
+        "p": permutation.both_levels(table.sums, rule.resamples, seed),
+        "sign_test": counts.sign_test(),
+        "wilson": counts.wilson(rule.alpha),
+        "naive_interval": bootstrap.naive_interval(scores, rule.alpha) if len(scores) > 1 else None,
+        "design_effect": bootstrap.design_effect(table, scores, rule.resamples, seed),
+    }
+
+
+def flow(dataset: Dataset, frame: pd.DataFrame) -> dict[str, Any]:
+    """Participants and votes from entry to analysis, and every reason on the way."""
+    verdicts = judgements(dataset)
+    kinds = Counter(entry.kind for entry in dataset.entries)
+    votes = frame.drop_duplicates("vote")
+    main = votes[votes["kind"] == "main"]
+    reasons = Counter(reason for part in verdicts.values() for reason in part.reasons)
+    return {
+        "entered": kinds["entered"],
+        "withdrawn": kinds["withdrawn"],
+        "states": dict(sorted(Counter(person.state for person in dataset.people).items())),
+        "participants": dict(sorted(Counter(v.verdict for v in verdicts.values()).items())),
+        "reasons": dict(sorted(reasons.items())),
+        "votes": len(votes),
+        "main_votes": dict(sorted(Counter(main["verdict"]).items())),
+        "cannot_judge": int((frame["choice"] == "cannot").sum()),
+    }
+
+
+def side_bias(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Left against right among decisive answers, per dimension, with a binomial test."""
+    made = {}
+    for dimension, part in frame.groupby("dimension", sort=True):
+        left, right = ((part["choice"] == side).sum() for side in ("left", "right"))
+        p = stats.binomtest(int(left), int(left + right)).pvalue if left + right else None
+        made[str(dimension)] = {"left": int(left), "right": int(right), "p": p}
+    return made
+
+
+def agreements(frame: pd.DataFrame, dataset: Dataset) -> dict[str, dict[str, Any]]:
+    """Krippendorff's alpha with its interval, and raw agreement, per dimension."""
+    made: dict[str, dict[str, Any]] = {}
+    for dimension, part in frame.groupby("dimension", sort=True):
+        units = part.groupby(["first", "second", "item"], sort=True).ngroup().to_numpy()
+        counts = agreement.value_counts(units, part["score"].to_numpy(float))
+        seed = draw(dataset.config.seed, "agreement", dimension) % 2**31
+        level = dataset.config.analysis.alpha
+        made[str(dimension)] = {
+            "alpha": agreement.alpha(counts),
+            "interval": agreement.alpha_interval(counts, level, AGREEMENT_RESAMPLES, seed),
+            "raw": agreement.raw_agreement(counts),
+            "units": len(counts),
+        }
+    return made
+
+
+def strengths(frame: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
+    """Davidson strengths per dimension where there are more than two systems, else nothing."""
+    keys = list(dataset.systems)
+    if len(keys) < 3:
+        return {}
+    made = {}
+    for dimension, part in frame.groupby("dimension", sort=True):
+        seed = draw(dataset.config.seed, "davidson", dimension) % 2**31
+        made[str(dimension)] = _strengths(part, keys, dataset.config.analysis.alpha, seed)
+    return made
+
+
+def _strengths(part: pd.DataFrame, keys: list[str], level: float, seed: int) -> dict[str, Any]:
+    number = {key: index for index, key in enumerate(keys)}
+    first_left = (part["first_side"] == "left").to_numpy()
+    first, second = part["first"].map(number), part["second"].map(number)
+    left = np.where(first_left, first, second)
+    right = np.where(first_left, second, first)
+    outcome = np.where(first_left, part["score"], -part["score"]).astype(int)
+    people = pd.factorize(part["participant"])[0]
+    rows, where = np.unique(np.stack([left, right, outcome], 1), axis=0, return_inverse=True)
+    by_person = np.zeros((people.max() + 1, len(rows)))
+    np.add.at(by_person, (people, where.ravel()), 1.0)
+    columns = (rows[:, 0], rows[:, 1], rows[:, 2])
+    votes = davidson.Votes(*columns, weight=by_person.sum(axis=0))
+    try:
+        fitted = davidson.fit(votes, len(keys))
+    except davidson.DisconnectedError as error:
+        return {"problem": str(error)}
+    rng = np.random.default_rng(seed)
+    share = np.full(len(by_person), 1 / len(by_person))
+    draws = []
+    for _ in range(DAVIDSON_RESAMPLES):
+        weight = (rng.multinomial(len(by_person), share) @ by_person).astype(float)
+        try:
+            again = davidson.fit(davidson.Votes(*columns, weight=weight), len(keys), fitted)
+        except davidson.DisconnectedError:
+            continue
+        draws.append(again.strengths)
+    bounds = np.quantile(draws, [level / 2, 1 - level / 2], axis=0).T.tolist() if draws else None
+    return {
+        "strengths": dict(zip(keys, fitted.strengths.tolist(), strict=True)),
+        "intervals": dict(zip(keys, bounds, strict=True)) if bounds else None,
+        "nu": fitted.nu,
+        "left_advantage": fitted.left_advantage,
+    }
+
+
+def stopping_plan(
+    frame: pd.DataFrame, primary: list[dict[str, Any]], dataset: Dataset
+) -> dict[str, Any]:
+    """Votes needed per comparison, as planned and with tie share and design effect seen so far.
+
+    Both are pooled over systems, so that nobody learns from the plan who is ahead.
+    """
+    rule = dataset.config.analysis
+    baselines = sum(key != dataset.config.candidate for key in dataset.systems)
+    tests = max(1, baselines * len(dataset.config.dimensions))
+    planned = power.plan(
+        rule.expected_true_rate,
+        rule.alpha / tests,
+        rule.expected_tie_share,
+        rule.expected_design_effect,
+    )
+    effects = [row["design_effect"] for row in primary if row["design_effect"] is not None]
+    seen = None
+    if effects and len(frame):
+        ties = min(0.95, float((frame["score"] == 0).mean()))
+        effect = float(np.median(effects))
+        seen = vars(power.plan(rule.expected_true_rate, rule.alpha / tests, ties, effect))
+    have = min((row["votes"] for row in primary), default=0)
+    return {"tests": tests, "planned": vars(planned), "seen": seen, "smallest_comparison": have}
+
+
+def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    pairs = frame[["first", "second"]].drop_duplicates().itertuples(index=False, name=None)
+    return sorted(pairs)
+
+
+def _select(frame: pd.DataFrame, first: str, second: str, dimension: str) -> pd.DataFrame:
+    where = (frame["first"] == first) & (frame["second"] == second)
+    return frame[where & (frame["dimension"] == dimension)]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), DIGITS) if np.isfinite(value) else None
+    return value

@@ -1,0 +1,65 @@
+"""How many votes are needed, planned before the study and re-estimated while it runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LARGEST = 20_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Votes needed per comparison and dimension, and what they follow from."""
+
+    true_rate: float
+    alpha: float
+    decisive: int
+    votes: int
+    tie_share: float
+    design_effect: float
+
+
+def exact_power(votes: int, true_rate: float, alpha: float) -> float:
+    """Power of the two-sided exact sign test with `votes` decisive votes."""
+    critical = _critical(votes, alpha)
+    above = stats.binom.sf(votes - critical - 1, votes, true_rate)
+    return float(above + stats.binom.cdf(critical, votes, true_rate))
+
+
+def decisive_votes(true_rate: float, alpha: float, power: float = 0.8) -> int:
+    """Smallest number of decisive votes from which the power stays at `power` or above.
+
+    The power of an exact test is a saw-tooth in the number of votes; the last tooth below counts.
+    """
+    if not 0.5 < true_rate < 1:
+        raise ValueError(f"true_rate is {true_rate}, expected between 0.5 and 1")
+    guess = _normal_guess(true_rate, alpha, power)
+    for votes in range(min(LARGEST, 2 * guess + 50), 1, -1):
+        if exact_power(votes, true_rate, alpha) < power:
+            return votes + 1
+    return 2
+
+
+def plan(true_rate: float, alpha: float, tie_share: float, design_effect: float) -> Plan:
+    """Total votes: decisive ones, more for ties, more for votes that resemble each other."""
+    decisive = decisive_votes(true_rate, alpha)
+    votes = math.ceil(decisive / (1 - tie_share) * design_effect)
+    return Plan(true_rate, alpha, decisive, votes, tie_share, design_effect)
+
+
+def _critical(votes: int, alpha: float) -> int:
+    """Largest count in the lower tail whose two-sided p value is at most alpha; -1 for none."""
+    count = int(stats.binom.ppf(alpha / 2, votes, 0.5))
+    while count >= 0 and 2 * stats.binom.cdf(count, votes, 0.5) > alpha:
+        count -= 1
+    return count
+
+
+def _normal_guess(true_rate: float, alpha: float, power: float) -> int:
+    z = stats.norm.ppf(1 - alpha / 2) * 0.5
+    z += stats.norm.ppf(power) * np.sqrt(true_rate * (1 - true_rate))
+    return math.ceil(float(z / (true_rate - 0.5)) ** 2)

@@ -1,0 +1,173 @@
+"""The manifest: which system made which video for which item, from which picture and sound."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from study import canonical
+from study.errors import StudyError
+
+COLUMNS = ("system", "item", "file", "reference", "audio", "licence")
+REQUIRED = ("system", "item", "file", "licence")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One source video. `reference` and `audio` are None when the item has none."""
+
+    system: str
+    item: str
+    file: Path
+    reference: Path | None
+    audio: Path | None
+    licence: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A complete table systems x items, one entry for each pair."""
+
+    source: Path
+    entries: tuple[Entry, ...]
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """System names in order of first appearance."""
+        return tuple(dict.fromkeys(entry.system for entry in self.entries))
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Item names in order of first appearance."""
+        return tuple(dict.fromkeys(entry.item for entry in self.entries))
+
+    def of_item(self, item: str) -> tuple[Entry, ...]:
+        """The entries of one item, one per system."""
+        return tuple(entry for entry in self.entries if entry.item == item)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every word that would tell a participant which system or file is shown."""
+        stems = {entry.file.stem for entry in self.entries}
+        return tuple(sorted({*self.systems, *self.items, *stems}))
+
+
+def read(path: Path) -> Manifest:
+    """Read a CSV or JSON manifest; raises StudyError naming the file, the row and the rule.
+
+    Paths in it are relative to the manifest's own folder.
+    """
+    rows = _rows(path)
+    entries = tuple(_entry(path, number, row) for number, row in enumerate(rows, start=1))
+    if not entries:
+        raise StudyError(f"{path}: the manifest has no rows, expected systems x items")
+    manifest = Manifest(path, entries)
+    _refuse_duplicates(manifest)
+    _refuse_gaps(manifest)
+    _refuse_mixed_inputs(manifest)
+    return manifest
+
+
+def write(manifest: Manifest, path: Path) -> None:
+    """Write the manifest as JSON with absolute paths and the hash of every file."""
+    rows = [_with_hashes(entry) for entry in manifest.entries]
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _with_hashes(entry: Entry) -> dict[str, str]:
+    row = {key: str(value) for key, value in asdict(entry).items() if value is not None}
+    return row | {"sha256": canonical.file_digest(entry.file)}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: the manifest cannot be read ({error})") from None
+    if path.suffix == ".json":
+        return _json_rows(path, text)
+    reader = csv.DictReader(text.splitlines())
+    missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
+    if missing:
+        raise StudyError(f"{path}: column {missing[0]!r} is missing, expected {','.join(COLUMNS)}")
+    return list(reader)
+
+
+def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StudyError(f"{path}: not valid JSON ({error})") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise StudyError(f"{path}: expected a JSON list of objects")
+    return rows
+
+
+def _entry(path: Path, number: int, row: dict[str, Any]) -> Entry:
+    unknown = sorted(str(key) for key in row if key not in (*COLUMNS, "sha256"))
+    if unknown:
+        raise StudyError(f"{path}: row {number}: {unknown[0]!r} is not a column of a manifest")
+    for name in REQUIRED:
+        if not str(row.get(name) or "").strip():
+            raise StudyError(f"{path}: row {number}: {name!r} is empty")
+    file = _existing(path, number, row["file"])
+    if row.get("sha256") and canonical.file_digest(file) != row["sha256"]:
+        raise StudyError(f"{file}: changed since it was imported; run `study import` again")
+    return Entry(
+        system=str(row["system"]).strip(),
+        item=str(row["item"]).strip(),
+        file=file,
+        reference=_existing(path, number, row["reference"]) if row.get("reference") else None,
+        audio=_existing(path, number, row["audio"]) if row.get("audio") else None,
+        licence=str(row["licence"]).strip(),
+    )
+
+
+def _existing(manifest: Path, number: int, name: str) -> Path:
+    file = (manifest.parent / name).resolve()
+    if not file.is_file():
+        raise StudyError(f"{manifest}: row {number}: file {name!r} does not exist")
+    return file
+
+
+def _refuse_duplicates(manifest: Manifest) -> None:
+    counts = Counter((entry.system, entry.item) for entry in manifest.entries)
+    for (system, item), count in counts.items():
+        if count > 1:
+            raise StudyError(
+                f"{manifest.source}: item {item!r} of system {system!r} is listed {count} times, "
+                "expected once"
+            )
+    files = Counter(entry.file for entry in manifest.entries)
+    repeated = [file for file, count in files.items() if count > 1]
+    if repeated:
+        raise StudyError(f"{manifest.source}: file {repeated[0]} is listed for two entries")
+
+
+def _refuse_gaps(manifest: Manifest) -> None:
+    present = {(entry.system, entry.item) for entry in manifest.entries}
+    for system in manifest.systems:
+        for item in manifest.items:
+            if (system, item) not in present:
+                raise StudyError(
+                    f"{manifest.source}: system {system!r} has no video for item {item!r}; "
+                    "every system needs every item"
+                )
+    if len(manifest.systems) < 2:
+        raise StudyError(f"{manifest.source}: expected at least two systems, found one")
+
+
+def _refuse_mixed_inputs(manifest: Manifest) -> None:
+    for item in manifest.items:
+        entries = manifest.of_item(item)
+        for name in ("reference", "audio"):
+            files = [getattr(entry, name) for entry in entries]
+            hashes = {canonical.file_digest(file) if file else None for file in files}
+            if len(hashes) > 1:
+                raise StudyError(
+                    f"{manifest.source}: item {item!r}: the systems were given different "
+                    f"{name} files; both sides of a pair must start from the same input"
+                )

@@ -1,0 +1,65 @@
+"""The participants' page: Gradio Blocks around one gr.HTML whose script talks to study.api."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from study.deployment import Deployment
+from study.locale import offered, page_texts
+from study.models import Stimulus
+
+FOLDER = Path(__file__).parent / "page"
+SECONDS_PER_ANSWER = 4  # for the estimate on the first page
+
+SHELL = '<div class="study" id="study"><p class="study-wait" aria-live="polite">…</p></div>'
+START = """
+const base = (window.gradio_config?.root ?? '').replace(/[/]$/, '');
+import(base + '/page/main.js').then((page) => page.start(element.querySelector('#study'), base));
+"""
+
+
+def page_file(name: str) -> Path | None:
+    """A file of the page by its exact name, None for anything else."""
+    return next((path for path in FOLDER.iterdir() if path.name == name and path.is_file()), None)
+
+
+def page_options(place: Deployment) -> dict[str, Any]:
+    """Texts and settings that the page needs before anybody has entered."""
+    config = place.config
+    catch = config.trials.catch
+    pairs = config.trials.training + config.trials.per_participant
+    pairs += catch.identical + catch.shifted + catch.repeated
+    seconds = pairs * (_clip_seconds(place) + SECONDS_PER_ANSWER * len(config.dimensions))
+    return {
+        "locales": offered(config),
+        "texts": page_texts(config),
+        "consent_version": config.consent.version,
+        "contact": config.consent.contact,
+        "prolific": config.recruitment.mode == "prolific",
+        "pairs": pairs,
+        "minutes": max(1, round(seconds / 60)),
+    }
+
+
+def voting_blocks(place: Deployment) -> Any:
+    """The page as Blocks, to be mounted by study.app."""
+    import gradio as gr
+
+    title = place.config.title[offered(place.config)[0]]
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(html_template=SHELL, js_on_load=START, apply_default_css=False)
+    return blocks
+
+
+def style() -> str:
+    """The page's style sheet."""
+    return (FOLDER / "page.css").read_text(encoding="utf-8")
+
+
+def _clip_seconds(place: Deployment) -> float:
+    with place.store.read() as session:
+        longest = session.scalar(select(func.max(Stimulus.duration_ms))) or 0
+    return float(longest) / 1000

@@ -1,0 +1,107 @@
+"""A tiny study: three systems, four items, clips of one second, and a clock that tests move."""
+
+from pathlib import Path
+
+import numpy as np
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from study import api, builder, lifecycle, media
+from study.config import Stimuli, StudyConfig, parse
+from study.deployment import Deployment
+from study.rehearsal import Rehearsal
+
+SYSTEMS = ("oursystem", "secondbest", "thirdplace")
+ITEMS = ("portrait1", "portrait2", "portrait3", "portrait4")
+SMALL = Stimuli(width=64, height=64, fps=10, crf=30, preset="ultrafast")
+
+
+class Clock:
+    """Seconds since 1970, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1_750_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def configuration(**changes: object) -> StudyConfig:
+    raw = {
+        "name": "tiny",
+        "title": {"en": "Which one?", "zh": "哪一个？"},
+        "seed": 5,
+        "candidate": "oursystem",
+        "trials": {"per_participant": 6, "training": 1, "catch": {"items": 2}},
+        "stimuli": SMALL.model_dump(),
+        "limits": {"calls_per_minute": 100_000, "enrolments_per_hour": 10_000},
+        "analysis": {"resamples": 400},
+    }
+    return parse(raw | changes, "test")
+
+
+def make_sources(folder: Path, seconds: float = 1.0) -> Path:
+    """Write a video per system and item, one sound per item, and the manifest; returns the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = ["system,item,file,reference,audio,licence"]
+    for number, item in enumerate(ITEMS):
+        tone = tone_of(seconds, 220 + 60 * number)
+        write_video(folder / f"{item}.mp4", seconds, number, tone)
+        for shade, system in enumerate(SYSTEMS):
+            write_video(folder / f"{system}-{item}.mp4", seconds, 20 + 60 * shade + number, tone)
+            rows.append(f"{system},{item},{system}-{item}.mp4,,{item}.mp4,CC0-1.0")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder / "manifest.csv"
+
+
+def tone_of(seconds: float, hertz: float) -> np.ndarray:
+    times = np.arange(round(48_000 * seconds)) / 48_000
+    return (0.2 * np.sin(2 * np.pi * hertz * times)).astype(np.float32)[None]
+
+
+def write_video(path: Path, seconds: float, shade: int, sound: np.ndarray) -> None:
+    frames = round(seconds * SMALL.fps)
+    pictures = (picture(shade, index, frames) for index in range(frames))
+    media.write_clip(path, pictures, sound, SMALL)
+
+
+def picture(shade: int, index: int, frames: int) -> np.ndarray:
+    """A grey that tells the system, with a bar that tells the time."""
+    image = np.full((64, 64, 3), shade, np.uint8)
+    image[8:16, : round(64 * (index + 1) / frames)] = 250
+    return image
+
+
+def open_at(
+    built: Path, directory: Path, clock: Clock, url: str = "", **changes: object
+) -> Deployment:
+    """Open the tiny study with its own database; the clips are shared."""
+    config = configuration(database=url or f"sqlite:///{directory}/study.db", **changes)
+    index = builder.read_index(built / "stimuli")
+    return lifecycle.open_study(built, config, index, clock)
+
+
+def api_client(place: Deployment) -> TestClient:
+    """The routes alone, without pages: quick to make."""
+    app = FastAPI()
+    api.install_refusals(app.add_exception_handler)
+    app.include_router(api.router(place))
+    return TestClient(app)
+
+
+def someone(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
+    """A participant who gives one and the same answer."""
+    pass_time = place.clock.pass_time  # type: ignore[attr-defined]
+    return Rehearsal(client, place, lambda _pair, _dimension: answer, pass_time)
+
+
+def take_part(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
+    """A participant who went the whole way."""
+    person = someone(client, place, answer)
+    person.admit()
+    for _ in person.trials():
+        pass
+    return person
