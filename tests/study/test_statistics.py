@@ -1,0 +1,178 @@
+"""(g) intervals that cover, (h) Davidson that recovers, and every form of G/S/B with its known value."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.statistics import agreement, bootstrap, davidson, gsb, permutation, power
+
+
+def test_forms_of_the_known_example():
+    forms = gsb.Counts(60, 130, 10).forms()
+    assert forms["ratio"] == pytest.approx(1.357, abs=1e-3)
+    assert forms["net"] == 0.25
+    assert forms["tie_split"] == pytest.approx(0.625)
+    assert forms["win_rate"] == pytest.approx(0.857, abs=1e-3)
+    assert forms["not_worse"] == pytest.approx(0.95)
+
+
+@given(st.tuples(*[st.integers(0, 60)] * 3))
+def test_swapping_the_systems_negates_net_and_inverts_the_ratio(counts):
+    one, other = gsb.Counts(*counts).forms(), gsb.Counts(*counts[::-1]).forms()
+    if sum(counts):
+        assert one["net"] == pytest.approx(-other["net"])
+        assert one["tie_split"] == pytest.approx(1 - other["tie_split"])
+    else:
+        assert set(one.values()) == {None}
+    if one["ratio"] and other["ratio"]:
+        assert one["ratio"] * other["ratio"] == pytest.approx(1)
+
+
+def test_descriptive_tests_on_known_values():
+    counts = gsb.Counts(9, 3, 1)
+    assert counts.sign_test() == pytest.approx(22 / 1024)
+    low, high = counts.wilson(0.05)
+    assert (low, high) == pytest.approx((0.5958, 0.9821), abs=1e-3)
+    assert gsb.Counts(0, 5, 0).sign_test() is None
+    with pytest.raises(ValueError, match="-1, 0 or 1"):
+        gsb.count(np.array([0.5]))
+
+
+def simulate(rng, people=24, items=12, effect=0.35, spread=0.7, each=6):
+    """Votes with an effect of the participant and of the item: arrays and the true net preference."""
+    person_effect, item_effect = rng.normal(0, spread, people), rng.normal(0, spread, items)
+    who = np.repeat(np.arange(people), each)
+    what = np.concatenate([rng.choice(items, each, replace=False) for _ in range(people)])
+    noise = rng.logistic(size=who.size)
+    latent = effect + person_effect[who] + item_effect[what] + noise
+    return who, what, np.where(latent > 0.6, 1.0, np.where(latent < -0.6, -1.0, 0.0))
+
+
+def true_net(effect=0.35, spread=0.7):
+    rng = np.random.default_rng(99)
+    latent = effect + rng.normal(0, spread, (2, 400_000)).sum(0) + rng.logistic(size=400_000)
+    return float((latent > 0.6).mean() - (latent < -0.6).mean())
+
+
+def test_two_way_intervals_cover_and_naive_ones_do_not(record_property):
+    rng, truth = np.random.default_rng(1), true_net()
+    hits = {"both": 0, "participants": 0, "naive": 0}
+    runs = 300
+    for run in range(runs):
+        who, what, scores = simulate(rng)
+        table = bootstrap.tabulate(who, what, scores)
+        for clusters in ("both", "participants"):
+            low, high = bootstrap.interval(table, 0.05, 400, run, clusters)
+            hits[clusters] += low <= truth <= high
+        low, high = bootstrap.naive_interval(scores, 0.05)
+        hits["naive"] += low <= truth <= high
+    coverage = {name: count / runs for name, count in hits.items()}
+    record_property("coverage_of_nominal_95_percent", coverage)
+    assert coverage["both"] >= 0.93
+    assert coverage["naive"] < 0.85 < coverage["both"]
+    assert coverage["naive"] <= coverage["participants"] < coverage["both"]
+
+
+def test_an_interval_needs_two_people_and_two_items():
+    one = bootstrap.tabulate(np.array([0, 0]), np.array([0, 1]), np.array([1.0, 0.0]))
+    assert bootstrap.interval(one, 0.05, 200, 0) is None
+
+
+def test_design_effect_is_one_without_clusters_and_more_with():
+    rng = np.random.default_rng(0)
+    who, what, scores = simulate(rng, spread=1.5, people=40)
+    table = bootstrap.tabulate(who, what, scores)
+    assert bootstrap.design_effect(table, scores, 500, 0) > 2
+
+
+def test_sign_flip_is_exact_for_few_clusters():
+    totals = np.array([1.0, 1.0, 1.0, 1.0, 1.0])
+    assert permutation.sign_flip(totals, 1000, 0) == pytest.approx(2 / 32)
+    assert permutation.sign_flip(np.zeros(4), 1000, 0) == 1.0
+    exact = permutation.sign_flip(np.arange(-3.0, 9.0), 10_000, 0)
+    many = permutation.sign_flip(np.concatenate([np.arange(-3.0, 9.0), [1e-9] * 4]), 10_000, 0)
+    assert many == pytest.approx(exact, abs=0.02)
+
+
+def test_permutation_keeps_its_level_under_the_null():
+    rng = np.random.default_rng(2)
+    rejected = 0
+    for run in range(200):
+        sums = rng.choice([-1.0, 0.0, 1.0], (16, 10)) + rng.normal(0, 1, (16, 1)).round()
+        rejected += permutation.both_levels(sums, 300, run)["p"] < 0.05
+    assert rejected / 200 < 0.09
+
+
+def davidson_votes(rng, strengths, nu, side, rows):
+    left = rng.integers(0, len(strengths), rows)
+    right = (left + rng.integers(1, len(strengths), rows)) % len(strengths)
+    a, b = strengths[left] + side, strengths[right]
+    terms = np.exp(np.stack([a, np.log(nu) + (a + b) / 2, b]))
+    edges = np.cumsum(terms / terms.sum(axis=0), axis=0)
+    pick = (rng.random(rows) > edges[:2]).sum(axis=0)
+    return davidson.Votes(left, right, 1 - pick, np.ones(rows))
+
+
+def test_davidson_recovers_what_made_the_votes():
+    strengths = np.array([0.9, 0.2, -0.3, -0.8])
+    votes = davidson_votes(np.random.default_rng(4), strengths, nu=0.8, side=0.25, rows=8000)
+    fitted = davidson.fit(votes, 4)
+    assert np.abs(fitted.strengths - strengths).max() < 0.1
+    assert fitted.nu == pytest.approx(0.8, abs=0.06)
+    assert fitted.left_advantage == pytest.approx(0.25, abs=0.08)
+    chances = davidson.probabilities(fitted, 0, 3)
+    assert sum(chances.values()) == pytest.approx(1)
+    assert chances["left"] > chances["tie"] > chances["right"]
+
+
+def test_davidson_gradient_is_that_of_its_loss():
+    from scipy.optimize import check_grad
+
+    votes = davidson_votes(np.random.default_rng(0), np.array([0.5, 0.0, -0.5]), 1.0, 0.1, 60)
+    start = np.array([0.3, -0.2, 0.1, 0.4, -0.3])
+    error = check_grad(
+        lambda x: davidson._loss(x, votes, 3)[0], lambda x: davidson._loss(x, votes, 3)[1], start
+    )
+    assert error < 1e-3
+
+
+def test_davidson_refuses_disconnected_systems_and_stays_finite_on_total_wins():
+    pairs = np.array([0, 0, 2, 2]), np.array([1, 1, 3, 3])
+    with pytest.raises(davidson.DisconnectedError, match="never compared"):
+        davidson.fit(davidson.Votes(*pairs, np.ones(4, int), np.ones(4)), 4)
+    wins = davidson.Votes(
+        np.array([0, 1]), np.array([1, 0]), np.array([1, -1]), np.array([50.0, 50.0])
+    )
+    fitted = davidson.fit(wins, 2)
+    assert 1 < fitted.strengths[0] < 20
+
+
+@pytest.mark.parametrize(
+    ("rate", "votes"),
+    [(0.60, (210, 290, 358)), (0.65, (97, 130, 157)), (0.70, (54, 73, 88)), (0.75, (35, 46, 57))],
+)
+def test_decisive_votes_needed(rate, votes):
+    alphas = (0.05, 0.05 / 4, 0.05 / 12)
+    assert tuple(power.decisive_votes(rate, alpha) for alpha in alphas) == votes
+    assert (
+        power.exact_power(votes[0], rate, 0.05) >= 0.8 > power.exact_power(votes[0] - 1, rate, 0.05)
+    )
+
+
+def test_ties_and_clusters_raise_the_plan():
+    plan = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0)
+    assert (plan.decisive, plan.votes) == (54, 216)
+
+
+def test_agreement_of_equal_and_of_random_raters():
+    units = np.repeat(np.arange(20), 5)
+    same = np.repeat(np.tile([-1.0, 0.0, 1.0, 1.0], 5), 5)
+    counts = agreement.value_counts(units, same)
+    assert agreement.alpha(counts) == pytest.approx(1)
+    assert agreement.raw_agreement(counts) == 1
+    random = agreement.value_counts(units, np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 100))
+    assert abs(agreement.alpha(random)) < 0.2
+    low, high = agreement.alpha_interval(random, 0.05, 100, 0)
+    assert low < 0.1 < high + 0.2
+    assert agreement.alpha(agreement.value_counts(units, np.zeros(100))) is None
