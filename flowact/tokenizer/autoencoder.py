@@ -12,6 +12,9 @@ from flowact.tokenizer.layers import Pyramid, conv, to_channels_last, zero_init
 from flowact.tokenizer.moments import RunningMoments
 from flowact.tokenizer.views import VIEWS
 
+SCAFFOLD_STEPS = 700
+"""After this many steps the scaffold stays as it is: its latents are what the encoder aims at."""
+
 READOUT_SCALE = 1 / 16
 """Latents enter the linear read-out scaled down, so that a thousand inputs start with a gradient of order one."""
 
@@ -63,17 +66,45 @@ class Readout(nn.Module):
         return self.moments.restore(self.standardised(z))
 
 
+class Scaffold(nn.Module):
+    """A latent made of the true curves and pose of its frames; used in training only.
+
+    An encoder and a decoder that start from nothing take long to agree on what a latent says of
+    mouth and eyes. The scaffold says it at once, through one linear map that is learned with the
+    decoder, and the encoder learns to say the same from the pictures.
+    """
+
+    def __init__(self, config: ViewConfig) -> None:
+        super().__init__()
+        inputs = FRAMES_PER_LATENT * config.readouts
+        self.linear = nn.Linear(inputs, LATENT_CHANNELS * LATENT_GRID**2)
+        self.moments = RunningMoments(LATENT_CHANNELS, limit=SCAFFOLD_STEPS)
+
+    def forward(self, standardised: Tensor, update: bool) -> Tensor:
+        """Standardised read-outs ``[batch, 4 * n, c]`` to normalised latents ``[batch, n, 16, 8, 8]``."""
+        frames = standardised.clamp(-4, 4).unflatten(1, (-1, FRAMES_PER_LATENT)).flatten(2)
+        raw = self.linear(frames).float()
+        raw = raw.unflatten(-1, (LATENT_CHANNELS, LATENT_GRID, LATENT_GRID))
+        if int(self.moments.updates) >= SCAFFOLD_STEPS:
+            raw = raw.detach()
+        if update:
+            self.moments.update(raw.movedim(2, -1))
+        return self.moments.normalise(raw.movedim(2, -1)).movedim(-1, 2)
+
+
 @dataclass(frozen=True)
 class Reconstruction:
     """What a training step needs of one window.
 
     Attributes:
-        latent: normalised latents before noise, ``[batch, 2, 16, 8, 8]``.
+        latent: normalised latents of the encoder before noise, ``[batch, 2, 16, 8, 8]``.
+        scaffold: the scaffold's, of the same frames; None without ground truth.
         readout: standardised read-outs of the second latent, ``[batch, 4, curves + pose]``.
         layers: picture layers of the second latent's ``batch * 4`` frames.
     """
 
     latent: Tensor
+    scaffold: Tensor | None
     readout: Tensor
     layers: Layers
 
@@ -92,6 +123,7 @@ class ViewAutoencoder(nn.Module):
         self.encoder = ViewEncoder(config)
         self.moments = RunningMoments(LATENT_CHANNELS)
         self.readout = Readout(config)
+        self.scaffold = Scaffold(config)
         self.reference = ReferenceEncoder(config)
         self.decoder = ViewDecoder(config)
         to_channels_last(self)
@@ -117,24 +149,48 @@ class ViewAutoencoder(nn.Module):
         repeated = reference.repeat_interleave(length // FRAMES_PER_LATENT, 0)
         return self.encoder(groups, repeated).unflatten(0, (batch, -1))
 
-    def forward(self, frames: Tensor, picture: Tensor, noise: float = 0.0) -> Reconstruction:
+    def forward(
+        self,
+        frames: Tensor,
+        picture: Tensor,
+        noise: float = 0.0,
+        frozen: bool = False,
+        readouts: Tensor | None = None,
+        supported: Tensor | None = None,
+    ) -> Reconstruction:
         """Training pass over windows of two latents.
 
         Args:
             frames: ``[batch, 8, 3, 240, 240]`` in [-1, 1]; the first four give the previous latent.
             picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
             noise: deviation of the Gaussian noise on the latents that read-out and decoder see.
+            frozen: train the decoder alone; encoder and statistics stay as they are.
+            readouts: true curves and pose of the frames, ``[batch, 8, curves + pose]``.
+            supported: bool ``[batch]``, windows whose decoder sees the scaffold's latents.
         """
-        crop = self.view.crop(picture)
-        with torch.no_grad():
-            before = self.encode_raw(frames[:, :FRAMES_PER_LATENT], crop)
-        raw = torch.cat([before, self.encode_raw(frames[:, FRAMES_PER_LATENT:], crop)], 1)
-        if self.training:
-            self.moments.update(raw.movedim(2, -1))
-        latent = self._normalise(raw)
-        noisy = latent + noise * torch.randn_like(latent)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            latent, scaffold = self._latents(
+                frames, picture, readouts, self.training and not frozen
+            )
+        seen = latent
+        if scaffold is not None and supported is not None:
+            seen = torch.where(supported[:, None, None, None, None], scaffold, latent)
+        noisy = seen + noise * torch.randn_like(seen)
         layers = self.decoder(noisy[:, 0], noisy[:, 1], self.reference(picture))
-        return Reconstruction(latent, self.readout.standardised(noisy[:, 1]), layers)
+        standardised = self.readout.standardised(noisy[:, 1])
+        return Reconstruction(latent, scaffold, standardised, layers)
+
+    def _latents(
+        self, frames: Tensor, picture: Tensor, readouts: Tensor | None, update: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Latents of the encoder and, where the truth is known, of the scaffold."""
+        raw = self.encode_raw(frames, self.view.crop(picture))
+        if update:
+            self.moments.update(raw.movedim(2, -1))
+        if readouts is None:
+            return self._normalise(raw), None
+        truth = self.readout.moments.normalise(readouts)
+        return self._normalise(raw), self.scaffold(truth, update)
 
     def _normalise(self, raw: Tensor) -> Tensor:
         return self.moments.normalise(raw.movedim(2, -1)).movedim(-1, 2)

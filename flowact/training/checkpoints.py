@@ -48,6 +48,12 @@ def save_snapshot(run: Path, snapshot: Snapshot, keep: int = 2) -> Path:
     return final
 
 
+def newest_step(run: Path) -> int:
+    """Step of the newest snapshot of a run, 0 if it has none."""
+    found = _snapshots(run)
+    return _step(found[-1]) if found else 0
+
+
 def load_newest(run: Path) -> Snapshot | None:
     """The newest snapshot of a run, or None if it has none."""
     found = _snapshots(run)
@@ -56,7 +62,7 @@ def load_newest(run: Path) -> Snapshot | None:
     folder = found[-1]
     model, ema = (load_file(folder / f"{name}.safetensors") for name in ("model", "ema"))
     rest = torch.load(folder / "rest.pt", map_location="cpu", weights_only=True)
-    return Snapshot(int(folder.name.removeprefix("step-")), model, ema, rest)
+    return Snapshot(_step(folder), model, ema, rest)
 
 
 def load_averaged_weights(run: Path) -> Tensors:
@@ -65,6 +71,10 @@ def load_averaged_weights(run: Path) -> Tensors:
     if not found:
         raise UserError(f"{run} holds no training checkpoint (a folder step-00000000 is expected).")
     return load_file(found[-1] / "ema.safetensors")
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
 
 
 def _snapshots(run: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -39,7 +39,7 @@ class Windows:
             coordinates in [-1, 1].
         visible: 1 where the surface is visible in the reference, ``[batch, 4, 60, 60]``.
         landmarks: pixels of the 240x240 view, ``[batch, 4, 8, 2]``.
-        readouts: curves, then pose, ``[batch, 4, curves + pose]``.
+        readouts: curves, then pose, of all eight frames, ``[batch, 8, curves + pose]``.
     """
 
     frames: Tensor
@@ -56,14 +56,14 @@ class Windows:
 
 def load_window(clip: Clip, start: int, view: View, colours: "Colours | None" = None) -> Windows:
     """The window of a clip that begins at frame ``start``, as a batch of one."""
-    now = slice(start + FRAMES_PER_LATENT, start + WINDOW)
+    now, both = slice(start + FRAMES_PER_LATENT, start + WINDOW), slice(start, start + WINDOW)
     recolour = colours or Colours()
     frames = torch.from_numpy(clip.pictures(slice(start, start + WINDOW))).movedim(-1, 1)
     truth = {
         "flow": _tensor(getattr(clip, f"flow_{view.name}")[now]),
         "visible": _tensor(getattr(clip, f"visible_{view.name}")[now]) / 255,
         "landmarks": view.pixels(_tensor(clip.landmarks[now])),
-        "readouts": torch.cat([_tensor(clip.curves[now]), _tensor(clip.pose[now]).flatten(1)], 1),
+        "readouts": torch.cat([_tensor(clip.curves[both]), _tensor(clip.pose[both]).flatten(1)], 1),
     }
     picture = torch.tensor(_reference(clip)).movedim(-1, 0)
     return Windows(
@@ -172,7 +172,7 @@ class WindowLoader:
     """An endless, shuffled stream of batches, prepared by a thread while the last one is being trained on."""
 
     def __init__(
-        self, folder: ClipFolder, view: View, batch: int, seed: int, ahead: int = 3
+        self, folder: ClipFolder, view: View, batch: int, seed: Sequence[int], ahead: int = 3
     ) -> None:
         self.folder, self.view, self.batch = folder, view, batch
         self._rng = np.random.default_rng(seed)

@@ -15,7 +15,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
     add_loop_arguments(tokenizer, learning_rate=6e-4)
     tokenizer.add_argument("--batch", type=int, default=4, help="windows per step")
+    tokenizer.add_argument(
+        "--freeze-encoder",
+        action="store_true",
+        help="train the decoder only; latents stay as they are",
+    )
     tokenizer.set_defaults(start=_train_tokenizer)
+    latents = stages.add_parser("latents", help="encode clips, and imagine more, for the transformer")
+    latents.add_argument("--whole", type=Path, required=True, help="run of the whole view")
+    latents.add_argument("--face", type=Path, required=True, help="run of the face view")
+    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
+    latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
+    latents.add_argument("--imagined", type=int, default=1000, help="clips made without pictures")
+    latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
+    latents.set_defaults(start=_make_latents)
+    for name, summary in (
+        ("adapt", "autoregressive adaptation of the transformer"),
+        ("joint", "joint audio-motion finetuning of the transformer"),
+    ):
+        stage = stages.add_parser(name, help=summary)
+        add_loop_arguments(stage, learning_rate=8e-4)
+        stage.add_argument("--batch", type=int, default=16, help="samples per step")
+        stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
+        stage.add_argument("--init", type=Path, help="run whose weights it starts from")
+        stage.set_defaults(start=_train_transformer)
+    export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
+    export.add_argument("--whole", type=Path, required=True, help="run of the whole view")
+    export.add_argument("--face", type=Path, required=True, help="run of the face view")
+    export.add_argument("--joint", type=Path, help="run of the transformer")
+    export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    export.set_defaults(start=_export)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -59,5 +88,36 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
     from flowact.training.tokenizer import TokenizerSettings, train_tokenizer_view
 
     config = FACE_CONFIG if args.view == "face" else WHOLE_CONFIG
-    settings = replace(TokenizerSettings(), batch=args.batch)
+    settings = replace(TokenizerSettings(), batch=args.batch, freeze_encoder=args.freeze_encoder)
     train_tokenizer_view(config, args.data, loop_settings(args), settings, args.seed)
+
+
+def _make_latents(args: argparse.Namespace) -> None:
+    from flowact.training.export import load_tokenizer
+    from flowact.training.imagined import imagine_folder
+    from flowact.training.latents import LatentFolder, encode_folders
+    from flowact.training.readout import fit_readout
+
+    tokenizer = load_tokenizer(args.whole, args.face)
+    counts = {"train": args.imagined, "heldout": min(24, args.imagined)}
+    imagined = sum(
+        imagine_folder(tokenizer, args.out / split, count, args.seconds)
+        for split, count in counts.items()
+    )
+    encoded = encode_folders(tokenizer, args.data, args.out) if args.data else 0
+    train, heldout = (LatentFolder(args.out / split).clips for split in counts)
+    fit_readout(train[:300], heldout).save(args.out / "readout.safetensors")
+    print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
+
+
+def _train_transformer(args: argparse.Namespace) -> None:
+    from flowact.training.diffusion import ADAPT, JOINT, train_transformer
+
+    settings = replace(ADAPT if args.stage == "adapt" else JOINT, batch=args.batch)
+    train_transformer(args.data, args.preset, args.init, loop_settings(args), settings, args.seed)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from flowact.training.export import export
+
+    export(args.whole, args.face, args.joint, args.out)

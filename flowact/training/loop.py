@@ -79,7 +79,7 @@ class LoopSettings:
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     clip: float = 1.0
-    ema: float = 0.999
+    ema: float = 0.998
     log_every: int = 50
     save_minutes: float = 5.0
     evaluate_minutes: float = 10.0

@@ -1,7 +1,7 @@
 """Training of one view of the tokenizer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -14,12 +14,15 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import compose
 from flowact.tokenizer.views import View
 from flowact.training import tokenizer_losses as losses
+from flowact.training.checkpoints import newest_step
 from flowact.training.clips import WINDOW, ClipFolder, WindowLoader, Windows, spread_windows
+from flowact.training.export import save_view_config
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 from flowact.training.tokenizer_sheet import draw_sheet
 
 CURRENT = WINDOW // 2
+HELDOUT_WINDOWS = 24
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,13 @@ class TokenizerSettings:
             the start of a session.
         mouth, eyes, hidden: extra weight of those pixels.
         detail, readout, scale: weights of the edge, curve and latent-scale losses.
-        flow, visibility: weights of the supervised warp at the start; after ``supervised_steps``
-            a tenth is left.
+        flow, visibility: weights of the supervised warp.
+        restraint: weight of the paint's size where the reference shows the surface. Without it the
+            painter blurs what the warp does not yet place exactly, and goes on doing so.
         eps_start, eps_end, eps_steps: width of the Charbonnier loss over the first steps.
+        scaffold: share of windows whose decoder sees latents made of the true curves.
+        imitation: weight of the encoder's distance to those latents.
+        freeze_encoder: train decoder and reference encoder alone, once latents are in use elsewhere.
     """
 
     batch: int = 4
@@ -47,12 +54,15 @@ class TokenizerSettings:
     detail: float = 0.5
     readout: float = 0.1
     scale: float = 0.01
-    flow: float = 0.05
-    visibility: float = 0.1
-    supervised_steps: int = 10_000
+    flow: float = 0.15
+    visibility: float = 0.05
+    restraint: float = 0.3
     eps_start: float = 0.15
     eps_end: float = 0.005
-    eps_steps: int = 4_000
+    eps_steps: int = 1_500
+    scaffold: float = 0.7
+    imitation: float = 0.3
+    freeze_encoder: bool = False
 
 
 @dataclass
@@ -68,14 +78,26 @@ class TokenizerStage:
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Loss of the next batch."""
         windows = next(self.train).to(self._device)
-        windows = _start_some_from_reference(windows, self.model.view, self.settings)
-        made = cast(Reconstruction, model(windows.frames, windows.picture, self.settings.noise))
-        readout = self._readout_loss(made.readout, windows.readouts)
+        s = self.settings
+        windows, started = _start_some_from_reference(windows, self.model.view, s)
+        supported = (torch.rand(len(started), device=self._device) < s.scaffold) & ~started
+        made = cast(
+            Reconstruction,
+            model(
+                windows.frames,
+                windows.picture,
+                s.noise,
+                s.freeze_encoder,
+                windows.readouts,
+                supported,
+            ),
+        )
         with torch.autocast(self._device.type, enabled=False):
             parts = self._picture_losses(made, windows, step)
-        total = sum(parts.values(), self.settings.readout * readout)
-        report = {name: value for name, value in parts.items()}
-        return total, report | {"readout": readout, "mask": made.layers.mask.mean()}
+            if not s.freeze_encoder:
+                parts |= self._latent_losses(made, windows.readouts, ~started)
+        total = sum(parts.values(), torch.zeros((), device=self._device))
+        return total, parts | {"mask": made.layers.mask.mean()}
 
     @property
     def _device(self) -> torch.device:
@@ -84,7 +106,7 @@ class TokenizerStage:
     def _picture_losses(
         self, made: Reconstruction, windows: Windows, step: int
     ) -> dict[str, Tensor]:
-        """The weighted losses on latents, warp and picture."""
+        """The weighted losses on warp and picture."""
         s, view = self.settings, self.model.view
         painted = compose(made.layers, windows.picture, view, windows.frames.shape[-1])
         truth = windows.frames[:, CURRENT:].flatten(0, 1)
@@ -93,24 +115,32 @@ class TokenizerStage:
             windows.landmarks.flatten(0, 1), visible, s.mouth, s.eyes, s.hidden
         )
         eps = losses.annealed(s.eps_start, s.eps_end, step, s.eps_steps)
-        supervision = losses.annealed(1.0, 0.1, step, s.supervised_steps)
         flow = losses.flow_loss(made.layers.flow, windows.flow.flatten(0, 1), visible, view)
         return {
             "picture": losses.charbonnier(painted - truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
-            "flow": s.flow * supervision * flow,
-            "visibility": s.visibility
-            * supervision
-            * losses.visibility_loss(made.layers.mask, visible),
-            "scale": s.scale * losses.latent_penalty(made.latent),
+            "flow": s.flow * flow,
+            "restraint": s.restraint * losses.needless_paint(made.layers.paint, visible, weight),
+            "visibility": s.visibility * losses.visibility_loss(made.layers.mask, visible),
         }
 
-    def _readout_loss(self, standardised: Tensor, readouts: Tensor) -> Tensor:
-        head = self.model.readout
+    def _latent_losses(
+        self, made: Reconstruction, readouts: Tensor, true_start: Tensor
+    ) -> dict[str, Tensor]:
+        """The weighted losses that shape the latents: curves and pose readable, the scaffold imitated."""
+        head, s = self.model.readout, self.settings
         head.moments.update(readouts)
-        squared = (standardised.float() - head.moments.normalise(readouts)).square()
-        head.error.lerp_(squared.detach().mean((0, 1)), 0.01)
-        return squared.mean()
+        wrong = (made.readout.float() - head.moments.normalise(readouts[:, CURRENT:])).square()
+        head.error.lerp_(wrong.detach().mean((0, 1)), 0.01)
+        parts = {
+            "readout": s.readout * wrong.mean(),
+            "scale": s.scale * losses.latent_penalty(made.latent),
+        }
+        if made.scaffold is not None:
+            apart = (made.latent - made.scaffold.detach()).square().mean((2, 3, 4))
+            known = torch.stack([true_start, torch.ones_like(true_start)], 1)
+            parts["imitation"] = s.imitation * (apart * known).sum() / known.sum()
+        return parts
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """PSNR of held-out windows and correlation of their read-out curves; draws the sample sheet."""
@@ -126,21 +156,18 @@ class TokenizerStage:
         painted = torch.cat(pictures)
         draw_sheet(run / "samples" / f"{step:08d}.png", windows, painted, view)
         return _picture_scores(painted, windows, view) | _readout_scores(
-            torch.cat(readouts), windows.readouts
+            torch.cat(readouts), windows.readouts[:, CURRENT:]
         )
 
 
 def _start_some_from_reference(
     windows: Windows, view: View, settings: TokenizerSettings
-) -> Windows:
-    """Replace the first four frames of some windows by the reference."""
-    frames = windows.frames
+) -> tuple[Windows, Tensor]:
+    """Replace the first four frames of some windows, bool ``[batch]``, by the reference."""
+    frames = windows.frames.clone()
     chosen = torch.rand(len(frames), device=frames.device) < settings.start_from_reference
-    if not bool(chosen.any()):
-        return windows
-    frames = frames.clone()
     frames[chosen, :CURRENT] = view.crop(windows.picture[chosen])[:, None]
-    return Windows(**{**vars(windows), "frames": frames})
+    return replace(windows, frames=frames), chosen
 
 
 def _picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
@@ -176,8 +203,22 @@ def train_tokenizer_view(
 ) -> int:
     """Train one view on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done."""
     torch.manual_seed(seed)
+    save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
     train, heldout = (ClipFolder(data / split) for split in ("train", "heldout"))
-    loader = WindowLoader(train, model.view, settings.batch, seed)
-    stage = TokenizerStage(model, loader, spread_windows(heldout, model.view, 24), settings)
-    return Loop(stage, loop).train()
+    loader = WindowLoader(train, model.view, settings.batch, (seed, newest_step(loop.run)))
+    windows = spread_windows(heldout, model.view, HELDOUT_WINDOWS)
+    stage = TokenizerStage(model, loader, windows, settings)
+    running = Loop(stage, loop)
+    if settings.freeze_encoder:
+        adopt_encoder(model, cast(ViewAutoencoder, running.ema.model))
+    return running.train()
+
+
+def adopt_encoder(model: ViewAutoencoder, averaged: ViewAutoencoder) -> None:
+    """Give the trained model the averaged model's encoder and read-out.
+
+    Those made the latents that are in use, so the decoder must go on learning from them.
+    """
+    for part in ("encoder", "moments", "readout"):
+        model.get_submodule(part).load_state_dict(averaged.get_submodule(part).state_dict())

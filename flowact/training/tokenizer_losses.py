@@ -128,6 +128,19 @@ def visibility_loss(mask: Tensor, visible: Tensor) -> Tensor:
     return -(visible * pooled.log() + (1 - visible) * (1 - pooled).log()).mean()
 
 
+def needless_paint(paint: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
+    """Mean size of the paint where the reference shows the surface and nothing much happens.
+
+    Args:
+        paint: ``[n, 3, p, p]``.
+        visible: ``[n, 60, 60]``.
+        weight: how much the picture counts there, ``[n, 1, 240, 240]``, at least 1.
+    """
+    shown = F.interpolate(visible[:, None], size=paint.shape[-2:], mode="nearest")
+    share = shown / F.adaptive_avg_pool2d(weight, paint.shape[-2:])
+    return (paint.float().abs() * share).mean()
+
+
 def latent_penalty(latent: Tensor) -> Tensor:
     """Distance of a batch's mean and variance per channel from 0 and 1; holds the scale once its statistics are frozen.
 

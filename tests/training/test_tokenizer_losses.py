@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from flowact.synthesis.clip import LANDMARKS
+from flowact.tokenizer.views import FACE, WHOLE
+from flowact.training import tokenizer_losses as losses
+
+
+@pytest.fixture
+def landmarks() -> torch.Tensor:
+    points = {
+        "mouth_left": (140, 150), "mouth_right": (100, 150), "lip_upper_inner": (120, 148),
+        "lip_lower_inner": (120, 152), "eye_left_centre": (145, 90), "eye_right_centre": (95, 90),
+        "nose_tip": (120, 120), "chin": (120, 190),
+    }  # fmt: skip
+    return torch.tensor([[points[name] for name in LANDMARKS]], dtype=torch.float32)
+
+
+def test_charbonnier_lies_between_square_and_absolute() -> None:
+    difference = torch.tensor([0.5, -0.5])
+    assert losses.charbonnier(difference, 1e-6).item() == pytest.approx(0.5, abs=1e-4)
+    assert losses.charbonnier(difference, 100.0).item() == pytest.approx(0.25 / 200, rel=1e-2)
+    weighted = losses.charbonnier(torch.tensor([1.0, 0.0]), 1e-6, torch.tensor([3.0, 1.0]))
+    assert weighted.item() == pytest.approx(0.75, abs=1e-4)
+
+
+def test_annealing() -> None:
+    assert losses.annealed(0.1, 0.001, 0, 100) == pytest.approx(0.1)
+    assert losses.annealed(0.1, 0.001, 50, 100) == pytest.approx(0.01)
+    assert losses.annealed(0.1, 0.001, 999, 100) == pytest.approx(0.001)
+
+
+def test_boxes_sit_on_mouth_and_eyes(landmarks) -> None:
+    mouth, eyes = losses.mouth_box(landmarks)[0, 0], losses.eyes_box(landmarks)[0, 0]
+    assert mouth[150, 120] > 0.99 and mouth[150, 102] > 0.9 and mouth[90, 120] < 0.01
+    assert eyes[90, 145] > 0.99 and eyes[90, 95] > 0.99 and eyes[150, 120] < 0.01
+
+
+def test_weight_counts_what_must_be_painted(landmarks) -> None:
+    visible = torch.ones(1, 60, 60)
+    visible[:, :5] = 0
+    weight = losses.region_weight(landmarks, visible, mouth=9, eyes=5, hidden=2)[0, 0]
+    assert weight[0, 0] == 3 and weight[230, 10].item() == pytest.approx(1, abs=1e-3)
+    assert weight[150, 120].item() == pytest.approx(10, abs=0.1)
+    assert weight[90, 145].item() == pytest.approx(6, abs=0.1)
+
+
+@pytest.mark.parametrize("view", [WHOLE, FACE], ids=lambda view: view.name)
+def test_flow_is_measured_in_pixels_of_the_frame(view) -> None:
+    truth = view.identity_grid(60).clone()
+    truth[..., 0] += 30 * 2 / 480
+    visible = torch.ones(1, 60, 60)
+    perfect = torch.zeros(1, 2, 60, 60)
+    perfect[:, 0] = 30 * 2 / 480
+    assert losses.flow_loss(perfect, truth, visible, view).item() == pytest.approx(0, abs=1e-6)
+    still = losses.flow_loss(torch.zeros(1, 2, 60, 60), truth, visible, view)
+    assert still.item() == pytest.approx(29.5 / 2, rel=1e-4)  # Huber of 30 in x and of 0 in y
+    assert losses.flow_loss(torch.zeros(1, 2, 60, 60), truth, 0 * visible, view).item() == 0
+
+
+def test_mask_is_compared_with_visibility() -> None:
+    visible = torch.zeros(1, 60, 60)
+    visible[:, :30] = 1
+    mask = visible[:, None].repeat_interleave(4, -1).repeat_interleave(4, -2)
+    assert losses.visibility_loss(mask, visible) < 1e-3
+    assert losses.visibility_loss(1 - mask, visible) > 5
+
+
+def test_detail_ignores_a_constant_offset_and_sees_an_edge() -> None:
+    flat, weight = torch.zeros(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+    edge = flat.clone()
+    edge[..., 8:] = 1
+    assert losses.detail_loss(flat + 0.5, flat, 0.01, weight).item() == pytest.approx(0, abs=1e-6)
+    assert losses.detail_loss(edge, flat, 0.01, weight) > 0.02
+
+
+def test_latent_scale() -> None:
+    torch.manual_seed(0)
+    z = torch.randn(8, 2, 16, 8, 8)
+    assert losses.latent_penalty(z) < 0.02
+    assert losses.latent_penalty(3 * z) > 10 and losses.latent_penalty(z + 2) > 3
+
+
+def test_psnr() -> None:
+    truth = torch.zeros(1, 3, 4, 4)
+    assert losses.psnr(truth + 0.2, truth) == pytest.approx(20, abs=1e-3)
+    half = torch.zeros(1, 1, 4, 4)
+    half[..., :2] = 1
+    wrong = truth.clone()
+    wrong[..., 2:] = 9
+    assert losses.psnr(wrong + 0.2, truth, half) == pytest.approx(20, abs=1e-3)

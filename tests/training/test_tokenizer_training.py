@@ -1,0 +1,191 @@
+import importlib.util
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from flowact.cli import main
+from flowact.errors import UserError
+from flowact.synthesis.arkit import ARKIT
+from flowact.synthesis.clip import Clip
+from flowact.tokenizer.autoencoder import ViewAutoencoder
+from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.views import VIEWS
+from flowact.tokenizer.warp import sample, sampling_grid
+from flowact.training import clips as clips_module
+from flowact.training.clips import ClipFolder, Colours, WindowLoader, spread_windows, window_weights
+from flowact.training.loop import Loop, LoopSettings
+from flowact.training.schedule import Schedule
+from flowact.training.tokenizer import TokenizerSettings, TokenizerStage, correlation
+from flowact.training.tokenizer_losses import psnr
+
+SMALL = {
+    "encoder_widths": (16, 16, 16, 32, 32), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (32, 32, 16),
+    "trunk_blocks": (1, 1, 0), "frame_widths": (16, 16, 16), "frame_blocks": (1, 0, 0),
+}  # fmt: skip
+
+
+def _toy():
+    spec = importlib.util.spec_from_file_location(
+        "toy_clips", Path(__file__).with_name("toy_clips.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def toy_data(tmp_path_factory) -> Path:
+    return _toy().write_toy_data(tmp_path_factory.mktemp("toy"), train=1, heldout=1, length=16)
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
+def test_true_flow_warps_the_reference_onto_the_frame(toy_data, view) -> None:
+    windows = spread_windows(ClipFolder(toy_data / "train"), view, 3)
+    truth = windows.frames[:, 4:].flatten(0, 1)
+    displacement = windows.flow.flatten(0, 1) - view.identity_grid(60)
+    grid = sampling_grid(displacement.permute(0, 3, 1, 2), view, 240)
+    warped = sample(windows.picture, grid)
+    visible = F.interpolate(windows.visible.flatten(0, 1)[:, None], size=(240, 240))
+    inner = (F.avg_pool2d(visible, 9, 1, 4) > 0.99).float()
+    still = view.crop(windows.picture).repeat_interleave(4, 0)
+    assert psnr(warped, truth, inner) > psnr(still, truth, inner) + 4
+
+
+def test_windows_take_what_belongs_together(toy_data) -> None:
+    clip = Clip.load(next((toy_data / "train").glob("*.npz")))
+    window = clips_module.load_window(clip, 3, VIEWS["face"])
+    assert window.frames.shape == (1, 8, 3, 240, 240) and window.picture.shape == (1, 3, 480, 480)
+    left, top, size = 120, 88, 240
+    expected = clip.frame(9)[top : top + size, left : left + size].astype(np.float32) / 127.5 - 1
+    np.testing.assert_allclose(window.frames[0, 6].movedim(0, -1), expected, atol=1e-5)
+    jaw = ARKIT.index("jawOpen")
+    np.testing.assert_allclose(window.readouts[0, :, jaw], clip.curves[3:11, jaw])
+    np.testing.assert_allclose(
+        window.landmarks[0, 2], clip.landmarks[9].astype(np.float32) - [left, top], atol=1e-3
+    )
+
+
+def test_open_mouths_and_blinks_come_more_often(toy_data) -> None:
+    clip = Clip.load(next((toy_data / "train").glob("*.npz")))
+    weights = window_weights(clip)
+    assert len(weights) == len(clip) - 7 and weights.sum() == pytest.approx(1)
+    curves, opening = np.zeros_like(clip.curves), np.zeros_like(clip.opening)
+    curves[12, ARKIT.index("eyeBlinkRight")] = 1
+    one_blink = window_weights(Clip(**{**vars(clip), "curves": curves, "opening": opening}))
+    np.testing.assert_allclose(one_blink / one_blink.min(), [1] * 5 + [3] * 4)
+
+
+def test_colours_change_frames_and_reference_alike() -> None:
+    picture = torch.randint(0, 256, (3, 8, 8)).float()
+    torch.testing.assert_close(Colours()(picture), picture / 127.5 - 1)
+    grey = torch.full((3, 4, 4), 128.0)
+    turned = Colours(matrix=tuple(map(tuple, clips_module._hue_saturation(0.7, 1.5))))(grey)
+    torch.testing.assert_close(turned, grey / 127.5 - 1)
+    drawn = {Colours.random(np.random.default_rng(seed)) for seed in range(20)}
+    assert len(drawn) > 8 and Colours() in drawn
+
+
+def test_a_growing_folder_is_noticed(tmp_path, monkeypatch) -> None:
+    toy = _toy()
+    with pytest.raises(UserError, match="holds no clips"):
+        ClipFolder(tmp_path)
+    clip = toy.toy_clip(0, 8)
+    clip.save(tmp_path / "0.npz")
+    folder = ClipFolder(tmp_path)
+    clip.save(tmp_path / "1.npz")
+    folder.rescan()
+    assert len(folder.clips) == 1
+    later = time.monotonic() + 61
+    monkeypatch.setattr(clips_module.time, "monotonic", lambda: later)
+    folder.rescan()
+    assert len(folder.clips) == 2
+
+
+def test_a_failing_loader_says_so(toy_data, monkeypatch) -> None:
+    folder = ClipFolder(toy_data / "train")
+    monkeypatch.setattr(folder, "draw", lambda rng: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        next(WindowLoader(folder, VIEWS["face"], batch=1, seed=(0,)))
+
+
+def test_a_small_view_learns_the_flow_of_one_batch(toy_data) -> None:
+    torch.manual_seed(0)
+    model = ViewAutoencoder(ViewConfig(view="face", paint_scale=2, **SMALL))
+    windows = spread_windows(ClipFolder(toy_data / "train"), model.view, 2)
+    stage = TokenizerStage(
+        model, iter(lambda: windows, None), windows, TokenizerSettings(noise=0.0)
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
+    history = []
+    for step in range(40):
+        loss, parts = stage.loss(model, step)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        history.append({name: float(value) for name, value in parts.items()})
+    assert history[-1]["flow"] < history[0]["flow"] * 0.6
+    assert history[-1]["picture"] < history[0]["picture"] * 0.8
+    assert 0 < int(model.moments.updates) == int(model.readout.moments.updates) == 40
+
+
+def test_the_command_trains_measures_and_resumes(toy_data, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("flowact.tokenizer.config.WHOLE_CONFIG", ViewConfig(view="whole", **SMALL))
+    monkeypatch.setattr("flowact.training.tokenizer.HELDOUT_WINDOWS", 2)
+    command = [
+        "train",
+        "tokenizer",
+        "--view",
+        "whole",
+        "--data",
+        str(toy_data),
+        "--out",
+        str(tmp_path),
+    ]
+    assert main([*command, "--batch", "1", "--steps", "2", "--evaluate-minutes", "0.0001"]) == 0
+    assert main([*command, "--batch", "1", "--steps", "3", "--evaluate-minutes", "99"]) == 0
+    assert {p.name for p in tmp_path.glob("step-*")} == {"step-00000002", "step-00000003"}
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert {"psnr_view", "still_mouth", "psnr_eyes", "r_jaw"} <= lines[0].keys()
+    assert lines[0]["psnr_view"] > 10
+    assert len(list((tmp_path / "samples").glob("*.png"))) == 2
+
+
+def test_missing_data_is_one_sentence(tmp_path, capsys) -> None:
+    command = [
+        "train",
+        "tokenizer",
+        "--view",
+        "face",
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert main(command) == 2
+    assert "holds no clips" in capsys.readouterr().err
+
+
+def test_correlation() -> None:
+    x = torch.arange(9.0)
+    assert correlation(x, 3 * x + 1) == pytest.approx(1) and correlation(x, -x) == pytest.approx(-1)
+    assert np.isnan(correlation(x, torch.ones(9)))
+
+
+def test_averaged_weights_are_what_is_measured(toy_data, tmp_path) -> None:
+    model = ViewAutoencoder(ViewConfig(view="whole", **SMALL))
+    windows = spread_windows(ClipFolder(toy_data / "heldout"), model.view, 1)
+    stage = TokenizerStage(model, iter(lambda: windows, None), windows)
+    loop = Loop(stage, LoopSettings(tmp_path, Schedule(1e-3), evaluate_minutes=99))
+    loop.evaluate()
+    with torch.no_grad():
+        loop.ema.model.decoder.leave.bias[1:].fill_(0.5)
+    loop.evaluate()
+    before, after = (
+        json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+    )
+    assert after["psnr_view"] < before["psnr_view"] - 1
