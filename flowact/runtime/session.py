@@ -70,6 +70,7 @@ class LiveSession:
         self.source, self.epoch, self.flush = Silence(), epoch, True
         self.action = AFTER_INTERRUPTION
         self.pace = Pace()
+        self.encoder.restart()  # frames on their way are dropped, so none may be referred to
         self._restart_stream()
 
     def listened(self) -> AudioTimeline:

@@ -1,0 +1,51 @@
+"""Serve FlowAct: the live page, a preference study if one is named, and a page about both."""
+
+from __future__ import annotations
+
+import sys
+
+from flowact.errors import UserError
+from flowact.live.settings import LiveSettings, load
+
+
+def main() -> int:
+    """Read the options, build the application, serve it until it is stopped."""
+    try:
+        settings = load()
+        from flowact import assets
+
+        assets.default_character()
+        return _serve(settings)
+    except UserError as error:
+        sys.stderr.write(f"app.py: {error}\n")
+        return 2
+
+
+def _serve(settings: LiveSettings) -> int:
+    import uvicorn
+
+    from flowact.live.application import build, finish
+
+    pages = [("Study", "study/")] if settings.study is not None else []
+    app = build(settings, pages)
+    if settings.study is not None:
+        from study import mount
+
+        mount(app, settings.study, "/study")
+    sys.stdout.write(f"FlowAct: http://{settings.host}:{settings.port}/\n")
+    sys.stdout.flush()
+    uvicorn.run(
+        finish(app),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        ws_max_size=65_536,
+        ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
+        timeout_graceful_shutdown=3,
+        forwarded_allow_ips="127.0.0.1",
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+// What the running session measures: delays, frames, offsets. Bounded, and kept as plain numbers.
+
+const KEEP = 3000;
+const UPLINK_PACKET_MS = 40;
+
+export class Figures {
+  constructor() {
+    this.series = {};
+    this.painted = 0;
+    this.started = null;
+    this.clockOffset = 0; // server minus browser, ms
+    this.bestTrip = Infinity;
+    this.recent = [];
+    this.heardEpoch = new Map();
+  }
+
+  add(name, value) {
+    const list = (this.series[name] ??= []);
+    list.push(value);
+    if (list.length > KEEP) list.splice(0, list.length - KEEP);
+  }
+
+  serverNow() {
+    return performance.timeOrigin + performance.now() + this.clockOffset;
+  }
+
+  pong({ at, server_ms: server }) {
+    const now = performance.timeOrigin + performance.now();
+    const trip = now - at;
+    this.add("round trip", trip);
+    if (trip <= this.bestTrip) {
+      this.bestTrip = trip;
+      this.clockOffset = server - (at + now) / 2;
+    }
+  }
+
+  clicked() {
+    this.clickedAt = performance.now();
+    this.waitingFirst = true;
+  }
+
+  asked() {
+    this.askedAt = performance.now();
+  }
+
+  interrupted() {
+    this.interruptedAt = performance.now();
+  }
+
+  arrived(header) {
+    this.add("made to arrival", this.serverNow() - header.madeMs);
+    this.add("denoise, decode, encode", header.madeMs - header.startedMs);
+  }
+
+  paintedFrame(header, mediaNow, first) {
+    const now = performance.now();
+    this.painted++;
+    this.recent.push(now);
+    while (this.recent.length && this.recent[0] < now - 5000) this.recent.shift();
+    if (this.waitingFirst) {
+      this.add("click to first frame", now - this.clickedAt);
+      this.waitingFirst = false;
+    }
+    if (first && this.askedAt) {
+      this.add("asked to first frame with voice", now - this.askedAt);
+      this.askedAt = null;
+    }
+    this.add("A/V offset", header.mediaMs - mediaNow);
+    this.add("started to painted", this.serverNow() - header.startedMs);
+    if (header.heardMs) {
+      const uplink = Number.isFinite(this.bestTrip) ? this.bestTrip / 2 : 0;
+      this.add("microphone to lips", this.serverNow() - header.heardMs + uplink + UPLINK_PACKET_MS);
+    }
+  }
+
+  silenced() {
+    if (this.interruptedAt) this.add("interrupt to silence", performance.now() - this.interruptedAt);
+    this.interruptedAt = null;
+  }
+
+  fps() {
+    return this.recent.length / 5;
+  }
+
+  summary(extra) {
+    const stages = Object.fromEntries(
+      Object.entries(this.series).map(([name, values]) => [name, {
+        p50_ms: quantile(values, 0.5), p95_ms: quantile(values, 0.95), n: values.length,
+      }]),
+    );
+    return { fps_painted: round(this.fps()), frames_painted: this.painted, stages, ...extra };
+  }
+}
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]);
+}
+
+function round(value) {
+  return Math.round(value * 10) / 10;
+}

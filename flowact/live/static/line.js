@@ -1,0 +1,178 @@
+// The line to the server: a WebSocket, or HTTP requests where none opens. Redials by itself.
+
+import { Splitter, prefixed } from "./framing.js";
+
+const OPEN_MS = 3000;
+const PING_MS = 2000;
+const SILENT_MS = 7000;
+const REDIAL_MS = [300, 700, 1500, 3000];
+const POST_MS = 40;
+
+export class Line {
+  /**
+   * @param base path of the live routes.
+   * @param hooks hello() gives the first message; text(object), media(ArrayBuffer), state(name).
+   */
+  constructor(base, hooks) {
+    this.base = base;
+    this.hooks = hooks;
+    this.http = false;
+    this.tries = 0;
+    this.closed = false;
+    this.dial();
+  }
+
+  async dial() {
+    this.hooks.state(this.tries ? "reconnecting" : "connecting");
+    this.heard = performance.now();
+    const wire = this.http ? new Posts(this.base) : new Socket(this.base);
+    this.wire = wire;
+    wire.onmessage = (message) => this.#receive(message);
+    wire.onend = () => this.#ended(wire);
+    const first = JSON.stringify(await this.hooks.hello());
+    if (!(await wire.open(first)) && !this.closed) {
+      if (!this.everOpen) this.http = !this.http;
+      return this.#ended(wire);
+    }
+    this.everOpen = true;
+    this.timer = setInterval(() => this.#beat(), PING_MS);
+  }
+
+  send(message) {
+    this.wire?.send(typeof message === "object" && !ArrayBuffer.isView(message)
+      && !(message instanceof ArrayBuffer) ? JSON.stringify(message) : message);
+  }
+
+  close() {
+    if (!this.closed) this.send({ type: "bye" });
+    this.closed = true;
+    clearInterval(this.timer);
+    setTimeout(() => this.wire.close(), 200);
+  }
+
+  /** Give up without goodbye: the server said that it is over. */
+  abandon() {
+    this.closed = true;
+    clearInterval(this.timer);
+    this.wire.close();
+  }
+
+  #receive(message) {
+    this.heard = performance.now();
+    this.tries = 0;
+    if (typeof message === "string") this.hooks.text(JSON.parse(message));
+    else this.hooks.media(message);
+  }
+
+  #beat() {
+    if (performance.now() - this.heard > SILENT_MS) return this.#ended(this.wire);
+    this.send({ type: "ping", at: performance.timeOrigin + performance.now() });
+  }
+
+  #ended(wire) {
+    if (wire !== this.wire || wire.over) return;
+    wire.over = true;
+    clearInterval(this.timer);
+    wire.close();
+    if (this.closed) return;
+    const wait = REDIAL_MS[Math.min(this.tries++, REDIAL_MS.length - 1)];
+    this.hooks.state("reconnecting");
+    setTimeout(() => this.closed || this.dial(), wait);
+  }
+}
+
+class Socket {
+  constructor(base) {
+    this.url = new URL(`${base}/socket`, location.href);
+    this.url.protocol = this.url.protocol.replace("http", "ws");
+  }
+
+  open(first) {
+    return new Promise((done) => {
+      try {
+        this.socket = new WebSocket(this.url);
+      } catch {
+        return done(false);
+      }
+      this.socket.binaryType = "arraybuffer";
+      const timer = setTimeout(() => done(false), OPEN_MS);
+      this.socket.onopen = () => {
+        clearTimeout(timer);
+        this.socket.send(first);
+        done(true);
+      };
+      this.socket.onmessage = ({ data }) => this.onmessage(data);
+      this.socket.onclose = () => {
+        clearTimeout(timer);
+        done(false);
+        this.onend();
+      };
+    });
+  }
+
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(message);
+  }
+
+  close() {
+    this.socket?.close();
+  }
+}
+
+class Posts {
+  constructor(base) {
+    this.base = base;
+    this.queue = [];
+    this.abort = new AbortController();
+  }
+
+  async open(first) {
+    try {
+      const answer = await fetch(`${this.base}/down`, { method: "POST", signal: this.abort.signal });
+      this.name = answer.headers.get("X-Connection");
+      if (!answer.ok || !this.name) return false;
+      this.#read(answer.body.getReader());
+      this.send(first);
+      this.timer = setInterval(() => this.#post(), POST_MS);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  send(message) {
+    this.queue.push(prefixed(message));
+  }
+
+  close() {
+    clearInterval(this.timer);
+    this.#post();
+    setTimeout(() => this.abort.abort(), 100);
+  }
+
+  async #read(reader) {
+    const splitter = new Splitter();
+    try {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        for (const message of splitter.push(value)) this.onmessage(message);
+      }
+    } catch { /* the connection broke, which is what onend is for */ }
+    this.onend();
+  }
+
+  async #post() {
+    if (!this.queue.length || this.posting) return;
+    this.posting = true;
+    const body = new Blob(this.queue.splice(0));
+    try {
+      const answer = await fetch(`${this.base}/up/${this.name}`, { method: "POST", body });
+      if (!answer.ok) this.onend();
+    } catch {
+      this.onend();
+    } finally {
+      this.posting = false;
+    }
+  }
+}

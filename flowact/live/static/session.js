@@ -1,0 +1,168 @@
+// One session: joins line, speaker and painter, and keeps epochs apart.
+
+import { Figures } from "./figures.js";
+import { Flag, Kind, unpack } from "./framing.js";
+import { Line } from "./line.js";
+import { Microphone } from "./microphone.js";
+import { Painter, bestCodec } from "./painter.js";
+import { makeSpeaker } from "./speaker.js";
+
+export class Session extends EventTarget {
+  /**
+   * @param canvas where the person is seen.
+   * @param options base, ticket() -> string, character, upload, codec ("" to choose).
+   */
+  constructor(canvas, options) {
+    super();
+    this.canvas = canvas;
+    this.options = options;
+    this.figures = new Figures();
+    this.oldest = 0; // epochs below this one were interrupted
+    this.voiceEpochs = new Set();
+    this.resume = "";
+  }
+
+  /** Begin; must run inside a click for the sake of the speaker. */
+  async start() {
+    this.figures.clicked();
+    const speaker = makeSpeaker(this.options.assets);
+    this.codec = this.options.codec || (await bestCodec());
+    this.painter = new Painter(this.canvas, {
+      clock: () => this.speaker?.now() ?? null,
+      wantKey: () => this.send({ type: "key" }),
+      painted: (header, now) => this.#painted(header, now),
+    });
+    this.early = [];
+    this.line = new Line(this.options.base, {
+      hello: () => this.#hello(),
+      text: (message) => this.#text(message),
+      media: (buffer) => this.#media(unpack(buffer)),
+      state: (name) => this.#say("state", { name }),
+    });
+    this.speaker = await speaker;
+    this.speaker.onclock = () => this.painter.drain();
+    for (const header of this.early.splice(0)) this.#play(header);
+  }
+
+  send(message) {
+    this.line?.send(message);
+  }
+
+  say(text, voice) {
+    this.figures.asked();
+    this.send({ type: "say", text, voice });
+  }
+
+  sample(name) {
+    this.figures.asked();
+    this.send({ type: "sample", name });
+  }
+
+  play(upload) {
+    this.figures.asked();
+    this.send({ type: "play", upload });
+  }
+
+  act(text) {
+    this.send({ type: "action", text });
+  }
+
+  interrupt() {
+    this.figures.interrupted();
+    this.oldest = this.epoch + 1;
+    this.#flush();
+    this.send({ type: "interrupt" });
+  }
+
+  async microphone(mode) {
+    if (mode === "off") {
+      this.mic?.close();
+      this.mic = null;
+    } else if (!this.mic) {
+      this.mic = await Microphone.open(this.options.assets, (packet) => this.send(packet));
+    }
+    this.send({ type: "microphone", mode });
+  }
+
+  summary() {
+    return this.figures.summary({
+      transport: this.line?.http ? "http" : "websocket",
+      codec: this.codec,
+      frames_missed: this.painter?.missed ?? 0,
+      sound_underruns: this.speaker?.underruns ?? 0,
+      buffered_ms: Math.round((this.speaker?.buffered ?? 0) * 1000),
+      user_agent: navigator.userAgent,
+    });
+  }
+
+  stop() {
+    this.mic?.close();
+    this.line?.close();
+    this.painter?.close();
+    this.speaker?.close();
+    this.line = null;
+  }
+
+  async #hello() {
+    return {
+      type: "hello", token: await this.options.ticket(), codec: this.codec, resume: this.resume,
+      character: this.options.character, upload: this.options.upload,
+    };
+  }
+
+  #text(message) {
+    switch (message.type) {
+      case "welcome":
+        this.resume = message.resume;
+        this.epoch = message.epoch;
+        if (message.resumed) this.#flush();
+        this.#say("state", { name: "live" });
+        break;
+      case "epoch":
+        this.epoch = message.epoch;
+        if (message.source) this.voiceEpochs.add(message.epoch);
+        if (message.flush) {
+          this.oldest = message.epoch;
+          this.#flush();
+        }
+        break;
+      case "pong":
+        this.figures.pong(message);
+        break;
+      case "error":
+        if (message.fatal) this.line.abandon();
+        break;
+      default:
+    }
+    this.#say(message.type, message);
+  }
+
+  #media(header) {
+    if (header.epoch < this.oldest) return;
+    if (header.kind === Kind.SOUND) {
+      this.figures.arrived(header);
+      if (this.speaker) this.#play(header);
+      else this.early.push(header);
+    } else this.painter.push(header);
+  }
+
+  #play(header) {
+    this.speaker.push(header, Boolean(header.flags & Flag.SPEAKING));
+  }
+
+  #painted(header, now) {
+    const voice = Boolean(header.flags & Flag.SPEAKING) && this.voiceEpochs.delete(header.epoch);
+    this.figures.paintedFrame(header, now, voice);
+    this.#say("painted", { header });
+  }
+
+  #flush() {
+    this.speaker?.flush();
+    this.painter?.flush();
+    this.figures.silenced();
+  }
+
+  #say(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

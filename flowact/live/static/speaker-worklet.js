@@ -1,0 +1,90 @@
+// Plays blocks of sound in order and tells where it is: the clock that pictures follow.
+
+const START_SECONDS = 0.06; // in hand before it begins, and begins again after it ran dry
+const SOURCE_RATE = 16000;
+const REPORT_EVERY = 8; // of 128 samples each
+
+class Speaker extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.blocks = [];
+    this.at = 0; // fractional index into the first block
+    this.flowing = false;
+    this.underruns = 0;
+    this.turn = 0;
+    this.port.onmessage = ({ data }) => this[data.do](data);
+  }
+
+  push({ samples, mediaMs, speaking }) {
+    this.blocks.push({ samples, mediaMs, speaking });
+  }
+
+  flush() {
+    this.blocks = [];
+    this.at = 0;
+    this.flowing = false;
+  }
+
+  // Leave out silence until no more than so much waits: after a stall it would be late for ever.
+  skip({ seconds }) {
+    while (this.blocks.length > 1 && !this.blocks[0].speaking && this.seconds() > seconds) {
+      const spare = (this.seconds() - seconds) * SOURCE_RATE;
+      const left = this.blocks[0].samples.length - this.at;
+      if (spare < left) {
+        this.at += spare;
+        return;
+      }
+      this.blocks.shift();
+      this.at = 0;
+    }
+  }
+
+  seconds() {
+    return this.blocks.reduce((sum, block) => sum + block.samples.length, -this.at) / SOURCE_RATE;
+  }
+
+  process(_inputs, [[output]]) {
+    if (!this.flowing && this.seconds() >= START_SECONDS) this.flowing = true;
+    if (this.flowing) this.fill(output);
+    if (this.turn++ % REPORT_EVERY === 0) this.report();
+    return true;
+  }
+
+  fill(output) {
+    const step = SOURCE_RATE / sampleRate;
+    for (let n = 0; n < output.length; n++) {
+      while (this.blocks.length && this.at >= this.blocks[0].samples.length) {
+        this.at -= this.blocks[0].samples.length;
+        this.blocks.shift();
+      }
+      if (!this.blocks.length) {
+        this.at = 0;
+        this.flowing = false;
+        this.underruns++;
+        return;
+      }
+      output[n] = this.sample();
+      this.at += step;
+    }
+  }
+
+  sample() {
+    const { samples } = this.blocks[0];
+    const index = Math.floor(this.at);
+    const next = index + 1 < samples.length ? samples[index + 1] : (this.blocks[1]?.samples[0] ?? 0);
+    return samples[index] + (next - samples[index]) * (this.at - index);
+  }
+
+  report() {
+    const first = this.blocks[0];
+    this.port.postMessage({
+      mediaMs: first ? first.mediaMs + (this.at * 1000) / SOURCE_RATE : null,
+      contextTime: currentTime,
+      flowing: this.flowing,
+      buffered: this.seconds(),
+      underruns: this.underruns,
+    });
+  }
+}
+
+registerProcessor("flowact-speaker", Speaker);

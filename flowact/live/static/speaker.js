@@ -1,0 +1,122 @@
+// The speaker: an AudioWorklet, or scheduled buffers where the page has none (plain http on a LAN).
+
+const RATE = 16000;
+const MOST_BUFFERED = 1.6; // seconds; more means that the page was stalled
+const USUAL_BUFFERED = 0.5;
+
+/** Make the speaker. Must be called in a click, or the browser keeps it silent. */
+export async function makeSpeaker(base) {
+  let context;
+  try {
+    context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
+  } catch {
+    context = new AudioContext({ latencyHint: "interactive" });
+  }
+  const resumed = context.resume().catch(() => {});
+  if (!context.audioWorklet) return new BufferSpeaker(context);
+  await context.audioWorklet.addModule(`${base}/speaker-worklet.js`);
+  await Promise.race([resumed, new Promise((done) => setTimeout(done, 300))]);
+  return new WorkletSpeaker(context);
+}
+
+function toFloats(body) {
+  const pcm = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  return Float32Array.from({ length: body.byteLength >> 1 }, (_, n) => pcm.getInt16(2 * n, true) / 32768);
+}
+
+class WorkletSpeaker {
+  constructor(context) {
+    this.context = context;
+    this.onclock = () => {};
+    this.last = null;
+    this.buffered = 0;
+    this.underruns = 0;
+    this.node = new AudioWorkletNode(context, "flowact-speaker", {
+      numberOfInputs: 0, outputChannelCount: [1],
+    });
+    this.node.port.onmessage = ({ data }) => this.#hear(data);
+    this.node.connect(context.destination);
+  }
+
+  #hear(report) {
+    this.buffered = report.buffered;
+    this.underruns = report.underruns;
+    if (report.mediaMs !== null) this.last = report;
+    if (report.buffered > MOST_BUFFERED) {
+      this.node.port.postMessage({ do: "skip", seconds: USUAL_BUFFERED });
+    }
+    this.onclock();
+  }
+
+  push({ body, mediaMs }, speaking) {
+    this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking });
+  }
+
+  flush() {
+    this.node.port.postMessage({ do: "flush" });
+    this.last = null;
+    this.buffered = 0;
+  }
+
+  /** Media time that is heard now, in ms; null while nothing has been. */
+  now() {
+    if (!this.last) return null;
+    const since = this.last.flowing ? this.context.currentTime - this.last.contextTime : 0;
+    const delay = this.context.outputLatency || this.context.baseLatency || 0;
+    return this.last.mediaMs + 1000 * (Math.min(since, 1) - delay);
+  }
+
+  close() {
+    return this.context.close();
+  }
+}
+
+class BufferSpeaker {
+  constructor(context) {
+    this.context = context;
+    this.onclock = () => {};
+    this.underruns = 0;
+    this.playing = [];
+    this.next = 0;
+    this.timer = setInterval(() => this.onclock(), 20);
+  }
+
+  get buffered() {
+    return Math.max(this.next - this.context.currentTime, 0);
+  }
+
+  push({ body, mediaMs }, speaking) {
+    if (!speaking && this.buffered > MOST_BUFFERED) return;
+    const samples = toFloats(body);
+    const buffer = this.context.createBuffer(1, samples.length, RATE);
+    buffer.copyToChannel(samples, 0);
+    const source = this.context.createBufferSource();
+    source.buffer = buffer;
+    source.connect(this.context.destination);
+    if (this.next < this.context.currentTime) {
+      if (this.playing.length) this.underruns++;
+      this.next = this.context.currentTime + 0.06;
+    }
+    source.start(this.next);
+    this.playing.push({ source, start: this.next, end: this.next + buffer.duration, mediaMs });
+    this.next += buffer.duration;
+  }
+
+  flush() {
+    for (const { source } of this.playing) source.stop();
+    this.playing = [];
+    this.next = 0;
+  }
+
+  now() {
+    const at = this.context.currentTime - (this.context.outputLatency || 0);
+    while (this.playing.length > 1 && this.playing[0].end <= at) this.playing.shift();
+    const first = this.playing[0];
+    return first ? first.mediaMs + 1000 * Math.min(Math.max(at - first.start, 0), first.end - first.start) : null;
+  }
+
+  close() {
+    clearInterval(this.timer);
+    return this.context.close();
+  }
+}
