@@ -1,0 +1,74 @@
+"""A real worker process, killed and stopped for real."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from flowact.runtime.messages import Chunk, Create, Ready
+from flowact.runtime.supervisor import Down, Restarted, Supervisor
+from flowact.runtime.worker import WorkerOptions
+from tests.tiny_assets import picture
+from tests.tiny_pipeline import tiny_pipeline
+
+PATIENCE = 120
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    tiny_pipeline().save_pretrained(folder)
+    return folder
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.05)
+
+
+def count(events: list, kind: type) -> int:
+    return sum(isinstance(event, kind) for event in events)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(checkpoint):
+    events: list = []
+    options = WorkerOptions(checkpoint, threads=1)
+    supervisor = Supervisor(options, events.append, spare=False)
+    supervisor.send(Create("a", picture().tobytes(), 1, "idling", "jpeg"))
+    wait_for(lambda: count(events, Chunk) >= 2)
+    pids = [supervisor.pid]
+    for blow in (signal.SIGKILL, signal.SIGSTOP):
+        struck = time.monotonic()
+        restarts = count(events, Restarted)
+        os.kill(supervisor.pid, blow)
+        wait_for(lambda seen=restarts: count(events, Restarted) > seen)
+        noticed = time.monotonic() - struck
+        shown = len(events)
+        wait_for(lambda seen=shown: count(events[seen:], Chunk))
+        pids.append(supervisor.pid)
+        assert blow is not signal.SIGKILL or noticed < 2
+    indices = [event.index for event in events if isinstance(event, Chunk)]
+    assert 0 not in indices[1:], "a session began again from nothing"
+    assert count(events, Ready) == 3
+    supervisor.close()
+    assert not any(is_running(pid) for pid in pids)
+
+
+def test_weights_that_are_not_there_are_said_in_a_sentence(tmp_path):
+    events: list = []
+    supervisor = Supervisor(WorkerOptions(tmp_path, threads=1), events.append, spare=False)
+    wait_for(lambda: count(events, Down))
+    supervisor.close()
+    assert "no checkpoint" in events[-1].message
