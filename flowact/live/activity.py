@@ -24,6 +24,8 @@ LEAST_LEVEL: Final = -52.0
 ONSET_SECONDS: Final = 0.10
 RELEASE_SECONDS: Final = 0.70
 _RISE: Final = 0.02
+_RISE_IN_SPEECH: Final = 0.0015
+"""A sound that never pauses is no voice: in a quarter of a minute the floor has risen to it."""
 _FALL: Final = 0.25
 
 
@@ -65,7 +67,8 @@ class VoiceActivity:
         )
 
     def _decide(self, level: float) -> None:
-        rate = _FALL if level < self._floor else _RISE * (not self._speaking)
+        rise = _RISE_IN_SPEECH if self._speaking else _RISE
+        rate = _FALL if level < self._floor else rise
         self._floor += rate * (level - self._floor)
         threshold = self._floor + (RELEASE_DB if self._speaking else ONSET_DB)
         loud = level > max(threshold, LEAST_LEVEL)

@@ -1,0 +1,35 @@
+"""A live application with tiny weights and its worker process, shared by a whole run."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from flowact.live.application import build
+from flowact.live.settings import LiveSettings
+from tests.tiny_assets import write_assets
+
+
+@pytest.fixture(scope="session")
+def assets_folder(tmp_path_factory):
+    return write_assets(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.fixture(scope="session")
+def client(assets_folder):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FLOWACT_ASSETS", str(assets_folder))
+    settings = LiveSettings(threads=1, sessions=2, spare=False)
+    with TestClient(build(settings)) as made:
+        yield made
+    patch.undo()
+
+
+@pytest.fixture
+def house(client):
+    return client.app.state.house
+
+
+@pytest.fixture
+def ticket(house):
+    return house.tickets.issue("visit", "tester")

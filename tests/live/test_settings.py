@@ -1,0 +1,39 @@
+import pytest
+
+from flowact.errors import UserError
+from flowact.live.settings import from_arguments, parser
+
+
+def settings(flags: list[str], environment: dict[str, str] | None = None):
+    return from_arguments(parser().parse_args(flags), environment or {})
+
+
+def test_flags_win_over_the_environment_and_that_over_the_defaults():
+    environment = {"FLOWACT_PORT": "9000", "FLOWACT_SESSIONS": "4", "FLOWACT_SPARE": "no"}
+    made = settings(["--port", "8000"], environment)
+    assert (made.port, made.sessions, made.spare, made.host) == (8000, 4, False, "127.0.0.1")
+
+
+def test_the_language_model_comes_from_the_environment_only():
+    made = settings([], {"FLOWACT_OPENAI_BASE_URL": "http://x/v1", "FLOWACT_CHAT_MODEL": "m"})
+    assert made.endpoint.configured and made.endpoint.chat_model == "m"
+    assert not settings([]).endpoint.configured
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment"),
+    [
+        (["--sessions", "0"], {}),
+        (["--port", "70000"], {}),
+        ([], {"FLOWACT_PORT": "many"}),
+        ([], {"FLOWACT_VISIBLE_MARK": "perhaps"}),
+    ],
+)
+def test_what_makes_no_sense_is_refused(flags, environment):
+    with pytest.raises(UserError):
+        settings(flags, environment)
+
+
+def test_origins_are_a_list():
+    made = settings(["--origins", "https://a.org/, https://b.org"])
+    assert made.origins == ("https://a.org", "https://b.org")

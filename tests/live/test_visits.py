@@ -1,0 +1,255 @@
+"""Whole visits over a real WebSocket route with a real worker behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+import av
+import pytest
+from starlette.websockets import WebSocketDisconnect
+
+from flowact.live.framing import Flag, Kind, prefixed, split_prefixed, unpack
+from flowact.runtime.sound import to_pcm16
+from tests.tiny_assets import write_wave
+from tests.tiny_pipeline import speech
+
+PATIENCE = 120
+
+
+class Viewer:
+    """One end of a WebSocket, as the page is the other."""
+
+    def __init__(self, socket) -> None:
+        self.socket, self.seen = socket, []
+
+    def send(self, kind: str, **content: object) -> None:
+        self.socket.send_text(json.dumps({"type": kind, **content}))
+
+    def next(self):
+        message = self.socket.receive()
+        if message["type"] == "websocket.close":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        text = message.get("text")
+        found = json.loads(text) if text is not None else unpack(message["bytes"])
+        self.seen.append(found)
+        return found
+
+    def until(self, condition):
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit:
+            found = self.next()
+            if condition(found):
+                return found
+        raise AssertionError(f"waited in vain; the last messages: {self.seen[-5:]}")
+
+    def text(self, kind: str) -> dict:
+        return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
+
+    def media(self, kind: Kind, **wanted):
+        return self.until(
+            lambda m: (
+                isinstance(m, tuple)
+                and m[0].kind is kind
+                and all(getattr(m[0], name) == value for name, value in wanted.items())
+            )
+        )
+
+
+@contextlib.contextmanager
+def visiting(client, ticket, **hello):
+    with client.websocket_connect("/live/socket") as socket:
+        viewer = Viewer(socket)
+        viewer.send("hello", token=ticket, **hello)
+        yield viewer
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            viewer.send("bye")
+
+
+def ended(house) -> None:
+    limit = time.monotonic() + PATIENCE
+    while house.visits and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not house.visits
+
+
+def test_a_visit_from_hello_to_goodbye(client, house, ticket):
+    with visiting(client, ticket) as viewer:
+        assert viewer.text("welcome")["samples"] == ["welcome"]
+        _, still = viewer.media(Kind.STILL)
+        assert still.startswith(b"\xff\xd8")
+        sound, pcm = viewer.media(Kind.SOUND)
+        assert len(pcm) == 2 * 7680 and not any(pcm) and sound.media_ms == 0
+        first, data = viewer.media(Kind.H264)
+        assert first.flags & Flag.KEY and first.made_ms >= first.started_ms > 0
+        decoder = av.CodecContext.create("h264", "r")
+        (frame,) = [*decoder.decode(av.Packet(data)), *decoder.decode(None)]
+        assert (frame.width, frame.height) == (480, 480)
+        viewer.send("sample", name="welcome")
+        epoch = viewer.text("epoch")["epoch"]
+        spoken = viewer.media(Kind.SOUND, epoch=epoch)
+        assert spoken[0].flags & Flag.SPEAKING and any(spoken[1])
+        viewer.send("interrupt")
+        assert viewer.text("epoch") == {"type": "epoch", "epoch": epoch + 1, "flush": True}
+        silent, pcm = viewer.until(lambda m: isinstance(m, tuple))
+        assert silent.epoch == epoch + 1 and not any(pcm) and silent.flags & Flag.FLUSH
+        viewer.send("action", text="wave")
+        assert viewer.text("plan")["behaviour"] == "waving"
+        viewer.send("ping", at=5.0)
+        assert viewer.text("pong")["at"] == 5.0
+    ended(house)
+
+
+def test_a_third_visitor_waits_in_line_and_gets_the_place_of_one_who_leaves(client, house, ticket):
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(visiting(client, ticket, codec="jpeg"))
+        second = stack.enter_context(visiting(client, ticket, codec="jpeg"))
+        third = stack.enter_context(visiting(client, ticket, codec="jpeg"))
+        assert first.text("welcome")["session"] != second.text("welcome")["session"]
+        assert third.text("busy")["position"] == 1
+        first.send("bye")
+        assert third.text("welcome")["session"]
+    ended(house)
+
+
+def test_a_lost_connection_finds_its_session_again(client, house, ticket):
+    with client.websocket_connect("/live/socket") as socket:
+        viewer = Viewer(socket)
+        viewer.send("hello", token=ticket)
+        before = viewer.text("welcome")
+        viewer.media(Kind.H264)
+    with visiting(client, ticket, resume=before["resume"]) as viewer:
+        after = viewer.text("welcome")
+        assert after["resumed"] and after["session"] == before["session"]
+        assert viewer.media(Kind.H264)[0].flags & Flag.KEY
+    ended(house)
+
+
+def test_the_microphone_is_spoken_by_the_puppet(client, house, ticket):
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.media(Kind.SOUND)
+        viewer.send("microphone", mode="puppet")
+        epoch = viewer.text("epoch")["epoch"]
+        pcm = to_pcm16(speech(1.5).read())
+        for start in range(0, len(pcm), 1280):
+            viewer.socket.send_bytes(pcm[start : start + 1280])
+        spoken = viewer.until(
+            lambda m: isinstance(m, tuple) and m[0].kind is Kind.SOUND and any(m[1])
+        )
+        assert spoken[0].epoch == epoch and spoken[0].heard_ms > 0
+    ended(house)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "",
+        "{}",
+        '{"type": "interrupt"}',
+        '{"type": "hello", "token": "forged"}',
+        '{"type": "hello", "token": "x", "codec": "av1"}',
+    ],
+)
+def test_who_does_not_say_hello_properly_is_told_so_and_gets_nothing(client, house, first):
+    with client.websocket_connect("/live/socket") as socket:
+        socket.send_text(first)
+        answer = json.loads(socket.receive_text())
+    assert answer["type"] == "error" and answer["fatal"] and not house.visits
+
+
+def test_a_foreign_page_is_refused(client):
+    headers = {"origin": "https://evil.org"}
+    with (
+        pytest.raises(WebSocketDisconnect),
+        client.websocket_connect("/live/socket", headers=headers) as socket,
+    ):
+        socket.receive_text()
+    assert client.post("/live/down", headers=headers).status_code == 400
+
+
+def test_nonsense_in_a_session_is_answered_and_disturbs_nothing(client, house, ticket):
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.text("welcome")
+        for nonsense in ("{", '{"type": "say", "text": "' + "a" * 10_000 + '"}'):
+            viewer.socket.send_text(nonsense)
+            assert viewer.text("error")["text"].endswith(".")
+        viewer.socket.send_bytes(b"\1" * 50_001)
+        assert "wrong size" in viewer.text("error")["text"]
+        viewer.send("play", upload="nothing")
+        assert "no longer here" in viewer.text("error")["text"]
+        viewer.media(Kind.JPEG)
+    ended(house)
+
+
+def test_a_flood_ends_the_session_with_a_sentence(client, house, ticket):
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.text("welcome")
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            for _ in range(2_000):
+                viewer.send("key")
+        assert viewer.until(lambda m: isinstance(m, dict) and m.get("fatal"))
+    ended(house)
+
+
+def test_uploads_are_checked_used_and_deleted_with_the_session(client, house, ticket, tmp_path):
+    path = write_wave(tmp_path / "voice.wav", speech(1.0).read())
+    headers = {"x-ticket": ticket, "x-filename": "voice.wav"}
+    answer = client.post("/live/upload/audio", content=path.read_bytes(), headers=headers)
+    name = answer.json()["name"]
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.media(Kind.SOUND)
+        viewer.send("play", upload=name)
+        viewer.until(lambda m: isinstance(m, tuple) and m[0].kind is Kind.SOUND and any(m[1]))
+    ended(house)
+    assert not list(house.uploads._root.rglob("*.wav"))
+
+
+@pytest.mark.parametrize(
+    ("sort", "content", "headers", "sentence"),
+    [
+        ("audio", b"this is not sound", {}, "song.wav is not audio"),
+        ("audio", bytes(41_000_000), {}, "larger than 40 MB"),
+        ("picture", b"GIF89a nonsense", {"x-consent": "yes"}, "song.wav"),
+        ("picture", b"", {}, "must have agreed"),
+        ("audio", b"", {"x-ticket": "forged"}, "not valid"),
+    ],
+)
+def test_bad_uploads_are_refused_in_a_sentence(client, ticket, sort, content, headers, sentence):
+    given = {"x-ticket": ticket, "x-filename": "song.wav", **headers}
+    answer = client.post(f"/live/upload/{sort}", content=content, headers=given)
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"] and "\n" not in answer.json()["error"]
+
+
+def test_the_last_minutes_can_be_kept_as_a_marked_video(client, house, ticket, tmp_path):
+    from flowact.runtime.verify import verify
+
+    with visiting(client, ticket) as viewer:
+        resume = viewer.text("welcome")["resume"]
+        for _ in range(13):
+            viewer.media(Kind.H264)
+        answer = client.get("/live/recording", params={"ticket": resume})
+        assert client.get("/live/recording", params={"ticket": "x"}).status_code == 400
+    (tmp_path / "kept.mp4").write_bytes(answer.content)
+    with av.open(str(tmp_path / "kept.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) % 12 == 0 and len(frames) >= 12
+    verdict = verify(tmp_path / "kept.mp4")
+    assert json.loads(verdict.metadata["comment"])["ai_generated"] is True
+    ended(house)
+
+
+def test_health_and_portraits_are_served(client, house):
+    limit = time.monotonic() + PATIENCE
+    while not client.get("/live/health").json()["ready"] and time.monotonic() < limit:
+        time.sleep(0.2)
+    assert client.get("/live/health").json()["ready"]
+    assert client.get("/live/portrait/mira").headers["content-type"] == "image/png"
+    assert client.get("/live/portrait/nobody").status_code == 400
+    assert "FlowAct" in client.get("/about").text
+
+
+def test_posts_to_a_connection_that_is_not_there_or_not_readable_are_refused(client):
+    assert client.post("/live/up/none", content=prefixed("{}")).status_code == 400
+    assert list(split_prefixed(prefixed("{}"))) == ["{}"]
