@@ -38,14 +38,19 @@ def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin
     (path / INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 
-def load_components(path: Path, dtype: torch.dtype) -> dict[str, Any]:
+def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
     """Load every component of a checkpoint, networks in `dtype` and ready for inference.
 
     Raises:
         UserError: not a checkpoint, files missing or damaged, or weights that do not fit.
     """
     index = _read_index(path)
-    return {name: _load(path, name, index, dtype) for name in COMPONENTS}
+    components = {name: _load(path, name, index, dtype) for name in COMPONENTS}
+    for component in components.values():
+        if isinstance(component, ModelMixin):
+            # The file does not keep the layout that convolutions are fast in.
+            torch.nn.Module.to(component, device=device, memory_format=torch.channels_last)
+    return components
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -103,6 +108,4 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     wrong = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
     if wrong:
         raise UserError(f"The weights in {path} do not fit: {wrong[0]} is missing or too many.")
-    # The file does not keep the layout that convolutions are fast in.
-    torch.nn.Module.to(network, memory_format=torch.channels_last)
     return network.eval().requires_grad_(False)

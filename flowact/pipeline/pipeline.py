@@ -25,7 +25,7 @@ from flowact.pipeline.components import load_components, save_components
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.pipeline.stages import StageTimes
 from flowact.streaming.state import SessionState
-from flowact.timebase import FPS, FRAME_SIZE, SAMPLES_PER_CHUNK
+from flowact.timebase import FPS, FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_CHUNK
 
 T = TypeVar("T")
 
@@ -66,14 +66,24 @@ class FlowActPipeline:
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path | None = None, *, dtype: torch.dtype = torch.float32
+        cls,
+        path: str | Path | None = None,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: str | torch.device = "cpu",
     ) -> Self:
         """Load a checkpoint; without a path the one that comes with the repository.
+
+        Args:
+            path: folder with `model_index.json`.
+            dtype: what the networks compute in.
+            device: where they do.
 
         Raises:
             UserError: there is none, or it is damaged.
         """
-        return cls(**load_components(Path(path) if path else assets.checkpoint(), dtype))
+        folder = Path(path) if path else assets.checkpoint()
+        return cls(**load_components(folder, dtype, torch.device(device)))
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write `model_index.json` and a folder for each component."""
@@ -151,11 +161,12 @@ class FlowActPipeline:
         look = Look(self.tokenizer, self.transformer.device)
         (features,) = look.over(None, [_checked(reference)], times)
         latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
-        singly = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
+        every_latent = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
+        shown = islice(every_latent, -(-audio.video_frames // FRAMES_PER_LATENT))
         decoder = Decode(self.tokenizer, features)
         start = self.tokenizer.initial_state(features)
         # Closed in the order of the threads that read them, last one first.
-        with closing(latents), closing(handover(decoder.over(start, singly, times))) as pictures:
+        with closing(latents), closing(handover(decoder.over(start, shown, times))) as pictures:
             images = islice(chain.from_iterable(pictures), audio.video_frames)
             for index, image in enumerate(images):
                 yield StreamedFrame(index, index / FPS, image)

@@ -69,6 +69,9 @@ def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) ->
     division = plan_threads(available_threads() if threads is None else threads)
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
-    precision = plan_precision(detect())
-    dtype = getattr(torch, precision.dtype)
-    return Loaded(FlowActPipeline.from_pretrained(checkpoint, dtype=dtype), precision, division)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = plan_precision(detect(device))
+    pipeline = FlowActPipeline.from_pretrained(
+        checkpoint, dtype=getattr(torch, precision.dtype), device=device
+    )
+    return Loaded(pipeline, precision, division)

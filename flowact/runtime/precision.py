@@ -48,6 +48,9 @@ class Capability:
 class PrecisionPlan:
     """What to compute in.
 
+    `dtype` is what `load_pipeline` applies. `linear` and `memory` are what large presets gain from;
+    the default model is so small that quantising would cost more than it saves.
+
     Attributes:
         dtype: format of weights and activations.
         linear: arithmetic of the transformer's large matrix products.

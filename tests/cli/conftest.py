@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.tiny_pipeline import speech, tiny_pipeline
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(scope="session")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,11 +23,10 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def use_assets(
-    assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
+def use_assets(assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test of the command line beside those assets, in an empty folder."""
     monkeypatch.setenv("FLOWACT_ASSETS", str(assets))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(tmp_path)
 
 

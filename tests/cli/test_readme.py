@@ -7,9 +7,8 @@ import pytest
 
 from flowact.cli import COMMANDS
 
-from .conftest import write_speech
+from .conftest import ROOT, write_speech
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -16,19 +16,20 @@ def test_order_and_values_are_kept() -> None:
 
 
 def test_it_runs_in_another_thread_while_the_reader_works() -> None:
-    names: set[str] = set()
+    meeting = threading.Barrier(2, timeout=60)
 
-    def slow() -> Iterator[int]:
-        for value in range(5):
-            names.add(threading.current_thread().name)
-            time.sleep(0.04)
-            yield value
+    def meet() -> Iterator[int]:
+        yield threading.get_ident()
+        meeting.wait()  # returns only if the reader of the first item is at work by now
+        yield threading.get_ident()
 
-    start = time.perf_counter()
-    for _ in ahead(slow()):
-        time.sleep(0.04)
-    assert time.perf_counter() - start < 0.33  # 0.4 one after the other
-    assert threading.current_thread().name not in names
+    idents = []
+    for ident in ahead(meet()):
+        if not idents:
+            meeting.wait()
+        idents.append(ident)
+    assert len(idents) == 2
+    assert threading.get_ident() not in idents
 
 
 def test_it_never_runs_further_ahead_than_asked() -> None:
