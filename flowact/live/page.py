@@ -1,4 +1,4 @@
-"""The live page as Gradio Blocks: the markup is ours, the ticket comes through a Gradio event."""
+"""The live page as Gradio Blocks: the markup is ours, the ticket comes through Gradio."""
 
 from __future__ import annotations
 
@@ -19,16 +19,12 @@ QUICK_ACTIONS: Final = (
     *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
     *("point at me", "thumbs up", "listen"),
 )
-RENEW_SECONDS: Final = 240
 HEAD: Final = (
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
     '<link rel="stylesheet" href="live/static/live.css">'
     '<script type="module" src="live/static/page.js"></script>'
 )
-_HAND_OVER: Final = """(ticket) => {
-  window.flowactTicket = ticket;
-  window.dispatchEvent(new CustomEvent("flowact-ticket", { detail: ticket }));
-}"""
+_ON_LOAD: Final = "window.flowactTicket = () => server.issue_ticket({});"
 
 
 def live_blocks(house: House, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
@@ -39,16 +35,16 @@ def live_blocks(house: House, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
         pages: titles and paths for the navigation; the first is this page.
     """
 
-    def issue() -> str:
+    def issue_ticket(_asked: object = None) -> str:
         return house.tickets.issue("visit", secrets.token_hex(8))
 
     with gr.Blocks(title="FlowAct live", analytics_enabled=False) as blocks:
-        gr.HTML(_markup(pages), padding=False)
-        ticket = gr.Textbox(visible=False)
-        renewal = gr.Timer(RENEW_SECONDS)
-        for event in (blocks.load, renewal.tick):
-            issued = event(issue, outputs=ticket, show_progress="hidden", api_visibility="private")
-            issued.then(None, inputs=ticket, js=_HAND_OVER)
+        gr.HTML(
+            _markup(pages),
+            js_on_load=_ON_LOAD,
+            server_functions=[issue_ticket],
+            apply_default_css=False,
+        )
     return blocks
 
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote
 
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -94,7 +95,7 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
         visitor = house.tickets.check(request.headers.get("x-ticket", ""), "visit")
         if sort == "picture" and request.headers.get("x-consent") != "yes":
             raise UserError("Tick the box first: the person in the picture must have agreed.")
-        filename = request.headers.get("x-filename", "")[:200]
+        filename = unquote(request.headers.get("x-filename", "")[:600])
         name = await house.uploads.receive(visitor, sort, filename, request.stream())
         return JSONResponse({"name": name})
 

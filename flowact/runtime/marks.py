@@ -19,12 +19,12 @@ from flowact.timebase import FRAME_SIZE
 
 CELL: Final = 16
 CELLS: Final = FRAME_SIZE // CELL
-STRENGTH: Final = 1.6
+STRENGTH: Final = 2.0
 """Grey levels that the middle of a cell is moved by."""
 KEY: Final = 20260110103
 DETECTED: Final = 6.0
 """Standard deviations: chance reaches this once in a thousand million pictures."""
-_CLIP: Final = 6.0
+_CLIP: Final = 2.0
 _LABEL: Final = "AI-generated"
 _WHITE: Final = 225
 

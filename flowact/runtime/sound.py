@@ -137,7 +137,7 @@ def from_pcm16(data: bytes) -> Signal:
 
 def to_pcm16(samples: Signal) -> bytes:
     """Float32 in [-1, 1] to little-endian 16-bit samples; what is louder is clipped."""
-    return bytes(np.rint(samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return bytes(np.rint(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes())
 
 
 def _padded(samples: Signal, length: int) -> Signal:

@@ -8,8 +8,7 @@ const PARAMETERS = new URLSearchParams(location.search);
 const MOST_PLANS = 60;
 const REFRESH_MS = 500;
 
-let ticket = window.flowactTicket ?? "";
-window.addEventListener("flowact-ticket", ({ detail }) => { ticket = detail; });
+const TICKET_MS = 240_000;
 
 whenThere("#flowact-live", setUp);
 
@@ -25,9 +24,18 @@ function whenThere(selector, then) {
   observer.observe(document.documentElement, { childList: true, subtree: true });
 }
 
+// Gradio hands out tickets: whoever may see its page may begin a session, and nobody else.
+const ticket = { text: "", at: -Infinity };
+
 async function theTicket() {
-  for (let wait = 0; !ticket && wait < 100; wait++) await new Promise((done) => setTimeout(done, 50));
-  return ticket;
+  for (let wait = 0; !window.flowactTicket && wait < 100; wait++) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  if (performance.now() - ticket.at > TICKET_MS) {
+    ticket.text = await window.flowactTicket();
+    ticket.at = performance.now();
+  }
+  return ticket.text;
 }
 
 function setUp(root) {
@@ -44,6 +52,7 @@ function setUp(root) {
   };
 
   chooseCharacter(root, state, part);
+  theTicket(); // so that the click need not wait for it
   part("start").addEventListener("click", () => (state.session ? stop() : start()));
   part("stop").addEventListener("click", () => state.session?.interrupt());
   part("say").addEventListener("submit", (event) => {
@@ -196,7 +205,7 @@ function setUp(root) {
         body: file,
         headers: {
           "X-Ticket": await theTicket(),
-          "X-Filename": encodeURIComponent(file.name),
+          "X-Filename": encodeURIComponent(file.name.slice(-60)),
           "X-Consent": part("consent").checked ? "yes" : "no",
         },
       });
