@@ -124,12 +124,13 @@ def _time_product(dtype: torch.dtype, seconds: float) -> float:
         return _best_time(lambda: layer(x), seconds)
 
 
-def _best_time(call: Callable[[], object], seconds: float) -> float:
-    best, end = float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
+def _best_time(call: Callable[[], object], seconds: float, at_least: int = 5) -> float:
+    """Time calls for some seconds; on a machine too busy for that, at least a few."""
+    best, runs, end = float("inf"), 0, time.perf_counter() + seconds
+    while runs < at_least or time.perf_counter() < end:
         start = time.perf_counter()
         call()
-        best = min(best, time.perf_counter() - start)
+        best, runs = min(best, time.perf_counter() - start), runs + 1
     return best
 
 
