@@ -54,7 +54,7 @@ _SHAPES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
 
 
 def encode_jpeg(image: Array) -> Array:
-    """Compress one picture, uint8 ``[height, width, 3]``, to JPEG bytes, uint8 ``[n]``, keeping full colour resolution."""
+    """Compress a picture, uint8 ``[height, width, 3]``, to JPEG bytes, uint8 ``[n]``, 4:4:4."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return np.frombuffer(stream.getvalue(), np.uint8)
@@ -154,7 +154,7 @@ class Clip:
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         with temporary.open("wb") as stream:
             np.savez(stream, **arrays)
-        os.replace(temporary, target)
+        temporary.replace(target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Clip":
@@ -186,7 +186,7 @@ def _no_pictures() -> Array:
 
 def _map_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Map every array of an uncompressed ``.npz``; ``np.load`` would read whole members."""
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         pages = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         try:
             entries = zipfile.ZipFile(stream).infolist()

@@ -62,6 +62,7 @@ class ReferenceEncoder(nn.Module):
         self.guides = nn.ModuleList(conv(a, b, 1) for a, b in pairs)
 
     def forward(self, picture: Tensor) -> ViewReference:
+        """Features of whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1]."""
         weight = self.guides[0].weight
         features = self.pyramid(self.view.crop(picture).to(weight.dtype))
         coarse_first = zip(self.guides, reversed(features[2:]), strict=True)
@@ -84,6 +85,7 @@ class Trunk(nn.Module):
         self.leave = conv(fine, FRAMES_PER_LATENT * config.frame_widths[0], 1)
 
     def forward(self, previous: Tensor, current: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
+        """Two latents ``[batch, 16, 8, 8]`` to ``[batch * 4, width, 30, 30]``, frame by frame."""
         x = self.enter(torch.cat([previous, current], 1)) + guides[0]
         x = self.blocks[0](activate(x))
         for up, guide, blocks in zip(self.ups, guides[1:], self.blocks[1:], strict=True):
@@ -116,7 +118,8 @@ class ViewDecoder(nn.Module):
         """Paint the four frames of ``current``.
 
         Args:
-            previous, current: normalised latents of this view, ``[batch, 16, 8, 8]``.
+            previous: normalised latents of the four frames before, ``[batch, 16, 8, 8]``.
+            current: those of the four frames to paint.
             reference: features of ``batch`` references.
 
         Returns:

@@ -47,11 +47,15 @@ class ResidualBlock(nn.Module):
         self.second = zero_init(conv(width, width, 3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[batch, width, h, w]`` to the same shape."""
         return x + self.second(activate(self.first(self.norm(x))))
 
 
 class Upsample(nn.Module):
-    """Change the width of ``[batch, width, n, n]`` and enlarge it to ``size``: bilinear from 8, nearest by whole factors."""
+    """Change the width of ``[batch, width, n, n]`` and enlarge it to ``size``.
+
+    Bilinear from 8 to 15, nearest by whole factors.
+    """
 
     def __init__(self, width_in: int, width_out: int, size: int) -> None:
         super().__init__()
@@ -59,6 +63,7 @@ class Upsample(nn.Module):
         self.project = conv(width_in, width_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``[batch, width_in, n, n]`` to ``[batch, width_out, size, size]``."""
         narrow = self.project(x)
         if self.size % x.shape[-1] == 0:
             return F.interpolate(narrow, size=(self.size, self.size), mode="nearest")
@@ -67,8 +72,6 @@ class Upsample(nn.Module):
 
 class Pyramid(nn.Module):
     """Strided convolutions ``240 -> 120 -> 60 -> 30 -> 15 -> 8``; ``blocks`` residual blocks at 60 and below.
-
-    ``forward`` maps ``[batch, channels, 240, 240]`` to the five feature maps, finest first.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int) -> None:
@@ -83,6 +86,7 @@ class Pyramid(nn.Module):
             channels = width
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """``[batch, channels, 240, 240]`` to the five feature maps, finest first."""
         features = []
         for level in self.levels:
             x = activate(level(x))

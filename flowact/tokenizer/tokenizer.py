@@ -93,7 +93,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``, about unit variance per channel."""
+        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
+
+        They have about unit variance per channel.
+        """
         _check_frames(frames)
         halves = [
             view.encode(view.view.crop(frames), view.view.crop(reference))
@@ -108,7 +111,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def decode(
         self, state: DecoderState, z: Tensor, features: ReferenceFeatures
     ) -> tuple[Tensor, DecoderState]:
-        """Frames ``[batch, 4 * n, 3, 480, 480]`` in [-1, 1] of latents ``z [batch, n, 16, 8, 16]``, and the next state."""
+        """Frames ``[batch, 4 * n, 3, 480, 480]`` of ``z [batch, n, 16, 8, 16]``, and the next state."""
         frames = [frame.clamp(-1, 1) for frame in self._paint(state, z, features)]
         return torch.stack(frames, 1), DecoderState(z[:, -1])
 

@@ -1,4 +1,4 @@
-"""The two views of a frame that the tokenizer codes: the whole frame at half resolution, the face at full resolution."""
+"""The two views of a frame: all of it at half resolution, the face at full resolution."""
 
 from dataclasses import dataclass
 

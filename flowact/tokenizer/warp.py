@@ -21,6 +21,7 @@ def sampling_grid(flow: Tensor, view: View, size: int) -> Tensor:
     Args:
         flow: displacement from the identity, ``[n, 2, cells, cells]``, in frame coordinates (2 is
             the frame's width).
+        view: which part of the frame the flow covers.
         size: side of the result in pixels.
 
     Returns:

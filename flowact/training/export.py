@@ -14,6 +14,7 @@ from flowact.pipeline.sampling import FlowActScheduler
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.training.flow_matching import NOISE_SHIFT
 from flowact.training.checkpoints import load_averaged_weights
 
 CONFIG = "config.json"
@@ -56,7 +57,8 @@ def export(whole: Path, face: Path, joint: Path | None, out: Path) -> None:
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
     Args:
-        whole, face: runs of the two views.
+        whole: run of the whole view.
+        face: run of the face view.
         joint: run of the transformer; without it only the ``tokenizer`` folder is written.
         out: folder of the checkpoint.
     """
@@ -67,7 +69,7 @@ def export(whole: Path, face: Path, joint: Path | None, out: Path) -> None:
         return
     transformer = load_transformer(joint)
     _to_half(transformer)
-    FlowActPipeline(transformer, tokenizer, FlowActScheduler()).save_pretrained(out)
+    FlowActPipeline(transformer, tokenizer, FlowActScheduler(shift=NOISE_SHIFT)).save_pretrained(out)
 
 
 def _to_half(network: torch.nn.Module) -> None:

@@ -26,12 +26,10 @@ class Schedule:
     def __post_init__(self) -> None:
         if (self.decay_from is None) != (self.decay_to is None):
             raise ValueError("decay_from and decay_to are given together or not at all")
-        if self.decay_from is not None and self.decay_to is not None:
-            if not self.warmup <= self.decay_from < self.decay_to:
-                span = f"{self.decay_from}..{self.decay_to}"
-                raise ValueError(
-                    f"decay runs over steps {span}, expected a span after {self.warmup}"
-                )
+        start, end = self.decay_from, self.decay_to
+        if start is not None and end is not None and not self.warmup <= start < end:
+            expected = f"expected a span after {self.warmup}"
+            raise ValueError(f"decay runs over steps {start}..{end}, {expected}")
 
     def rate(self, step: int) -> float:
         """Learning rate of step 0, 1, 2, ..."""

@@ -117,7 +117,7 @@ class TokenizerStage:
         eps = losses.annealed(s.eps_start, s.eps_end, step, s.eps_steps)
         flow = losses.flow_loss(made.layers.flow, windows.flow.flatten(0, 1), visible, view)
         return {
-            "picture": losses.charbonnier(painted - truth, eps, weight),
+            "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
             "flow": s.flow * flow,
             "restraint": s.restraint * losses.needless_paint(made.layers.paint, visible, weight),

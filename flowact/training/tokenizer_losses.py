@@ -29,6 +29,18 @@ def charbonnier(difference: Tensor, eps: float, weight: Tensor | None = None) ->
     return (distance * weight).mean() / weight.mean()
 
 
+def picture_loss(painted: Tensor, truth: Tensor, eps: float, weight: Tensor) -> Tensor:
+    """Charbonnier distance at full and at quarter size, the mean of both.
+
+    The coarse half tells the painter what is there - an open mouth, a shut eye - while it does not
+    yet know exactly where.
+    """
+    difference = painted - truth
+    fine = charbonnier(difference, eps, weight)
+    coarse = charbonnier(F.avg_pool2d(difference, 4), eps, F.avg_pool2d(weight, 4))
+    return (fine + coarse) / 2
+
+
 def annealed(start: float, end: float, step: int, steps: int) -> float:
     """From ``start`` to ``end`` over ``steps``, evenly in the logarithm."""
     return float(start * (end / start) ** min(1.0, step / steps))
@@ -38,7 +50,8 @@ def soft_box(centre: Tensor, radius: Tensor) -> Tensor:
     """Flat-topped window round points of a view.
 
     Args:
-        centre, radius: pixels (x, y), ``[n, 2]``.
+        centre: pixels (x, y), ``[n, 2]``.
+        radius: pixels along x and y, ``[n, 2]``.
 
     Returns:
         ``[n, 1, 240, 240]``, 1 at the centre, 1/e at the radius along an axis.
@@ -87,7 +100,9 @@ def region_weight(
         landmarks: ``[n, 8, 2]``.
         visible: ``[n, 60, 60]``; what the reference does not show must be painted and counts ``1
             + hidden``.
-        mouth, eyes: what the centre of the region adds.
+        mouth: what the centre of the mouth adds.
+        eyes: what the centres of the eyes add.
+        hidden: what must be painted adds.
     """
     unseen = F.interpolate(1 - visible[:, None], size=(VIEW_SIZE, VIEW_SIZE), mode="nearest")
     return 1 + hidden * unseen + mouth * mouth_box(landmarks) + eyes * eyes_box(landmarks)
@@ -115,6 +130,7 @@ def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, view: View) -> Tenso
         flow: predicted displacement ``[n, 2, 60, 60]``.
         truth: true sampling position ``[n, 60, 60, 2]``.
         visible: ``[n, 60, 60]``.
+        view: the view that the grids cover.
     """
     target = (truth - view.identity_grid(truth.shape[1], truth.device)).permute(0, 3, 1, 2)
     distance = F.huber_loss(flow * (FRAME_SIZE / 2), target * (FRAME_SIZE / 2), reduction="none")

@@ -22,6 +22,7 @@ def draw_sheet(path: Path, windows: Windows, painted: Tensor, view: View) -> Non
     """Write rows of reference, truth, reconstruction, then mouth and eyes of the last two, enlarged.
 
     Args:
+        path: PNG file to write.
         windows: ``n`` held-out windows.
         painted: their reconstructions ``[n * 4, 3, 240, 240]``; the third frame of every window
             is shown.

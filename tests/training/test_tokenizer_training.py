@@ -77,7 +77,7 @@ def test_open_mouths_and_blinks_come_more_often(toy_data) -> None:
     curves, opening = np.zeros_like(clip.curves), np.zeros_like(clip.opening)
     curves[12, ARKIT.index("eyeBlinkRight")] = 1
     one_blink = window_weights(Clip(**{**vars(clip), "curves": curves, "opening": opening}))
-    np.testing.assert_allclose(one_blink / one_blink.min(), [1] * 5 + [3] * 4)
+    np.testing.assert_allclose(one_blink / one_blink.min(), [1] * 5 + [6] * 4)
 
 
 def test_colours_change_frames_and_reference_alike() -> None:

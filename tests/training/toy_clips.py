@@ -1,4 +1,4 @@
-"""Stand-in clips: a textured ellipse with eyes and a mouth moves rigidly over a textured background; all truth is exact."""
+"""Stand-in clips: a textured ellipse with eyes and a mouth moves rigidly; all truth is exact."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def toy_clip(seed: int, length: int = 24) -> Clip:
     pose = np.zeros((length, 18, 3), np.float16)
     pose[:, 3, 2] = [head.tilt for head in heads]
     points = [
-        [MOUTH + (28, 0), MOUTH - (28, 0), MOUTH - (0, 22 * h.opening), MOUTH + (0, 22 * h.opening), *EYES, (0, 10), (0, 95)]
+        [*(MOUTH + np.outer([1, -1], [28, 0])), *(MOUTH + np.outer([-1, 1], [0, 22 * h.opening])), *EYES, (0, 10), (0, 95)]
         for h in heads
     ]  # fmt: skip
     marks = [head.pixels(np.array(p, float)) for head, p in zip(heads, points, strict=True)]
