@@ -6,6 +6,10 @@ Video, audio and text tokens have their own weights and meet in joint attention 
 computed once per chunk and serve every call ("fake-causal attention", FlowAct-R1, arXiv
 2601.10103).
 
+The network estimates the clean latents and turns them into the velocity. Latents lie close to few
+directions of their space, noise does not: an estimate of the noise would have to carry all of it
+through narrow layers (JiT, arXiv 2511.13720).
+
 Tokens are kept as `[batch, groups, tokens, dim]`. A group is what shares a noise level: the tokens
 of one video latent, the audio of one latent's frames, the text of one chunk.
 """
@@ -34,6 +38,9 @@ from flowact.mmdit.memory import KeyValue, MemoryCache, MemoryInput
 from flowact.mmdit.patches import PatchGrid
 from flowact.mmdit.rope import Rotary, grid_positions, rotary_table, rotate, token_positions
 from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+
+LOWEST_LEVEL: Final = 0.05
+"""Below this noise level the velocity is that of this level."""
 
 WHOLE_AND_FACE: Final = (
     (0, 0, FRAME_SIZE, FRAME_SIZE),
@@ -236,7 +243,9 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
             tokens, _ = block(tokens, remembered)
         shift, scale = split_parts(self.out_modulation(condition))
-        return self.grid.unpatchify(self.video_out(modulate(tokens["video"].x, shift, scale)))
+        tokens_out = self.video_out(modulate(tokens["video"].x, shift, scale))
+        clean = self.grid.unpatchify(tokens_out).to(latents.dtype)
+        return (latents - clean) / levels.clamp(min=LOWEST_LEVEL)[..., None, None, None]
 
     def encode_audio(self, mel: Tensor, known: Tensor) -> Tensor:
         """Log-mel frames and what is known of them to audio tokens; see `AudioEncoder`."""
