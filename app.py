@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowact.errors import UserError
 from flowact.live.settings import LiveSettings, load
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 def main() -> int:
@@ -26,12 +31,9 @@ def _serve(settings: LiveSettings) -> int:
 
     from flowact.live.application import build, finish
 
-    pages = [("Study", "study/")] if settings.study is not None else []
-    app = build(settings, pages)
+    app = build(settings, [("Study", "study/")] if settings.study is not None else [])
     if settings.study is not None:
-        from study import mount
-
-        mount(app, settings.study, "/study")
+        _mount_study(app, settings.study)
     sys.stdout.write(f"FlowAct: http://{settings.host}:{settings.port}/\n")
     sys.stdout.flush()
     uvicorn.run(
@@ -45,6 +47,17 @@ def _serve(settings: LiveSettings) -> int:
         forwarded_allow_ips="127.0.0.1",
     )
     return 0
+
+
+def _mount_study(app: FastAPI, folder: Path) -> None:
+    from study.app import mount_study
+    from study.deployment import attach
+    from study.errors import StudyError
+
+    try:
+        mount_study(app, attach(folder), "/study")
+    except StudyError as error:
+        raise UserError(f"The study in {folder} cannot be shown: {error}.") from error
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from flowact.live.visit import Visit, sample_names
 HELLO_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 15.0
 """Pages ping every two seconds; one that has not for so long is gone."""
+FAREWELL_SECONDS: Final = 1.0
 RESUME_LIFETIME: Final = 86_400.0
 
 
@@ -58,7 +59,7 @@ async def _enter(connection: Connection, house: House, hello: requests.Hello) ->
         if visit is not None:
             visit.outbox.close()
             visit.rejoin()
-            await connection.send(_welcome(house, visit, resumed=True))
+            visit.outbox.put_text(_welcome(house, visit, resumed=True))
             return visit
     await _wait_for_place(connection, house)
     try:
@@ -66,7 +67,7 @@ async def _enter(connection: Connection, house: House, hello: requests.Hello) ->
     except BaseException:
         await house.admission.leave()
         raise
-    await connection.send(_welcome(house, visit, resumed=False))
+    visit.outbox.put_text(_welcome(house, visit, resumed=False))
     return visit
 
 
@@ -98,16 +99,19 @@ async def _converse(connection: Connection, house: House, visit: Visit) -> None:
     outbox = visit.outbox
     sender = asyncio.create_task(_send_all(connection, visit))
     reader = asyncio.create_task(_receive_all(connection, visit))
-    said_goodbye = False
+    over = False
     try:
         done, _ = await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
-        said_goodbye = reader in done and reader.exception() is None
+        over = any(task.exception() is None for task in done)
+        if over:  # let the last words out
+            outbox.close()
+            await asyncio.wait({sender}, timeout=FAREWELL_SECONDS)
     finally:
         for task in (sender, reader):
             task.cancel()
         if visit.outbox is outbox:  # nobody has resumed the session meanwhile
             visit.left = time.monotonic()
-            if said_goodbye:
+            if over:
                 await house.end(visit)
 
 

@@ -18,7 +18,7 @@ from flowact.live.endpoint import EndpointClient
 from flowact.live.settings import LiveSettings
 from flowact.live.tickets import Tickets
 from flowact.live.uploads import Uploads
-from flowact.live.voices import Engine, find_engines
+from flowact.live.voices import Engine, find_engines, make_helper
 from flowact.media import load_reference
 from flowact.runtime.messages import Chunk, Codec, Command, Create, Ready, Trouble
 from flowact.runtime.supervisor import Down, Report, Restarted, Supervisor
@@ -49,7 +49,8 @@ class House:
         self.tickets, self.uploads = Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
         self.client = EndpointClient(settings.endpoint)
-        self.engines: dict[str, Engine] = find_engines(self.client)
+        self._helper = make_helper()
+        self.engines: dict[str, Engine] = find_engines(self.client, self._helper)
         self.visits: dict[str, Visit] = {}
         self.ready: Ready | None = None
         self.down: str | None = None
@@ -78,6 +79,7 @@ class House:
             await self.end(visit)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
+        self._helper.shutdown(wait=False, cancel_futures=True)
         self.uploads.close()
 
     def send(self, command: Command) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 
 from flowact.errors import UserError
 from flowact.runtime.messages import Chunk
-from flowact.timebase import FPS, FRAME_SIZE, SAMPLE_RATE
+from flowact.timebase import FPS, SAMPLE_RATE
 
 MINUTES: Final = 3
 MOST_BYTES: Final = 40_000_000
 AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's name for media that a trained model made."""
 _AAC_SAMPLES: Final = 1024
+_JPEG: Final = b"\xff\xd8"
 
 
 class Recorder:
@@ -63,20 +64,18 @@ def to_mp4(chunks: list[Chunk], provenance: Mapping[str, object]) -> bytes:
     """
     if not chunks:
         raise UserError("There is nothing to keep yet; start a session and wait for some seconds.")
-    jpeg = chunks[0].frames[0].data.startswith(b"\xff\xd8")
+    frames = [frame for chunk in chunks for frame in chunk.frames]
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with (
+        av.open(io.BytesIO(frames[0].data), format=_format(frames[0].data)) as first,
+        av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container,
+    ):
         container.metadata["comment"] = json.dumps(dict(provenance), sort_keys=True)
         container.metadata["description"] = "AI-generated with FlowAct"
-        video = container.add_stream("mjpeg" if jpeg else "libx264", rate=FPS)
-        video.width = video.height = FRAME_SIZE
-        video.pix_fmt = "yuvj420p" if jpeg else "yuv420p"
-        video.time_base = Fraction(1, FPS)
-        if not jpeg:
-            video.codec_context.extradata = _parameter_sets(chunks[0].frames[0].data)
+        video = container.add_stream_from_template(first.streams.video[0])
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         _write_sound(container, audio, chunks)
-        for index, frame in enumerate(frame for chunk in chunks for frame in chunk.frames):
+        for index, frame in enumerate(frames):
             packet = av.Packet(frame.data)
             packet.stream, packet.time_base = video, Fraction(1, FPS)
             packet.pts = packet.dts = index
@@ -98,10 +97,9 @@ def _write_sound(
     container.mux(stream.encode(None))
 
 
-def _parameter_sets(access_unit: bytes) -> bytes:
-    """Return the SPS and PPS at the head of a key frame in Annex B."""
-    units = access_unit.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
-    return b"".join(b"\0\0\0\1" + unit for unit in units if unit and unit[0] & 31 in (7, 8))
+def _format(frame: bytes) -> str:
+    """Name the raw format that FFmpeg reads a frame's parameters from."""
+    return "mjpeg" if frame.startswith(_JPEG) else "h264"
 
 
 def _size(chunk: Chunk) -> int:

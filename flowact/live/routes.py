@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import secrets
 from collections.abc import AsyncIterator
@@ -51,6 +52,8 @@ def _add_stream_routes(router: APIRouter, house: House) -> None:
             return
         await websocket.accept()
         await conduct(SocketConnection(websocket), house)
+        with contextlib.suppress(RuntimeError):  # the viewer was the first to close
+            await websocket.close()
 
     @router.post("/down")
     async def down(request: Request) -> Response:

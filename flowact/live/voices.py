@@ -7,6 +7,7 @@ a helper process, because its library keeps its state in globals; an endpoint ov
 from __future__ import annotations
 
 import asyncio
+import io
 import multiprocessing
 import re
 import shutil
@@ -119,10 +120,14 @@ class RemoteEngine:
         return decode_sound(await self.client.speak(sentence))
 
 
-def find_engines(client: EndpointClient) -> dict[str, Engine]:
+def make_helper() -> ProcessPoolExecutor:
+    """Return the helper process of all local voices; it starts when it is first needed."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+def find_engines(client: EndpointClient, helper: ProcessPoolExecutor) -> dict[str, Engine]:
     """Return the voices of this machine by name, the best first; there may be none."""
     found: list[Engine] = []
-    helper = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
     if client.endpoint.configured and client.endpoint.speech_model:
         found.append(RemoteEngine(client))
     if shutil.which("flite"):
@@ -170,8 +175,6 @@ def decode_sound(data: bytes) -> Signal:
     Raises:
         UserError: it cannot be decoded.
     """
-    import io
-
     try:
         with av.open(io.BytesIO(data)) as container:
             resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
