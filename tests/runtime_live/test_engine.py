@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from flowact.runtime.engine import Engine
 from flowact.runtime.marks import Mark
@@ -62,6 +65,10 @@ def bench(pipeline):
 
 def create(name: str, **changes) -> Create:
     return Create(name, picture().tobytes(), seed=5, action="idling", codec="jpeg", **changes)
+
+
+def pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(jpeg)), np.int16)
 
 
 def voice(chunks: float) -> np.ndarray:
@@ -133,8 +140,10 @@ def test_sessions_stepped_together_are_what_they_are_alone(pipeline):
     assert not any(b"".join(mine))
     theirs = [chunk for chunk in chunks if chunk.session == "b"]
     assert any(b"".join(chunk.sound for chunk in theirs))
-    first = alone.chunks(1)[0].frames
-    assert first == next(chunk.frames for chunk in chunks if chunk.session == "a")
+    shared = next(chunk.frames for chunk in chunks if chunk.session == "a")
+    for one, other in zip(alone.chunks(1)[0].frames, shared, strict=True):
+        # A batch rounds its sums otherwise than a single session: a grey level here and there.
+        assert np.abs(pixels(one.data) - pixels(other.data)).mean() < 0.5
 
 
 def test_a_session_goes_on_from_its_snapshot_in_another_engine(pipeline):
