@@ -49,7 +49,7 @@ def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dic
     for component in components.values():
         if isinstance(component, ModelMixin):
             # The file does not keep the layout that convolutions are fast in.
-            torch.nn.Module.to(component, device=device, memory_format=torch.channels_last)
+            component.to(device=device, memory_format=torch.channels_last)
     return components
 
 

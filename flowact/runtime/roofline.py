@@ -55,7 +55,7 @@ class Operator:
     is_linear: bool
 
 
-class OperatorCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OperatorCounter(TorchDispatchMode):
     """Record every arithmetic operator that runs inside the `with` block."""
 
     def __init__(self) -> None:
