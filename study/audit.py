@@ -280,7 +280,7 @@ def _searchable(reply: Reply) -> bytes:
 
 def _outside_media(data: bytes) -> bytes:
     return b"\n".join(
-        kind.encode("latin-1") + body for kind, body in media.boxes(data) if kind != "mdat"
+        kind.encode("latin-1") + b" " + body for kind, body in media.boxes(data) if kind != "mdat"
     )
 
 

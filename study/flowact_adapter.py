@@ -31,7 +31,7 @@ from study.errors import StudyError
 from study.stimuli import COLUMNS
 
 Frames = NDArray[np.uint8]
-FRAMES = 112  # 4.5 s of every clip, where it speaks most
+FRAMES = 100  # 4 s of every clip, where it speaks most
 ITEMS = 4
 HOLD = 4
 LICENCE = "CC0-1.0"
@@ -198,8 +198,8 @@ def _write_config(folder: Path, candidate: str) -> None:
         "seed": 20260101,
         "candidate": candidate,
         "anchor": None if candidate == "rendered" else "rendered",
-        "trials": {"per_participant": 8, "training": 1},
-        "stimuli": {"crf": 24},
+        "trials": {"per_participant": 8, "training": 1, "catch": {"items": 2}},
+        "stimuli": {"crf": 24, "preset": "veryfast"},
         "recruitment": {"codes": {"finished": "SAMPLE-DONE"}},
     }
     path.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -69,8 +69,8 @@ def _rows(
         "received_at": record["received_at"],
     }
     return [
-        shared | _answer(name, choice, first_left, record["kind"], judged)
-        for name, choice in record["choices"].items()
+        shared | _answer(name, record["choices"][name], first_left, record["kind"], judged)
+        for name in record["order"]
     ]
 
 

@@ -120,7 +120,8 @@ def write_clip(path: Path, frames: Iterator[Frame], audio: Audio, settings: Stim
         sound = container.add_stream(
             "aac", rate=settings.audio_rate, layout="mono", bit_rate=128_000
         )
-        cleaner = av.BitStreamFilterContext(SEI_FILTER, video, video)
+        container.start_encoding()  # before it the stream does not know its size
+        cleaner = av.BitStreamFilterContext(SEI_FILTER, video)
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, settings.fps)

@@ -60,6 +60,7 @@ class Store:
         with self._writer, _sentences(self.url):
             connection = self.engine.connect().execution_options(study_write=True)
             with connection, Session(connection, expire_on_commit=False) as session:
+                session.connection()  # begins, which takes SQLite's lock; PostgreSQL's follows
                 if self.engine.dialect.name == "postgresql":
                     session.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
                 try:

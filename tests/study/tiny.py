@@ -38,7 +38,7 @@ def configuration(**changes: object) -> StudyConfig:
         "trials": {"per_participant": 6, "training": 1, "catch": {"items": 2}},
         "stimuli": SMALL.model_dump(),
         "limits": {"calls_per_minute": 100_000, "enrolments_per_hour": 10_000},
-        "analysis": {"resamples": 400},
+        "analysis": {"resamples": 200},
     }
     return parse(raw | changes, "test")
 

@@ -1,0 +1,166 @@
+"""(e) strangers get 401 or 404 on every administration address; operators see no system before the end."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from study import admin_auth, exports, lifecycle
+from study.app import create_app
+from study.dataset import read
+from study.models import AdminSession
+from study.overview import overview
+from tests.study.tiny import SYSTEMS, api_client, open_at, take_part
+
+WORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def running(built, tmp_path_factory):
+    """The whole application with pages, one finished participant in it."""
+    from tests.study.tiny import Clock
+
+    place = open_at(built, tmp_path_factory.mktemp("admin"), Clock())
+    with TestClient(create_app(place)) as client:
+        take_part(client, place)
+        yield client, place
+
+
+@pytest.fixture
+def stranger(running):
+    running[0].cookies.clear()
+    return running[0]
+
+
+@pytest.fixture
+def operator(running, monkeypatch):
+    client, _ = running
+    client.cookies.clear()
+    monkeypatch.setenv(admin_auth.PASSWORD, WORD)
+    reply = client.post("/admin/login", data={"password": WORD}, follow_redirects=False)
+    assert reply.status_code == 303
+    yield client
+    client.cookies.clear()
+
+
+def paths_of(app) -> set[str]:
+    """Paths of an application, those of included routers too."""
+    paths = {route.path for route in app.routes if hasattr(route, "path")}
+    for route in app.routes:
+        if hasattr(route, "effective_route_contexts"):
+            paths |= {part.path for part in route.effective_route_contexts()}
+    return paths
+
+
+def addresses(app) -> set[str]:
+    """Every path that the administration's Gradio app and our own routes answer to."""
+    paths = {"/admin", "/admin/", "/admin/logout", "/admin/anything", "/admin//config"}
+    paths |= {f"/admin/export/{name}" for name in [*exports.KINDS, "other"]}
+    for route in app.routes:
+        if getattr(route, "path", "") == "/admin":
+            paths |= {"/admin" + re.sub(r"\{[^}]*\}", "x", path) for path in paths_of(route.app)}
+    return paths
+
+
+def test_strangers_are_refused_everywhere(stranger):
+    paths = addresses(stranger.app)
+    assert {
+        "/admin/config",
+        "/admin/gradio_api/queue/join",
+        "/admin/gradio_api/queue/data",
+    } <= paths
+    for path in sorted(paths):
+        for method in ("GET", "POST", "HEAD", "PUT", "DELETE"):
+            reply = stranger.request(method, path, follow_redirects=False)
+            assert reply.status_code in (401, 404), f"{method} {path} answered {reply.status_code}"
+            assert not any(name in reply.text for name in SYSTEMS)
+
+
+def test_a_made_up_cookie_opens_nothing(stranger):
+    stranger.cookies.set(admin_auth.COOKIE, "x" * 22)
+    assert stranger.get("/admin/config").status_code == 401
+
+
+def test_without_a_configured_password_nobody_signs_in(stranger, monkeypatch):
+    monkeypatch.delenv(admin_auth.PASSWORD, raising=False)
+    for guess in ("", "admin", "no password is configured"):
+        assert stranger.post("/admin/login", data={"password": guess}).status_code == 401
+
+
+def test_an_operator_gets_page_config_and_queue(operator):
+    assert "gradio" in operator.get("/admin/").text
+    assert operator.get("/admin/config").status_code == 200
+
+
+def test_public_config_knows_nothing_of_the_administration(stranger):
+    assert stranger.get("/config").status_code == 200
+    assert "Exclude from" not in stranger.get("/config").text
+    assert stranger.get("/gradio_api/file=/etc/passwd").status_code in (403, 404)
+
+
+def test_wrong_passwords_lock_out(built, tmp_path, clock, monkeypatch):
+    from fastapi import FastAPI
+
+    from study import admin_routes, api
+
+    monkeypatch.setenv(admin_auth.PASSWORD, WORD)
+    place = open_at(built, tmp_path, clock)
+    app = FastAPI()
+    api.install_refusals(app.add_exception_handler)
+    app.include_router(admin_routes.router(place, ""))
+    client = TestClient(app, follow_redirects=False)
+    codes = [client.post("/admin/login", data={"password": "wrong"}).status_code for _ in range(5)]
+    assert codes == [401] * 5
+    assert client.post("/admin/login", data={"password": WORD}).status_code == 429
+    clock.pass_time(16 * 60)
+    assert client.post("/admin/login", data={"password": WORD}).status_code == 303
+
+
+def test_a_session_ends_with_time_and_by_signing_out(built, tmp_path, clock, monkeypatch):
+    monkeypatch.setenv(admin_auth.PASSWORD, WORD)
+    place = open_at(built, tmp_path, clock)
+    token = admin_auth.sign_in(place, WORD, "here")
+    assert admin_auth.signed_in(place, token)
+    with place.store.read() as session:
+        assert token not in [row.token_hash for row in session.scalars(select(AdminSession))]
+    clock.pass_time(3600 * admin_auth.HOURS + 1)
+    assert not admin_auth.signed_in(place, token)
+    again = admin_auth.sign_in(place, WORD, "here")
+    admin_auth.sign_out(place, again)
+    assert not admin_auth.signed_in(place, again)
+
+
+def test_a_short_password_is_refused(monkeypatch):
+    monkeypatch.setenv(admin_auth.PASSWORD, "short")
+    with pytest.raises(Exception, match="expected at least 10"):
+        admin_auth.expected_hash()
+
+
+def test_results_stay_hidden_until_the_end(operator, running):
+    _, place = running
+    assert operator.get("/admin/export/votes.csv").status_code == 409
+    lifecycle.set_state(place.store, "closed", place.clock())
+    table = operator.get("/admin/export/votes.csv")
+    assert table.status_code == 200
+    assert "oursystem" in table.text
+    assert operator.get("/admin/export/other").status_code == 404
+
+
+def test_the_overview_names_no_system(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock)
+    take_part(api_client(place), place)
+    seen = overview(place, read(place))
+    assert sum(seen.coverage.values()) == 6
+    assert {row for row, _ in seen.coverage} == {"Comparison A", "Comparison B"}
+    assert not any(name in repr(seen) for name in SYSTEMS)
+
+
+def test_seeing_results_early_is_recorded(built, tmp_path, clock):
+    place = open_at(
+        built, tmp_path, clock, analysis={"resamples": 400, "reveal_before_close": True}
+    )
+    take_part(api_client(place), place)
+    dataset = exports.open_data(place)
+    assert dataset.meta["revealed_at"] is not None
+    assert dataset.entries[-1].kind == "revealed"

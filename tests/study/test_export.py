@@ -1,0 +1,202 @@
+"""(f) no cell is a formula, (k) withdrawing erases, and `verify` notices one altered vote."""
+
+import csv
+import io
+import json
+import zipfile
+
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from study import bundle, lifecycle, paper, tables
+from study.canonical import dumps
+from study.dataset import read
+from study.errors import StudyError
+from study.frame import COLUMNS, tidy
+from study.models import Event, MediaToken, Participant, Trial, Vote
+from study.report import report
+from study.verify import verify
+from tests.study.tiny import take_part
+
+CORPUS = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "=cmd|' /C calc'!A0", "|calc",
+    "%0A=1", '=HYPERLINK("http://x","y")', "＝1", "＋1", "－1", "＠A", "\ufeff=1", "\u00a0=1", "\x00=1",
+    ';=1"', "-2+3+cmd|' /C calc'!A0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CORPUS)
+def test_no_cell_starts_a_formula(text):
+    written = tables.csv_text(pd.DataFrame({"a": [text], text: ["b"]}))
+    for row in csv.reader(io.StringIO(written)):
+        for cell in row:
+            assert not cell.lstrip(" \u00a0\ufeff\u200b").startswith(tables.RISKY)
+
+
+def test_numbers_and_plain_text_stay_as_they_are():
+    frame = pd.DataFrame({"n": [-1.5, 2.0], "t": ["plain, with comma", "a=b"]})
+    again = pd.read_csv(io.StringIO(tables.csv_text(frame)))
+    pd.testing.assert_frame_equal(again, frame)
+
+
+@pytest.fixture
+def voted(client, place):
+    """Four participants, one of whom answers everything with "same"."""
+    return [take_part(client, place, answer) for answer in ("left", "same", "right", "same")]
+
+
+def test_the_frame_is_in_terms_of_the_systems(place, voted):
+    frame = tidy(read(place))
+    assert list(frame.columns) == list(COLUMNS)
+    main = frame[frame["kind"] == "main"]
+    assert len(main) == 4 * 6 * 5
+    assert set(main["first"]) == {"oursystem"}
+    left = main[main["choice"] == "left"]
+    assert (left["score"] == left["first_side"].map({"left": 1.0, "right": -1.0})).all()
+    assert (main[main["choice"] == "same"]["score"] == 0).all()
+
+
+def test_the_report_counts_what_was_voted(place, voted):
+    made = report(read(place))
+    assert made["flow"]["entered"] == 4
+    rows = {(row["second"], row["dimension"]): row for row in made["all_votes"]}
+    assert len(rows) == 2 * 5
+    assert sum(row["votes"] for row in rows.values()) == 4 * 6 * 5
+    # Sides are balanced, so somebody who always says "left" is for and against in equal parts.
+    assert all(abs(row["good"] - row["bad"]) <= 2 for row in rows.values())
+    assert all(row["p_holm"] >= row["p"]["p"] for row in rows.values())
+    assert made["plan"]["planned"]["alpha"] == pytest.approx(0.05 / 10)
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_withdrawing_removes_every_row_and_changes_the_numbers(client, place, voted):
+    before = report(read(place))
+    person = voted[0]
+    person.post("withdraw", {"participant": person.token})
+    with place.store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Participant)) == 3
+        for table in (Trial, Vote):
+            assert session.scalar(select(func.count()).select_from(table)) == 30
+        owners = {row.trial_id for row in session.scalars(select(MediaToken))}
+        assert len(owners) == 30
+        assert session.scalar(select(func.count()).select_from(Event)) == 0
+    after = report(read(place))
+    assert after["flow"]["withdrawn"] == 1
+    assert before["all_votes"] != after["all_votes"]
+    assert sum(row["votes"] for row in after["all_votes"]) == 3 * 6 * 5
+    person.post("state", {"participant": person.token}, expect=404)
+
+
+@pytest.fixture
+def packed(client, place, voted, tmp_path):
+    """A closed study's bundle, with one participant withdrawn and one excluded."""
+    voted[3].post("withdraw", {"participant": voted[3].token})
+    code = read(place).people[2].code
+    lifecycle.exclude(place.store, code, "=told us the task was unclear", place.clock())
+    lifecycle.set_state(place.store, "closed", place.clock())
+    path = tmp_path / "bundle.zip"
+    bundle.write(read(place), path)
+    return path
+
+
+def problems(path, head=None):
+    return [
+        f"{outcome.step}: {outcome.problem}" for outcome in verify(path, head) if outcome.problem
+    ]
+
+
+def rewrite(path, change):
+    """Change files of a bundle and set its listing right, as somebody who cheats would."""
+    import hashlib
+
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    listing = {n: hashlib.sha256(c).hexdigest() for n, c in files.items() if n != bundle.LISTING}
+    files[bundle.LISTING] = json.dumps(listing).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def test_an_untouched_bundle_verifies(packed):
+    assert problems(packed) == []
+    head = bundle.to_dataset(bundle.unpack(packed)[0], packed).entries[-1].hash
+    assert problems(packed, head[:16]) == []
+    assert "ends as published" in problems(packed, "0" * 16)[0]
+
+
+def test_one_altered_vote_is_noticed(packed):
+    def alter(files):
+        lines = files["votes.jsonl"].decode().splitlines()
+        vote = json.loads(lines[4])
+        name = next(iter(vote["record"]["choices"]))
+        vote["record"]["choices"][name] = (
+            "right" if vote["record"]["choices"][name] != "right" else "left"
+        )
+        lines[4] = dumps(vote)
+        files["votes.jsonl"] = "\n".join(lines).encode()
+
+    rewrite(packed, alter)
+    assert any("was altered: its digest does not match" in problem for problem in problems(packed))
+
+
+def test_a_removed_vote_an_altered_number_and_an_altered_file_are_noticed(packed, tmp_path):
+    import shutil
+
+    copies = [shutil.copy(packed, tmp_path / f"{number}.zip") for number in range(3)]
+
+    def drop(files):
+        files["votes.jsonl"] = b"\n".join(files["votes.jsonl"].splitlines()[1:])
+
+    rewrite(copies[0], drop)
+    assert any("neither present nor erased" in problem for problem in problems(copies[0]))
+
+    def polish(files):
+        made = json.loads(files["report.json"])
+        made["primary"][0]["forms"]["net"] = 0.9
+        files["report.json"] = json.dumps(made).encode()
+
+    rewrite(copies[1], polish)
+    assert problems(copies[1]) == ["report.json is what the votes give: primary differs"]
+    with zipfile.ZipFile(copies[2], "a") as archive:
+        archive.writestr("extra.txt", "x")
+    assert any("extra.txt does not match the listing" in problem for problem in problems(copies[2]))
+
+
+def test_an_unwelcome_vote_cannot_be_excluded_afterwards(packed):
+    """An exclusion counts only as a row of the ledger, and a row more breaks the chain."""
+
+    def exclude(files):
+        lines = files["ledger.jsonl"].decode().splitlines()
+        row = json.loads(lines[-1]) | {
+            "kind": "excluded",
+            "body": {"participant": "p", "reason": "r"},
+        }
+        files["ledger.jsonl"] = "\n".join([*lines, json.dumps(row)]).encode()
+
+    rewrite(packed, exclude)
+    assert any("unbroken chain" in problem for problem in problems(packed))
+
+
+def test_equal_data_give_an_equal_bundle(place, voted):
+    assert bundle.pack(read(place)) == bundle.pack(read(place))
+
+
+def test_what_is_no_bundle_is_one_sentence(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    with pytest.raises(StudyError, match=r"x\.zip: not a study bundle"):
+        verify(tmp_path / "x.zip")
+
+
+def test_the_paper_texts_hold_the_numbers(place, voted):
+    dataset = read(place)
+    made = report(dataset)
+    table = paper.latex_table(made)
+    assert table.count(r"\\") == 1 + len(made["primary"])
+    assert paper.escape("a_b & 5 %") == r"a\_b \& 5 \%"
+    text = paper.methods(dataset, made)
+    assert "Of 4 people who entered, 0 withdrew" in text
+    assert "votes.csv" in tables.codebook(dataset)
+    assert all(name in tables.codebook(dataset) for name in COLUMNS)
