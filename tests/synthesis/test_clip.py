@@ -22,14 +22,14 @@ def make_clip(length: int = 8, **changes: object) -> Clip:
     frames, offsets = pack_frames([gradient(10 * i) for i in range(length)])
     flow = rng.uniform(-1, 1, (2, length, FLOW_GRID, FLOW_GRID, 2)).astype(np.float16)
     visible = np.full((length, FLOW_GRID, FLOW_GRID), 255, np.uint8)
-    arrays = dict(
-        frames=frames, frame_offsets=offsets, reference=encode_jpeg(gradient(0)),
-        audio=rng.integers(-9, 9, length * SAMPLES_PER_FRAME).astype(np.int16),
-        curves=rng.random((length, 52)).astype(np.float16), pose=np.zeros((length, 18, 3), np.float16),
-        opening=np.zeros(length, np.float16), landmarks=np.zeros((length, len(LANDMARKS), 2), np.float16),
-        flow_whole=flow[0], flow_face=flow[1], visible_whole=visible, visible_face=visible,
-        behaviour=np.zeros(length, np.uint8),
-    )  # fmt: skip
+    arrays = {
+        "frames": frames, "frame_offsets": offsets, "reference": encode_jpeg(gradient(0)),
+        "audio": rng.integers(-9, 9, length * SAMPLES_PER_FRAME).astype(np.int16),
+        "curves": rng.random((length, 52)).astype(np.float16), "pose": np.zeros((length, 18, 3), np.float16),
+        "opening": np.zeros(length, np.float16), "landmarks": np.zeros((length, len(LANDMARKS), 2), np.float16),
+        "flow_whole": flow[0], "flow_face": flow[1], "visible_whole": visible, "visible_face": visible,
+        "behaviour": np.zeros(length, np.uint8),
+    }  # fmt: skip
     return Clip(**{**arrays, "phonemes": [("AH", 0.1, 0.2)], "meta": {"seed": 7}, **changes})  # type: ignore[arg-type]
 
 
