@@ -25,7 +25,7 @@ from flowact.media import Recording, VideoWriter, load_reference
 from flowact.pipeline import FlowActPipeline, StageTimes
 from flowact.runtime.generate import add_machine_arguments
 from flowact.runtime.load import Loaded, load_pipeline
-from flowact.timebase import FRAMES_PER_CHUNK, LATENTS_PER_CHUNK, SAMPLE_RATE
+from flowact.timebase import FRAMES_PER_CHUNK, LATENTS_PER_CHUNK
 
 _RUNS_PER_CHUNK: Final = {"decode": LATENTS_PER_CHUNK, "encode": FRAMES_PER_CHUNK}
 
@@ -73,15 +73,10 @@ def run(args: argparse.Namespace) -> None:
     person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
     loaded = load_pipeline(args.checkpoint, args.threads)
-    benchmark = measure(loaded, load_reference(person.portrait), repeated(speech, args.seconds))
+    benchmark = measure(loaded, load_reference(person.portrait), speech.repeated(args.seconds))
     _print_table(benchmark, Console())
     if args.json is not None:
         _write_json(args.json, benchmark)
-
-
-def repeated(recording: Recording, seconds: float) -> Recording:
-    """Return the recording over and over, cut to a length."""
-    return Recording.from_samples(np.resize(recording.read(), round(seconds * SAMPLE_RATE)))
 
 
 def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Benchmark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,17 @@ class Recording:
     def read(self) -> NDArray[np.float32]:
         """Return the whole recording, float32 `[samples]` at 16 kHz. For short recordings."""
         return np.concatenate(list(_to_mono16k(self.frames()))).clip(-1, 1)
+
+    def repeated(self, seconds: float) -> Recording:
+        """Return the same sound over and over, `seconds` long; it takes the memory of one round."""
+        once, samples = self.read(), round(seconds * SAMPLE_RATE)
+        rounds, rest = divmod(samples, len(once))
+
+        def frames() -> Iterator[av.AudioFrame]:
+            for piece in [*repeat(once, rounds), once[:rest]]:
+                yield from _frames_of(piece, SAMPLE_RATE)
+
+        return Recording(self.name, SAMPLE_RATE, samples, frames)
 
     @classmethod
     def open(cls, path: str | Path, max_minutes: float = DEFAULT_MAX_MINUTES) -> Recording:

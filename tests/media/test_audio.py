@@ -74,6 +74,16 @@ def test_samples_in_memory_are_resampled() -> None:
     assert dominant_hertz(recording.read()) == pytest.approx(220, abs=1)
 
 
+@pytest.mark.parametrize("seconds", [0.25, 1.0, 3.7])
+def test_a_recording_can_go_round(seconds: float) -> None:
+    once = tone(1.0, hertz=219.7)
+    again = Recording.from_samples(once).repeated(seconds)
+    expected = np.resize(once, round(seconds * 16_000))
+    np.testing.assert_array_equal(again.read(), expected)
+    np.testing.assert_array_equal(again.read(), expected)
+    assert again.seconds == pytest.approx(seconds)
+
+
 def test_loud_samples_are_clipped() -> None:
     assert Recording.from_samples(4 * tone(0.5)).read().max() == 1.0
 
