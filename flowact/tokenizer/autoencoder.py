@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID, ViewConfig
-from flowact.tokenizer.decoder import Layers, ReferenceEncoder, ViewDecoder
+from flowact.tokenizer.decoder import Layers, ReferenceEncoder, ViewDecoder, ViewReference
 from flowact.tokenizer.layers import Pyramid, conv, to_channels_last, zero_init
 from flowact.tokenizer.moments import RunningMoments
 from flowact.tokenizer.views import VIEWS
@@ -52,7 +52,7 @@ class Readout(nn.Module):
 
     def standardised(self, z: Tensor) -> Tensor:
         """``z [batch, 16, 8, 8]`` to targets in units of their own deviation, ``[batch, 4, curves + pose]``."""
-        flat = z.flatten(1) * READOUT_SCALE
+        flat = z.flatten(1).to(self.linear.weight.dtype) * READOUT_SCALE
         return self.linear(flat).unflatten(-1, (FRAMES_PER_LATENT, self.channels))
 
     @property
@@ -176,9 +176,21 @@ class ViewAutoencoder(nn.Module):
         if scaffold is not None and supported is not None:
             seen = torch.where(supported[:, None, None, None, None], scaffold, latent)
         noisy = seen + noise * torch.randn_like(seen)
-        layers = self.decoder(noisy[:, 0], noisy[:, 1], self.reference(picture))
         standardised = self.readout.standardised(noisy[:, 1])
+        layers = self.decode(noisy[:, 0], noisy[:, 1], self.reference(picture))
         return Reconstruction(latent, scaffold, standardised, layers)
+
+    def decode(self, previous: Tensor, current: Tensor, reference: ViewReference) -> Layers:
+        """Paint the four frames of ``current``, given the latent before it.
+
+        Args:
+            previous: ``[batch, 16, 8, 8]``.
+            current: ``[batch, 16, 8, 8]``.
+            reference: features of ``batch`` references.
+        """
+        # The read-out answers to the truth alone, not to what the painter would like it to say.
+        controls = self.readout.standardised(current).detach()
+        return self.decoder(previous, current, controls, reference)
 
     def _latents(
         self, frames: Tensor, picture: Tensor, readouts: Tensor | None, update: bool

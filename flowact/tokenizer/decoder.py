@@ -8,7 +8,15 @@ from torch.nn import functional as F
 
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID, ViewConfig
-from flowact.tokenizer.layers import Pyramid, ResidualBlock, Upsample, activate, conv, zero_init
+from flowact.tokenizer.layers import (
+    Modulation,
+    Pyramid,
+    ResidualBlock,
+    Upsample,
+    activate,
+    conv,
+    zero_init,
+)
 from flowact.tokenizer.views import VIEW_SIZE, VIEWS, View
 from flowact.tokenizer.warp import enlarge, sample, sampling_grid
 
@@ -95,13 +103,20 @@ class Trunk(nn.Module):
 
 
 class ViewDecoder(nn.Module):
-    """Decoder of a view: ``(z_prev, z_cur, reference) -> Layers`` of four frames."""
+    """Decoder of a view: ``(z_prev, z_cur, reference) -> Layers`` of four frames.
+
+    It is also told the curves and pose that the linear read-out finds in ``z_cur``. A latent spreads
+    each of them over all cells, differently in each, and a convolution, whose weights all cells
+    share, would have to learn to collect them again before it can move an eyelid.
+    """
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         self.view, self.paint_scale = VIEWS[config.view], config.paint_scale
         coarse, middle, fine = config.frame_widths
         self.trunk = Trunk(config)
+        self.place = nn.Parameter(torch.zeros(1, coarse, 30, 30))
+        self.modulation = Modulation(config.readouts, config.frame_widths)
         counts = zip(config.frame_widths, config.frame_blocks, strict=True)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
@@ -114,25 +129,31 @@ class ViewDecoder(nn.Module):
         self.take_pixels = conv(3 * self.paint_scale**2, fine, 3)
         self.leave = zero_init(conv(fine, 4 * self.paint_scale**2, 3))
 
-    def forward(self, previous: Tensor, current: Tensor, reference: ViewReference) -> Layers:
+    def forward(
+        self, previous: Tensor, current: Tensor, controls: Tensor, reference: ViewReference
+    ) -> Layers:
         """Paint the four frames of ``current``.
 
         Args:
             previous: normalised latents of the four frames before, ``[batch, 16, 8, 8]``.
             current: those of the four frames to paint.
+            controls: their standardised read-outs, ``[batch, 4, curves + pose]``.
             reference: features of ``batch`` references.
 
         Returns:
             Layers of ``batch * 4`` frames.
         """
         _check_latents(previous, current)
-        x = self.blocks[0](self.trunk(previous, current, reference.guides))
+        vector = controls.flatten(0, 1).clamp(-4, 4).to(self.place.dtype)
+        first, second, third = self.modulation(vector)
+        x = self.trunk(previous, current, reference.guides) + self.place
+        x = self.blocks[0](modulate(x, first))
         coarse = enlarge(self.coarse_flow(x), 60) * FLOW_UNIT
         x = self.up_middle(x) + self.take_features(self._warp_features(coarse, reference.warpable))
-        x = self.blocks[1](activate(x))
+        x = self.blocks[1](activate(modulate(x, second)))
         flow = coarse + self.fine_flow(x).float() * FLOW_UNIT
         x = self.up_fine(x) + self.take_pixels(self._warp_pixels(flow, reference.picture, x.dtype))
-        x = self.blocks[2](activate(x))
+        x = self.blocks[2](activate(modulate(x, third)))
         painted = F.pixel_shuffle(self.leave(x), self.paint_scale)
         return Layers(flow, torch.sigmoid(painted[:, :1].float() + MASK_BIAS), painted[:, 1:])
 
@@ -146,6 +167,12 @@ class ViewDecoder(nn.Module):
         size = VIEW_SIZE // 2 * self.paint_scale
         folded = F.pixel_unshuffle(render_warp(flow, picture, self.view, size), self.paint_scale)
         return folded.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
+    """``factor * x + shift``."""
+    factor, shift = by
+    return torch.addcmul(shift, x, factor)
 
 
 def render_warp(flow: Tensor, picture: Tensor, view: View, size: int) -> Tensor:

@@ -70,9 +70,28 @@ class Upsample(nn.Module):
         return F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
 
 
-class Pyramid(nn.Module):
-    """Strided convolutions ``240 -> 120 -> 60 -> 30 -> 15 -> 8``; ``blocks`` residual blocks at 60 and below.
+class Modulation(nn.Module):
+    """Scale and shift of feature maps by a vector (FiLM, Perez et al., 2018), the identity at the start.
+
+    Args:
+        inputs: length of the vector.
+        widths: channels of each feature map that is modulated.
     """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.sizes = [size for width in widths for size in (width, width)]
+        self.enter = nn.Linear(inputs, 128)
+        self.leave = zero_init(nn.Linear(128, sum(self.sizes)))
+
+    def forward(self, vector: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """``[n, inputs]`` to a (factor, shift) of shape ``[n, width, 1, 1]`` for every map."""
+        values = self.leave(activate(self.enter(vector)))[..., None, None].split(self.sizes, 1)
+        return [(1 + scale, shift) for scale, shift in zip(values[::2], values[1::2], strict=True)]
+
+
+class Pyramid(nn.Module):
+    """Strided convolutions ``240 -> 120 -> 60 -> 30 -> 15 -> 8``; ``blocks`` residual blocks at 60 and below."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int) -> None:
         super().__init__()

@@ -185,7 +185,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         )
         views = ((self.whole, features.whole), (self.face, features.face))
         return [
-            view.decoder(before, now, reference)
+            view.decode(before, now, reference)
             for (view, reference), (before, now) in zip(views, halves, strict=True)
         ]
 

@@ -50,12 +50,12 @@ class TokenizerSettings:
     start_from_reference: float = 0.1
     mouth: float = 9.0
     eyes: float = 5.0
-    hidden: float = 2.0
+    hidden: float = 4.0
     detail: float = 0.5
     readout: float = 0.1
     scale: float = 0.01
     flow: float = 0.15
-    visibility: float = 0.05
+    visibility: float = 0.2
     restraint: float = 0.3
     eps_start: float = 0.15
     eps_end: float = 0.005
@@ -115,13 +115,13 @@ class TokenizerStage:
             windows.landmarks.flatten(0, 1), visible, s.mouth, s.eyes, s.hidden
         )
         eps = losses.annealed(s.eps_start, s.eps_end, step, s.eps_steps)
-        flow = losses.flow_loss(made.layers.flow, windows.flow.flatten(0, 1), visible, view)
+        flow = losses.flow_loss(made.layers.flow, windows.flow.flatten(0, 1), visible, weight, view)
         return {
             "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
             "flow": s.flow * flow,
             "restraint": s.restraint * losses.needless_paint(made.layers.paint, visible, weight),
-            "visibility": s.visibility * losses.visibility_loss(made.layers.mask, visible),
+            "visibility": s.visibility * losses.visibility_loss(made.layers.mask, visible, weight),
         }
 
     def _latent_losses(

@@ -123,25 +123,35 @@ def detail_loss(
     return total / (2 * levels)
 
 
-def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, view: View) -> Tensor:
+def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, weight: Tensor, view: View) -> Tensor:
     """Huber distance to the renderer's flow, in pixels of the frame, over what the reference shows.
 
     Args:
         flow: predicted displacement ``[n, 2, 60, 60]``.
         truth: true sampling position ``[n, 60, 60, 2]``.
         visible: ``[n, 60, 60]``.
+        weight: how much the picture counts, ``[n, 1, 240, 240]``; eyelids and lips are few cells.
         view: the view that the grids cover.
     """
     target = (truth - view.identity_grid(truth.shape[1], truth.device)).permute(0, 3, 1, 2)
     distance = F.huber_loss(flow * (FRAME_SIZE / 2), target * (FRAME_SIZE / 2), reduction="none")
-    weight = visible[:, None].expand_as(distance)
-    return (distance * weight).sum() / weight.sum().clamp(min=1.0)
+    counts = visible[:, None] * F.adaptive_avg_pool2d(weight, visible.shape[-2:])
+    return (distance.mean(1, keepdim=True) * counts).sum() / counts.sum().clamp(min=1.0)
 
 
-def visibility_loss(mask: Tensor, visible: Tensor) -> Tensor:
-    """Cross entropy between the mask ``[n, 1, p, p]``, averaged to 60x60, and the true visibility ``[n, 60, 60]``."""
+def visibility_loss(mask: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy between the mask, averaged to 60x60, and the true visibility.
+
+    Args:
+        mask: ``[n, 1, p, p]`` in [0, 1].
+        visible: ``[n, 60, 60]``.
+        weight: how much the picture counts, ``[n, 1, 240, 240]``. An open mouth is few cells, and a
+            mask that stays shut over it leaves the painter nothing to do.
+    """
     pooled = F.adaptive_avg_pool2d(mask.float(), visible.shape[-2:])[:, 0].clamp(1e-4, 1 - 1e-4)
-    return -(visible * pooled.log() + (1 - visible) * (1 - pooled).log()).mean()
+    entropy = -(visible * pooled.log() + (1 - visible) * (1 - pooled).log())
+    counts = F.adaptive_avg_pool2d(weight, visible.shape[-2:])[:, 0]
+    return (entropy * counts).mean() / counts.mean()
 
 
 def needless_paint(paint: Tensor, visible: Tensor, weight: Tensor) -> Tensor:

@@ -45,25 +45,53 @@ def test_weight_counts_what_must_be_painted(landmarks) -> None:
     assert weight[90, 145].item() == pytest.approx(6, abs=0.1)
 
 
+FLAT = torch.ones(1, 1, 240, 240)
+
+
 @pytest.mark.parametrize("view", [WHOLE, FACE], ids=lambda view: view.name)
 def test_flow_is_measured_in_pixels_of_the_frame(view) -> None:
     truth = view.identity_grid(60).clone()
     truth[..., 0] += 30 * 2 / 480
-    visible = torch.ones(1, 60, 60)
-    perfect = torch.zeros(1, 2, 60, 60)
+    visible, still = torch.ones(1, 60, 60), torch.zeros(1, 2, 60, 60)
+    perfect = still.clone()
     perfect[:, 0] = 30 * 2 / 480
-    assert losses.flow_loss(perfect, truth, visible, view).item() == pytest.approx(0, abs=1e-6)
-    still = losses.flow_loss(torch.zeros(1, 2, 60, 60), truth, visible, view)
-    assert still.item() == pytest.approx(29.5 / 2, rel=1e-4)  # Huber of 30 in x and of 0 in y
-    assert losses.flow_loss(torch.zeros(1, 2, 60, 60), truth, 0 * visible, view).item() == 0
+    assert losses.flow_loss(perfect, truth, visible, FLAT, view).item() == pytest.approx(0, abs=1e-6)
+    # Huber of 30 in x and of 0 in y
+    assert losses.flow_loss(still, truth, visible, FLAT, view).item() == pytest.approx(29.5 / 2, rel=1e-4)
+    assert losses.flow_loss(still, truth, 0 * visible, FLAT, view).item() == 0
+    half = truth.clone()
+    half[:, :, 30:] = view.identity_grid(60)[:, :, 30:]
+    uneven = FLAT.clone()
+    uneven[..., :120] = 3
+    assert losses.flow_loss(still, half, visible, uneven, view).item() == pytest.approx(29.5 / 2 * 0.75, rel=1e-4)
 
 
 def test_mask_is_compared_with_visibility() -> None:
     visible = torch.zeros(1, 60, 60)
     visible[:, :30] = 1
     mask = visible[:, None].repeat_interleave(4, -1).repeat_interleave(4, -2)
-    assert losses.visibility_loss(mask, visible) < 1e-3
-    assert losses.visibility_loss(1 - mask, visible) > 5
+    assert losses.visibility_loss(mask, visible, FLAT) < 1e-3
+    assert losses.visibility_loss(1 - mask, visible, FLAT) > 5
+    careless = FLAT.clone()
+    careless[..., :120, :] = 9
+    always = torch.full((1, 1, 60, 60), 0.99)
+    half_wrong = losses.visibility_loss(always, visible, FLAT)
+    assert losses.visibility_loss(always, visible, careless).item() == pytest.approx(half_wrong.item() / 5, rel=0.05)
+
+
+def test_paint_costs_where_it_is_not_needed() -> None:
+    paint, visible = torch.full((1, 3, 120, 120), -0.5), torch.zeros(1, 60, 60)
+    visible[:, :30] = 1
+    assert losses.needless_paint(paint, visible, FLAT).item() == pytest.approx(0.25)
+    assert losses.needless_paint(paint, visible, 10 * FLAT).item() == pytest.approx(0.025)
+
+
+def test_coarse_half_of_the_picture_loss_forgives_a_shift() -> None:
+    stripes = torch.zeros(1, 3, 16, 16)
+    stripes[..., ::2] = 1
+    fine = losses.charbonnier(stripes.roll(1, -1) - stripes, 1e-6)
+    both = losses.picture_loss(stripes.roll(1, -1), stripes, 1e-6, torch.ones(1, 1, 16, 16))
+    assert both.item() == pytest.approx(fine.item() / 2, abs=1e-4)
 
 
 def test_detail_ignores_a_constant_offset_and_sees_an_edge() -> None:
