@@ -1,111 +1,32 @@
-"""Voices of eSpeak NG through its C library, which reports the start of every phone it speaks."""
+"""Voices of eSpeak NG, which reports the start of every phone it speaks."""
 
-import ctypes
 import ctypes.util
-import threading
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
 
 from flowact.errors import UserError
+from flowact.synthesis import espeak_process
 from flowact.synthesis.phonemes import PAUSE, Phoneme, arpabet_from_ipa
 from flowact.synthesis.speech import Utterance
 from flowact.timebase import SAMPLE_RATE
 
-# Values of the enumerations in espeak-ng/speak_lib.h.
-_AUDIO_OUTPUT_SYNCHRONOUS = 2
-_PHONEME_EVENTS_IN_IPA = 0x3
-_EVENT_LIST_END = 0
-_EVENT_PHONEME = 7
-_POSITION_CHARACTER = 1
-_CHARS_UTF8 = 1
-_PARAMETER_RATE = 1
 _WORDS_PER_MINUTE = 165
+_TIMEOUT_SECONDS = 60
 
 _VOICELESS_STOPS = frozenset({"p", "t", "k", "ch"})
 _STOP_GAP_SECONDS = 0.045
 """eSpeak reports these at the burst; the mouth has been closed for this long by then (measured)."""
 
 
-class _EventId(ctypes.Union):
-    _fields_ = (
-        ("number", ctypes.c_int),
-        ("name", ctypes.c_char_p),
-        ("string", ctypes.c_char * 8),
-    )
-
-
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _EventId),
-    )
-
-
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
-
-
-class _Library:
-    """The loaded library. It keeps its state in globals, so one lock guards every use of it."""
-
-    def __init__(self) -> None:
-        path, data = _locate()
-        self._library = ctypes.CDLL(path)
-        self.rate: int = self._library.espeak_Initialize(
-            _AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _PHONEME_EVENTS_IN_IPA
-        )
-        if self.rate <= 0:
-            raise UserError("eSpeak NG found no voices; install the Debian package espeak-ng-data.")
-        self._lock = threading.Lock()
-        self._samples: list[bytes] = []
-        self._onsets: list[tuple[str, float]] = []
-        self._callback = _Callback(self._receive)
-        self._library.espeak_SetSynthCallback(self._callback)
-
-    def has_voice(self, variant: str) -> bool:
-        """Whether the library knows this voice; selects it as well."""
-        with self._lock:
-            return bool(self._library.espeak_SetVoiceByName(variant.encode()) == 0)
-
-    def speak(self, variant: str, text: str, tempo: float) -> tuple[bytes, list[tuple[str, float]]]:
-        """Int16 samples at `rate` and (IPA, onset in seconds) of every phone."""
-        encoded = text.encode()
-        with self._lock:
-            self._samples, self._onsets = [], []
-            self._library.espeak_SetVoiceByName(variant.encode())
-            self._library.espeak_SetParameter(_PARAMETER_RATE, round(_WORDS_PER_MINUTE * tempo), 0)
-            self._library.espeak_Synth(
-                *(encoded, len(encoded) + 1, 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
-            )
-            self._library.espeak_Synchronize()
-            return b"".join(self._samples), self._onsets
-
-    def _receive(self, samples: Any, count: int, events: Any) -> int:
-        if samples and count:
-            self._samples.append(ctypes.string_at(samples, 2 * count))
-        position = 0
-        while events[position].type != _EVENT_LIST_END:
-            event = events[position]
-            if event.type == _EVENT_PHONEME:
-                label = event.id.string.decode(errors="ignore")
-                self._onsets.append((label, event.sample / self.rate))
-            position += 1
-        return 0
-
-
-def _locate() -> tuple[str, bytes | None]:
-    """Library file and data folder: those of the wheel espeakng-loader, else the system's."""
+@cache
+def _locate() -> tuple[str, str]:
+    """Library file and data folder: those of the wheel espeakng-loader, else the system's ("")."""
     try:
         import espeakng_loader
     except ImportError:
@@ -115,11 +36,8 @@ def _locate() -> tuple[str, bytes | None]:
                 "eSpeak NG is missing; install the Debian package espeak-ng "
                 "or the Python package espeakng-loader."
             ) from None
-        return system, None
-    return espeakng_loader.get_library_path(), espeakng_loader.get_data_path().encode()
-
-
-_library = cache(_Library)
+        return system, ""
+    return espeakng_loader.get_library_path(), espeakng_loader.get_data_path()
 
 
 @dataclass(frozen=True)
@@ -132,8 +50,7 @@ class EspeakVoice:
     variant: str
 
     def __post_init__(self) -> None:
-        if not _library().has_voice(self.variant):
-            raise ValueError(f"unknown eSpeak voice {self.variant!r}; expected one like 'en-us+f3'")
+        self._run("", 1.0)
 
     @property
     def name(self) -> str:
@@ -141,13 +58,29 @@ class EspeakVoice:
         return f"espeak:{self.variant}"
 
     def speak(self, text: str, tempo: float = 1.0) -> Utterance:
-        """Speak `text` as 16 kHz audio with the phone times that the library reports."""
-        library = _library()
-        samples, onsets = library.speak(self.variant, text, tempo)
+        """Speak `text` as 16 kHz audio with the phone times that the library reports.
+
+        The same text and tempo give the same samples each time.
+        """
+        header, _, samples = self._run(text, tempo).partition(b"\n")
+        spoken = json.loads(header)
         audio = np.frombuffer(samples, np.int16).astype(np.float32) / 32768
-        seconds = len(audio) / library.rate
-        resampled = resample_poly(audio, SAMPLE_RATE, library.rate).astype(np.float32)
-        return Utterance(resampled, tuple(_phonemes(onsets, seconds)))
+        resampled = resample_poly(audio, SAMPLE_RATE, spoken["rate"]).astype(np.float32)
+        return Utterance(resampled, tuple(_phonemes(spoken["onsets"], len(audio) / spoken["rate"])))
+
+    def _run(self, text: str, tempo: float) -> bytes:
+        command = [sys.executable, "-I", "-S", espeak_process.__file__, *_locate()]
+        command += [self.variant, str(round(_WORDS_PER_MINUTE * tempo))]
+        done = subprocess.run(  # noqa: S603 - no shell; the text goes through a pipe
+            command, input=text.encode(), capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
+        )
+        if done.returncode == espeak_process.UNKNOWN_VOICE:
+            raise ValueError(f"unknown eSpeak voice {self.variant!r}; expected one like 'en-us+f3'")
+        if done.returncode == espeak_process.NO_DATA:
+            raise UserError("eSpeak NG found no voices; install the Debian package espeak-ng-data.")
+        if done.returncode:
+            raise UserError(f"eSpeak NG could not speak {text!r}: {done.stderr.decode().strip()}")
+        return done.stdout
 
 
 def _phonemes(onsets: list[tuple[str, float]], seconds: float) -> list[Phoneme]:

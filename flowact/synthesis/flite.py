@@ -60,7 +60,7 @@ class FliteVoice:
             if done.returncode or not target.exists():
                 raise UserError(f"flite could not speak {text!r}: {done.stderr.strip()}")
             audio = _read_wave(target.read_bytes())
-        return Utterance(audio, tuple(_phonemes(done.stdout)))
+        return Utterance(audio, tuple(_phonemes(done.stdout, len(audio) / SAMPLE_RATE)))
 
 
 def _read_wave(data: bytes) -> Signal:
@@ -71,12 +71,12 @@ def _read_wave(data: bytes) -> Signal:
     return samples.astype(np.float32) / np.float32(32768)
 
 
-def _phonemes(printed: str) -> list[Phoneme]:
-    """Phones from flite's `label:end label:end ...`."""
+def _phonemes(printed: str, seconds: float) -> list[Phoneme]:
+    """Phones from flite's `label:end label:end ...`; some voices name a longer last pause."""
     phonemes: list[Phoneme] = []
     start = 0.0
     for pair in printed.split():
         label, _, end = pair.rpartition(":")
-        phonemes.append(Phoneme(label, start, float(end)))
+        phonemes.append(Phoneme(label, start, min(float(end), seconds)))
         start = float(end)
-    return phonemes
+    return [p for p in phonemes if p.end > p.start]

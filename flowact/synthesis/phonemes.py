@@ -48,6 +48,8 @@ _DIPHTHONGS: dict[str, tuple[str, str, float]] = {
 }
 """Diphthong -> its two vowels and the share of its time that the first one takes."""
 
+_VISEME_OF.update({d: _VISEME_OF[first] for d, (first, _, _) in _DIPHTHONGS.items()})
+
 _IPA = (
     "tʃ:ch dʒ:jh ts:s dz:z aɪ:ay aʊ:aw eɪ:ey ɔɪ:oy oʊ:ow əʊ:ow əl:l ɔ:ao ɒ:ao o:ao œ:uh ø:uh "
     "a:aa ɑ:aa ɐ:ah ʌ:ah æ:ae e:eh ɛ:eh ɜ:er ɚ:er ɝ:er ə:ax i:iy ɪ:ih ɨ:ih ᵻ:ih y:uw ʏ:uw u:uw "
@@ -59,7 +61,10 @@ _ARPABET_OF_IPA = dict(pair.split(":") for pair in _IPA.split())
 
 
 def viseme_of(label: str) -> str:
-    """Viseme of one ARPAbet phone that is not a diphthong. Raises ValueError if it is unknown."""
+    """Viseme of an ARPAbet phone, of a diphthong that of its first vowel.
+
+    Raises ValueError for an unknown phone.
+    """
     if label not in _VISEME_OF:
         raise ValueError(f"unknown phone {label!r}; expected one of {sorted(_VISEME_OF)}")
     return _VISEME_OF[label]
