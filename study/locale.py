@@ -60,4 +60,4 @@ def _overlaid(config: StudyConfig, locale: Locale) -> dict[str, Any]:
 
 
 def _pick(text: LocalText, locale: str) -> str | None:
-    return text.get(locale)  # type: ignore[call-overload, no-any-return]
+    return text.get(locale)  # type: ignore[call-overload]

@@ -106,8 +106,8 @@ class Journey {
       h(
         'div',
         { class: 'buttons' },
-        h('button', { type: 'button', class: 'quiet', onclick: () => dialog.remove() }, withdraw.no),
-        h('button', { type: 'button', class: 'danger', onclick: () => this.guard(() => this.withdraw(dialog)) }, withdraw.yes),
+        h('button', { type: 'button', class: 'quiet', onclick: () => dialog.remove() }, withdraw.cancel),
+        h('button', { type: 'button', class: 'danger', onclick: () => this.guard(() => this.withdraw(dialog)) }, withdraw.confirm),
       ),
     );
     this.root.append(dialog);

@@ -193,6 +193,7 @@ export class TrialView {
       h('p', {}, text),
       h('button', { type: 'button', class: 'primary', onclick: onNext }, training.next),
     );
+    this.element.classList.add('reviewed');
     this.element.querySelector('.panel').append(card);
     card.querySelector('button').focus();
     document.removeEventListener('keydown', this.onKey);

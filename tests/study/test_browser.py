@@ -166,6 +166,8 @@ def test_a_participation(served, browser, size):
 def test_chinese_and_withdrawal(served, browser):
     place, address = served
     page = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(address)
     page.get_by_role("heading", name="哪一个？").wait_for()
     shot(page, "phone-zh-consent")
@@ -173,6 +175,8 @@ def test_chinese_and_withdrawal(served, browser):
     page.get_by_role("button", name="开始").click()
     page.get_by_role("button", name="播放数字").wait_for()
     page.get_by_role("button", name="退出研究").click()
+    shot(page, "phone-zh-ask")
+    assert problems == []
     page.get_by_role("button", name="删除我的回答").click()
     page.get_by_text("您的回答已删除").wait_for()
     shot(page, "phone-zh-withdrawn")

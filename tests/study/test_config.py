@@ -59,3 +59,5 @@ def test_every_language_has_every_text():
     english = keys(texts("en"))
     for locale in LOCALES:
         assert keys(texts(locale)) == english
+        # YAML reads bare yes and no as truth values
+        assert all(isinstance(part, str) for key in keys(texts(locale)) for part in key)
