@@ -14,8 +14,8 @@ from flowact.pipeline.sampling import FlowActScheduler
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
-from flowact.training.flow_matching import NOISE_SHIFT
 from flowact.training.checkpoints import load_averaged_weights
+from flowact.training.flow_matching import NOISE_SHIFT
 
 CONFIG = "config.json"
 WRAPPER = "transformer."
@@ -69,7 +69,9 @@ def export(whole: Path, face: Path, joint: Path | None, out: Path) -> None:
         return
     transformer = load_transformer(joint)
     _to_half(transformer)
-    FlowActPipeline(transformer, tokenizer, FlowActScheduler(shift=NOISE_SHIFT)).save_pretrained(out)
+    FlowActPipeline(transformer, tokenizer, FlowActScheduler(shift=NOISE_SHIFT)).save_pretrained(
+        out
+    )
 
 
 def _to_half(network: torch.nn.Module) -> None:

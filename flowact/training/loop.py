@@ -134,6 +134,8 @@ class Loop:
                 if save.due():
                     self.save()
         self.save()
+        if not stop:
+            self.evaluate()
         return self.step
 
     def advance(self) -> Values:

@@ -216,9 +216,9 @@ def train_tokenizer_view(
 
 
 def adopt_encoder(model: ViewAutoencoder, averaged: ViewAutoencoder) -> None:
-    """Give the trained model the averaged model's encoder and read-out.
+    """Give the trained model the averaged model's encoder, scaffold and read-out.
 
     Those made the latents that are in use, so the decoder must go on learning from them.
     """
-    for part in ("encoder", "moments", "readout"):
+    for part in ("encoder", "moments", "readout", "scaffold"):
         model.get_submodule(part).load_state_dict(averaged.get_submodule(part).state_dict())

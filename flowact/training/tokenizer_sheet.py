@@ -24,8 +24,8 @@ def draw_sheet(path: Path, windows: Windows, painted: Tensor, view: View) -> Non
     Args:
         path: PNG file to write.
         windows: ``n`` held-out windows.
-        painted: their reconstructions ``[n * 4, 3, 240, 240]``; the third frame of every window
-            is shown.
+        painted: their reconstructions ``[n * 4, 3, 240, 240]``; the third of four is shown.
+        view: the view they show.
     """
     made = painted.unflatten(0, (-1, FRAMES_PER_LATENT))[:, 2]
     truth = windows.frames[:, FRAMES_PER_LATENT + 2]

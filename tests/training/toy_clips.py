@@ -102,7 +102,11 @@ def toy_clip(seed: int, length: int = 24) -> Clip:
     pose = np.zeros((length, 18, 3), np.float16)
     pose[:, 3, 2] = [head.tilt for head in heads]
     points = [
-        [*(MOUTH + np.outer([1, -1], [28, 0])), *(MOUTH + np.outer([-1, 1], [0, 22 * h.opening])), *EYES, (0, 10), (0, 95)]
+        [
+            *(MOUTH + np.outer([1, -1], [28, 0])),
+            *(MOUTH + np.outer([-1, 1], [0, 22 * h.opening])),
+            *(*EYES, (0, 10), (0, 95)),
+        ]
         for h in heads
     ]  # fmt: skip
     marks = [head.pixels(np.array(p, float)) for head, p in zip(heads, points, strict=True)]
