@@ -13,16 +13,19 @@ INPUTS   := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint check browser clean
+.PHONY: help demo test test-live lint check browser clean
 
 help: ## show what can be made
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/.demo ## install what is needed and let a character speak
 	@$(BIN)/python -m flowact demo
 
 test: lint browser ## install everything, then lint, type-check and run all tests
 	@$(BIN)/python -m pytest -q
+
+test-live: browser ## the tests of the unfinished live page and the study's in a browser
+	@$(BIN)/python -m pytest -q --override-ini addopts=--import-mode=importlib tests/live tests/planner tests/runtime_live tests/browser tests/study/test_browser.py
 
 lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "eval": Command("flowact.evaluation.commands", "measure lip-sync, drift, silence and quality"),
     "train": Command("flowact.training.commands", "train the tokenizer and the transformer"),
     "synth": Command("flowact.synthesis.dataset", "render the training data"),
+    "verify": Command("flowact.runtime.verify", "look for FlowAct's mark in a picture or video"),
     "plan": Command("flowact.runtime.plan", "predict the speed of a preset on a GPU"),
 }
 

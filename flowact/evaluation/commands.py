@@ -52,7 +52,13 @@ def run(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """All measurements of the arguments, by section; written to the report folder too."""
-    from flowact.evaluation.measure import lip_sync_report, measure_drift, takes, tokenizer_report
+    from flowact.evaluation.measure import (
+        lip_sync_report,
+        measure_drift,
+        own_tokenizer,
+        takes,
+        tokenizer_report,
+    )
     from flowact.evaluation.readers import load_readers
     from flowact.evaluation.sheets import contact_sheet
     from flowact.evaluation.subjects import held_out, load_subject
@@ -64,7 +70,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     subjects = [load_subject(path) for path in paths]
     args.out.mkdir(parents=True, exist_ok=True)
     report: dict[str, dict[str, Any]] = {
-        "tokenizer": dict(tokenizer_report(pipeline.tokenizer, paths)),
+        "tokenizer": dict(tokenizer_report(own_tokenizer(pipeline), paths)),
         "lip_sync": dict(lip_sync_report(list(takes(pipeline, reader, subjects)), reader, sync)),
     }
     contact_sheet(pipeline, subjects[:6], args.out / "contact_sheet.jpg")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from flowact.evaluation.readers import (
 from flowact.evaluation.scores import correlation
 from flowact.synthesis.arkit import columns
 from flowact.synthesis.clip import Clip
-from flowact.training.loop import Loop, LoopSettings, Stateful
+from flowact.training.loop import Loop, LoopSettings, Stage, Stateful
 from flowact.training.metrics import Values
 from flowact.training.schedule import Schedule
 
@@ -63,7 +64,7 @@ def recolour(crops: Tensor) -> Tensor:
 class MouthStage:
     """`MouthReader` in training; see :class:`flowact.training.loop.Stage`."""
 
-    model: MouthReader
+    model: nn.Module
     train: list[Footage]
     heldout: list[Footage]
     extras: Mapping[str, Stateful] = field(default_factory=dict)
@@ -80,8 +81,8 @@ class MouthStage:
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """Correlations on held-out clips."""
-        assert isinstance(model, MouthReader)
-        read = np.concatenate([read_mouth(model, f.crops) for f in self.heldout])
+        reader = cast(MouthReader, model)
+        read = np.concatenate([read_mouth(reader, f.crops) for f in self.heldout])
         true = torch.cat([f.truth for f in self.heldout]).numpy()
         return {
             name: correlation(read[:, i], true[:, i])
@@ -93,7 +94,7 @@ class MouthStage:
 class SyncStage:
     """`SyncNet` in training: of 40 moments of a clip, each must find its own sound."""
 
-    model: SyncNet
+    model: nn.Module
     train: list[Footage]
     heldout: list[Footage]
     extras: Mapping[str, Stateful] = field(default_factory=dict)
@@ -107,16 +108,17 @@ class SyncStage:
             recolour(footage.crops[start : start + span]),
             footage.mel[4 * start : 4 * (start + span)],
         )
-        seen, heard = self.model.video(crops), self.model.audio(mel)
-        logits = self.model.scale * seen.float() @ heard.float().T
+        sync = cast(SyncNet, model)
+        seen, heard = sync.video(crops), sync.audio(mel)
+        logits = sync.scale * seen.float() @ heard.float().T
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         return loss, {"found": (logits.argmax(1) == target).float().mean()}
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """Share of held-out clips whose best offset lies within a frame of 0."""
-        assert isinstance(model, SyncNet)
-        best = [int(model.offsets(f.crops, f.mel).argmax()) - 10 for f in self.heldout]
+        sync = cast(SyncNet, model)
+        best = [int(sync.offsets(f.crops, f.mel).argmax()) - 10 for f in self.heldout]
         return {"within_a_frame": float(np.mean([abs(b) <= 1 for b in best]))}
 
 
@@ -131,9 +133,11 @@ def fit_readers(data: Path, run: Path, minutes: float) -> dict[str, float]:
             f"{data} needs clips in train/ and heldout/; make them with `flowact synth --out {data}`."
         )
     report: dict[str, float] = {}
-    mouth = MouthStage(MouthReader(), footage["train"], footage["heldout"])
-    sync = SyncStage(SyncNet(), footage["train"], footage["heldout"])
-    for name, stage in (("mouth_reader", mouth), ("sync_net", sync)):
+    stages: dict[str, Stage] = {
+        "mouth_reader": MouthStage(MouthReader(), footage["train"], footage["heldout"]),
+        "sync_net": SyncStage(SyncNet(), footage["train"], footage["heldout"]),
+    }
+    for name, stage in stages.items():
         settings = LoopSettings(
             run / name, Schedule(1e-3), minutes=minutes, ema=0.99, evaluate_minutes=1e9
         )

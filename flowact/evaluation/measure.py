@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flowact.conditioning.audio import log_mel_of_clip
+from flowact.errors import UserError
 from flowact.evaluation import scores
 from flowact.evaluation.readers import MouthReader, SyncNet, face_crops, read_mouth
 from flowact.evaluation.subjects import Frame, Subject
@@ -20,6 +22,18 @@ from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLES_PER_FRAME
 from flowact.tokenizer.tokenizer import Tokenizer
 
 Box = tuple[int, int, int, int]
+Curve = NDArray[np.floating[Any]]
+
+
+def own_tokenizer(pipeline: FlowActPipeline) -> Tokenizer:
+    """The pipeline's tokenizer. Raises UserError when it is another autoencoder than ours."""
+    tokenizer: object = pipeline.tokenizer
+    if not isinstance(tokenizer, Tokenizer):
+        kind = type(tokenizer).__name__
+        raise UserError(
+            f"flowact eval measures checkpoints with FlowAct's own tokenizer, not {kind}."
+        )
+    return tokenizer
 
 
 @dataclass(frozen=True)
@@ -27,7 +41,7 @@ class Take:
     """What was read from the frames made for a subject: opening and blink [frames], face crops [frames, 3, 96, 96]."""
 
     subject: Subject
-    opening: NDArray[np.float32]
+    opening: Curve
     crops: Tensor
 
 
@@ -63,17 +77,17 @@ def lip_sync_report(taken: list[Take], reader: MouthReader, sync: SyncNet) -> di
         for t, m, r in zip(taken, made, reach, strict=True)
     ]
     quiet = np.concatenate(silent)
-    counted = np.array(shut).sum(0)
+    closed, closures = (sum(counts) for counts in zip(*shut, strict=True))
     return {
         "correlation": best.correlation,
         "lag_frames": float(best.lag_frames),
         "correlation_wrong_audio": scores.correlation(np.concatenate(made), np.concatenate(wrong)),
-        "closures_shut": float(counted[0] / max(counted[1], 1)),
-        "closures": float(counted[1]),
+        "closures_shut": closed / max(closures, 1),
+        "closures": float(closures),
         "silent_frames_shut": float(quiet.mean()) if len(quiet) else float("nan"),
         "silent_frames": float(len(quiet)),
         "range_ratio": float(
-            np.mean(reach) / max(np.mean([scores.speaking_range(t) for t in true]), 1e-6)
+            np.mean(reach) / max(float(np.mean([scores.speaking_range(t) for t in true])), 1e-6)
         ),
         "av_offset_frames": _av_offset(taken, sync),
     }
@@ -131,7 +145,7 @@ def _signed(picture: Tensor) -> Tensor:
     return picture.float() / 127.5 - 1
 
 
-def _mouth_boxes(marks: NDArray[np.float32]) -> list[Box]:
+def _mouth_boxes(marks: Curve) -> list[Box]:
     left, right = marks[:, LANDMARKS.index("mouth_left")], marks[:, LANDMARKS.index("mouth_right")]
     top, bottom = (
         marks[:, LANDMARKS.index("lip_upper_inner")],
@@ -143,7 +157,7 @@ def _mouth_boxes(marks: NDArray[np.float32]) -> list[Box]:
     return _boxes(x, y, 0.75 * width, half_height)
 
 
-def _eye_boxes(marks: NDArray[np.float32]) -> list[Box]:
+def _eye_boxes(marks: Curve) -> list[Box]:
     left, right = (
         marks[:, LANDMARKS.index("eye_left_centre")],
         marks[:, LANDMARKS.index("eye_right_centre")],
@@ -153,10 +167,10 @@ def _eye_boxes(marks: NDArray[np.float32]) -> list[Box]:
 
 
 def _boxes(
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    half_width: NDArray[np.float32],
-    half_height: NDArray[np.float32],
+    x: Curve,
+    y: Curve,
+    half_width: Curve,
+    half_height: Curve,
 ) -> list[Box]:
     edges = np.stack([y - half_height, y + half_height, x - half_width, x + half_width], 1)
     return [(int(a), int(b), int(c), int(d)) for a, b, c, d in np.clip(np.round(edges), 0, 480)]
@@ -172,7 +186,7 @@ def _psnr_in(made: Tensor, true: Tensor, boxes: list[Box]) -> float:
 
 @dataclass(frozen=True)
 class Drift:
-    """Once a second: distances to the reference in identity and colour, sharpness, and motion against the last frame."""
+    """Once a second: distance to the reference in identity and colour, sharpness, and motion since the last frame."""
 
     seconds: NDArray[np.float64]
     identity: NDArray[np.float64]
@@ -194,7 +208,7 @@ def measure_drift(pipeline: FlowActPipeline, subjects: list[Subject], minutes: f
         np.resize(speech, int(minutes * 60 * FPS) * SAMPLES_PER_FRAME)
     )
     reference = subjects[0].reference
-    watch = IdentityWatch(pipeline.tokenizer, reference)
+    watch = IdentityWatch(own_tokenizer(pipeline), reference)
     rows, previous = [], reference
     for frame in pipeline.stream(reference, recording):
         if frame.index % FPS == FPS - 2:

@@ -138,4 +138,4 @@ def read_mouth(reader: MouthReader, crops: Tensor) -> NDArray[np.float32]:
     """Opening and blink [n, 2] of face crops [n, 3, 96, 96]; never below 0."""
     parts = [reader(part) for part in crops.split(64)]
     values = torch.cat(parts) if parts else torch.zeros(0, 2)
-    return values.clamp(min=0).numpy().astype(np.float32)
+    return values.float().clamp(min=0).numpy()

@@ -58,7 +58,7 @@ def load_subject(path: Path) -> Subject:
         path.stem,
         clip.meta["character"] is not None,
         clip.reference_image(),
-        np.asarray(clip.audio, np.float32) / 32768,
+        (np.asarray(clip.audio, np.float32) / 32768).astype(np.float32),
         opening,
         quiet_frames(clip.phonemes, len(opening)),
         tuple(closed),

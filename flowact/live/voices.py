@@ -176,7 +176,7 @@ def decode_sound(data: bytes) -> Signal:
         UserError: it cannot be decoded.
     """
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
             frames = [*container.decode(audio=0), None]
             pieces = [

@@ -12,9 +12,9 @@ M_MMAP_THRESHOLD: Final = -3
 def keep_freed_memory() -> bool:
     """Tell glibc never to give freed blocks back to the kernel; return whether it obeyed.
 
-    By default each block above some megabytes is mapped afresh and its pages are cleared by the kernel
-    at every step. Attention forward and backward at the size of this model is three times faster
-    without that. The process keeps its peak memory. Does nothing where there is no glibc.
+    By default each block above some megabytes is mapped afresh and its pages are cleared by the
+    kernel at every step. Attention forward and backward at the size of this model is three times
+    faster without that. The process keeps its peak memory. Does nothing where there is no glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -84,7 +84,7 @@ def _picture(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]] | Non
             if image.width * image.height > MOST_PIXELS:
                 raise UserError(f"{path.name} has more than {MOST_PIXELS // 10**6} million pixels.")
             luma = np.asarray(image.convert("RGB").convert("YCbCr").getchannel(0))
-            texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
+            texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
             return texts, [luma]
     except (UnidentifiedImageError, Image.DecompressionBombError):
         return None
@@ -112,4 +112,4 @@ def _lumas(container: av.container.InputContainer) -> Iterator[NDArray[np.uint8]
         if index >= every * MOST_FRAMES:
             return
         if index % every == 0:
-            yield frame.to_ndarray(format="gray")
+            yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)

@@ -1,6 +1,7 @@
 """An actor: one character made ready for rendering, posed frame by frame."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from flowact.synthesis.layer import Layer
 from flowact.synthesis.raster import accumulate_normals, rasterize
 from flowact.synthesis.skin import SkinCanvas, paint_skin
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
 MATERIAL_OF_PART = {
@@ -34,19 +35,19 @@ SKIN_WINDOW = (0.635, 0.14, 1.0, 0.83)  # u, v range of the head
 class Rigid:
     """A rotation [3, 3] and the points between which it acts."""
 
-    rotation: F32
-    origin: F32
-    target: F32
+    rotation: Floats
+    origin: Floats
+    target: Floats
 
     @staticmethod
-    def fit(source: F32, target: F32) -> "Rigid":
+    def fit(source: Floats, target: Floats) -> "Rigid":
         """The least-squares rigid motion of points [N, 3] (Kabsch 1976)."""
         a, b = source.mean(0), target.mean(0)
         u, _, vt = np.linalg.svd((target - b).T @ (source - a))
         sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
         return Rigid((u @ sign @ vt).astype(np.float32), a, b)
 
-    def __call__(self, points: F32) -> F32:
+    def __call__(self, points: Floats) -> Floats:
         """Move points [N, 3]."""
         return np.asarray((points - self.origin) @ self.rotation.T + self.target, np.float32)
 
@@ -102,7 +103,7 @@ class Actor:
         self.two_sided = (self.materials == shading.LASHES) | (self.materials >= shading.HAIR)
         self._fixed_attributes(start)
 
-    def _covered(self, corners: F32) -> NDArray[np.bool_]:
+    def _covered(self, corners: Floats) -> NDArray[np.bool_]:
         """Body triangles that clothes hide for certain."""
         low = neckline(self.character.garment.kind, corners.reshape(-1, 3)).reshape(-1, 3) - 0.30
         reach = 2.4 if self.character.garment.short_sleeves else 3.9
@@ -136,7 +137,7 @@ class Actor:
             name: _affine(template[i], rest[i])
             for name, i in (("head", self._skull), ("chest", self._chest))
         }
-        self._carried = []
+        self._carried: list[Floats | None] = []
         for layer in self.layers:
             if layer.head is None:
                 self._carried.append(None)
@@ -149,7 +150,7 @@ class Actor:
                 (home @ fits["head"]) * weight + (home @ fits["chest"]) * (1 - weight)
             )
 
-    def _paint(self) -> F32:
+    def _paint(self) -> Floats:
         """The paint matrix of `shading`."""
         c, template = self.character, self.humanoid.template
         eyes = template[self.humanoid.part_vertices("eyes")]
@@ -171,7 +172,7 @@ class Actor:
         paint[shading.WINDOW] = (SKIN_WINDOW[0], SKIN_WINDOW[1], SKIN_WINDOW[3])
         return paint
 
-    def pose(self, curves: F32, pose: F32) -> tuple[F32, F32]:
+    def pose(self, curves: Floats, pose: Floats) -> tuple[Floats, Floats]:
         """Vertices [N, 3] in dm and the attribute matrix of one frame (curves [52], pose [J, 3])."""
         body = self.body.pose(curves, pose)
         normals = np.zeros_like(body)
@@ -185,7 +186,7 @@ class Actor:
         self._fill(vertices, len(body), normals, head)
         return vertices, self.attributes
 
-    def _fill(self, vertices: F32, body: int, body_normals: F32, head: Rigid) -> None:
+    def _fill(self, vertices: Floats, body: int, body_normals: Floats, head: Rigid) -> None:
         a = self.attributes
         a[:, shading.POSITION : shading.POSITION + 3] = vertices
         normals = np.zeros_like(vertices)
@@ -221,8 +222,8 @@ class Actor:
 
 
 def _worn(
-    layer: Layer, carried: F32 | None, body: F32, normals: F32, head: Rigid, chest: Rigid
-) -> F32:
+    layer: Layer, carried: Floats | None, body: Floats, normals: Floats, head: Rigid, chest: Rigid
+) -> Floats:
     if layer.surface is not None and layer.offset is not None:
         direction = layer.surface @ normals
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
@@ -234,8 +235,8 @@ def _worn(
 
 
 def depth_map(
-    vertices: F32, triangles: I32, direction: F32, size: int, reach: float = 3.4
-) -> tuple[F32, F32]:
+    vertices: Floats, triangles: I32, direction: Floats, size: int, reach: float = 3.4
+) -> tuple[Floats, Floats]:
     """An orthographic depth map [size, size] seen from `direction` and its projection rows [3, 4]."""
     side = np.cross([0.0, 1.0, 0.0], direction)
     side = side / max(float(np.linalg.norm(side)), 1e-6)
@@ -257,16 +258,16 @@ def depth_map(
     return near, rows
 
 
-def _affine(source: F32, target: F32) -> F32:
+def _affine(source: Floats, target: Floats) -> Floats:
     home = np.concatenate([source, np.ones((len(source), 1), np.float32)], 1)
     return np.asarray(np.linalg.lstsq(home, target, rcond=None)[0], np.float32)
 
 
-def _box_centre(points: F32) -> F32:
+def _box_centre(points: Floats) -> Floats:
     return np.asarray((points.min(0) + points.max(0)) / 2, np.float32)
 
 
-def _hemisphere(count: int) -> F32:
+def _hemisphere(count: int) -> Floats:
     """Directions spread over the half sphere towards the camera and above (golden spiral)."""
     k = np.arange(count) + 0.5
     z = 1 - 1.15 * k / count
@@ -304,7 +305,7 @@ def _texel_maps(humanoid: Humanoid) -> SkinCanvas:
     return SkinCanvas(maps[..., :3], np.clip(maps[..., 3], 0, 1), np.clip(maps[..., 4], 0, 1))
 
 
-def _interpolate(ids: I32, screen: F32, faces: I32, columns: F32) -> F32:
+def _interpolate(ids: I32, screen: Floats, faces: I32, columns: Floats) -> Floats:
     rows, cols = np.nonzero(ids >= 0)
     corners = screen[faces[ids[rows, cols]]][..., :2]
     p = np.stack([cols + 0.5, rows + 0.5], 1) - corners[:, 0]
@@ -318,7 +319,7 @@ def _interpolate(ids: I32, screen: F32, faces: I32, columns: F32) -> F32:
     return result
 
 
-def _spread(maps: F32, empty: NDArray[np.bool_]) -> F32:
+def _spread(maps: Floats, empty: NDArray[np.bool_]) -> Floats:
     """Fill texels outside the charts from the nearest one inside, so that seams do not bleed."""
     from scipy import ndimage
 

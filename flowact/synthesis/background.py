@@ -1,13 +1,13 @@
 """Out-of-focus backgrounds: studio gradients and blurred rooms."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 RGB = tuple[float, float, float]
 
 
@@ -20,7 +20,7 @@ class Background:
     seed: int = 0
 
 
-def paint_background(background: Background, size: int) -> F32:
+def paint_background(background: Background, size: int) -> Floats:
     """The backdrop [size, size, 3] in linear light."""
     rng = np.random.default_rng(background.seed)
     picture = _studio(background, size, rng)
@@ -30,7 +30,7 @@ def paint_background(background: Background, size: int) -> F32:
     return np.asarray(np.clip(picture, 0.01, 1.2), np.float32)
 
 
-def _studio(background: Background, size: int, rng: np.random.Generator) -> F32:
+def _studio(background: Background, size: int, rng: np.random.Generator) -> Floats:
     axis = np.linspace(-1, 1, size, dtype=np.float32)
     x, y = np.meshgrid(axis, axis)
     cx, cy = rng.uniform(-0.4, 0.4), rng.uniform(-0.5, 0.1)
@@ -39,7 +39,7 @@ def _studio(background: Background, size: int, rng: np.random.Generator) -> F32:
     return np.asarray(level[..., None] * np.asarray(background.colour, np.float32), np.float32)
 
 
-def _furnish(picture: F32, rng: np.random.Generator) -> None:
+def _furnish(picture: Floats, rng: np.random.Generator) -> None:
     """Shelves, frames, a window, a plant and a lamp, as flat shapes that the blur turns into a room."""
     size = picture.shape[0]
     base = picture.mean((0, 1))
@@ -51,8 +51,12 @@ def _furnish(picture: F32, rng: np.random.Generator) -> None:
         colour = base * rng.uniform(0.5, 1.4) * rng.uniform(0.7, 1.3, 3)
         picture[max(0, y - h // 2) : y + h // 2, max(0, x - w // 2) : x + w // 2] = colour
     if rng.random() < 0.6:
-        x = int(rng.choice([rng.integers(0, size // 5), rng.integers(4 * size // 5, size)]))
-        picture[size // 12 : size // 2, max(0, x - size // 10) : x + size // 10] = (0.95, 0.98, 1.0)
+        at = int(rng.choice([rng.integers(0, size // 5), rng.integers(4 * size // 5, size)]))
+        picture[size // 12 : size // 2, max(0, at - size // 10) : at + size // 10] = (
+            0.95,
+            0.98,
+            1.0,
+        )
     yy, xx = np.mgrid[:size, :size]
     for _ in range(rng.integers(0, 6)):
         x, y, r = rng.integers(0, size), rng.integers(0, floor), rng.uniform(0.01, 0.04) * size

@@ -22,8 +22,11 @@ TRANSITION = 0.4  # seconds in which one behaviour blends into the next
 
 @dataclass
 class Track:
-    """What a behaviour adds over n frames: face curves [n, 52], head pitch/yaw/tilt and gaze yaw/pitch in radians,
-    weights [n] of key poses, and a swing [n] of the raised forearm in radians."""
+    """What a behaviour adds over n frames.
+
+    curves [n, 52]; head: pitch, yaw, tilt and gaze: yaw, pitch in radians; gestures: weights [n] of key
+    poses; swing [n]: of the raised forearm in radians.
+    """
 
     curves: Array
     head: Array
@@ -88,7 +91,9 @@ def _thinking(rng: np.random.Generator, frames: int) -> Track:
 
 def _nodding(rng: np.random.Generator, frames: int) -> Track:
     track = Track.still(frames)
-    track.head[:, 0] += np.radians(rng.uniform(6, 10)) * (0.3 + _wave(frames, rng.uniform(0.5, 0.75)))
+    track.head[:, 0] += np.radians(rng.uniform(6, 10)) * (
+        0.3 + _wave(frames, rng.uniform(0.5, 0.75))
+    )
     track.face(mouthSmile=0.15)
     return track
 
@@ -118,7 +123,9 @@ def _smiling(rng: np.random.Generator, frames: int) -> Track:
 def _laughing(rng: np.random.Generator, frames: int) -> Track:
     track = Track.still(frames)
     bounce = _wave(frames, rng.uniform(0.20, 0.28))
-    track.face(mouthSmile=0.8, cheekSquint=0.65, eyeSquint=0.55, mouthUpperUp=0.35, mouthLowerDown=0.3)
+    track.face(
+        mouthSmile=0.8, cheekSquint=0.65, eyeSquint=0.55, mouthUpperUp=0.35, mouthLowerDown=0.3
+    )
     track.face(jawOpen=0.24 + 0.06 * bounce, browInnerUp=0.2)
     track.head[:, 0] += np.radians(-5 + 1.2 * bounce)
     return track
@@ -126,7 +133,13 @@ def _laughing(rng: np.random.Generator, frames: int) -> Track:
 
 def _surprised(rng: np.random.Generator, frames: int) -> Track:
     track = Track.still(frames)
-    track.face(browInnerUp=0.85, browOuterUp=0.75, eyeWide=0.7, jawOpen=rng.uniform(0.22, 0.38), mouthFunnel=0.15)
+    track.face(
+        browInnerUp=0.85,
+        browOuterUp=0.75,
+        eyeWide=0.7,
+        jawOpen=rng.uniform(0.22, 0.38),
+        mouthFunnel=0.15,
+    )
     track.head[:, 0] -= np.radians(4)
     return track
 

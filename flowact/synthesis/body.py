@@ -6,6 +6,7 @@ The base mesh, shape targets, face units and skinning weights come from the CC0 
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numba
 import numpy as np
@@ -17,7 +18,7 @@ from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.build_humanoid import PARTS, RACES
 from flowact.synthesis.joints import FINGERS, JOINTS, PARENTS
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
@@ -75,15 +76,19 @@ def _random_features(rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
             stem = stem.removesuffix(f"-{first}").removesuffix(f"-{second}")
         if any(f.startswith(f"{stem}-") for f in features) or rng.random() < 0.45:
             continue
-        limit = 0.35 if name.startswith(("head", "eye", "l-eye", "neck", "mouth-trans", "chin-jaw")) else 0.55
+        limit = (
+            0.35
+            if name.startswith(("head", "eye", "l-eye", "neck", "mouth-trans", "chin-jaw"))
+            else 0.55
+        )
         features[name] = min(abs(float(rng.normal(0, limit / 2))), limit)
         if name.startswith("l-") and "r-" + name[2:] in names:
             features["r-" + name[2:]] = features[name]
     return tuple(sorted(features.items()))
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def _skin(vertices: F32, index: I32, weight: F32, matrices: F32, result: F32) -> None:
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _skin(vertices: Floats, index: I32, weight: Floats, matrices: Floats, result: Floats) -> None:
     """Linear blend skinning: vertices [V, 3], up to K bones each, matrices [B, 3, 4]."""
     for v in range(vertices.shape[0]):
         x, y, z = vertices[v, 0], vertices[v, 1], vertices[v, 2]
@@ -117,7 +122,11 @@ class Humanoid:
         self.skin_index = np.argsort(-weights, axis=1)[:, :4].astype(np.int32)
         kept = np.take_along_axis(weights, self.skin_index.astype(np.int64), 1)
         self.skin_weight = kept / kept.sum(1, keepdims=True)
-        self._targets = (a["targets_row"], a["targets_vertex"], np.asarray(a["targets_delta"], np.float32))
+        self._targets = (
+            a["targets_row"],
+            a["targets_vertex"],
+            np.asarray(a["targets_delta"], np.float32),
+        )
         self.units = self._unit_matrix(a)
         for part, back in _TEETH_BACK.items():
             self.points[:count][self.part_vertices(part), 2] -= back
@@ -130,10 +139,12 @@ class Humanoid:
                 _LOADED.append(Humanoid(dict(archive)))
         return _LOADED[0]
 
-    def _unit_matrix(self, a: dict[str, NDArray[np.generic]]) -> tuple[I32, F32]:
+    def _unit_matrix(self, a: dict[str, NDArray[np.generic]]) -> tuple[I32, Floats]:
         """Face units as (moving vertices [M], displacements [52, M * 3]); eyeballs turn by joints instead."""
         row, vertex = np.asarray(a["units_row"], np.int64), np.asarray(a["units_vertex"], np.int64)
-        keep = (vertex < len(self.template)) & ~self.part_vertices("eyes")[np.minimum(vertex, len(self.template) - 1)]
+        keep = (vertex < len(self.template)) & ~self.part_vertices("eyes")[
+            np.minimum(vertex, len(self.template) - 1)
+        ]
         moving, local = np.unique(vertex[keep], return_inverse=True)
         dense = np.zeros((len(ARKIT), len(moving), 3), np.float32)
         dense[row[keep], local] = np.asarray(a["units_delta"], np.float32)[keep]
@@ -155,10 +166,21 @@ class Humanoid:
     def landmark_vertices(self) -> NDArray[np.int64]:
         """Vertex of every landmark of `clip.LANDMARKS`."""
         body = np.flatnonzero(self.part_vertices("body"))
-        distance = np.linalg.norm(self.template[body][None] - np.array(_LANDMARKS, np.float32)[:, None], axis=2)
+        distance = np.linalg.norm(
+            self.template[body][None] - np.array(_LANDMARKS, np.float32)[:, None], axis=2
+        )
         return np.asarray(body[distance.argmin(1)])
 
-    def shaped(self, identity: Identity) -> F32:
+    @cached_property
+    def skull_points(self) -> tuple[NDArray[np.int64], ...]:
+        """Vertices of the left eyeball, the right one and the crown."""
+        eyes = np.flatnonzero(self.part_vertices("eyes"))
+        left = self.template[eyes, 0] > 0
+        body = np.flatnonzero(self.part_vertices("body"))
+        crown = self.template[body, 1].argmax()
+        return eyes[left], eyes[~left], body[crown : crown + 1]
+
+    def shaped(self, identity: Identity) -> Floats:
         """Points of an identity in the base mesh's A-pose."""
         amounts = np.zeros(len(self.target_names), np.float32)
         for name, amount in (*_macro_amounts(identity).items(), *identity.local):
@@ -216,36 +238,53 @@ class Body:
         self._hinges = _finger_hinges(self.joints, humanoid.bones)
         marks = self.rest[humanoid.landmark_vertices]
         self._mouth_width = float(np.linalg.norm(marks[0] - marks[1]))
-        self._closed_gap = float(marks[2, 1] - marks[3, 1])
+        self._up = self._head_axes(self.rest)[:, 1]  # the vertical in the axes of the head
+        self._shut = self._lip_gap(self.rest)
 
-    def _bone_heads(self, points: F32) -> F32:
+    def _bone_heads(self, points: Floats) -> Floats:
         rows = self.humanoid.heads
         valid = rows >= 0
-        return np.asarray((points[rows] * valid[..., None]).sum(1) / valid.sum(1)[:, None], np.float32)
+        return np.asarray(
+            (points[rows] * valid[..., None]).sum(1) / valid.sum(1)[:, None], np.float32
+        )
 
     @staticmethod
-    def rest_pose() -> F32:
+    def rest_pose() -> Floats:
         """The pose array [J, 3] of rest."""
         return np.zeros((len(JOINTS), 3), np.float32)
 
-    def pose(self, curves: F32, pose: F32) -> F32:
+    def pose(self, curves: Floats, pose: Floats) -> Floats:
         """Vertices [V, 3] for face curves [52] (ARKit order, 0..1) and a pose [J, 3]."""
         moving, units = self.humanoid.units
         vertices = self.rest.copy()
         vertices[moving] += (np.asarray(curves, np.float32) @ units).reshape(-1, 3)
         return self._skinned(vertices, self._matrices(self._rotations(pose), self.joints))
 
-    def opening(self, vertices: F32) -> float:
+    def opening(self, vertices: Floats) -> float:
         """Gap between the inner lips over the mouth's width at rest: 0 when shut."""
-        marks = vertices[self.humanoid.landmark_vertices]
-        gap = float(np.linalg.norm(marks[2] - marks[3]))
-        return max(0.0, gap - self._closed_gap - 0.012) / self._mouth_width
+        return max(0.0, self._lip_gap(vertices) - self._shut) / self._mouth_width
 
-    def landmarks(self, vertices: F32) -> F32:
+    def _lip_gap(self, vertices: Floats) -> float:
+        """How far the inner upper lip is above the lower one along the head's own vertical.
+
+        Lips that roll or slide sideways are apart but not open: only the vertical part counts.
+        """
+        marks = vertices[self.humanoid.landmark_vertices]
+        return float((marks[2] - marks[3]) @ (self._head_axes(vertices).T @ self._up))
+
+    def _head_axes(self, vertices: Floats) -> Floats:
+        """Unit axes [3, 3] (rows) that move with the skull, from points that no face unit moves."""
+        left, right, crown = (vertices[rows].mean(0) for rows in self.humanoid.skull_points)
+        side = left - right
+        front = np.cross(side, crown - (left + right) / 2)
+        side, front = side / np.linalg.norm(side), front / np.linalg.norm(front)
+        return np.stack([side, np.cross(front, side), front])
+
+    def landmarks(self, vertices: Floats) -> Floats:
         """The points [L, 3] named in `clip.LANDMARKS`."""
         return np.asarray(vertices[self.humanoid.landmark_vertices], np.float32)
 
-    def _rotations(self, pose: F32) -> F32:
+    def _rotations(self, pose: Floats) -> Floats:
         """Local rotation matrices [B, 3, 3] of all bones."""
         vectors = np.zeros((len(self.humanoid.bones), 3))
         for i, bone in enumerate(self.humanoid.bones):
@@ -255,7 +294,7 @@ class Body:
                 vectors[i] = self._finger_vector(bone, pose)
         return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32)
 
-    def _finger_vector(self, bone: str, pose: F32) -> NDArray[np.float64]:
+    def _finger_vector(self, bone: str, pose: Floats) -> NDArray[np.float64]:
         finger, section, side = bone.split("_")
         curl, thumb, spread = pose[JOINTS.index(f"fingers_{side}")]
         axis, normal = self._hinges[bone]
@@ -263,26 +302,29 @@ class Body:
             return np.asarray(axis * thumb * (0.5 if section == "1" else 0.8))
         if finger == "index":
             curl = curl + pose[JOINTS.index(f"index_{side}")][0]
-        fan = (FINGERS.index(finger) - 2.5) * spread * (section == "1")
+        away = -1.0 if side == "left" else 1.0
+        fan = away * (FINGERS.index(finger) - 2.5) * spread * (section == "1")
         return np.asarray(axis * curl + normal * fan)
 
-    def _matrices(self, rotations: F32, heads: F32) -> F32:
+    def _matrices(self, rotations: Floats, heads: Floats) -> Floats:
         """Skinning matrices [B, 3, 4] from local rotations and bone heads, parents first."""
         matrices = np.zeros((len(heads), 3, 4), np.float32)
         for i, parent in enumerate(self._parents):
-            world = rotations[i] if parent is None else matrices[self.humanoid.bones.index(parent), :, :3] @ rotations[i]
-            head = heads[i] if parent is None else _apply(matrices[self.humanoid.bones.index(parent)], heads[i])
+            world, head = rotations[i], heads[i]
+            if parent is not None:
+                above = matrices[self.humanoid.bones.index(parent)]
+                world, head = above[:, :3] @ world, _apply(above, head)
             matrices[i, :, :3] = world
             matrices[i, :, 3] = head - world @ heads[i]
         return matrices
 
-    def _skinned(self, vertices: F32, matrices: F32) -> F32:
+    def _skinned(self, vertices: Floats, matrices: Floats) -> Floats:
         result = np.empty_like(vertices)
         _skin(vertices, self.humanoid.skin_index, self.humanoid.skin_weight, matrices, result)
         return result
 
 
-def _apply(matrix: F32, point: F32) -> F32:
+def _apply(matrix: Floats, point: Floats) -> Floats:
     return np.asarray(matrix[:, :3] @ point + matrix[:, 3], np.float32)
 
 
@@ -293,16 +335,18 @@ def _parent_bone(bone: str) -> str | None:
     return f"hand_{side}" if section == "1" else f"{finger}_{int(section) - 1}_{side}"
 
 
-def _relaxed_rotations(heads: F32, bones: list[str]) -> F32:
+def _relaxed_rotations(heads: Floats, bones: list[str]) -> Floats:
     """From the A-pose to hanging arms: local rotations [B, 3, 3]."""
     vectors = np.zeros((len(bones), 3))
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        shoulder, elbow, wrist = (heads[bones.index(f"{j}_{side}")] for j in ("upper_arm", "forearm", "hand"))
-        hang = between(elbow - shoulder, np.array([sign * 0.20, -1.0, -0.06]))
-        vectors[bones.index(f"upper_arm_{side}")] = hang.as_rotvec() * 0.92
-        lower = Rotation.from_rotvec(hang.as_rotvec() * 0.92).apply(wrist - elbow)
-        bend = between(lower, np.array([sign * 0.02, -1.0, 0.28]))
-        vectors[bones.index(f"forearm_{side}")] = Rotation.from_rotvec(hang.as_rotvec() * 0.92).inv().apply(bend.as_rotvec())
+        shoulder, elbow, wrist = (
+            heads[bones.index(f"{j}_{side}")] for j in ("upper_arm", "forearm", "hand")
+        )
+        straight = between(elbow - shoulder, np.array([sign * 0.20, -1.0, -0.06]))
+        hang = Rotation.from_rotvec(straight.as_rotvec() * 0.92)
+        vectors[bones.index(f"upper_arm_{side}")] = straight.as_rotvec() * 0.92
+        bend = between(hang.apply(wrist - elbow), np.array([sign * 0.02, -1.0, 0.28]))
+        vectors[bones.index(f"forearm_{side}")] = hang.inv().apply(bend.as_rotvec())
         vectors[bones.index(f"clavicle_{side}")] = (0, 0, -sign * 0.06)
     return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32)
 
@@ -316,9 +360,9 @@ def between(source: NDArray[np.floating], target: NDArray[np.floating]) -> Rotat
     return Rotation.from_rotvec(axis / max(length, 1e-9) * angle)
 
 
-def _finger_hinges(heads: F32, bones: list[str]) -> dict[str, tuple[F32, F32]]:
+def _finger_hinges(heads: Floats, bones: list[str]) -> dict[str, tuple[Floats, Floats]]:
     """Curl axis and palm normal of every finger bone, so that a positive curl closes the hand."""
-    hinges = {}
+    hinges: dict[str, tuple[Floats, Floats]] = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         at = {b: heads[i] for i, b in enumerate(bones) if b.endswith(side)}
         across = at[f"index_1_{side}"] - at[f"little_1_{side}"]

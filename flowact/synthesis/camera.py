@@ -1,11 +1,12 @@
 """The portrait camera: a pinhole that looks along -Z at the face."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Camera:
         x, y, z = point
         return Camera((x, y, z + distance), pixels_per_dm * distance, pixel)
 
-    def project(self, vertices: F32, supersampling: int = 1) -> F32:
+    def project(self, vertices: Floats, supersampling: int = 1) -> Floats:
         """Project vertices [V, 3] to [V, 3]: x, y in samples (y down) and inverse depth."""
         relative = vertices - np.asarray(self.eye, np.float32)
         inverse = 1.0 / np.maximum(-relative[:, 2], 1e-3)

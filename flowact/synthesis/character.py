@@ -98,7 +98,9 @@ def random_character(rng: np.random.Generator) -> Character:
             rng.uniform(0.75, 1.15) if kind == "bob" else rng.uniform(1.3, 2.3),
         ),
         _random_garment(rng),
-        Background("room" if rng.random() < 0.5 else "studio", _colour(rng, 0.1, 0.5, 0.55), int(rng.integers(1 << 31))),
+        Background(
+            "room" if rng.random() < 0.5 else "studio", _colour(rng, 0.1, 0.5, 0.55), int(rng.integers(1 << 31))
+        ),
         Lighting(
             rng.choice([-1, 1]) * rng.uniform(10, 60), rng.uniform(15, 50), rng.uniform(0.8, 1.15),
             rng.uniform(0.2, 0.5), rng.uniform(0.2, 1.0), rng.uniform(-0.5, 1.0),
@@ -121,8 +123,10 @@ def _random_skin(
         lip = np.array([rng.uniform(0.35, 0.55), rng.uniform(0.05, 0.16), rng.uniform(0.07, 0.18)])
     brow = np.minimum(np.asarray(hair) * 0.8, 0.30)
     return SkinStyle(
-        tone, rng.uniform(0.2, 0.8), _rgb(lip), _rgb(brow), rng.uniform(0.2, 1.0) if masculine else rng.uniform(0.1, 0.7),
-        rng.uniform(0.1, 0.9), rng.uniform(0.4, 1.0) * (bearded and rng.random() < 0.6), rng.uniform(0.4, 1.0) * bearded,
+        tone, rng.uniform(0.2, 0.8), _rgb(lip), _rgb(brow),
+        rng.uniform(0.2, 1.0) if masculine else rng.uniform(0.1, 0.7),
+        rng.uniform(0.1, 0.9), rng.uniform(0.4, 1.0) * (bearded and rng.random() < 0.6),
+        rng.uniform(0.4, 1.0) * bearded,
         rng.uniform(0.0, 0.5) if masculine else 0.0, rng.uniform(0.3, 1.0) * (rng.random() < 0.2),
         float(np.clip(identity.age, 0, 1)), makeup, hair, 0.9 if scalp else rng.uniform(0.0, 0.35),
     )  # fmt: skip

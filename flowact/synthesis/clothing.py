@@ -1,7 +1,7 @@
 """Clothes: a shell of the torso with a neckline and sleeves, and a folded collar."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from flowact.synthesis.layer import Layer, grid_triangles, loop_subdivide
 from flowact.synthesis.shading import CLOTH
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 RGB = tuple[float, float, float]
 
@@ -28,8 +28,11 @@ PATTERNS: tuple[Pattern, ...] = ("plain", "stripes", "checks")
 
 @dataclass(frozen=True)
 class Garment:
-    """kind and pattern; main, second, trim, inner: linear RGB; scale: pattern repeats per dm;
-    short_sleeves: bare arms below the elbow."""
+    """What somebody wears.
+
+    main, second, trim, inner: linear RGB; scale: pattern repeats per dm; short_sleeves: bare arms below the
+    elbow.
+    """
 
     kind: GarmentKind = "crew"
     pattern: Pattern = "plain"
@@ -46,12 +49,12 @@ class Garment:
         return 3 if self.kind == "blazer" else PATTERNS.index(self.pattern)
 
 
-def _step(low: float, high: float, value: F32) -> F32:
+def _step(low: float, high: float, value: Floats) -> Floats:
     t = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def neckline(kind: GarmentKind, position: F32) -> F32:
+def neckline(kind: GarmentKind, position: Floats) -> Floats:
     """Height in dm of the neckline above positions [N, 3] of the torso."""
     x, z = position[:, 0], position[:, 2]
     front = 0.5 + 0.5 * np.cos(np.arctan2(x, z - 0.25))  # 1 at the throat, 0 at the nape
@@ -67,7 +70,9 @@ def neckline(kind: GarmentKind, position: F32) -> F32:
     return np.asarray(5.95 - 0.32 * front**3, np.float32)
 
 
-def garment_layers(garment: Garment, template: F32, torso_triangles: I32, seed: int) -> list[Layer]:
+def garment_layers(
+    garment: Garment, template: Floats, torso_triangles: I32, seed: int
+) -> list[Layer]:
     """The meshes of a garment; torso_triangles: the base mesh's shirt shell."""
     layers = [_torso(garment, template, torso_triangles, seed)]
     if garment.kind in ("shirt", "blazer"):
@@ -75,7 +80,7 @@ def garment_layers(garment: Garment, template: F32, torso_triangles: I32, seed: 
     return layers
 
 
-def _torso(garment: Garment, template: F32, triangles: I32, seed: int) -> Layer:
+def _torso(garment: Garment, template: Floats, triangles: I32, seed: int) -> Layer:
     faces, surface = loop_subdivide(triangles, len(template), 2)
     position = np.asarray(surface @ template, np.float32)
     below = neckline(garment.kind, position) - position[:, 1]
@@ -91,7 +96,7 @@ def _torso(garment: Garment, template: F32, triangles: I32, seed: int) -> Layer:
     return Layer(position, faces, CLOTH, surface=surface, offset=offset.astype(np.float32))
 
 
-def _folds(position: F32, rng: np.random.Generator) -> F32:
+def _folds(position: Floats, rng: np.random.Generator) -> Floats:
     """Soft creases, strongest at elbows and armpits."""
     x, y, _ = position.T
     total = np.zeros_like(x)

@@ -100,7 +100,7 @@ def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
         visible_whole=visible_whole,
         visible_face=visible_face,
         behaviour=performance.behaviour.astype(np.uint8),
-        phonemes=[tuple(p) for p in performance.phonemes],
+        phonemes=[(p.label, p.start, p.end) for p in performance.phonemes],
         meta=meta,
     )
 

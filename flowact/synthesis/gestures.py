@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from flowact.synthesis.body import Humanoid, Identity, between
 from flowact.synthesis.joints import JOINTS, joint
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]
 
 
@@ -19,8 +20,8 @@ class ArmPose:
     """One arm, described for the left side (x is mirrored for the right).
 
     upper, forearm: directions in world axes; roll: turn of the forearm about itself and bend: flexion of the wrist
-    towards the palm, degrees; fingers: curl, thumb curl, spread; index: extra curl of the index finger; lift: raise of the
-    collar bone in degrees.
+    towards the palm, degrees; fingers: curl, thumb curl, spread; index: extra curl of the index finger; lift:
+    raise of the collar bone in degrees.
     """
 
     upper: Vector
@@ -32,16 +33,16 @@ class ArmPose:
     lift: float = 0.0
 
 
-_WAVE = ArmPose((0.22, -0.9, 0.62), (-0.16, 1.0, 0.12), 95, -8, (0.10, 0.05, 0.10), lift=6)
-_THINK = ArmPose((0.04, -0.45, 0.85), (-0.48, 1.0, -0.22), 20, 10, (0.95, 0.35, 0.0), -0.75)
-_POINT = ArmPose((0.16, -0.85, 0.70), (-0.22, 0.70, 0.70), -20, 0, (1.35, 0.8, 0.0), -1.35)
-_THUMB = ArmPose((0.20, -1.0, 0.55), (-0.30, 0.86, 0.55), -25, 0, (1.45, -0.55, 0.0))
-_SHRUG = ArmPose((0.24, -1.0, 0.48), (0.06, 0.80, 0.55), -75, -15, (0.20, 0.05, 0.08), lift=15)
+_WAVE = ArmPose((0.22, -0.9, 0.62), (-0.16, 1.0, 0.12), 95, 8, (0.10, 0.05, 0.10), lift=6)
+_THINK = ArmPose((0.04, -0.45, 0.85), (-0.48, 1.0, -0.22), 20, -10, (0.95, 0.35, 0.0), -0.75)
+_POINT = ArmPose((0.16, -0.75, 0.85), (-0.26, 0.50, 0.85), -50, 0, (1.35, 0.8, 0.0), -1.35)
+_THUMB = ArmPose((0.20, -1.0, 0.70), (-0.30, 0.86, 0.55), -25, 0, (1.45, -0.55, 0.0))
+_SHRUG = ArmPose((0.08, -1.0, 0.42), (-0.16, 0.62, 0.66), -105, -20, (0.20, 0.05, 0.08), lift=18)
 _BEAT = ArmPose((0.22, -1.0, 0.50), (-0.30, 0.62, 0.62), -35, 5, (0.45, 0.25, 0.02))
-_TOGETHER = ArmPose((0.22, -1.0, 0.45), (-0.80, 0.52, 0.55), -10, 10, (0.55, 0.30, 0.0))
+_TOGETHER = ArmPose((0.22, -1.0, 0.75), (-0.60, 0.62, 0.45), 10, 10, (0.55, 0.30, 0.0))
 
 
-def _aim(arm: ArmPose, side: str, rest: dict[str, F32]) -> F32:
+def _aim(arm: ArmPose, side: str, rest: dict[str, Floats]) -> Floats:
     """The pose array of one raised arm."""
     mirror = np.array([1.0 if side == "left" else -1.0, 1.0, 1.0])
     sign = mirror[0]
@@ -56,33 +57,39 @@ def _aim(arm: ArmPose, side: str, rest: dict[str, F32]) -> F32:
     pose[joint(f"clavicle_{side}")] = (0, 0, sign * np.radians(arm.lift))
     pose[joint(f"upper_arm_{side}")] = upper.as_rotvec()
     pose[joint(f"forearm_{side}")] = (upper.inv() * turn * upper).as_rotvec()
-    pose[joint(f"hand_{side}")] = across / np.linalg.norm(across) * np.radians(arm.bend)
+    pose[joint(f"hand_{side}")] = sign * across / np.linalg.norm(across) * np.radians(arm.bend)
     pose[joint(f"fingers_{side}")] = arm.fingers
     pose[joint(f"index_{side}")] = (arm.index, 0, 0)
     return pose
 
 
 @cache
-def _rest_joints() -> dict[str, F32]:
+def _rest_joints() -> dict[str, Floats]:
     """Where the joints of an average body stand at rest."""
     humanoid = Humanoid.load()
     heads = humanoid.shape(Identity(0.5)).joints
     return dict(zip(humanoid.bones, heads, strict=True))
 
 
-def _build() -> dict[str, F32]:
+def _build() -> dict[str, Floats]:
     rest = _rest_joints()
-    poses = {"idle": np.zeros((len(JOINTS), 3), np.float32)}
-    one_sided = {"wave": _WAVE, "think": _THINK, "point": _POINT, "thumbs_up": _THUMB, "beat": _BEAT}
+    poses: dict[str, Floats] = {"idle": np.zeros((len(JOINTS), 3), np.float32)}
+    one_sided = {
+        "wave": _WAVE,
+        "think": _THINK,
+        "point": _POINT,
+        "thumbs_up": _THUMB,
+        "beat": _BEAT,
+    }
     for name, arm in one_sided.items():
         for side in ("left", "right"):
             poses[f"{name}_{side}"] = _aim(arm, side, rest)
     for name, arm in (("shrug", _SHRUG), ("beat_both", _BEAT), ("hands_together", _TOGETHER)):
-        poses[name] = _aim(arm, "left", rest) + _aim(arm, "right", rest)
+        poses[name] = np.asarray(_aim(arm, "left", rest) + _aim(arm, "right", rest), np.float32)
     for name in ("think", "point", "thumbs_up"):
         poses[name] = poses[f"{name}_right"]
     return poses
 
 
-KEY_POSES: dict[str, F32] = _build()
+KEY_POSES: dict[str, Floats] = _build()
 """Pose arrays [J, 3] by name; fingers of a hanging hand are relaxed by the animation."""

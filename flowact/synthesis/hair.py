@@ -5,7 +5,7 @@ All shapes are functions of template coordinates (decimetres on the base mesh, w
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from flowact.synthesis.layer import Layer, grid_triangles, loop_subdivide
 from flowact.synthesis.shading import HAIR
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
 HairKind = Literal[
@@ -31,8 +31,11 @@ _HEIGHT = (7.97, 8.00, 7.93, 7.70, 7.42, 7.12, 7.05, 7.12, 7.40, 7.44, 7.05, 6.6
 
 @dataclass(frozen=True)
 class HairStyle:
-    """kind; root and tip: linear RGB; volume: factor on the thickness; part: x of the parting in dm;
-    length: how far a curtain hangs below the ear, in dm."""
+    """How somebody wears their hair.
+
+    root and tip: linear RGB; volume: factor on the thickness; part: x of the parting in dm; length: how far a
+    curtain hangs below the ear, in dm.
+    """
 
     kind: HairKind = "crop"
     root: tuple[float, float, float] = (0.06, 0.035, 0.02)
@@ -42,25 +45,25 @@ class HairStyle:
     length: float = 1.0
 
 
-def azimuth(position: F32) -> F32:
+def azimuth(position: Floats) -> Floats:
     """Angle in degrees round the head of positions [..., 3]: 0 at the front, 180 at the back, unsigned."""
     offset = position - _CENTRE
     return np.asarray(np.degrees(np.arctan2(np.abs(offset[..., 0]), offset[..., 2])), np.float32)
 
 
-def hairline_distance(position: F32) -> F32:
+def hairline_distance(position: Floats) -> Floats:
     """Height in dm above the hairline of positions [..., 3] (negative on the face and neck)."""
     return np.asarray(
         position[..., 1] - np.interp(azimuth(position), _AZIMUTH, _HEIGHT), np.float32
     )
 
 
-def _step(low: float, high: float, value: F32) -> F32:
+def _step(low: float, high: float, value: Floats) -> Floats:
     t = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _ridges(u: F32, v: F32, rng: np.random.Generator, waves: int = 24) -> F32:
+def _ridges(u: Floats, v: Floats, rng: np.random.Generator, waves: int = 24) -> Floats:
     """Smooth irregular ridges across u that wander along v; about unit deviation."""
     total = np.zeros_like(u)
     for _ in range(waves):
@@ -69,7 +72,7 @@ def _ridges(u: F32, v: F32, rng: np.random.Generator, waves: int = 24) -> F32:
     return np.asarray(total / np.sqrt(waves / 2), np.float32)
 
 
-def _bumps(position: F32, size: float, rng: np.random.Generator, waves: int = 40) -> F32:
+def _bumps(position: Floats, size: float, rng: np.random.Generator, waves: int = 40) -> Floats:
     """Rounded bumps of about `size` dm in space; about unit deviation."""
     direction = rng.standard_normal((waves, 3))
     direction *= 2 * np.pi / (size * np.linalg.norm(direction, axis=1, keepdims=True))
@@ -77,7 +80,7 @@ def _bumps(position: F32, size: float, rng: np.random.Generator, waves: int = 40
     return np.asarray(np.sin(phases).sum(-1) / np.sqrt(waves / 2), np.float32)
 
 
-def hair_layers(style: HairStyle, template: F32, scalp_triangles: I32, seed: int) -> list[Layer]:
+def hair_layers(style: HairStyle, template: Floats, scalp_triangles: I32, seed: int) -> list[Layer]:
     """The meshes of one hair style; empty for `bald`.
 
     template [V, 3]: the unshaped base mesh; scalp_triangles: its head triangles without eyes and mouth.
@@ -93,7 +96,7 @@ def hair_layers(style: HairStyle, template: F32, scalp_triangles: I32, seed: int
     return layers
 
 
-def _cap(style: HairStyle, template: F32, triangles: I32, rng: np.random.Generator) -> Layer:
+def _cap(style: HairStyle, template: Floats, triangles: I32, rng: np.random.Generator) -> Layer:
     corners = template[triangles]
     near = (hairline_distance(corners) > -0.55).any(1) & (corners[..., 1] > 6.35).all(1)
     ear = (np.abs(corners[..., 0]) > 0.79).any(1) & (corners[..., 1] < 7.45).all(1)
@@ -107,7 +110,7 @@ def _cap(style: HairStyle, template: F32, triangles: I32, rng: np.random.Generat
     )
 
 
-def _combing(style: HairStyle, position: F32) -> tuple[F32, F32]:
+def _combing(style: HairStyle, position: Floats) -> tuple[Floats, Floats]:
     """Strand coordinates [N, 2] and directions [N, 3] of the style."""
     x, y, z = position.T
     if style.kind in ("swept", "bun", "crop"):
@@ -132,7 +135,9 @@ def _combing(style: HairStyle, position: F32) -> tuple[F32, F32]:
     return np.asarray(strand, np.float32), np.asarray(tangent, np.float32)
 
 
-def _thickness(style: HairStyle, position: F32, strand: F32, rng: np.random.Generator) -> F32:
+def _thickness(
+    style: HairStyle, position: Floats, strand: Floats, rng: np.random.Generator
+) -> Floats:
     x, y, z = position.T
     distance = hairline_distance(position)
     height = _step(7.3, 8.3, y)

@@ -6,12 +6,13 @@ draws. A *carried* piece (a bun, a curtain of hair, a collar) follows rigid moti
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
 
@@ -25,14 +26,14 @@ class Layer:
     strand [N, 2]: coordinate across and along hair; tangent [N, 3]: direction of the strands.
     """
 
-    template: F32
+    template: Floats
     triangles: I32
     material: int
     surface: sparse.csr_matrix | None = None
-    offset: F32 | None = None
-    head: F32 | None = None
-    strand: F32 = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    tangent: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    offset: Floats | None = None
+    head: Floats | None = None
+    strand: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    tangent: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
 
 
 def loop_subdivide(triangles: I32, count: int, levels: int) -> tuple[I32, sparse.csr_matrix]:
@@ -64,7 +65,7 @@ def _loop_step(faces: I32, count: int) -> tuple[I32, sparse.csr_matrix]:
     odd = odd + sparse.coo_matrix((ends, (rows, unique[:, 1])), (len(unique), count))
     weight = np.where(inner[inverse], 1 / 8, 0).astype(np.float32)
     odd = odd + sparse.coo_matrix((weight, (inverse, opposite)), (len(unique), count))
-    even = _even_rule(unique, inner, count)
+    even = _even_rule(unique.astype(np.int64), inner, count)
     middle = inverse.reshape(-1, 3) + count
     a, b, c = faces.T
     ab, bc, ca = middle.T

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from flowact.synthesis.speech import ESPEAK_VOICES, FLITE_VOICES, HELD_OUT_VOICE
 from flowact.synthesis.visemes import Articulation, mouth_curves
 from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLE_RATE, SAMPLES_PER_FRAME
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
 TRAINING_VOICES = tuple(v for v in (*FLITE_VOICES * 3, *ESPEAK_VOICES) if v != HELD_OUT_VOICE)
@@ -58,8 +59,8 @@ class Performance:
     """T frames: audio float32 [T * 640] at 16 kHz, curves [T, 52], pose [T, J, 3], phones, behaviour index [T]."""
 
     audio: Signal
-    curves: F32
-    pose: F32
+    curves: Floats
+    pose: Floats
     phonemes: tuple[Phoneme, ...]
     behaviour: NDArray[np.uint8]
     text: str
@@ -234,7 +235,7 @@ def _eyes(acted: Track, pose: Array, rng: np.random.Generator) -> Array:
     return animation.eye_angles(gaze, head)
 
 
-def rest_performance(smile: float) -> tuple[F32, F32]:
+def rest_performance(smile: float) -> tuple[Floats, Floats]:
     """Curves [52] and pose [J, 3] of the idle portrait: a slight smile, lips together, eyes on the viewer."""
     curves = np.zeros(len(ARKIT), np.float32)
     curves[columns("mouthSmile"),] = smile

@@ -6,19 +6,19 @@ hidden. Screen coordinates are samples: a picture of `size` pixels with 2x2 supe
 `2 * size` samples.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
-_JIT = {"cache": True, "fastmath": True, "nogil": True}
 
-
-@numba.njit(**_JIT)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def rasterize(
-    screen: F32, triangles: I32, two_sided: NDArray[np.bool_], ids: I32, near: F32
+    screen: Floats, triangles: I32, two_sided: NDArray[np.bool_], ids: I32, near: Floats
 ) -> None:
     """Find the nearest triangle of every sample.
 
@@ -61,9 +61,9 @@ def rasterize(
                 wc += slope_c
 
 
-@numba.njit(**_JIT)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def barycentric(
-    screen: F32, triangles: I32, f: int, x: float, y: float
+    screen: Floats, triangles: I32, f: int, x: float, y: float
 ) -> tuple[float, float, float]:
     """Perspective-correct weights of triangle `f` at sample position (x, y)."""
     a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
@@ -81,15 +81,15 @@ def barycentric(
     return wa * total, wb * total, wc * total
 
 
-@numba.njit(**_JIT)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def correspondence(
     ids: I32,
-    screen: F32,
+    screen: Floats,
     triangles: I32,
-    reference_screen: F32,
-    reference_near: F32,
-    grid: F32,
-    flow: F32,
+    reference_screen: Floats,
+    reference_near: Floats,
+    grid: Floats,
+    flow: Floats,
     visible: NDArray[np.uint8],
 ) -> None:
     """Where the surface points seen at `grid` stand in the reference picture.
@@ -119,8 +119,8 @@ def correspondence(
         visible[n] = 255 if inside and _is_front(reference_near, row, column, rz) else 0
 
 
-@numba.njit(**_JIT)  # type: ignore[untyped-decorator]
-def _is_front(near: F32, row: int, column: int, depth: float) -> bool:
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _is_front(near: Floats, row: int, column: int, depth: float) -> bool:
     """Whether nothing stands clearly in front of `depth` around a sample (slanted surfaces need slack)."""
     if depth == 0.0:
         return bool(near[row, column] == 0.0)
@@ -132,8 +132,8 @@ def _is_front(near: F32, row: int, column: int, depth: float) -> bool:
     return bool(depth >= farthest * 0.998)
 
 
-@numba.njit(**_JIT)  # type: ignore[untyped-decorator]
-def accumulate_normals(vertices: F32, triangles: I32, normals: F32) -> None:
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def accumulate_normals(vertices: Floats, triangles: I32, normals: Floats) -> None:
     """Add area-weighted unit normals [V, 3] of the mesh into zeroed `normals`."""
     for f in range(triangles.shape[0]):
         a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]

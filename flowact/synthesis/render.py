@@ -1,6 +1,7 @@
 """Rendering: an actor in front of a camera becomes pictures and correspondences."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from flowact.synthesis.raster import correspondence, rasterize
 from flowact.synthesis.shading import KEY, shade_picture
 from flowact.timebase import FACE_BOX, FRAME_SIZE
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
 GRID = 60
 _LEVELS = 4096
@@ -28,8 +29,8 @@ class Rendering:
 
     picture: U8
     ids: NDArray[np.int32]
-    near: F32
-    screen: F32
+    near: Floats
+    screen: Floats
 
 
 def _tone_curve() -> U8:
@@ -52,7 +53,7 @@ class Stage:
         self.camera = framing(actor)
         self._backdrop = paint_background(actor.character.background, FRAME_SIZE)
 
-    def render(self, curves: F32, pose: F32) -> Rendering:
+    def render(self, curves: Floats, pose: Floats) -> Rendering:
         """Render one frame (curves [52], pose [J, 3])."""
         actor = self.actor
         vertices, attributes = actor.pose(curves, pose)
@@ -70,13 +71,15 @@ class Stage:
         index = np.clip(picture * (_LEVELS / _WHITE), 0, _LEVELS - 1).astype(np.uint16)
         return Rendering(_TONE[index], ids, near, screen)
 
-    def measure(self, curves: F32, pose: F32) -> tuple[float, F32]:
+    def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
         body = self.actor.body.pose(curves, pose)
         marks = self.camera.project(self.actor.body.landmarks(body))[:, :2]
         return self.actor.body.opening(body), marks
 
-    def correspondence(self, frame: Rendering, reference: Rendering) -> tuple[F32, U8, F32, U8]:
+    def correspondence(
+        self, frame: Rendering, reference: Rendering
+    ) -> tuple[Floats, U8, Floats, U8]:
         """Flow [60, 60, 2] and visibility [60, 60] towards the reference, for the whole frame and the face box."""
         x, y, size = FACE_BOX
         whole = self._match(frame, reference, 0, 0, FRAME_SIZE)
@@ -84,7 +87,7 @@ class Stage:
 
     def _match(
         self, frame: Rendering, reference: Rendering, x: int, y: int, size: int
-    ) -> tuple[F32, U8]:
+    ) -> tuple[Floats, U8]:
         axis = (np.arange(GRID) + 0.5) * (size / GRID)
         grid = np.stack(np.meshgrid(x + axis, y + axis), -1).reshape(-1, 2).astype(np.float32) * 2
         flow = np.empty((GRID * GRID, 2), np.float32)

@@ -27,7 +27,8 @@ _PLACES = (
     "at the top of the hill", "every Monday morning", "without any help", "in five minutes", "above the clouds",
 )  # fmt: skip
 _OPENINGS = (
-    "Well,", "You know,", "By the way,", "Honestly,", "As far as I remember,", "Maybe", "I believe", "Of course,", "Oh,",
+    "Well,", "You know,", "By the way,", "Honestly,", "As far as I remember,", "Maybe", "I believe", "Of course,",
+    "Oh,",
     "To be fair,", "If you ask me,", "Believe it or not,", "Apparently", "So,", "Fortunately,", "Between you and me,",
 )  # fmt: skip
 _ADVICE = (
@@ -37,11 +38,13 @@ _ADVICE = (
 )  # fmt: skip
 _FEELINGS = (
     "I am so happy to see you", "that was a wonderful evening", "I have never been more surprised", "what a lovely day",
-    "it makes me laugh every time", "we should do this more often", "I was thinking about that too", "thank you very much",
+    "it makes me laugh every time", "we should do this more often", "I was thinking about that too",
+    "thank you very much",
     "I would love to hear more", "that sounds absolutely perfect", "you must be very proud", "how amazing is that",
 )  # fmt: skip
 _QUESTIONS = (
-    "do you want", "have you ever seen", "could you show me", "who brought", "where did you find", "why would anyone move",
+    "do you want", "have you ever seen", "could you show me", "who brought", "where did you find",
+    "why would anyone move",
     "how much would you pay for", "did somebody forget", "shall we take", "what became of",
 )  # fmt: skip
 

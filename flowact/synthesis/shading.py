@@ -5,13 +5,15 @@ weighted by their coverage, which gives the edges of supersampling for little mo
 sample per pixel. Colours are linear light; `flowact.synthesis.render` applies the tone curve.
 """
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from flowact.synthesis.raster import barycentric
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
 SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH = range(7)
@@ -34,26 +36,27 @@ LASH, TONE, EYES, SIZES, GARMENT, WINDOW = 8, 9, 10, 12, 13, 14
 PAINT_ROWS = 15
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _dot(x: float, y: float, z: float, rows: F32, row: int) -> float:
-    return x * rows[row, 0] + y * rows[row, 1] + z * rows[row, 2]
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _dot(x: float, y: float, z: float, rows: Floats, row: int) -> float:
+    total: float = x * rows[row, 0] + y * rows[row, 1] + z * rows[row, 2]
+    return total
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def smoothstep(low: float, high: float, x: float) -> float:
     """Cubic ease from 0 at `low` to 1 at `high`."""
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def _hash(x: int, y: int, z: int) -> float:
     n = (x * 374761393 + y * 668265263 + z * 2147483647) & 0xFFFFFFFF
     n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((n ^ (n >> 16)) & 0xFFFF) / 65535.0
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def value_noise(x: float, y: float, z: float) -> float:
     """Smooth noise in [0, 1] with one feature per unit."""
     ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
@@ -69,8 +72,8 @@ def value_noise(x: float, y: float, z: float) -> float:
     return total
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
-def _texture(image: F32, u: float, v: float, channel: int) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True)
+def _texture(image: Floats, u: float, v: float, channel: int) -> float:
     height, width = image.shape[0], image.shape[1]
     x = min(max(u * width - 0.5, 0.0), width - 1.001)
     y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
@@ -78,11 +81,12 @@ def _texture(image: F32, u: float, v: float, channel: int) -> float:
     fx, fy = x - ix, y - iy
     top = image[iy, ix, channel] * (1 - fx) + image[iy, ix + 1, channel] * fx
     bottom = image[iy + 1, ix, channel] * (1 - fx) + image[iy + 1, ix + 1, channel] * fx
-    return top * (1 - fy) + bottom * fy
+    value: float = top * (1 - fy) + bottom * fy
+    return value
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _lit(near: F32, rows: F32, px: float, py: float, pz: float) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
     """Share of the key light that reaches a position: 3x3 percentage-closer filter."""
     x = rows[0, 0] * px + rows[0, 1] * py + rows[0, 2] * pz + rows[0, 3]
     y = rows[1, 0] * px + rows[1, 1] * py + rows[1, 2] * pz + rows[1, 3]
@@ -102,8 +106,10 @@ def _lit(near: F32, rows: F32, px: float, py: float, pz: float) -> float:
     return total / 9.0
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _skin_albedo(skin: F32, paint: F32, u: float, v: float, rest: F32, out: F32) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _skin_albedo(
+    skin: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
+) -> float:
     """The painted head; plain mottled skin elsewhere. Returns the gloss."""
     u0, v0, v1 = paint[WINDOW, 0], paint[WINDOW, 1], paint[WINDOW, 2]
     if u > u0 and v > v0 and v < v1:
@@ -118,8 +124,8 @@ def _skin_albedo(skin: F32, paint: F32, u: float, v: float, rest: F32, out: F32)
     return 0.3
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _eye_albedo(paint: F32, rest: F32, out: F32) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _eye_albedo(paint: Floats, rest: Floats, out: Floats) -> float:
     """Sclera, limbal ring, streaked iris and pupil by angle from the eye's axis; returns the gloss."""
     side = 0 if rest[0] > 0 else 1
     dx = (rest[0] - paint[EYES + side, 0]) / paint[SIZES, 0]
@@ -148,8 +154,8 @@ def _eye_albedo(paint: F32, rest: F32, out: F32) -> float:
     return 1.0
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _hair_albedo(paint: F32, strand: float, along: float, out: F32) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _hair_albedo(paint: Floats, strand: float, along: float, out: Floats) -> float:
     fine = value_noise(strand * 150.0, along * 5.0, 0.5)
     clump = value_noise(strand * 34.0, along * 2.0, 7.5)
     shade = 0.50 + 0.55 * fine + 0.40 * clump
@@ -159,8 +165,8 @@ def _hair_albedo(paint: F32, strand: float, along: float, out: F32) -> float:
     return 0.5 + 0.5 * fine
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
-def _cloth_albedo(paint: F32, rest: F32, collar: float, out: F32) -> float:
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> float:
     """Knit, stripes, checks or an open jacket over a shirt (whose collar is marked), drawn in rest space."""
     pattern, scale = int(paint[SIZES, 2]), paint[GARMENT, 0]
     x, y = rest[0], rest[1]
@@ -187,9 +193,9 @@ def _cloth_albedo(paint: F32, rest: F32, collar: float, out: F32) -> float:
     return 0.15
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _light(
-    material: int, a: F32, eye: F32, gloss: float, lit: float, lights: F32, colour: F32
+    material: int, a: Floats, eye: Floats, gloss: float, lit: float, lights: Floats, colour: Floats
 ) -> None:
     """Light the albedo in `colour` in place: wrapped key, fill, rim, hemisphere and highlights."""
     length = 1.0 / np.sqrt(a[3] * a[3] + a[4] * a[4] + a[5] * a[5] + 1e-12)
@@ -247,19 +253,19 @@ def _light(
         )
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _shade(
     material: int,
-    a: F32,
+    a: Floats,
     u: float,
     v: float,
-    eye: F32,
-    skin: F32,
-    paint: F32,
-    lights: F32,
-    shadow: F32,
-    shadow_rows: F32,
-    colour: F32,
+    eye: Floats,
+    skin: Floats,
+    paint: Floats,
+    lights: Floats,
+    shadow: Floats,
+    shadow_rows: Floats,
+    colour: Floats,
 ) -> None:
     gloss = 0.2
     rest = a[REST : REST + 3]
@@ -286,21 +292,21 @@ def _shade(
     _light(material, a, eye, gloss, lit, lights, colour)
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=True, nogil=True)
 def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it cost more than its branches
     ids: I32,
-    screen: F32,
+    screen: Floats,
     triangles: I32,
     materials: NDArray[np.int8],
-    uv: F32,
-    attributes: F32,
-    eye: F32,
-    skin: F32,
-    paint: F32,
-    lights: F32,
-    shadow: F32,
-    shadow_rows: F32,
-    picture: F32,
+    uv: Floats,
+    attributes: Floats,
+    eye: Floats,
+    skin: Floats,
+    paint: Floats,
+    lights: Floats,
+    shadow: Floats,
+    shadow_rows: Floats,
+    picture: Floats,
 ) -> None:
     """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background."""
     height, width = picture.shape[0], picture.shape[1]

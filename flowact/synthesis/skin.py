@@ -5,6 +5,7 @@ mesh, decimetres), so one painter fits all identities: features move with the me
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from scipy import ndimage
 
 from flowact.synthesis.hair import hairline_distance
 
-F32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class SkinStyle:
 class SkinCanvas:
     """Where every texel lies: template position [H, W, 3], lips and inner-mouth masks [H, W]."""
 
-    position: F32
-    lips: F32
-    mouth: F32
+    position: Floats
+    lips: Floats
+    mouth: Floats
 
 
-def paint_skin(canvas: SkinCanvas, style: SkinStyle, seed: int) -> F32:
+def paint_skin(canvas: SkinCanvas, style: SkinStyle, seed: int) -> Floats:
     """Paint albedo and gloss [H, W, 4] of a face; `seed` fixes the fine texture."""
     rng = np.random.default_rng(seed)
     albedo = np.broadcast_to(np.asarray(style.tone, np.float32), (*canvas.lips.shape, 3)).copy()
@@ -65,37 +66,37 @@ def paint_skin(canvas: SkinCanvas, style: SkinStyle, seed: int) -> F32:
     return np.concatenate([np.clip(albedo, 0.002, 0.95), gloss[..., None]], axis=-1)
 
 
-def _step(low: float, high: float, value: F32) -> F32:
+def _step(low: float, high: float, value: Floats) -> Floats:
     t = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _blob(x: F32, y: F32, cx: float, cy: float, sx: float, sy: float) -> F32:
+def _blob(x: Floats, y: Floats, cx: float, cy: float, sx: float, sy: float) -> Floats:
     return np.asarray(np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2), np.float32)
 
 
-def _noise(shape: tuple[int, ...], cell: float, rng: np.random.Generator) -> F32:
+def _noise(shape: tuple[int, ...], cell: float, rng: np.random.Generator) -> Floats:
     """Smooth noise with zero mean and unit deviation; `cell` is the feature size in texels."""
     grid = rng.standard_normal([int(n / cell) + 4 for n in shape]).astype(np.float32)
     zoomed = ndimage.zoom(grid, cell, order=1)[: shape[0], : shape[1]]
     return np.asarray(zoomed / zoomed.std(), np.float32)
 
 
-def _mix(albedo: F32, colour: tuple[float, float, float] | F32, weight: F32) -> None:
+def _mix(albedo: Floats, colour: tuple[float, float, float] | Floats, weight: Floats) -> None:
     albedo += weight[..., None] * (np.asarray(colour, np.float32) - albedo)
 
 
-def _tint(albedo: F32, factors: tuple[float, float, float], weight: F32) -> None:
+def _tint(albedo: Floats, factors: tuple[float, float, float], weight: Floats) -> None:
     albedo *= 1 + weight[..., None] * (np.asarray(factors, np.float32) - 1)
 
 
-def _mottle(albedo: F32, rng: np.random.Generator) -> None:
+def _mottle(albedo: Floats, rng: np.random.Generator) -> None:
     shape = albedo.shape[:2]
     albedo *= (1 + 0.025 * _noise(shape, 40, rng) + 0.018 * _noise(shape, 6, rng))[..., None]
     albedo[..., 0] *= 1 + 0.02 * _noise(shape, 24, rng)
 
 
-def _blush(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
+def _blush(albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats) -> None:
     red = (1.06, 0.74, 0.72)
     cheeks = _blob(np.abs(x), y, 0.44, 6.95, 0.22, 0.20)
     nose = _blob(x, y, 0, 6.90, 0.13, 0.12)
@@ -105,7 +106,7 @@ def _blush(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
     _tint(albedo, red, np.asarray(0.6 * ears, np.float32))
 
 
-def _sockets(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
+def _sockets(albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats) -> None:
     under = _blob(np.abs(x), y, 0.29, 7.13, 0.13, 0.06)
     above = _blob(np.abs(x), y, 0.30, 7.39, 0.17, 0.07)
     _tint(albedo, (0.80, 0.68, 0.70), (0.25 + 0.45 * style.age) * under * front)
@@ -113,7 +114,7 @@ def _sockets(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
 
 
 def _creases(
-    albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32, rng: np.random.Generator
+    albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats, rng: np.random.Generator
 ) -> None:
     """Forehead lines, crow's feet and the fold beside the nose deepen with age."""
     ax = np.abs(x)
@@ -130,7 +131,7 @@ def _creases(
 
 
 def _freckles(
-    albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32, rng: np.random.Generator
+    albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats, rng: np.random.Generator
 ) -> None:
     if style.freckles <= 0:
         return
@@ -139,14 +140,20 @@ def _freckles(
     _tint(albedo, (0.72, 0.52, 0.42), style.freckles * spots * where)
 
 
-def _scalp(albedo: F32, style: SkinStyle, position: F32, rng: np.random.Generator) -> None:
+def _scalp(albedo: Floats, style: SkinStyle, position: Floats, rng: np.random.Generator) -> None:
     """Hair roots fade in behind the hairline, which hides where the hair mesh begins."""
     distance = hairline_distance(position) + 0.012 * _noise(albedo.shape[:2], 2, rng)
     _mix(albedo, style.scalp, style.scalp_cover * _step(-0.03, 0.12, distance))
 
 
 def _beard(
-    albedo: F32, gloss: F32, style: SkinStyle, x: F32, y: F32, z: F32, rng: np.random.Generator
+    albedo: Floats,
+    gloss: Floats,
+    style: SkinStyle,
+    x: Floats,
+    y: Floats,
+    z: Floats,
+    rng: np.random.Generator,
 ) -> None:
     ax = np.abs(x)
     top = 6.56 + 0.50 * np.clip((ax - 0.30) / 0.40, 0, 1) ** 1.5
@@ -168,12 +175,12 @@ def _beard(
 
 
 def _lips(
-    albedo: F32,
-    gloss: F32,
+    albedo: Floats,
+    gloss: Floats,
     style: SkinStyle,
     canvas: SkinCanvas,
-    x: F32,
-    y: F32,
+    x: Floats,
+    y: Floats,
     rng: np.random.Generator,
 ) -> None:
     ridges = 1 + 0.07 * np.sin(110 * x + 1.5 * _noise(canvas.lips.shape, 8, rng))
@@ -183,7 +190,7 @@ def _lips(
 
 
 def _brows(
-    albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32, rng: np.random.Generator
+    albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats, rng: np.random.Generator
 ) -> None:
     ax = np.abs(x)
     t = np.clip((ax - 0.12) / 0.46, 0, 1)
@@ -199,7 +206,7 @@ def _brows(
     _mix(albedo, style.brows, np.asarray(np.clip(weight, 0, 0.95), np.float32))
 
 
-def _eyelids(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
+def _eyelids(albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats) -> None:
     """A dark rim where lids meet the eye; with make-up, a line and a shadow."""
     ax = (np.abs(x) - 0.31) / 0.165
     ay = (y - 7.28) / np.where(y > 7.28, 0.082, 0.062)
@@ -216,6 +223,6 @@ def _eyelids(albedo: F32, style: SkinStyle, x: F32, y: F32, front: F32) -> None:
     _tint(albedo, (0.72, 0.52, 0.56), np.asarray(0.7 * style.makeup * lid, np.float32))
 
 
-def _mouth(albedo: F32, gloss: F32, canvas: SkinCanvas) -> None:
+def _mouth(albedo: Floats, gloss: Floats, canvas: SkinCanvas) -> None:
     _mix(albedo, (0.10, 0.018, 0.018), canvas.mouth)
     gloss *= 1 - 0.8 * canvas.mouth

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train the decoder only; latents stay as they are",
     )
     tokenizer.set_defaults(start=_train_tokenizer)
-    latents = stages.add_parser("latents", help="encode clips, and imagine more, for the transformer")
+    latents = stages.add_parser(
+        "latents", help="encode clips, and imagine more, for the transformer"
+    )
     latents.add_argument("--whole", type=Path, required=True, help="run of the whole view")
     latents.add_argument("--face", type=Path, required=True, help="run of the face view")
     latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")

@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from flowact.conditioning.window import FRAMES_BEHIND
 from flowact.mmdit.memory import REFERENCE
 from flowact.mmdit.model import FlowActTransformer
+from flowact.presets import load_preset
+from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
+from flowact.training.export import load_transformer, save_config
 from flowact.training.flow_matching import (
     LevelSettings,
     VelocityLoss,
@@ -19,13 +22,13 @@ from flowact.training.flow_matching import (
     draw_memory_levels,
     interpolate,
 )
-from flowact.training.latents import LatentClip
+from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
-from flowact.training.loop import Stateful
+from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 from flowact.training.readout import Readout
 from flowact.training.rollouts import follow
-from flowact.training.samples import Dropout, Sample, SampleSource
+from flowact.training.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class SelfForcing:
     """
 
     probability: float = 0.0
-    start: int = 500
+    start: int = 3000
     period: int = 50
     clips: int = 4
     kept: int = 128
@@ -66,7 +69,7 @@ class DiffusionSettings:
     levels: LevelSettings = field(default_factory=LevelSettings)
     dropout: Dropout = field(default_factory=Dropout)
     self_forcing: SelfForcing = field(default_factory=SelfForcing)
-    lips: float = 0.3
+    lips: float = 1.0
     heldout: int = 8
 
 
@@ -134,9 +137,13 @@ class DiffusionStage:
         batch, length = sample.stream.shape[:2]
         levels = draw_levels(batch, length, self.settings.levels)
         memory_levels = draw_memory_levels(batch, self.settings.levels)
+        memory = sample.memory
+        doubt = self.settings.levels.reference * torch.rand(batch, 1, 1, 1, 1)
+        reference = memory.reference + doubt * torch.randn_like(memory.reference)
+        sample = replace(sample, memory=replace(memory, reference=reference))
         noisy, velocity = interpolate(sample.stream, torch.randn_like(sample.stream), levels)
         predicted = model(sample, noisy, levels, memory_levels)
-        parts = self._losses(predicted, velocity, sample.silent)
+        parts = self._losses(predicted, velocity, levels, sample.silent)
         return sum(parts.values(), torch.zeros(())), parts
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
@@ -144,7 +151,11 @@ class DiffusionStage:
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in self.heldout]
-        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, StepSettings())
+        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, self._sampling)
+
+    @property
+    def _sampling(self) -> StepSettings:
+        return StepSettings(schedule=diagonal(shift=self.settings.levels.shift))
 
     def _roll_out(self, step: int) -> None:
         """Now and then, let the model make the memory of some clips."""
@@ -157,7 +168,7 @@ class DiffusionStage:
         cut = [replace(clips[i], z=clips[i].z[:length]) for i in chosen]
         strength = float(rng.uniform(forcing.weakest, 1))
         self.model.eval()
-        made = follow(self.model.transformer, cut, StepSettings(), strength, seed=step)
+        made = follow(self.model.transformer, cut, self._sampling, strength, seed=step)
         self.model.train()
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         for index, latents in zip(chosen, made, strict=True):
@@ -166,3 +177,34 @@ class DiffusionStage:
         while len(self.source.generated) > forcing.kept:
             del self.source.generated[next(iter(self.source.generated))]
         self.source.self_forcing = forcing.probability
+
+
+def train_transformer(
+    data: Path,
+    preset: str,
+    init: Path | None,
+    loop: LoopSettings,
+    settings: DiffusionSettings,
+    seed: int = 0,
+) -> int:
+    """Train a stage on encoded clips (`flowact train latents`); resumes. Returns the steps done.
+
+    Args:
+        data: folder with `train/`, `heldout/` and `readout.safetensors`.
+        preset: sizes of the network.
+        init: run whose averaged weights a fresh run starts from.
+        loop: how long and how.
+        settings: what the stage trains on.
+        seed: of weights, noise and samples.
+    """
+    torch.manual_seed(seed)
+    sizes = load_preset(preset).transformer.model_dump()
+    transformer = FlowActTransformer(**sizes)
+    if init is not None:
+        transformer = load_transformer(init).train().requires_grad_(True)
+    save_config(loop.run, sizes)
+    folder = LatentFolder(data / "train", SHORTEST_CLIP)
+    heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
+    source = SampleSource(folder, settings.batch, settings.dropout, seed)
+    readout = Readout.load(data / "readout.safetensors")
+    return Loop(DiffusionStage(transformer, source, heldout, readout, settings), loop).train()

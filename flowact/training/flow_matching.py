@@ -1,12 +1,16 @@
 """Flow matching with a noise level per chunk: levels, targets and losses."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.readout import Readout
+
+NOISE_SHIFT: Final = 4.0
+"""Where the compact latents are decided: they are redundant, so little noise hides nothing."""
 
 
 @dataclass(frozen=True)
@@ -19,19 +23,24 @@ class LevelSettings:
         warm_up: share of the staggered ones that are partly pure noise, as when a stream starts.
         memory: largest noise level of the memory.
         memory_share: share of the samples whose memory is noised.
+        reference: largest deviation of noise on the reference that the model is not told of: the
+            latent of a portrait that nobody rendered is never exact.
+        shift: moves all levels of the stream towards noise; see `streaming.schedule.shifted`.
     """
 
     diagonal: float = 0.5
     warm_up: float = 0.3
     memory: float = 0.3
     memory_share: float = 0.7
+    reference: float = 0.5
+    shift: float = NOISE_SHIFT
 
 
 def draw_levels(batch: int, latents: int, settings: LevelSettings) -> Tensor:
     """Draw the noise level of every latent of the stream: `[batch, latents]`, 0..1.
 
-    Staggered chunk `k` of `n` has the level `min(1, (u + k + w) / n)`, `u` uniform and `w` the
-    number of chunks that have not entered yet.
+    Before the shift, staggered chunk `k` of `n` has the level `min(1, (u + k + w) / n)`, `u` uniform
+    and `w` the number of chunks that have not entered yet.
     """
     chunks = -(-latents // LATENTS_PER_CHUNK)
     waiting = torch.where(
@@ -43,6 +52,8 @@ def draw_levels(batch: int, latents: int, settings: LevelSettings) -> Tensor:
         staggered.clamp(max=1),
         torch.rand(batch, chunks),
     )
+    levels = settings.shift * levels / (1 + (settings.shift - 1) * levels)  # as schedule.shifted
+    levels = levels.clamp(min=LOWEST_LEVEL)
     return levels.repeat_interleave(LATENTS_PER_CHUNK, 1)[:, :latents]
 
 
@@ -71,22 +82,28 @@ class VelocityLoss:
         readout: the linear read-out.
         weight: of the second term.
         silence: factor on the second term in silent latents, so that the mouth learns to stay shut.
+        floor: noise level below which errors count less; few-step schedules never go there.
     """
 
     readout: Readout
     weight: float = 0.3
     silence: float = 2.0
+    floor: float = 0.2
 
-    def __call__(self, predicted: Tensor, velocity: Tensor, silent: Tensor) -> dict[str, Tensor]:
+    def __call__(
+        self, predicted: Tensor, velocity: Tensor, levels: Tensor, silent: Tensor
+    ) -> dict[str, Tensor]:
         """Return both terms, already weighted.
 
         Args:
             predicted: `[batch, L, channels, height, width]`.
             velocity: the same.
+            levels: noise levels `[batch, L]`.
             silent: share of silent frames `[batch, L]`.
         """
-        error = predicted.float() - velocity
+        share = levels / levels.clamp(min=self.floor)
+        error = (predicted.float() - velocity) * share[..., None, None, None]
         curves = self.readout.standardised(error).square() @ self.readout.share
         factor = 1 + (self.silence - 1) * silent[..., None]
-        share = (curves * factor).mean() / self.readout.share.sum().clamp(min=1e-6)
-        return {"velocity": error.square().mean(), "lips": self.weight * share}
+        lips = (curves * factor).mean() / self.readout.share.sum().clamp(min=1e-6)
+        return {"velocity": error.square().mean(), "lips": self.weight * lips}

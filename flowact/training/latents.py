@@ -154,4 +154,4 @@ def _encode_missing(tokenizer: Encoder, sources: Iterable[Path], folder: Path) -
 
 def _pixels(pictures: np.ndarray[Any, Any]) -> Tensor:
     """Turn uint8 `[n, 480, 480, 3]` into float32 `[n, 3, 480, 480]` in -1..1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1

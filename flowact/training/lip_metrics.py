@@ -37,7 +37,7 @@ def lip_scores(
         `lips`: mean correlation of jaw opening with the truth, clip by clip; `lips_wrong`: the same
         with the sound of another clip, which should be near 0; `lips_read`: the same for the
         read-out of the true latents, the most that can be had; `blink`: frames with shut eyes over
-        the true number; `silence`: mean jaw opening in silence over the truth's; `motion`: mean
+        the true number; `silence`: mean jaw opening in silence above the truth's; `motion`: mean
         change between latents over the truth's.
     """
     made = generate(model, clips, settings)
@@ -56,7 +56,7 @@ def lip_scores(
         "blink": _ratio(
             (read[..., blink] > 0.5).float().mean(), (curves[..., blink] > 0.5).float().mean()
         ),
-        "silence": _ratio(read[..., jaw][quiet].mean(), curves[..., jaw][quiet].mean()),
+        "silence": float((read[..., jaw] - curves[..., jaw])[quiet].mean()),
         "motion": _ratio(made.diff(dim=1).abs().mean(), true.diff(dim=1).abs().mean()),
     }
 

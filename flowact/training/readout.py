@@ -52,7 +52,7 @@ class Readout:
 
     def save(self, path: Path) -> None:
         """Write the tensors."""
-        save_file(vars(self), path)
+        save_file({name: value.contiguous() for name, value in vars(self).items()}, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -101,6 +101,8 @@ def explained_share(readout: Readout, clips: Sequence[LatentClip]) -> Tensor:
 
 def curve_index(name: str) -> int:
     """Column of a curve; ValueError if there is none of that name."""
+    if name not in ARKIT:
+        raise ValueError(f"unknown curve {name!r}; expected one of ARKIT's 52")
     return ARKIT.index(name)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from flowact.mmdit.memory import LONG_TERM, REFERENCE, SHORT_TERM, KeyValue, MemoryInput
-from flowact.mmdit.model import Block, FlowActTransformer, Tokens
+from flowact.mmdit.model import LOWEST_LEVEL, Block, FlowActTransformer, Tokens
 from tests.tiny_transformer import tiny_transformer
 
 LENGTH = 6
@@ -35,7 +35,7 @@ def stream_inputs(seed: int = 3) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     return {
         "latents": torch.randn(2, LENGTH, 16, 8, 16),
-        "levels": torch.rand(2, LENGTH),
+        "levels": 0.1 + 0.9 * torch.rand(2, LENGTH),
         "audio": torch.randn(2, 4 * (LENGTH + 1), 16),
         "text": torch.randn(2, 2, 2, 16),
     }
@@ -67,7 +67,8 @@ def masked_pass(
         caches.append(cache)
     shift, scale = model.out_modulation(levels).split(1, dim=2)
     x = torch.nn.functional.layer_norm(moving["video"].x, (32,), eps=1e-6) * (1 + scale) + shift
-    return model.grid.unpatchify(model.video_out(x)), caches
+    clean = model.grid.unpatchify(model.video_out(x))
+    return (stream["latents"] - clean) / stream["levels"][..., None, None, None], caches
 
 
 def masked_block(
@@ -143,7 +144,15 @@ def test_guidance_scale_is_optional_and_heard(model: FlowActTransformer) -> None
 @torch.no_grad()
 def test_a_new_model_predicts_nothing_and_learns_from_there() -> None:
     fresh = FlowActTransformer(dim=32, audio_dim=16, text_dim=16, heads=2, head_dim=16, layers=2)
-    assert not fresh(**stream_inputs()).any()
+    stream = stream_inputs()
+    estimate = stream["latents"] - stream["levels"][..., None, None, None] * fresh(**stream)
+    torch.testing.assert_close(estimate, torch.zeros_like(estimate), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_the_velocity_stays_bounded_when_there_is_no_noise(model: FlowActTransformer) -> None:
+    stream = stream_inputs() | {"levels": torch.zeros(2, LENGTH)}
+    assert model(**stream).abs().max() < 50 / LOWEST_LEVEL
 
 
 @torch.no_grad()

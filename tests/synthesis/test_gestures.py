@@ -87,7 +87,7 @@ def test_joints_stay_within_human_reach(name: str) -> None:
         assert 0 <= curl + pose[joint(f"index_{side}"), 0] <= 1.6
 
 
-@pytest.mark.parametrize("name", ["point", "thumbs_up", "beat"])
+@pytest.mark.parametrize("name", ["wave", "think", "point", "thumbs_up", "beat"])
 def test_left_and_right_are_mirror_images(people: list[Body], name: str) -> None:
     body = people[0]
     wrists = []
@@ -99,12 +99,33 @@ def test_left_and_right_are_mirror_images(people: list[Body], name: str) -> None
 
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("wave", 0.9), ("think", 0.9), ("thumbs_up", 0.9), ("point", 0.8), ("beat", 0.5)],
+    [("wave", 0.9), ("think", 0.9), ("thumbs_up", 0.9), ("point", 0.7), ("beat", 0.5)],
 )
 def test_hands_stay_in_the_picture(people: list[Body], name: str, share: float) -> None:
     for body in people:
         for side in ("left", "right"):
             assert in_picture(body, hand(body, posed(body, f"{name}_{side}"), side)) > share
+
+
+@pytest.mark.parametrize(("name", "share"), [("shrug", 0.7), ("hands_together", 0.8)])
+def test_two_hands_stay_in_the_picture(people: list[Body], name: str, share: float) -> None:
+    for body in people:
+        vertices = posed(body, name)
+        for side in ("left", "right"):
+            assert in_picture(body, hand(body, vertices, side)) > share
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_spreading_fans_the_fingers_of_either_hand(people: list[Body], side: str) -> None:
+    pose = Body.rest_pose()
+    pose[joint(f"fingers_{side}")] = (0, 0, 0.2)
+    for body in people:
+        fan = body.pose(np.zeros(len(ARKIT), np.float32), pose)
+        width, before = (
+            np.linalg.norm(tip(body, at, "index", side) - tip(body, at, "little", side))
+            for at in (fan, body.rest)
+        )
+        assert width > 1.15 * before
 
 
 def test_hanging_hands_are_out_of_the_picture(people: list[Body]) -> None:

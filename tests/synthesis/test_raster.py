@@ -8,7 +8,9 @@ SQUARE = np.array([[2, 8, 1], [8, 8, 1], [8, 2, 1], [2, 2, 1]], np.float32)  # a
 FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
 
-def draw(screen: np.ndarray, faces: np.ndarray = FACES, two_sided: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    screen: np.ndarray, faces: np.ndarray = FACES, two_sided: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     ids, near = np.full((10, 10), -1, np.int32), np.zeros((10, 10), np.float32)
     rasterize(screen, faces, np.full(len(faces), two_sided), ids, near)
     return ids, near
@@ -37,7 +39,9 @@ def test_the_nearer_triangle_wins_in_any_order() -> None:
 def test_barycentric_weights_are_perspective_correct() -> None:
     screen = np.array([[0, 0, 1.0], [4, 0, 0.5], [0, 4, 1.0]], np.float32)
     weights = barycentric(screen, np.array([[0, 1, 2]], np.int32), 0, 2.0, 0.0)
-    assert np.allclose(weights, (2 / 3, 1 / 3, 0))  # halfway on screen is a third of the way in depth
+    assert np.allclose(
+        weights, (2 / 3, 1 / 3, 0)
+    )  # halfway on screen is a third of the way in depth
 
 
 def test_correspondence_follows_the_surface_and_sees_occlusion() -> None:

@@ -37,7 +37,10 @@ def test_the_open_mouth_is_measured_and_seen(stage: Stage) -> None:
     gap, marks = stage.measure(curve(jawOpen=0.6), Body.rest_pose())
     assert shut == 0
     assert 0.3 < gap < 0.9
-    top, bottom = marks[LANDMARKS.index("lip_upper_inner")], marks[LANDMARKS.index("lip_lower_inner")]
+    top, bottom = (
+        marks[LANDMARKS.index("lip_upper_inner")],
+        marks[LANDMARKS.index("lip_lower_inner")],
+    )
     assert bottom[1] - top[1] > 8
     before = stage.render(REST, Body.rest_pose()).picture.astype(int)
     after = stage.render(curve(jawOpen=0.6), Body.rest_pose()).picture.astype(int)

@@ -56,7 +56,9 @@ def test_pieces_equal_the_whole_when_the_context_reaches_back(tokenizer) -> None
     torch.testing.assert_close(torch.cat([first, rest], 1), whole, atol=1e-4, rtol=0)
     levels, _ = tokenizer.decode_uint8(tokenizer.initial_state(features), z[:, :1], features)
     assert levels.shape == (1, tokenizer.frames_per_latent, 64, 64, 3)
-    assert (levels.float() / 127.5 - 1 - whole[:, : levels.shape[1]].movedim(2, -1)).abs().max() < 0.01
+    assert (
+        levels.float() / 127.5 - 1 - whole[:, : levels.shape[1]].movedim(2, -1)
+    ).abs().max() < 0.01
 
 
 def test_wan_keeps_its_own_statistics_and_ratio() -> None:

@@ -55,15 +55,21 @@ def test_flow_is_measured_in_pixels_of_the_frame(view) -> None:
     visible, still = torch.ones(1, 60, 60), torch.zeros(1, 2, 60, 60)
     perfect = still.clone()
     perfect[:, 0] = 30 * 2 / 480
-    assert losses.flow_loss(perfect, truth, visible, FLAT, view).item() == pytest.approx(0, abs=1e-6)
+    assert losses.flow_loss(perfect, truth, visible, FLAT, view).item() == pytest.approx(
+        0, abs=1e-6
+    )
     # Huber of 30 in x and of 0 in y
-    assert losses.flow_loss(still, truth, visible, FLAT, view).item() == pytest.approx(29.5 / 2, rel=1e-4)
+    assert losses.flow_loss(still, truth, visible, FLAT, view).item() == pytest.approx(
+        29.5 / 2, rel=1e-4
+    )
     assert losses.flow_loss(still, truth, 0 * visible, FLAT, view).item() == 0
     half = truth.clone()
     half[:, :, 30:] = view.identity_grid(60)[:, :, 30:]
     uneven = FLAT.clone()
     uneven[..., :120] = 3
-    assert losses.flow_loss(still, half, visible, uneven, view).item() == pytest.approx(29.5 / 2 * 0.75, rel=1e-4)
+    assert losses.flow_loss(still, half, visible, uneven, view).item() == pytest.approx(
+        29.5 / 2 * 0.75, rel=1e-4
+    )
 
 
 def test_mask_is_compared_with_visibility() -> None:
@@ -76,7 +82,9 @@ def test_mask_is_compared_with_visibility() -> None:
     careless[..., :120, :] = 9
     always = torch.full((1, 1, 60, 60), 0.99)
     half_wrong = losses.visibility_loss(always, visible, FLAT)
-    assert losses.visibility_loss(always, visible, careless).item() == pytest.approx(half_wrong.item() / 5, rel=0.05)
+    assert losses.visibility_loss(always, visible, careless).item() == pytest.approx(
+        half_wrong.item() / 5, rel=0.05
+    )
 
 
 def test_paint_costs_where_it_is_not_needed() -> None:

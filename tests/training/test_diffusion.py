@@ -1,0 +1,144 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from flowact.errors import UserError
+from flowact.training.diffusion import (
+    JOINT,
+    DiffusionStage,
+    SelfForcing,
+    TeacherForcing,
+    train_transformer,
+)
+from flowact.training.export import load_transformer
+from flowact.training.latents import LatentFolder
+from flowact.training.loop import Loop, LoopSettings
+from flowact.training.readout import fit_readout
+from flowact.training.samples import SHORTEST_CLIP, Dropout, SampleSource
+from flowact.training.schedule import Schedule
+from tests.training.toy_latents import SIZES, toy_transformer, write_toys
+
+SETTINGS = replace(JOINT, batch=8, heldout=4)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("latents")
+    write_toys(root, train=24, heldout=4)
+    train, heldout = (LatentFolder(root / split).clips for split in ("train", "heldout"))
+    fit_readout(train, heldout).save(root / "readout.safetensors")
+    preset = {
+        "name": "toy", "description": "toy", "transformer": SIZES, "codec": {"kind": "compact"}
+    }  # fmt: skip
+    views = [list(view) for view in SIZES["views"]]
+    preset["transformer"] = {**SIZES, "views": views}
+    (root / "toy.yaml").write_text(yaml.safe_dump(preset))
+    return root
+
+
+def stage(data: Path, **changes: object) -> DiffusionStage:
+    settings = replace(SETTINGS, **changes)
+    train, heldout = (LatentFolder(data / split, SHORTEST_CLIP) for split in ("train", "heldout"))
+    source = SampleSource(train, settings.batch, settings.dropout, seed=0)
+    readout = fit_readout(train.clips, heldout.clips)
+    return DiffusionStage(toy_transformer(), source, heldout.clips, readout, settings)
+
+
+def loop_settings(run: Path, steps: int) -> LoopSettings:
+    return LoopSettings(
+        run=run, schedule=Schedule(4e-3, warmup=10), steps=steps, ema=0.95, evaluate_minutes=99
+    )
+
+
+def test_it_learns_to_move_the_lips_to_the_sound(data: Path, tmp_path: Path) -> None:
+    training = stage(data, dropout=Dropout(audio=0.1, text=0.1, horizon=0.0))
+    loop = Loop(training, loop_settings(tmp_path, 160))
+    loop.train()
+    scores = training.evaluate(loop.ema.model, tmp_path, 160)
+    assert scores["lips"] > 0.7
+    assert abs(scores["lips_wrong"]) < 0.3
+    assert scores["lips_read"] > 0.95
+
+
+def test_every_parameter_is_reached(data: Path) -> None:
+    training = stage(data, self_forcing=SelfForcing())
+    with torch.no_grad():
+        for parameter in training.model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    for step in range(12):
+        training.loss(training.model, step)[0].backward()
+    idle = [
+        name for name, p in training.model.named_parameters() if p.grad is None or not p.grad.any()
+    ]
+    # The scale is asked for in distillation only.
+    assert {name.split(".")[1] for name in idle} == {"guidance_embedding"}
+
+
+def test_memory_of_its_own_making_enters_after_a_rollout(data: Path) -> None:
+    forcing = SelfForcing(probability=1.0, start=2, period=2, clips=3, kept=4)
+    training = stage(data, self_forcing=forcing)
+    training.loss(training.model, 0)
+    assert not training.source.generated
+    training.loss(training.model, 2)
+    assert len(training.source.generated) == 3
+    assert training.source.self_forcing == 1.0
+    training.loss(training.model, 4)
+    assert len(training.source.generated) == 4
+    assert training.model.training
+
+
+def test_gradients_flow_in_the_step_of_a_rollout(data: Path) -> None:
+    """Autocast caches weights; those cached without a gradient must not be used for training."""
+    training = stage(data, self_forcing=SelfForcing(probability=0.5, start=0, period=1, clips=2))
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = training.loss(training.model, 0)
+    loss.backward()
+    assert training.model.transformer.blocks[0].streams["video"].qkv.weight.grad is not None
+
+
+def test_the_reference_is_never_seen_quite_clean(data: Path) -> None:
+    training = stage(data)
+    seen = []
+
+    def spy(sample: object, *_: torch.Tensor) -> torch.Tensor:
+        seen.append(sample.memory.reference)  # type: ignore[attr-defined]
+        return torch.zeros(sample.stream.shape, requires_grad=True)  # type: ignore[attr-defined]
+
+    for step in range(6):
+        training.loss(spy, step)  # type: ignore[arg-type]
+    whole = torch.cat([reference for reference in seen if reference.shape[1]])
+    clean = training.source.folder.clips[0].reference.float()
+    spread = (whole - clean).flatten(1).std(1)
+    assert 0.1 < spread.mean() < 0.5
+    assert spread.max() < 0.6
+
+
+def test_a_run_resumes_and_can_start_another(data: Path, tmp_path: Path) -> None:
+    preset = str(data / "toy.yaml")
+    adapt, joint = tmp_path / "adapt", tmp_path / "joint"
+    assert train_transformer(data, preset, None, loop_settings(adapt, 2), SETTINGS) == 2
+    assert train_transformer(data, preset, None, loop_settings(adapt, 4), SETTINGS) == 4
+    assert train_transformer(data, preset, adapt, loop_settings(joint, 0), SETTINGS) == 0
+    first, second = load_transformer(adapt), load_transformer(joint)
+    assert first.config.dim == SIZES["dim"]
+    for name, weight in first.state_dict().items():
+        assert torch.equal(weight, second.state_dict()[name])
+
+
+def test_a_missing_folder_is_the_users_mistake(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no encoded clips"):
+        train_transformer(
+            tmp_path, str(data / "toy.yaml"), None, loop_settings(tmp_path / "run", 1), SETTINGS
+        )
+
+
+def test_teacher_forcing_is_one_call_of_the_transformer(data: Path) -> None:
+    training = stage(data)
+    model = TeacherForcing(training.model.transformer)
+    sample = training.source.draw()
+    levels = torch.full(sample.stream.shape[:2], 0.5)
+    out = model(sample, torch.randn_like(sample.stream), levels, torch.zeros(len(sample.stream)))
+    assert out.shape == sample.stream.shape
