@@ -6,6 +6,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from flowact.mmdit.model import LOWEST_LEVEL
+from flowact.mmdit.model import LOWEST_LEVEL
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.readout import Readout
 
