@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from flowact.mmdit.model import LOWEST_LEVEL
-from flowact.mmdit.model import LOWEST_LEVEL
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.readout import Readout
 
