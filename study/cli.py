@@ -9,11 +9,10 @@ from pathlib import Path
 
 from study import storage, templates
 from study.config import load
-from study.deployment import CONFIG_NAME, STIMULI_NAME, attach, database_url
+from study.deployment import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, attach, database_url
 from study.errors import Refused, StudyError
 
 MANIFEST_NAME = "manifest.json"
-AUDIT_NAME = "audit.json"
 USER_ERROR = 2
 FAILED = 1
 

@@ -18,6 +18,7 @@ from study.storage import Store
 
 CONFIG_NAME = "study.yaml"
 STIMULI_NAME = "stimuli"
+AUDIT_NAME = "audit.json"
 DATABASE_VARIABLE = "STUDY_DATABASE"
 
 
