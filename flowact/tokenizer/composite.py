@@ -25,6 +25,9 @@ def paste_face(whole: Tensor, face: Tensor, mask: Tensor) -> Tensor:
 
 
 def to_uint8(frames: Tensor) -> Tensor:
-    """``[n, 3, height, width]`` in [-1, 1] to uint8 ``[n, height, width, 3]``."""
-    levels = frames.mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8)
+    """``[n, 3, height, width]`` in [-1, 1] to uint8 ``[n, height, width, 3]``.
+
+    ``frames`` are overwritten: fresh memory for every frame costs more than the arithmetic.
+    """
+    levels = frames.mul_(127.5).add_(128).clamp_(0, 255).to(torch.uint8)
     return levels.permute(0, 2, 3, 1).contiguous()

@@ -74,5 +74,5 @@ def test_the_seam_of_the_face_is_smooth() -> None:
 
 
 def test_bytes() -> None:
-    frames = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 1, 5).expand(1, 3, 1, 5)
+    frames = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 1, 5).repeat(1, 3, 1, 1)
     assert to_uint8(frames)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
