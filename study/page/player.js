@@ -2,7 +2,8 @@
 
 const NUDGE = 0.012; // seconds of drift below which nothing is corrected
 const SEEK = 0.25; // seconds of drift above which the silent side jumps instead of hurrying
-const MAX_RATE = 0.08; // how much faster or slower the silent side may run
+const GAIN = 4; // share of the drift that is made up per second
+const MAX_RATE = 0.15; // how much faster or slower the silent side may run
 
 export class PairPlayer extends EventTarget {
   constructor(left, right) {
@@ -185,7 +186,7 @@ export class PairPlayer extends EventTarget {
     const silent = this.videos[this.heard === 'left' ? 'right' : 'left'];
     heard.playbackRate = 1;
     if (Math.abs(lead) > SEEK) silent.currentTime = heard.currentTime;
-    const rate = Math.abs(lead) < NUDGE ? 1 : 1 + Math.max(-MAX_RATE, Math.min(MAX_RATE, lead));
+    const rate = Math.abs(lead) < NUDGE ? 1 : 1 + Math.max(-MAX_RATE, Math.min(MAX_RATE, GAIN * lead));
     if (silent.playbackRate !== rate) silent.playbackRate = rate;
   }
 
