@@ -13,7 +13,7 @@ INPUTS   := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live lint check browser voices clean
+.PHONY: help demo test test-live lint check browser programs clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,7 +21,7 @@ help: ## show what can be made
 demo: .venv/.demo ## install what is needed and let a character speak
 	@$(BIN)/python -m flowact demo
 
-test: lint browser voices ## install everything, then lint, type-check and run all tests
+test: lint browser programs ## install everything, then lint, type-check and run all tests
 	@$(BIN)/python -m pytest -q
 
 test-live: browser ## the tests of the unfinished live page and the study's in a browser
@@ -64,12 +64,15 @@ browser: .venv/.test
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; \
 	else $(BIN)/playwright install chromium; fi
 
-# flite speaks the training sentences.
-voices:
-	@command -v flite >/dev/null || { \
+# flite speaks the training sentences; PostgreSQL holds one of the study's test databases.
+programs:
+	@missing=""; command -v flite >/dev/null || missing="flite"; \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
+	[ -z "$$missing" ] || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends flite >/dev/null; \
-	else echo "The tests need the program flite (Debian and Ubuntu: apt install flite)." >&2; exit 1; fi; }
+	  echo "Installing $$missing for the tests ..."; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "The tests need these programs (Debian and Ubuntu: apt install $$missing)." >&2; exit 1; fi; }
 
 clean: ## remove the environment and caches
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
