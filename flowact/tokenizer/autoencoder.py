@@ -86,27 +86,20 @@ class ViewAutoencoder(nn.Module):
             _check_latent(z)
         return self.decoder(self.code.read(previous), self.code.read(current), reference)
 
-    def forward(
-        self, motion: Tensor, picture: Tensor, frames: Tensor, region: Region = FULL
-    ) -> tuple[Layers, Tensor]:
-        """Training pass of decoder and encoder.
+    def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
+        """Training pass of the decoder.
 
         Args:
             motion: standardised curves and pose, ``[batch, 8, channels]``; the last four frames are
                 painted.
             picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
-            frames: ``[some, 4, 3, 240, 240]``, pictures of the first ``some`` windows' last four
-                frames.
             region: the part of the view to paint.
 
         Returns:
-            Layers of ``batch * 4`` frames, and what the encoder estimates of ``frames``,
-            ``[some, 4, channels]``.
+            Layers of ``batch * 4`` frames.
         """
         before, now = motion.split(FRAMES_PER_LATENT, 1)
-        layers = self.decoder(before, now, self.reference(picture), region)
-        still = self.view.crop(picture[: len(frames)])
-        return layers, self.encoder(frames, still)
+        return self.decoder(before, now, self.reference(picture), region)
 
 
 def _check_latent(z: Tensor) -> None:

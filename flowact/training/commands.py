@@ -1,12 +1,21 @@
 """The command line of training: ``flowact train STAGE``."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from flowact.errors import UserError
 from flowact.training.loop import LoopSettings
 from flowact.training.schedule import Schedule
+
+TRANSFORMER_STAGES = (
+    ("adapt", "autoregressive adaptation of the transformer", 24, 1e-3),
+    ("joint", "joint audio-motion finetuning of the transformer", 24, 1e-3),
+    ("self-forcing", "the same on memory that the model made itself", 24, 4e-4),
+    ("cfg-distill", "one call learns the result of guidance", 24, 3e-4),
+    ("step-distill", "one call learns the result of several", 16, 2e-4),
+    ("dmd", "score distillation of the few-step model", 12, 5e-5),
+)
+"""Name, summary, samples per step and learning rate, in the order of the recipe."""
 
 HELDOUT_CLIPS = 24
 """Imagined clips of held-out voice and sentences."""
@@ -18,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tokenizer = stages.add_parser("tokenizer", help="train one view of the tokenizer")
     tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
     add_loop_arguments(tokenizer, learning_rate=6e-4)
-    tokenizer.add_argument("--batch", type=int, default=6, help="windows per step")
+    tokenizer.add_argument(
+        "--part", choices=("decoder", "encoder"), required=True, help="they are trained apart"
+    )
+    tokenizer.add_argument(
+        "--batch", type=int, help="windows per step (6 for the decoder, 24 for the encoder)"
+    )
     tokenizer.add_argument("--init", type=Path, help="run whose weights it starts from")
     tokenizer.set_defaults(start=_train_tokenizer)
     latents = stages.add_parser(
@@ -32,20 +46,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
     )
     latents.set_defaults(start=_make_latents)
-    for name, summary in (
-        ("adapt", "autoregressive adaptation of the transformer"),
-        ("joint", "joint audio-motion finetuning of the transformer"),
-    ):
+    for name, summary, batch, rate in TRANSFORMER_STAGES:
         stage = stages.add_parser(name, help=summary)
-        add_loop_arguments(stage, learning_rate=8e-4)
-        stage.add_argument("--batch", type=int, default=16, help="samples per step")
+        add_loop_arguments(stage, learning_rate=rate)
+        stage.add_argument("--batch", type=int, default=batch, help="samples per step")
         stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
         stage.add_argument("--init", type=Path, help="run whose weights it starts from")
         stage.set_defaults(start=_train_transformer)
     export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
-    export.add_argument("--whole", type=Path, required=True, help="run of the whole view")
-    export.add_argument("--face", type=Path, required=True, help="run of the face view")
-    export.add_argument("--joint", type=Path, help="run of the transformer")
+    for view in ("whole", "face"):
+        for part in ("decoder", "encoder"):
+            export.add_argument(
+                f"--{view}-{part}",
+                type=Path,
+                required=True,
+                help=f"run of the {view} view's {part}",
+            )
+    export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     export.set_defaults(start=_export)
 
@@ -88,12 +105,16 @@ def loop_settings(args: argparse.Namespace) -> LoopSettings:
 
 def _train_tokenizer(args: argparse.Namespace) -> None:
     from flowact.tokenizer.config import FACE_CONFIG, WHOLE_CONFIG
-    from flowact.training.tokenizer import TokenizerSettings, train_tokenizer_view
+    from flowact.training.decoder import DecoderSettings, train_decoder
+    from flowact.training.encoder import train_encoder
 
     config = FACE_CONFIG if args.view == "face" else WHOLE_CONFIG
-    settings = TokenizerSettings(batch=args.batch)
     loop = loop_settings(args)
-    train_tokenizer_view(config, args.data, loop, settings, args.seed, args.init)
+    if args.part == "encoder":
+        train_encoder(config, args.data, loop, args.batch or 24, args.seed, args.init)
+    else:
+        settings = DecoderSettings(batch=args.batch or 6)
+        train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
 def _make_latents(args: argparse.Namespace) -> None:
@@ -122,13 +143,17 @@ def _encode_rendered(args: argparse.Namespace) -> int:
 
 
 def _train_transformer(args: argparse.Namespace) -> None:
-    from flowact.training.diffusion import ADAPT, JOINT, train_transformer
+    from flowact.training.recipe import train_stage
 
-    settings = replace(ADAPT if args.stage == "adapt" else JOINT, batch=args.batch)
-    train_transformer(args.data, args.preset, args.init, loop_settings(args), settings, args.seed)
+    train_stage(
+        args.stage, args.data, args.preset, args.init, loop_settings(args), args.batch, args.seed
+    )
 
 
 def _export(args: argparse.Namespace) -> None:
-    from flowact.training.export import export
+    from flowact.training.export import TokenizerRuns, export
 
-    export(args.whole, args.face, args.joint, args.out)
+    runs = TokenizerRuns(
+        args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder
+    )
+    export(runs, args.transformer, args.out)

@@ -1,4 +1,4 @@
-"""Training of one view of the tokenizer."""
+"""Training of the decoder of one view of the tokenizer: curves, pose and a reference to pictures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from flowact.synthesis import statistics
-from flowact.synthesis.arkit import ARKIT
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
@@ -35,12 +34,11 @@ FEATHER = 16
 
 
 @dataclass(frozen=True)
-class TokenizerSettings:
+class DecoderSettings:
     """Weights of the losses and how they change.
 
     Attributes:
         batch: windows per step.
-        estimated: how many of them the encoder learns from.
         noise: deviation of the noise on the motion, as a transformer will not hit it exactly.
         on_mouth, on_eyes: share of the steps that paint a region round the mouth, or the eyes, of
             one of the windows; the others paint anywhere. Face view only.
@@ -51,15 +49,12 @@ class TokenizerSettings:
         restraint: weight of the paint's size where the reference shows the surface. Without it the
             painter blurs what the warp does not yet place exactly, and goes on doing so.
         eps_start, eps_end, eps_steps: width of the Charbonnier loss over the first steps.
-        encoder: weight of the encoder's error.
-        curves: how much more a curve counts in it than a joint angle.
     """
 
     batch: int = 6
-    estimated: int = 2
     noise: float = 0.05
-    on_mouth: float = 0.45
-    on_eyes: float = 0.35
+    on_mouth: float = 0.35
+    on_eyes: float = 0.3
     mouth: float = 9.0
     eyes: float = 5.0
     hidden: float = 4.0
@@ -71,18 +66,16 @@ class TokenizerSettings:
     eps_start: float = 0.15
     eps_end: float = 0.005
     eps_steps: int = 500
-    encoder: float = 0.1
-    curves: float = 2.0
 
 
 @dataclass
-class TokenizerStage:
-    """A view's autoencoder in training; see :class:`flowact.training.loop.Stage`."""
+class DecoderStage:
+    """A view's decoder in training; see :class:`flowact.training.loop.Stage`."""
 
     model: ViewAutoencoder
     train: WindowLoader
     heldout: Windows
-    settings: TokenizerSettings = field(default_factory=TokenizerSettings)
+    settings: DecoderSettings = field(default_factory=DecoderSettings)
     extras: Mapping[str, Stateful] = field(default_factory=dict)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
@@ -91,11 +84,9 @@ class TokenizerStage:
         s = self.settings
         motion = self.model.code.normalise(windows.readouts)
         seen = motion + s.noise * torch.randn_like(motion)
-        region = draw_region(windows.landmarks, self.model.view, s)
-        layers, estimate = model(seen, windows.picture, windows.frames[: s.estimated], region)
+        layers = model(seen, windows.picture, draw_region(windows.landmarks, self.model.view, s))
         with torch.autocast(self._device.type, enabled=False):
             parts = self._picture_losses(layers, windows, step)
-            parts["encoder"] = s.encoder * self._estimation_error(estimate, motion[: s.estimated])
         total = sum(parts.values(), torch.zeros((), device=self._device))
         return total, parts | {"mask": layers.mask.mean()}
 
@@ -129,44 +120,26 @@ class TokenizerStage:
         shown = 1 - (1 - s.covered) * losses.covered_by_face(view, FEATHER)
         return weight * (shown * losses.trusted(region, MARGIN)).to(weight.device)
 
-    def _estimation_error(self, estimate: Tensor, motion: Tensor) -> Tensor:
-        error = (estimate - motion[:, FRAMES_PER_LATENT:]).square().mean((0, 1))
-        curves = self.model.config.curves
-        return (self.settings.curves * error[:curves].sum() + error[curves:].sum()) / len(error)
-
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """PSNR of held-out windows, by true motion and through the encoder; draws the sample sheet."""
+        """PSNR of held-out windows from their true motion; draws the sample sheet."""
         windows, view = self.heldout, self.model.view
-        autoencoder = cast(ViewAutoencoder, model)
-        motion = autoencoder.code.normalise(windows.readouts)
-        still = view.crop(windows.picture)
-        guesses = [
-            autoencoder.estimate(windows.frames[i : i + 1], still[i : i + 1])
-            for i in range(len(still))
-        ]
-        estimate = torch.cat(guesses)
-        painted = self._paint(autoencoder, motion)
-        coded = torch.cat([motion[:, :FRAMES_PER_LATENT], estimate], 1)
+        motion = self.model.code.normalise(windows.readouts)
+        painted = paint(cast(ViewAutoencoder, model), windows, motion)
         draw_sheet(run / "samples" / f"{step:08d}.png", windows, painted, view)
-        scores = picture_scores(painted, windows, view)
-        scores |= {
-            f"coded_{k}": v
-            for k, v in picture_scores(self._paint(autoencoder, coded), windows, view).items()
-        }
-        return scores | _readout_scores(estimate, motion[:, FRAMES_PER_LATENT:])
-
-    def _paint(self, model: ViewAutoencoder, motion: Tensor) -> Tensor:
-        """The held-out windows as the decoder draws this motion, ``[windows * 4, 3, 240, 240]``."""
-        frames = []
-        for i in range(len(motion)):
-            picture = self.heldout.picture[i : i + 1]
-            before, now = motion[i : i + 1].split(FRAMES_PER_LATENT, 1)
-            layers = model.decoder(before, now, model.reference(picture))
-            frames.append(compose(layers, picture, self.model.view, VIEW_SIZE))
-        return torch.cat(frames)
+        return picture_scores(painted, windows, view)
 
 
-def draw_region(landmarks: Tensor, view: View, settings: TokenizerSettings) -> Region:
+def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
+    """Windows as the decoder draws a motion ``[n, 8, channels]``: ``[n * 4, 3, 240, 240]`` in [-1, 1]."""
+    frames = []
+    for i in range(len(motion)):
+        picture = windows.picture[i : i + 1]
+        layers = model(motion[i : i + 1], picture)
+        frames.append(compose(layers, picture, model.view, VIEW_SIZE))
+    return torch.cat(frames)
+
+
+def draw_region(landmarks: Tensor, view: View, settings: DecoderSettings) -> Region:
     """The region of one step: round the mouth or the eyes of a random window, or anywhere."""
     choice, (rows, columns) = float(torch.rand(())), REGION
     centre = torch.rand(2) * VIEW_SIZE
@@ -195,28 +168,15 @@ def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, f
     }
 
 
-def _readout_scores(predicted: Tensor, truth: Tensor) -> dict[str, float]:
-    columns = {"jaw": ARKIT.index("jawOpen"), "blink": ARKIT.index("eyeBlinkLeft")}
-    columns |= {"smile": ARKIT.index("mouthSmileLeft"), "pucker": ARKIT.index("mouthPucker")}
-    return {
-        f"r_{name}": correlation(predicted[..., i], truth[..., i]) for name, i in columns.items()
-    }
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's r of two tensors of equal shape; not-a-number if one is constant."""
-    return float(torch.corrcoef(torch.stack([a.flatten().float(), b.flatten().float()]))[0, 1])
-
-
-def train_tokenizer_view(
+def train_decoder(
     config: ViewConfig,
     data: Path,
     loop: LoopSettings,
-    settings: TokenizerSettings,
+    settings: DecoderSettings,
     seed: int = 0,
     init: Path | None = None,
 ) -> int:
-    """Train one view on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+    """Train a view's decoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
 
     Args:
         config: sizes of the view.
@@ -232,7 +192,8 @@ def train_tokenizer_view(
     if init is not None:
         adopt_fitting(model, load_averaged_weights(init))
     model.code.adopt(*map(torch.from_numpy, statistics.load()))
+    model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view) for split in ("train", "heldout"))
     loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run)))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
-    return Loop(TokenizerStage(model, loader, windows, settings), loop).train()
+    return Loop(DecoderStage(model, loader, windows, settings), loop).train()
