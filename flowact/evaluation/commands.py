@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
     )
     parser.add_argument(
-        "--fit-steps", metavar="N", type=int, default=4000, help="for each reader (%(default)d)"
+        "--fit-steps",
+        metavar="N",
+        type=int,
+        default=6000,
+        help="of the mouth reader; the sync network takes half (%(default)d)",
     )
     add_machine_arguments(parser)
 
@@ -70,8 +74,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.clips is not None and args.clips < 1:
         raise UserError(f"--clips must be 1 or more, not {args.clips}.")
-    if args.fit_steps < 20:
-        raise UserError(f"--fit-steps must be 20 or more, not {args.fit_steps}.")
+    if args.fit_steps < 40:
+        raise UserError(f"--fit-steps must be 40 or more, not {args.fit_steps}.")
     if args.minutes and not args.minutes >= 0.5:
         raise UserError(f"--minutes must be 0.5 or more, not {args.minutes:g}.")
 
