@@ -16,7 +16,7 @@ from flowact.evaluation.readers import (
     SYNC_FRAMES,
     MouthReader,
     SyncNet,
-    face_crops,
+    face_crop,
     read_mouth,
     reader_path,
     save_reader,
@@ -36,7 +36,7 @@ SHIFT = 6  # pixels of a face crop that the person may stand elsewhere
 
 @dataclass(frozen=True)
 class Footage:
-    """One clip as the readers see it: crops uint8 [t, 3, 120, 120], mel [4 * t, 80], truth [t, 2]."""
+    """One clip as the readers see it: crops uint8 [t, 3, 88, 80], mel [4 * t, 80], truth [t, 2]."""
 
     crops: Tensor
     mel: Tensor
@@ -49,7 +49,7 @@ def load_footage(path: Path) -> Footage:
     blink = np.asarray(clip.curves, np.float32)[:, columns("eyeBlink")].mean(1)
     truth = np.stack([np.asarray(clip.opening, np.float32), blink], 1)
     sound = torch.from_numpy(np.asarray(clip.audio, np.float32) / 32768)
-    crops = face_crops(clip.frame(i) for i in range(len(truth)))
+    crops = torch.stack([face_crop(clip.frame(i)) for i in range(len(truth))])
     return Footage(crops, log_mel_of_clip(sound[None])[0], torch.from_numpy(truth))
 
 
@@ -59,7 +59,7 @@ def disturb(crops: Tensor, looks: int) -> Tensor:
     Generated frames are softer than rendered ones and of slightly other colours.
 
     Args:
-        crops: [n, 3, 120, 120] in [0, 255].
+        crops: [n, 3, 88, 80] in [0, 255].
         looks: how many different tones and blurs to draw: n, or 1 for frames of one clip.
     """
     x = crops.float() / 255

@@ -4,7 +4,6 @@ They are trained on rendered clips (`flowact eval --fit`), where the truth is kn
 networks they judge.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -20,33 +19,30 @@ from flowact.conditioning.audio import MEL_BINS, MEL_PER_TOKEN
 from flowact.errors import UserError
 from flowact.timebase import FACE_BOX
 
-READER_SIZE = FACE_BOX[2] // 2
-"""Edge of the face crop that the readers see, in pixels: half of what the frame holds."""
+CROP_HEIGHT, CROP_WIDTH = 88, 80
+"""Size of the crop that the readers see, at half the frame's resolution."""
+
+_LEFT, _TOP = (
+    FACE_BOX[0] + 40,
+    FACE_BOX[1] + 48,
+)  # eyes, mouth and chin stay right and below of here
 
 SYNC_FRAMES = 5
 """Frames that the sync network compares with the sound of the same 0.2 s."""
 
-_MOUTH = (slice(48, 112), slice(28, 92))
-"""Where lips and chin are in a face crop, with room for turning heads: 64x64."""
-_EYES = (slice(24, 64), slice(20, 100))
+_MOUTH = (slice(24, 88), slice(8, 72))
+"""Where lips and chin are in a crop, with room for turning heads: 64x64."""
+_EYES = (slice(0, 40), slice(0, 80))
 """Where both eyes are: 40x80."""
 
 Frame = NDArray[np.uint8]
 
 
 def face_crop(frame: Frame) -> Tensor:
-    """The face box of a frame uint8 [480, 480, 3] at half its size: uint8 [3, 120, 120]."""
-    x, y, size = FACE_BOX
-    pixels = frame[y : y + size, x : x + size].astype(np.uint16)
-    quads = pixels.reshape(READER_SIZE, 2, READER_SIZE, 2, 3).sum((1, 3))
+    """Eyes, mouth and chin of a frame uint8 [480, 480, 3] at half its size: uint8 [3, 88, 80]."""
+    box = frame[_TOP : _TOP + 2 * CROP_HEIGHT, _LEFT : _LEFT + 2 * CROP_WIDTH].astype(np.uint16)
+    quads = box.reshape(CROP_HEIGHT, 2, CROP_WIDTH, 2, 3).sum((1, 3))
     return torch.from_numpy(((quads + 2) // 4).astype(np.uint8).transpose(2, 0, 1).copy())
-
-
-def face_crops(frames: Iterable[Frame]) -> Tensor:
-    """The face crops of frames: uint8 [n, 3, 120, 120]."""
-    crops = [face_crop(frame) for frame in frames]
-    empty = torch.zeros(0, 3, READER_SIZE, READER_SIZE, dtype=torch.uint8)
-    return torch.stack(crops) if crops else empty
 
 
 def _tower(channels: int, widths: tuple[int, ...]) -> nn.Sequential:
@@ -68,7 +64,7 @@ class MouthReader(nn.Module):
         self.blink = nn.Linear(48 * 5 * 10, 1)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Crops uint8 or float [n, 3, 120, 120] in [0, 255] to [n, 2]: opening and blink."""
+        """Crops uint8 or float [n, 3, 88, 80] in [0, 255] to [n, 2]: opening and blink."""
         x = crops.float() / 127.5 - 1
         opening = self.opening(self.mouth(x[:, :, *_MOUTH]).flatten(1))
         blink = self.blink(self.eyes(x[:, :, *_EYES]).flatten(1))
@@ -91,7 +87,7 @@ class SyncNet(nn.Module):
         self.scale = nn.Parameter(torch.tensor(10.0))
 
     def video(self, crops: Tensor) -> Tensor:
-        """Face crops [t, 3, 120, 120] of consecutive frames to unit embeddings [t - 4, width]."""
+        """Face crops [t, 3, 88, 80] of consecutive frames to unit embeddings [t - 4, width]."""
         grey = crops[:, :, *_MOUTH].float().mean(1) / 127.5 - 1
         windows = grey.unfold(0, SYNC_FRAMES, 1).permute(0, 3, 1, 2)
         return F.normalize(self.see(self.eye(windows).flatten(1)), dim=1)
@@ -145,7 +141,7 @@ def load_readers() -> tuple[MouthReader, SyncNet]:
 
 @torch.inference_mode()
 def read_mouth(reader: MouthReader, crops: Tensor) -> NDArray[np.float32]:
-    """Opening and blink [n, 2] of face crops [n, 3, 120, 120]; never below 0."""
+    """Opening and blink [n, 2] of face crops [n, 3, 88, 80]; never below 0."""
     parts = [reader(part) for part in crops.split(64)]
     values = torch.cat(parts) if parts else torch.zeros(0, 2)
     return values.float().clamp(min=0).numpy()

@@ -34,7 +34,7 @@ class Take:
         subject: who speaks, and the truth.
         opening: of the mouth [frames], 0 as in the portrait.
         blink: closure of the eyes [frames].
-        crops: faces, uint8 [frames, 3, 120, 120].
+        crops: faces, uint8 [frames, 3, 88, 80].
         small: whole pictures in grey, float32 [frames, 60, 60], 0 to 255.
         change: mean difference of each frame from the one before, in grey levels [frames - 1].
         shots: up to six whole pictures at half size, uint8 [240, 240, 3] each.

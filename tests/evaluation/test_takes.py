@@ -30,7 +30,7 @@ def subject(seed: int = 0, frames: int = FRAMES) -> Subject:
 
 def take(of: Subject, opening: np.ndarray) -> Take:
     n = len(opening)
-    crops = torch.zeros(n, 3, 120, 120, dtype=torch.uint8)
+    crops = torch.zeros(n, 3, 88, 80, dtype=torch.uint8)
     small = np.zeros((n, 60, 60), np.float32)
     shot = np.zeros((240, 240, 3), np.uint8)
     return Take(of, opening, np.zeros(n), crops, small, np.ones(n - 1), [shot], shot)
@@ -47,7 +47,7 @@ def test_frames_are_looked_at_once_and_compared_with_the_portrait(
 ) -> None:
     """Brightness of the middle of the face stands for the opening: 90 is shut."""
     monkeypatch.setattr(
-        takes, "read_mouth", lambda _, crops: crops[:, :2, 60, 60].float().numpy() / 100
+        takes, "read_mouth", lambda _, crops: crops[:, :2, 40, 40].float().numpy() / 100
     )
     tones = [90, 90, 140, 70] + [100] * 40
     frames = [np.full((480, 480, 3), tone, np.uint8) for tone in tones]
@@ -55,7 +55,7 @@ def test_frames_are_looked_at_once_and_compared_with_the_portrait(
     np.testing.assert_allclose(found.opening[:5], [0, 0, 0.5, 0, 0.1], atol=1e-6)
     np.testing.assert_allclose(found.blink[:4], [0.9, 0.9, 1.4, 0.7])
     np.testing.assert_allclose(found.change[:4], [0, 50, 70, 30])
-    assert found.crops.shape == (44, 3, 120, 120)
+    assert found.crops.shape == (44, 3, 88, 80)
     assert found.small.shape == (44, 60, 60)
     assert found.small[3].mean() == 70
     assert [shot[0, 0, 0] for shot in found.shots] == [100, 100]
