@@ -56,12 +56,12 @@ def watch(subject: Subject, frames: Iterable[Frame], reader: MouthReader) -> Tak
     crops, small, change, shots = [], [], [], []
     before: NDArray[np.int16] | None = None
     for index, frame in enumerate(frames):
-        grey = _grey(frame)
+        now = grey(frame)
         if before is not None:
-            change.append(float(np.abs(grey - before).mean()))
-        before = grey
+            change.append(difference(before, now))
+        before = now
         crops.append(face_crop(frame))
-        small.append(_shrink(grey))
+        small.append(_shrink(now))
         if index % SHOT_EVERY == SHOT_EVERY // 2 and len(shots) < SHOTS:
             shots.append(frame[::2, ::2].copy())
     if not crops:
@@ -92,10 +92,15 @@ def rendered(reader: MouthReader, subjects: Iterable[Subject]) -> Iterator[Take]
             yield watch(subject, (clip.frame(i) for i in range(len(clip))), reader)
 
 
-def _grey(frame: Frame) -> NDArray[np.int16]:
-    """Green counts twice, as in a camera's mosaic: [480, 480] in 0..255."""
+def grey(frame: Frame) -> NDArray[np.int16]:
+    """Brightness of a frame uint8 [480, 480, 3]: [480, 480] in 0..255; green counts twice."""
     red, green, blue = (frame[..., i].astype(np.int16) for i in range(3))
     return (red + 2 * green + blue) >> 2
+
+
+def difference(before: NDArray[np.int16], after: NDArray[np.int16]) -> float:
+    """Mean difference of two frames' brightness in grey levels."""
+    return float(np.abs(after - before).mean())
 
 
 def _shrink(grey: NDArray[np.int16]) -> NDArray[np.float32]:
