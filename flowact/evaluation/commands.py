@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ from flowact.errors import UserError
 if TYPE_CHECKING:
     from flowact.evaluation.drift import Drift
     from flowact.evaluation.readers import MouthReader, SyncNet
+    from flowact.evaluation.takes import Take
     from flowact.pipeline import FlowActPipeline
 
 Section = dict[str, Any]
@@ -123,7 +124,8 @@ def _on_clips(
 
     paths = held_out(args.data, args.clips)
     subjects = speaking_clips(paths)
-    truth, made = list(rendered(reader, subjects)), list(generated(pipeline, reader, subjects))
+    truth = list(_shown(rendered(reader, subjects), "reading rendered clips", len(subjects)))
+    made = list(_shown(generated(pipeline, reader, subjects), "saying clips", len(subjects)))
     contact_sheet(made[:SHEET_ROWS], args.out / "contact_sheet.jpg")
     report: dict[str, Section] = {
         "tokenizer": dict(tokenizer_report(own_tokenizer(pipeline), paths)),
@@ -153,9 +155,19 @@ def _on_recordings(
     people = [assets.character(name) for name in assets.character_names()]
     portraits = [load_reference(person.portrait) for person in people]
     subjects = real_subjects(args.recordings, portraits, args.clips)
-    takes = list(generated(pipeline, reader, subjects))
+    takes = list(_shown(generated(pipeline, reader, subjects), "saying recordings", args.clips))
+    if not takes:
+        raise UserError(f"none of the recordings in {args.recordings} could be aligned.")
     contact_sheet(takes[:SHEET_ROWS], args.out / "contact_sheet_real_voices.jpg")
     return {**lip_report(takes, sync), **border_changes([take.change for take in takes])}
+
+
+def _shown(takes: Iterable["Take"], what: str, total: int | None) -> Iterator["Take"]:
+    """The same takes, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(takes, what, total, console=Console(stderr=True), transient=True)
 
 
 def _drift(drift: "Drift", out: Path) -> Section:

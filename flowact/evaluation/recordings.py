@@ -80,7 +80,7 @@ def _call(*command: str, cwd: Path) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"`{' '.join(command)}` failed: {reason}")
+        raise UserError(f"`{' '.join(command)}` failed: {reason} (`apt-get update` may help)")
 
 
 def speeches(cache: Path, words: int = 8) -> list[Speech]:
