@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "generate": Command("flowact.runtime.generate", "make a video of a character from a recording"),
     "bench": Command("flowact.evaluation.bench", "measure speed, delay and memory on this machine"),
     "eval": Command("flowact.evaluation.commands", "measure lip-sync, drift, silence and quality"),
+    "sheet": Command("flowact.evaluation.borders", "draw frames around chunk borders of a video"),
     "train": Command("flowact.training.commands", "train the tokenizer and the transformer"),
     "synth": Command("flowact.synthesis.dataset", "render the training data"),
     "verify": Command("flowact.runtime.verify", "look for FlowAct's mark in a picture or video"),
