@@ -4,8 +4,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from flowact.errors import UserError
 from flowact.training.loop import LoopSettings
 from flowact.training.schedule import Schedule
+
+HELDOUT_CLIPS = 24
+"""Imagined clips of held-out voice and sentences."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,22 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tokenizer = stages.add_parser("tokenizer", help="train one view of the tokenizer")
     tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
     add_loop_arguments(tokenizer, learning_rate=6e-4)
-    tokenizer.add_argument("--batch", type=int, default=4, help="windows per step")
-    tokenizer.add_argument(
-        "--freeze-encoder",
-        action="store_true",
-        help="train the decoder only; latents stay as they are",
-    )
+    tokenizer.add_argument("--batch", type=int, default=6, help="windows per step")
+    tokenizer.add_argument("--init", type=Path, help="run whose weights it starts from")
     tokenizer.set_defaults(start=_train_tokenizer)
     latents = stages.add_parser(
-        "latents", help="encode clips, and imagine more, for the transformer"
+        "latents", help="imagine performances, and encode clips, for the transformer"
     )
-    latents.add_argument("--whole", type=Path, required=True, help="run of the whole view")
-    latents.add_argument("--face", type=Path, required=True, help="run of the face view")
-    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
     latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
-    latents.add_argument("--imagined", type=int, default=1000, help="clips made without pictures")
+    latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
     latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
+    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
+    latents.add_argument(
+        "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
+    )
     latents.set_defaults(start=_make_latents)
     for name, summary in (
         ("adapt", "autoregressive adaptation of the transformer"),
@@ -90,26 +91,34 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
     from flowact.training.tokenizer import TokenizerSettings, train_tokenizer_view
 
     config = FACE_CONFIG if args.view == "face" else WHOLE_CONFIG
-    settings = replace(TokenizerSettings(), batch=args.batch, freeze_encoder=args.freeze_encoder)
-    train_tokenizer_view(config, args.data, loop_settings(args), settings, args.seed)
+    settings = TokenizerSettings(batch=args.batch)
+    loop = loop_settings(args)
+    train_tokenizer_view(config, args.data, loop, settings, args.seed, args.init)
 
 
 def _make_latents(args: argparse.Namespace) -> None:
-    from flowact.training.export import load_tokenizer
     from flowact.training.imagined import imagine_folder
-    from flowact.training.latents import LatentFolder, encode_folders
+    from flowact.training.latents import SPLITS, LatentFolder
     from flowact.training.readout import fit_readout
 
-    tokenizer = load_tokenizer(args.whole, args.face)
-    counts = {"train": args.imagined, "heldout": min(24, args.imagined)}
+    if (args.data is None) != (args.tokenizer is None):
+        raise UserError("--data and --tokenizer belong together: give both or none of them.")
     imagined = sum(
-        imagine_folder(tokenizer, args.out / split, count, args.seconds)
-        for split, count in counts.items()
+        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds)
+        for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
     )
-    encoded = encode_folders(tokenizer, args.data, args.out) if args.data else 0
-    train, heldout = (LatentFolder(args.out / split).clips for split in counts)
+    encoded = _encode_rendered(args) if args.data else 0
+    train, heldout = (LatentFolder(args.out / split).clips for split in SPLITS)
     fit_readout(train[:300], heldout).save(args.out / "readout.safetensors")
     print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
+
+
+def _encode_rendered(args: argparse.Namespace) -> int:
+    from flowact.tokenizer.tokenizer import Tokenizer
+    from flowact.training.latents import encode_folders
+
+    tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
+    return encode_folders(tokenizer, args.data, args.out)
 
 
 def _train_transformer(args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import load_preset
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
+from flowact.training.checkpoints import adopt_fitting
 from flowact.training.export import load_transformer, save_config
 from flowact.training.flow_matching import (
     LevelSettings,
@@ -192,7 +193,7 @@ def train_transformer(
     Args:
         data: folder with `train/`, `heldout/` and `readout.safetensors`.
         preset: sizes of the network.
-        init: run whose averaged weights a fresh run starts from.
+        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
         loop: how long and how.
         settings: what the stage trains on.
         seed: of weights, noise and samples.
@@ -201,7 +202,7 @@ def train_transformer(
     sizes = load_preset(preset).transformer.model_dump()
     transformer = FlowActTransformer(**sizes)
     if init is not None:
-        transformer = load_transformer(init).train().requires_grad_(True)
+        adopt_fitting(transformer, load_transformer(init).state_dict())
     save_config(loop.run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips

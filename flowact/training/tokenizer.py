@@ -1,28 +1,37 @@
 """Training of one view of the tokenizer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from flowact.synthesis import statistics
 from flowact.synthesis.arkit import ARKIT
-from flowact.tokenizer.autoencoder import Reconstruction, ViewAutoencoder
+from flowact.timebase import FRAMES_PER_LATENT
+from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
-from flowact.tokenizer.decoder import compose
-from flowact.tokenizer.views import View
+from flowact.tokenizer.decoder import Layers, compose
+from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training import tokenizer_losses as losses
-from flowact.training.checkpoints import newest_step
-from flowact.training.clips import WINDOW, ClipFolder, WindowLoader, Windows, spread_windows
+from flowact.training.checkpoints import adopt_fitting, load_averaged_weights, newest_step
+from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
 from flowact.training.export import save_view_config
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 from flowact.training.tokenizer_sheet import draw_sheet
 
-CURRENT = WINDOW // 2
 HELDOUT_WINDOWS = 24
+REGION = (16, 20)
+"""Rows and columns of cells that a training step paints, a third of the view."""
+
+MARGIN = 2
+"""Cells at the border of a region that do not count."""
+
+FEATHER = 16
+"""Pixels of the frame over which the face view fades into the whole view."""
 
 
 @dataclass(frozen=True)
@@ -31,38 +40,39 @@ class TokenizerSettings:
 
     Attributes:
         batch: windows per step.
-        noise: deviation of the noise on the latents.
-        start_from_reference: share of windows whose previous latent is the reference's own, as at
-            the start of a session.
-        mouth, eyes, hidden: extra weight of those pixels.
-        detail, readout, scale: weights of the edge, curve and latent-scale losses.
+        estimated: how many of them the encoder learns from.
+        noise: deviation of the noise on the motion, as a transformer will not hit it exactly.
+        on_mouth, on_eyes: share of the steps that paint a region round the mouth, or the eyes, of
+            one of the windows; the others paint anywhere. Face view only.
+        mouth, eyes, hidden: extra weight of those pixels; mouth and eyes in the face view only.
+        covered: factor on the weight of what the face view hides.
+        detail: weight of the edge loss.
         flow, visibility: weights of the supervised warp.
         restraint: weight of the paint's size where the reference shows the surface. Without it the
             painter blurs what the warp does not yet place exactly, and goes on doing so.
         eps_start, eps_end, eps_steps: width of the Charbonnier loss over the first steps.
-        scaffold: share of windows whose decoder sees latents made of the true curves.
-        imitation: weight of the encoder's distance to those latents.
-        freeze_encoder: train decoder and reference encoder alone, once latents are in use elsewhere.
+        encoder: weight of the encoder's error.
+        curves: how much more a curve counts in it than a joint angle.
     """
 
-    batch: int = 4
-    noise: float = 0.2
-    start_from_reference: float = 0.1
+    batch: int = 6
+    estimated: int = 2
+    noise: float = 0.05
+    on_mouth: float = 0.45
+    on_eyes: float = 0.35
     mouth: float = 9.0
     eyes: float = 5.0
     hidden: float = 4.0
+    covered: float = 0.05
     detail: float = 0.5
-    readout: float = 0.1
-    scale: float = 0.01
     flow: float = 0.15
     visibility: float = 0.2
     restraint: float = 0.3
     eps_start: float = 0.15
     eps_end: float = 0.005
-    eps_steps: int = 1_500
-    scaffold: float = 0.7
-    imitation: float = 0.3
-    freeze_encoder: bool = False
+    eps_steps: int = 500
+    encoder: float = 0.1
+    curves: float = 2.0
 
 
 @dataclass
@@ -79,100 +89,100 @@ class TokenizerStage:
         """Loss of the next batch."""
         windows = next(self.train).to(self._device)
         s = self.settings
-        windows, started = _start_some_from_reference(windows, self.model.view, s)
-        supported = (torch.rand(len(started), device=self._device) < s.scaffold) & ~started
-        made = cast(
-            Reconstruction,
-            model(
-                windows.frames,
-                windows.picture,
-                s.noise,
-                s.freeze_encoder,
-                windows.readouts,
-                supported,
-            ),
-        )
+        motion = self.model.code.normalise(windows.readouts)
+        seen = motion + s.noise * torch.randn_like(motion)
+        region = draw_region(windows.landmarks, self.model.view, s)
+        layers, estimate = model(seen, windows.picture, windows.frames[: s.estimated], region)
         with torch.autocast(self._device.type, enabled=False):
-            parts = self._picture_losses(made, windows, step)
-            if not s.freeze_encoder:
-                parts |= self._latent_losses(made, windows.readouts, ~started)
+            parts = self._picture_losses(layers, windows, step)
+            parts["encoder"] = s.encoder * self._estimation_error(estimate, motion[: s.estimated])
         total = sum(parts.values(), torch.zeros((), device=self._device))
-        return total, parts | {"mask": made.layers.mask.mean()}
+        return total, parts | {"mask": layers.mask.mean()}
 
     @property
     def _device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def _picture_losses(
-        self, made: Reconstruction, windows: Windows, step: int
-    ) -> dict[str, Tensor]:
-        """The weighted losses on warp and picture."""
-        s, view = self.settings, self.model.view
-        painted = compose(made.layers, windows.picture, view, windows.frames.shape[-1])
-        truth = windows.frames[:, CURRENT:].flatten(0, 1)
+    def _picture_losses(self, layers: Layers, windows: Windows, step: int) -> dict[str, Tensor]:
+        """The weighted losses on warp and picture, over the layers' region."""
+        s, view, region = self.settings, self.model.view, layers.region
+        painted = compose(layers, windows.picture, view, VIEW_SIZE)
+        truth = region.cut(windows.frames.flatten(0, 1))
+        moved = (windows.flow.flatten(0, 1) - view.identity_grid(60, self._device)).movedim(-1, 1)
         visible = windows.visible.flatten(0, 1)
-        weight = losses.region_weight(
-            windows.landmarks.flatten(0, 1), visible, s.mouth, s.eyes, s.hidden
-        )
+        weight = region.cut(self._weight(windows.landmarks.flatten(0, 1), visible, region))
+        visible = region.cut(visible)
         eps = losses.annealed(s.eps_start, s.eps_end, step, s.eps_steps)
-        flow = losses.flow_loss(made.layers.flow, windows.flow.flatten(0, 1), visible, weight, view)
+        flow = losses.flow_loss(layers.flow, region.cut(moved), visible, weight)
         return {
             "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
             "flow": s.flow * flow,
-            "restraint": s.restraint * losses.needless_paint(made.layers.paint, visible, weight),
-            "visibility": s.visibility * losses.visibility_loss(made.layers.mask, visible, weight),
+            "restraint": s.restraint * losses.needless_paint(layers.paint, visible, weight),
+            "visibility": s.visibility * losses.visibility_loss(layers.mask, visible, weight),
         }
 
-    def _latent_losses(
-        self, made: Reconstruction, readouts: Tensor, true_start: Tensor
-    ) -> dict[str, Tensor]:
-        """The weighted losses that shape the latents: curves and pose readable, the scaffold imitated."""
-        head, s = self.model.readout, self.settings
-        head.moments.update(readouts)
-        wrong = (made.readout.float() - head.moments.normalise(readouts[:, CURRENT:])).square()
-        head.error.lerp_(wrong.detach().mean((0, 1)), 0.01)
-        parts = {
-            "readout": s.readout * wrong.mean(),
-            "scale": s.scale * losses.latent_penalty(made.latent),
-        }
-        if made.scaffold is not None:
-            apart = (made.latent - made.scaffold.detach()).square().mean((2, 3, 4))
-            known = torch.stack([true_start, torch.ones_like(true_start)], 1)
-            parts["imitation"] = s.imitation * (apart * known).sum() / known.sum()
-        return parts
+    def _weight(self, landmarks: Tensor, visible: Tensor, region: Region) -> Tensor:
+        s, view = self.settings, self.model.view
+        mouth, eyes = (s.mouth, s.eyes) if view == FACE else (0.0, 0.0)
+        weight = losses.region_weight(landmarks, visible, mouth, eyes, s.hidden)
+        shown = 1 - (1 - s.covered) * losses.covered_by_face(view, FEATHER)
+        return weight * (shown * losses.trusted(region, MARGIN)).to(weight.device)
+
+    def _estimation_error(self, estimate: Tensor, motion: Tensor) -> Tensor:
+        error = (estimate - motion[:, FRAMES_PER_LATENT:]).square().mean((0, 1))
+        curves = self.model.config.curves
+        return (self.settings.curves * error[:curves].sum() + error[curves:].sum()) / len(error)
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """PSNR of held-out windows and correlation of their read-out curves; draws the sample sheet."""
+        """PSNR of held-out windows, by true motion and through the encoder; draws the sample sheet."""
         windows, view = self.heldout, self.model.view
         autoencoder = cast(ViewAutoencoder, model)
-        pictures, readouts = [], []
-        for i in range(len(windows.frames)):
-            made = autoencoder(windows.frames[i : i + 1], windows.picture[i : i + 1])
-            pictures.append(
-                compose(made.layers, windows.picture[i : i + 1], view, windows.frames.shape[-1])
-            )
-            readouts.append(autoencoder.readout.moments.restore(made.readout.float()))
-        painted = torch.cat(pictures)
+        motion = autoencoder.code.normalise(windows.readouts)
+        still = view.crop(windows.picture)
+        guesses = [
+            autoencoder.estimate(windows.frames[i : i + 1], still[i : i + 1])
+            for i in range(len(still))
+        ]
+        estimate = torch.cat(guesses)
+        painted = self._paint(autoencoder, motion)
+        coded = torch.cat([motion[:, :FRAMES_PER_LATENT], estimate], 1)
         draw_sheet(run / "samples" / f"{step:08d}.png", windows, painted, view)
-        return _picture_scores(painted, windows, view) | _readout_scores(
-            torch.cat(readouts), windows.readouts[:, CURRENT:]
-        )
+        scores = picture_scores(painted, windows, view)
+        scores |= {
+            f"coded_{k}": v
+            for k, v in picture_scores(self._paint(autoencoder, coded), windows, view).items()
+        }
+        return scores | _readout_scores(estimate, motion[:, FRAMES_PER_LATENT:])
+
+    def _paint(self, model: ViewAutoencoder, motion: Tensor) -> Tensor:
+        """The held-out windows as the decoder draws this motion, ``[windows * 4, 3, 240, 240]``."""
+        frames = []
+        for i in range(len(motion)):
+            picture = self.heldout.picture[i : i + 1]
+            before, now = motion[i : i + 1].split(FRAMES_PER_LATENT, 1)
+            layers = model.decoder(before, now, model.reference(picture))
+            frames.append(compose(layers, picture, self.model.view, VIEW_SIZE))
+        return torch.cat(frames)
 
 
-def _start_some_from_reference(
-    windows: Windows, view: View, settings: TokenizerSettings
-) -> tuple[Windows, Tensor]:
-    """Replace the first four frames of some windows, bool ``[batch]``, by the reference."""
-    frames = windows.frames.clone()
-    chosen = torch.rand(len(frames), device=frames.device) < settings.start_from_reference
-    frames[chosen, :CURRENT] = view.crop(windows.picture[chosen])[:, None]
-    return replace(windows, frames=frames), chosen
+def draw_region(landmarks: Tensor, view: View, settings: TokenizerSettings) -> Region:
+    """The region of one step: round the mouth or the eyes of a random window, or anywhere."""
+    choice, (rows, columns) = float(torch.rand(())), REGION
+    centre = torch.rand(2) * VIEW_SIZE
+    if view == FACE and choice < settings.on_mouth + settings.on_eyes:
+        on_mouth = choice < settings.on_mouth
+        points = [losses.UPPER, losses.LOWER] if on_mouth else [losses.EYE_LEFT, losses.EYE_RIGHT]
+        centre = landmarks[int(torch.randint(len(landmarks), ())), 0, points].mean(0).cpu()
+    x, y = (centre * (CELLS / VIEW_SIZE)).tolist()
+    top, left = round(y - rows / 2), round(x - columns / 2)
+    return Region(min(max(top, 0), CELLS - rows), min(max(left, 0), CELLS - columns), rows, columns)
 
 
-def _picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
-    truth = windows.frames[:, CURRENT:].flatten(0, 1)
-    still = view.crop(windows.picture).repeat_interleave(CURRENT, 0)
+def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
+    """PSNR of ``painted [windows * 4, 3, 240, 240]`` and of the still reference, by region."""
+    truth = windows.frames.flatten(0, 1)
+    still = view.crop(windows.picture).repeat_interleave(FRAMES_PER_LATENT, 0)
     landmarks = windows.landmarks.flatten(0, 1)
     regions = {
         "view": None,
@@ -199,26 +209,30 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def train_tokenizer_view(
-    config: ViewConfig, data: Path, loop: LoopSettings, settings: TokenizerSettings, seed: int = 0
+    config: ViewConfig,
+    data: Path,
+    loop: LoopSettings,
+    settings: TokenizerSettings,
+    seed: int = 0,
+    init: Path | None = None,
 ) -> int:
-    """Train one view on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done."""
+    """Train one view on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+
+    Args:
+        config: sizes of the view.
+        data: folder of rendered clips.
+        loop: how long and how.
+        settings: weights of the losses.
+        seed: of weights and windows.
+        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+    """
     torch.manual_seed(seed)
     save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
-    train, heldout = (ClipFolder(data / split) for split in ("train", "heldout"))
-    loader = WindowLoader(train, model.view, settings.batch, (seed, newest_step(loop.run)))
-    windows = spread_windows(heldout, model.view, HELDOUT_WINDOWS)
-    stage = TokenizerStage(model, loader, windows, settings)
-    running = Loop(stage, loop)
-    if settings.freeze_encoder:
-        adopt_encoder(model, cast(ViewAutoencoder, running.ema.model))
-    return running.train()
-
-
-def adopt_encoder(model: ViewAutoencoder, averaged: ViewAutoencoder) -> None:
-    """Give the trained model the averaged model's encoder, scaffold and read-out.
-
-    Those made the latents that are in use, so the decoder must go on learning from them.
-    """
-    for part in ("encoder", "moments", "readout", "scaffold"):
-        model.get_submodule(part).load_state_dict(averaged.get_submodule(part).state_dict())
+    if init is not None:
+        adopt_fitting(model, load_averaged_weights(init))
+    model.code.adopt(*map(torch.from_numpy, statistics.load()))
+    train, heldout = (ClipFolder(data / split, model.view) for split in ("train", "heldout"))
+    loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run)))
+    windows = spread_windows(heldout, HELDOUT_WINDOWS)
+    return Loop(TokenizerStage(model, loader, windows, settings), loop).train()
