@@ -109,10 +109,13 @@ def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
 
 
 def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
-    with gr.Row(elem_classes=["actions", "exclusion"]):
+    with gr.Row(elem_classes="actions"):
         code = gr.Textbox(label="Participant", placeholder="p-…", container=False)
         reason = gr.Textbox(
-            label="Reason", placeholder="reason, as it will be published", container=False, scale=3
+            label="Reason",
+            placeholder="reason, as it will be published",
+            container=False,
+            elem_classes="long",
         )
         button = gr.Button("Exclude from the primary analysis", size="sm")
 

@@ -21,6 +21,7 @@ from study import builder, canonical, lifecycle, media
 from study.builder import Index, Stimulus
 from study.config import StudyConfig
 from study.errors import StudyError
+from study.files import write_whole
 from study.loudness import integrated_loudness
 from study.rehearsal import Rehearsal, Reply
 from study.stimuli import Manifest
@@ -86,7 +87,7 @@ def save(checks: Sequence[Check], index: Index, config: StudyConfig, path: Path)
         "passed": not any(check.problem for check in checks),
         "checks": [asdict(check) for check in checks],
     }
-    path.write_text(canonical.dumps(body), encoding="utf-8")
+    write_whole(path, canonical.dumps(body).encode())
 
 
 def require_passed(config: StudyConfig, index: Index, path: Path) -> None:

@@ -15,6 +15,7 @@ import yaml
 from study import charts, paper, tables
 from study.dataset import Dataset, Person, StoredVote
 from study.errors import StudyError
+from study.files import write_whole
 from study.frame import tidy
 from study.ledger import Entry
 from study.report import report
@@ -64,13 +65,7 @@ def pack(dataset: Dataset) -> bytes:
 
 def write(dataset: Dataset, path: Path) -> None:
     """Write the bundle, complete or not at all."""
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_bytes(pack(dataset))
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StudyError(f"{path}: cannot be written ({error.strerror})") from None
+    write_whole(path, pack(dataset))
 
 
 def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -131,16 +131,24 @@ def backup(store: Store, target: Path) -> None:
     draft = target.with_name(target.name + ".part")
     with _sentences(store.url), store.engine.connect() as connection:
         source = connection.connection.driver_connection
+        verdict = _copied(cast(sqlite3.Connection, source), draft)
+    if verdict != "ok":
+        draft.unlink(missing_ok=True)
+        raise StudyError(f"{target}: cannot be written ({verdict})")
+    draft.replace(target)
+
+
+def _copied(source: sqlite3.Connection, draft: Path) -> str:
+    """Copy and check; "ok", or what was wrong."""
+    try:
         copy = sqlite3.connect(draft)
         try:
-            cast(sqlite3.Connection, source).backup(copy)
-            verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            source.backup(copy)
+            return str(copy.execute("PRAGMA integrity_check").fetchone()[0])
         finally:
             copy.close()
-    if verdict != "ok":
-        draft.unlink()
-        raise StudyError(f"{target}: the copy failed its integrity check ({verdict})")
-    draft.replace(target)
+    except sqlite3.Error as error:
+        return str(error)
 
 
 def sqlite_path(url: str, directory: Path) -> Path | None:
@@ -210,11 +218,21 @@ def _engine(url: str, directory: Path) -> Engine:
         parsed = _parse(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        return _server_engine(parsed)
     engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=40)
     event.listen(engine, "connect", _sqlite_pragmas)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as error:
+        raise StudyError(
+            f"database {url.render_as_string()!r}: its driver is not installed ({error}); for "
+            "PostgreSQL: pip install 'psycopg[binary]'"
+        ) from None
 
 
 def _sqlite_pragmas(connection: sqlite3.Connection, _record: object) -> None:
