@@ -143,7 +143,9 @@ def _strengths(made: Mapping[str, Any]) -> str:
         if "strengths" in part
         for key, value in part["strengths"].items()
     ]
-    problems = [[_words(name), part["problem"], "", ""] for name, part in made.items() if "problem" in part]
+    problems = [
+        [_words(name), part["problem"], "", ""] for name, part in made.items() if "problem" in part
+    ]
     return table(["dimension", "system", "strength", "interval"], rows + problems)
 
 

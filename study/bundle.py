@@ -16,7 +16,7 @@ from study import charts, paper, tables
 from study.dataset import Dataset, Person, StoredVote
 from study.errors import StudyError
 from study.files import write_whole
-from study.frame import tidy
+from study.frame import coverage, tidy
 from study.ledger import Entry
 from study.report import report
 
@@ -48,6 +48,7 @@ def contents(dataset: Dataset) -> dict[str, bytes]:
         "methods.txt": paper.methods(dataset, made).encode(),
         "gsb.svg": charts.gsb_bars(made["primary"]),
         "gsb.png": charts.gsb_bars(made["primary"], "png"),
+        "coverage.svg": charts.coverage_grid(coverage(frame)),
         "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
     }
 

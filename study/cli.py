@@ -243,7 +243,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add_on_folder("load", _load, "measure a server under simulated participants")
     command.add_argument("--people", type=_positive, default=200, help="default: 200")
     command.add_argument("--trials", type=_positive, default=5, help="pairs each, default: 5")
-    command.add_argument("--think", type=float, default=8.0, help="seconds between pair and vote, default: 8")
+    command.add_argument(
+        "--think", type=float, default=8.0, help="seconds between pair and vote, default: 8"
+    )
     command = add_on_folder("sample", _sample, "make the sample study that the repository ships")
     command.add_argument("clips", type=Path, help="folder of rendered clips (.npz)")
     return parser

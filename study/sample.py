@@ -74,9 +74,7 @@ def _write_sources(folder: Path, files: list[Path], frames: int) -> None:
     (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
 
 
-def _item(
-    folder: Path, name: str, shown: Excerpt, systems: Mapping[str, System]
-) -> Iterator[str]:
+def _item(folder: Path, name: str, shown: Excerpt, systems: Mapping[str, System]) -> Iterator[str]:
     """Write everything about one item; yields its rows of the manifest."""
     portrait, voice = f"inputs/{name}.png", f"inputs/{name}.wav"
     Image.fromarray(shown.portrait).save(folder / portrait)

@@ -35,7 +35,9 @@ def served(
     raw = config.model_dump(mode="json", exclude_none=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True))
     manifest = stimuli.read(make_sources(folder / "sources", seconds))
-    place = lifecycle.open_study(folder, config, builder.build(config, manifest, folder / "stimuli"))
+    place = lifecycle.open_study(
+        folder, config, builder.build(config, manifest, folder / "stimuli")
+    )
     prepare(place)
     port = free_port()
     server = start_server(folder, port)

@@ -1,15 +1,28 @@
 """(i) a whole participation in a real Chromium, on a desk and on a phone."""
 
+from dataclasses import dataclass
+
 import pytest
 from sqlalchemy import select
 
+from study import audit, stimuli
 from study.locale import texts
 from study.models import Participant, Vote
+from study.rehearsal import Reply
 from tests.study.chromium import SHOTS, fits, served, shot, visit
 
 SECONDS = 3.0
 CASES = [("desk", "en"), ("phone", "en"), ("phone", "zh")]
 TITLE = {"en": "Which one?", "zh": "哪一个？"}
+
+
+@dataclass(frozen=True)
+class Received:
+    """A reply as the browser got it, in the form of `study.rehearsal.Reply`."""
+
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +154,28 @@ def test_withdrawing_on_the_page_erases(running, browser):
     page.context.close()
     with place.store.read() as session:
         assert len(before - set(session.scalars(select(Participant.code)))) == 1
+
+
+def test_nothing_that_the_browser_loads_names_a_system_and_all_of_it_is_ours(running, browser):
+    """(a) with the real page: every byte of every file and reply that Chromium asks for."""
+    place, address = running
+    page, _ = visit(browser, "desk")
+    loaded: list[tuple[str, Reply]] = []
+
+    def keep(route) -> None:
+        reply = route.fetch()
+        path = reply.url.removeprefix(address).lstrip("/")
+        loaded.append((path, Received(reply.status, reply.headers, reply.body())))
+        route.fulfill(response=reply)
+
+    page.route("**/*", keep)
+    page.goto(address)
+    admit(page, place, "en", "loaded")
+    page.context.close()
+
+    names = stimuli.read(place.directory / "sources" / "manifest.csv").secrets()
+    paths = [path for path, _ in loaded]
+    assert {"page/main.js", "page/options", "api/next"} <= set(paths)
+    assert sum(path.startswith("media/") for path in paths) == 2
+    assert [path for path in paths if path.startswith("http")] == []
+    assert audit.leaks(loaded, names) == ""

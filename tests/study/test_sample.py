@@ -15,7 +15,7 @@ from study.errors import StudyError
 from study.jaw_loop import Mouth, jaw_loop, loudness
 
 ASSETS = Path(__file__).parents[2] / "assets"
-FRAMES = 36  # three chunks: the third is the first that can look back at two others
+FRAMES = 24  # two chunks: the second is the first that can look back
 PORTRAITS = ("mira", "omar")
 
 
@@ -125,5 +125,5 @@ def test_what_is_no_rendered_clip_is_one_sentence(tmp_path):
     with pytest.raises(StudyError, match=r"x\.npz: not a rendered clip"):
         flowact_adapter.excerpt(tmp_path / "x.npz", FRAMES)
     clip_of("mira", 8).save(tmp_path / "short.npz")
-    with pytest.raises(StudyError, match=r"short\.npz: has 8 frames, expected at least 36"):
+    with pytest.raises(StudyError, match=r"short\.npz: has 8 frames, expected at least 24"):
         flowact_adapter.excerpt(tmp_path / "short.npz", FRAMES)
