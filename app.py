@@ -1,4 +1,4 @@
-"""Serve FlowAct: the live page, a preference study if one is named, and a page about both."""
+"""Serve FlowAct: the live page, a preference study, and a page about both."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def _serve(settings: LiveSettings) -> int:
 
     from flowact.live.application import build, finish
 
-    app = build(settings, [("Study", "study/")] if settings.study is not None else [])
-    if settings.study is not None:
-        _mount_study(app, settings.study)
+    study = _study(settings)
+    app = build(settings, [("Study", "study/")] if study is not None else [])
+    if study is not None:  # before the page, which answers for every path below the root
+        _mount_study(app, study, settings.state)
     sys.stdout.write(f"FlowAct: http://{settings.host}:{settings.port}/\n")
     sys.stdout.flush()
     uvicorn.run(
@@ -49,15 +50,22 @@ def _serve(settings: LiveSettings) -> int:
     return 0
 
 
-def _mount_study(app: FastAPI, folder: Path) -> None:
-    from study.app import mount_study
-    from study.deployment import attach
+def _study(settings: LiveSettings) -> Path | None:
+    """Return the study to show: the one that was named, or else the sample if it is there."""
+    from flowact import assets
+
+    sample = assets.folder() / "study"
+    return settings.study or (sample if sample.is_dir() else None)
+
+
+def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
+    from study.app import mount
     from study.errors import StudyError
 
     try:
-        mount_study(app, attach(folder), "/study")
-    except StudyError as error:
-        raise UserError(f"The study in {folder} cannot be shown: {error}.") from error
+        mount(app, folder, state)
+    except (StudyError, OSError) as error:
+        raise UserError(f"The study in {folder} cannot be shown: {error}") from error
 
 
 if __name__ == "__main__":
