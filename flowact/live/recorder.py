@@ -68,7 +68,7 @@ def to_mp4(chunks: list[Chunk], provenance: Mapping[str, object]) -> bytes:
     buffer = io.BytesIO()
     with (
         av.open(io.BytesIO(frames[0].data), format=_format(frames[0].data)) as first,
-        av.open(buffer, "w", format="mp4", options={"movflags": "faststart"}) as container,
+        av.open(buffer, "w", format="mp4") as container,
     ):
         container.metadata["comment"] = json.dumps(dict(provenance), sort_keys=True)
         container.metadata["description"] = "AI-generated with FlowAct"

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocketDisconnect
 
 from flowact import __version__, assets
 from flowact.errors import UserError
@@ -52,7 +53,7 @@ def _add_stream_routes(router: APIRouter, house: House) -> None:
             return
         await websocket.accept()
         await conduct(SocketConnection(websocket), house)
-        with contextlib.suppress(RuntimeError):  # the viewer was the first to close
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the viewer closed first
             await websocket.close()
 
     @router.post("/down")
