@@ -106,8 +106,8 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
     @router.get("/recording")
     async def recording(ticket: str) -> Response:
         visit = _visit(house, ticket)
-        chunks = visit.recorder.kept()
-        data = await asyncio.to_thread(to_mp4, chunks, provenance(visit.name))
+        pieces = visit.recorder.kept()
+        data = await asyncio.to_thread(to_mp4, pieces, provenance(visit.name))
         headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
         return Response(data, media_type="video/mp4", headers=headers)
 

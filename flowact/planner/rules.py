@@ -47,7 +47,7 @@ class RuleBasedPlanner:
         self._held: _Held | None = None
         self._text = ""
         self._viewer_since: float | None = None
-        self._nodded = self._quiet_since = 0.0
+        self._nodded, self._quiet_since = -NOD_EVERY, 0.0
 
     def observe(self, observation: Observation) -> Decision | None:
         """Apply the rules in the order of their importance."""

@@ -15,13 +15,13 @@ from typing import Final
 
 from flowact.runtime.messages import (
     Beat,
-    Chunk,
     Close,
     Command,
     Create,
     Event,
     Failed,
     Interrupt,
+    Piece,
     Puppet,
     Ready,
     Say,
@@ -53,7 +53,7 @@ class Down:
     message: str
 
 
-Report = Chunk | Trouble | Restarted | Ready | Down
+Report = Piece | Trouble | Restarted | Ready | Down
 
 
 class Supervisor:
@@ -135,7 +135,7 @@ class Supervisor:
         with self._lock:
             if worker is not self._worker:
                 return  # a spare that is loaded, or the last words of one that was replaced
-            if isinstance(event, Chunk) and event.snapshot is not None:
+            if isinstance(event, Piece) and event.snapshot is not None:
                 known = self._sessions.get(event.session)
                 if known is not None:
                     self._sessions[event.session] = replace(known, snapshot=event.snapshot)

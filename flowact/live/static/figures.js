@@ -49,7 +49,9 @@ export class Figures {
 
   arrived(header) {
     this.add("made to arrival", this.serverNow() - header.madeMs);
-    this.add("denoise, decode, encode", header.madeMs - header.startedMs);
+    for (const stage of ["waited", "denoise", "decode", "encode"]) {
+      if (stage === "decode" || stage === "encode" || header.denoise) this.add(stage, header[stage]);
+    }
   }
 
   paintedFrame(header, mediaNow, first) {
