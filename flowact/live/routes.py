@@ -96,7 +96,13 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
     @router.post("/upload/{sort}")
     async def upload(sort: Literal["audio", "picture"], request: Request) -> JSONResponse:
         _check_origin(request, house)
-        visitor = house.tickets.check(request.headers.get("x-ticket", ""), "visit")
+        ticket = request.headers.get("x-ticket", "")
+        # A recording belongs to a session, a picture to somebody who is about to begin one.
+        visitor = (
+            _visit(house, ticket).visitor
+            if sort == "audio"
+            else house.tickets.check(ticket, "visit")
+        )
         if sort == "picture" and request.headers.get("x-consent") != "yes":
             raise UserError("Tick the box first: the person in the picture must have agreed.")
         filename = unquote(request.headers.get("x-filename", "")[:600])

@@ -56,7 +56,7 @@ class RuleBasedPlanner:
         if observation.asked:
             match = resolve(observation.asked)
             self._held = _Held(match.behaviour, at + ASKED_SECONDS)
-            return self._decide(at, match.behaviour, f"you asked: {match.message}")
+            return self._decide(at, match.behaviour, f"you asked for “{observation.asked}”")
         if self._held is not None and at < self._held.until and not self._barged(observation):
             return None
         self._held = None

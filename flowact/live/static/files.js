@@ -1,11 +1,13 @@
 // Files that leave the page and files that come out of it.
 
-import { theTicket } from "./ticket.js";
-
-/** Upload a file as "audio" or "picture" and return the name to ask for it with. */
-export async function sendFile(base, sort, file, consent) {
+/**
+ * Upload a file and return the name to ask for it with.
+ *
+ * @param sort "audio", with the ticket of a running session, or "picture", with a visitor's.
+ */
+export async function sendFile(base, sort, file, { ticket, consent = false }) {
   const headers = {
-    "X-Ticket": await theTicket(),
+    "X-Ticket": ticket,
     "X-Filename": encodeURIComponent(file.name.slice(-60)),
     "X-Consent": consent ? "yes" : "no",
   };

@@ -3,7 +3,7 @@
 import { save, sendFile } from "./files.js";
 import { addPlan, oneLine, showFigures, spoken } from "./panels.js";
 import { Session } from "./session.js";
-import { theTicket } from "./ticket.js";
+import { newTicket, theTicket } from "./ticket.js";
 
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const CODEC = new URLSearchParams(location.search).get("codec") ?? "";
@@ -75,6 +75,7 @@ class Page {
   #stop() {
     this.session?.stop();
     this.session = null;
+    this.upload = ""; // deleted with its session
     this.root.dataset.live = "no";
     this.part("viewer").hidden = true;
     this.part("doing").textContent = "idling";
@@ -122,7 +123,6 @@ class Page {
       button.setAttribute("aria-pressed", String(button === chosen));
     }
     this.character = chosen.dataset.character;
-    this.upload = "";
     const wasLive = this.session !== null;
     this.#stop();
     this.#portrait(chosen.querySelector("img"));
@@ -242,26 +242,25 @@ class Page {
   async #takeRecording(file) {
     if (!file) return;
     await this.#with(async (session) => {
-      const name = await this.#send("audio", file);
-      session.play(name);
+      session.play(await this.#send("audio", file, { ticket: session.resume }));
     });
   }
 
   async #takePicture(file) {
     if (!file) return;
+    this.#stop();
     try {
-      this.upload = await this.#send("picture", file);
+      const consent = this.part("consent").checked;
+      this.upload = await this.#send("picture", file, { ticket: await newTicket(), consent });
+      this.#start();
     } catch (error) {
       this.#notice(error.message, "error");
-      return;
     }
-    this.#stop();
-    this.#start();
   }
 
-  async #send(sort, file) {
+  async #send(sort, file, proof) {
     this.#notice(`Sending ${file.name} ...`);
-    const name = await sendFile(BASE, sort, file, this.part("consent").checked);
+    const name = await sendFile(BASE, sort, file, proof);
     this.#notice("");
     return name;
   }

@@ -2,7 +2,8 @@
 
 const RATE = 16000;
 const MOST_BUFFERED = 1.6; // seconds; more means that the page was stalled
-const USUAL_BUFFERED = 0.5;
+const MOST_LIVE = 0.9; // a puppet that is late by more than this is no puppet
+const USUAL_BUFFERED = 0.3;
 
 /** Make the speaker. Must be called in a click, or the browser keeps it silent. */
 export async function makeSpeaker(base) {
@@ -31,6 +32,7 @@ class WorkletSpeaker {
     this.last = null;
     this.buffered = 0;
     this.underruns = 0;
+    this.live = false;
     this.node = new AudioWorkletNode(context, "flowact-speaker", {
       numberOfInputs: 0, outputChannelCount: [1],
     });
@@ -42,13 +44,14 @@ class WorkletSpeaker {
     this.buffered = report.buffered;
     this.underruns = report.underruns;
     if (report.mediaMs !== null) this.last = report;
-    if (report.buffered > MOST_BUFFERED) {
-      this.node.port.postMessage({ do: "skip", seconds: USUAL_BUFFERED });
+    if (report.buffered > (this.live ? MOST_LIVE : MOST_BUFFERED)) {
+      this.node.port.postMessage({ do: "skip", seconds: USUAL_BUFFERED, speech: this.live });
     }
     this.onclock();
   }
 
-  push({ body, mediaMs }, speaking) {
+  push({ body, mediaMs, heardMs }, speaking) {
+    this.live = heardMs > 0;
     this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking });
   }
 
