@@ -45,6 +45,7 @@ class LiveSettings:
         visible_mark: write "AI-generated" into the picture.
         study: folder of a preference study to show; `None` for the sample study.
         state: folder that the study's votes are written to.
+        open: show the page in a browser of this machine, where there is a screen.
         endpoint: a language model's server.
     """
 
@@ -58,6 +59,7 @@ class LiveSettings:
     visible_mark: bool = True
     study: Path | None = None
     state: Path = Path("out/state")
+    open: bool = False
     endpoint: Endpoint = Endpoint()
 
 
@@ -81,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     made.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     made.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    made.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
     return made
 
 
@@ -132,6 +135,7 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "origins": _origins,
     "spare": _yes,
     "visible_mark": _yes,
+    "open": _yes,
 }
 
 

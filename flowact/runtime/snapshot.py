@@ -18,7 +18,6 @@ from flowact.conditioning.window import AudioTimeline
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
 
-
 DAMAGES: Final = (
     *(RuntimeError, KeyError, IndexError, TypeError, ValueError, AttributeError),
     *(OSError, EOFError, pickle.UnpicklingError),

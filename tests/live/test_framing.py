@@ -21,7 +21,9 @@ from flowact.live.framing import (
     body=st.binary(max_size=200),
 )
 def test_what_is_packed_can_be_unpacked(kind, flags, epoch, media_ms, body):
-    header = Header(kind, Flag(flags), epoch, 7, media_ms, 1.5, 2.5, 3.5, 4.5, (0.5, 20.0, 60.0, 4.0))
+    header = Header(
+        kind, Flag(flags), epoch, 7, media_ms, 1.5, 2.5, 3.5, 4.5, (0.5, 20.0, 60.0, 4.0)
+    )
     message = header.pack(body)
     assert len(message) == HEADER_BYTES + len(body) == 68 + len(body)
     assert unpack(message) == (header, body)

@@ -42,9 +42,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
-    checkpoint, request
-):
+def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(checkpoint, request):
     events: list = []
     options = WorkerOptions(checkpoint, threads=1)
     supervisor = Supervisor(options, events.append, spare=False)
