@@ -61,7 +61,7 @@ def _listen(settings: LiveSettings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), backlog=128)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
             f"{settings.host} port {settings.port} cannot be used ({reason}); "
             "choose another with --port."

@@ -229,11 +229,13 @@ class Visit:
 
     async def _speak(self, sounds: AsyncIterator[Signal], source: str) -> None:
         """Feed sound under an epoch of its own; the first piece starts it."""
+        asked = time.monotonic()
         first = await anext(sounds, None)
         if first is None:
             raise UserError("There is nothing to say in that.")
         self.epoch += 1
-        self.tell("epoch", epoch=self.epoch, flush=False, source=source)
+        took = round((time.monotonic() - asked) * 1e3) if source == "voice" else 0
+        self.tell("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=took)
         self._avatar_speaks = True
         self._observe()
         self._feeder = Feeder(self.name, self.epoch, self._command)

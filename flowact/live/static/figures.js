@@ -75,8 +75,9 @@ export class Figures {
     }
   }
 
-  silenced() {
-    if (this.interruptedAt) this.add("interrupt to silence", performance.now() - this.interruptedAt);
+  /** The old sound has stopped; what had left already is heard for `ms` more. */
+  silenced(ms) {
+    if (this.interruptedAt) this.add("interrupt to silence", performance.now() - this.interruptedAt + ms);
     this.interruptedAt = null;
   }
 

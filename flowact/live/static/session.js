@@ -46,6 +46,7 @@ export class Session extends EventTarget {
     });
     this.speaker = await speaker;
     this.speaker.onclock = () => this.painter.drain();
+    this.speaker.onsilent = (ms) => this.figures.silenced(ms);
     for (const header of this.early.splice(0)) this.#play(header);
   }
 
@@ -127,6 +128,7 @@ export class Session extends EventTarget {
       case "epoch":
         this.epoch = message.epoch;
         if (message.source) this.voiceEpochs.add(message.epoch);
+        if (message.voice_ms) this.figures.add("voice engine, first sentence", message.voice_ms);
         if (message.flush) {
           this.oldest = message.epoch;
           this.#flush();
@@ -167,7 +169,6 @@ export class Session extends EventTarget {
   #flush() {
     this.speaker?.flush();
     this.painter?.flush();
-    this.figures.silenced();
   }
 
   #say(name, detail) {

@@ -25,6 +25,7 @@ class Speaker extends AudioWorkletProcessor {
     this.blocks = [];
     this.at = 0;
     this.flowing = false;
+    this.port.postMessage({ silent: true });
   }
 
   // Leave out sound until no more than so much waits: after a stall it would be late for ever.

@@ -28,7 +28,7 @@ function toFloats(body) {
 class WorkletSpeaker {
   constructor(context) {
     this.context = context;
-    this.onclock = () => {};
+    this.onclock = this.onsilent = () => {};
     this.last = null;
     this.buffered = 0;
     this.underruns = 0;
@@ -41,6 +41,10 @@ class WorkletSpeaker {
   }
 
   #hear(report) {
+    if (report.silent) {
+      this.onsilent(1000 * this.#delay());
+      return;
+    }
     this.buffered = report.buffered;
     this.underruns = report.underruns;
     if (report.mediaMs !== null) this.last = report;
@@ -55,6 +59,7 @@ class WorkletSpeaker {
     this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking });
   }
 
+  /** Be silent; `onsilent(ms)` tells when the last old sound has left, and how long it is on its way. */
   flush() {
     this.node.port.postMessage({ do: "flush" });
     this.last = null;
@@ -65,8 +70,11 @@ class WorkletSpeaker {
   now() {
     if (!this.last) return null;
     const since = this.last.flowing ? this.context.currentTime - this.last.contextTime : 0;
-    const delay = this.context.outputLatency || this.context.baseLatency || 0;
-    return this.last.mediaMs + 1000 * (Math.min(since, 1) - delay);
+    return this.last.mediaMs + 1000 * (Math.min(since, 1) - this.#delay());
+  }
+
+  #delay() {
+    return this.context.outputLatency || this.context.baseLatency || 0;
   }
 
   close() {
@@ -77,7 +85,7 @@ class WorkletSpeaker {
 class BufferSpeaker {
   constructor(context) {
     this.context = context;
-    this.onclock = () => {};
+    this.onclock = this.onsilent = () => {};
     this.underruns = 0;
     this.playing = [];
     this.next = 0;
@@ -109,6 +117,7 @@ class BufferSpeaker {
     for (const { source } of this.playing) source.stop();
     this.playing = [];
     this.next = 0;
+    this.onsilent(1000 * (this.context.outputLatency || 0));
   }
 
   now() {
