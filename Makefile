@@ -13,13 +13,13 @@ INPUTS   := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live lint check browser programs clean
+.PHONY: help demo voice test test-live lint check browser programs clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: .venv/.demo ## install what is needed and let a character speak
-	@$(BIN)/python -m flowact demo
+demo: .venv/.demo voice ## install what is needed and open the live page
+	@$(BIN)/python app.py --open yes
 
 test: lint browser programs ## install everything, then lint, type-check and run all tests
 	@$(BIN)/python -m pytest -q
@@ -54,6 +54,11 @@ $(BIN)/python: | check
 	@echo "Installing FlowAct with its test, train and tts extras into .venv ..."
 	@$(PIP) --editable '.[test,train,tts]'
 	@touch $@ .venv/.demo
+
+# Without a voice the page still has the microphone, uploads and the sample: say so and go on.
+voice:
+	@command -v flite >/dev/null || command -v espeak-ng >/dev/null || \
+	  echo "No voice for typed text on this machine; on Debian and Ubuntu: apt install flite." >&2
 
 # Debian's Chromium needs no download of its own; elsewhere Playwright brings one.
 browser: .venv/.test

@@ -1,8 +1,11 @@
-"""Serve FlowAct: the live page, a preference study if one is named, and a page about both."""
+"""Serve FlowAct: the live page, a preference study, and a page about both."""
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,37 +30,73 @@ def main() -> int:
 
 
 def _serve(settings: LiveSettings) -> int:
-    import uvicorn
+    with _listen(settings) as listener:
+        import uvicorn
 
-    from flowact.live.application import build, finish
-
-    app = build(settings, [("Study", "study/")] if settings.study is not None else [])
-    if settings.study is not None:
-        _mount_study(app, settings.study)
-    sys.stdout.write(f"FlowAct: http://{settings.host}:{settings.port}/\n")
-    sys.stdout.flush()
-    uvicorn.run(
-        finish(app),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        ws_max_size=65_536,
-        ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
-        timeout_graceful_shutdown=3,
-        forwarded_allow_ips="127.0.0.1",
-    )
+        config = uvicorn.Config(
+            _application(settings),
+            log_level="warning",
+            ws_max_size=65_536,
+            ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
+            timeout_graceful_shutdown=3,
+            forwarded_allow_ips="127.0.0.1",
+        )
+        _announce(settings, listener.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 
-def _mount_study(app: FastAPI, folder: Path) -> None:
-    from study.app import mount_study
-    from study.deployment import attach
+def _application(settings: LiveSettings) -> FastAPI:
+    from flowact.live.application import build, finish
+
+    study = _study(settings)
+    app = build(settings, [("Study", "study/")] if study is not None else [])
+    if study is not None:  # before the page, which answers for every path below the root
+        _mount_study(app, study, settings.state)
+    return finish(app)
+
+
+def _listen(settings: LiveSettings) -> socket.socket:
+    """Take the port now, so that whoever is told of it can already connect."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UserError(
+            f"{settings.host} port {settings.port} cannot be used ({reason}); "
+            "choose another with --port."
+        ) from error
+
+
+def _announce(settings: LiveSettings, port: int) -> None:
+    """Say where the page is, and open it where there is a screen to open it on."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    address = f"http://{host}:{port}/"
+    sys.stdout.write(f"FlowAct: {address}  (Ctrl-C ends it)\n")
+    sys.stdout.flush()
+    screen = (
+        sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    )
+    if settings.open and screen:
+        webbrowser.open(address)
+
+
+def _study(settings: LiveSettings) -> Path | None:
+    """Return the study to show: the one that was named, or else the sample if it is there."""
+    from flowact import assets
+
+    sample = assets.folder() / "study"
+    return settings.study or (sample if sample.is_dir() else None)
+
+
+def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
+    from study.app import mount
     from study.errors import StudyError
 
     try:
-        mount_study(app, attach(folder), "/study")
-    except StudyError as error:
-        raise UserError(f"The study in {folder} cannot be shown: {error}.") from error
+        mount(app, folder, state)
+    except (StudyError, OSError) as error:
+        raise UserError(f"The study in {folder} cannot be shown: {error}") from error
 
 
 if __name__ == "__main__":

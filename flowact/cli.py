@@ -38,7 +38,9 @@ class Command(NamedTuple):
 COMMANDS: Final = {
     "demo": Command("flowact.runtime.demo", "let a character say a sentence, with no options"),
     "generate": Command("flowact.runtime.generate", "make a video of a character from a recording"),
-    "bench": Command("flowact.evaluation.bench", "measure speed, delay and memory on this machine"),
+    "bench": Command(
+        "flowact.live.bench.command", "measure speed, delay and memory on this machine"
+    ),
     "eval": Command("flowact.evaluation.commands", "measure lip-sync, drift, silence and quality"),
     "sheet": Command("flowact.evaluation.borders", "draw frames around chunk borders of a video"),
     "train": Command("flowact.training.commands", "train the tokenizer and the transformer"),

@@ -77,15 +77,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print a table and, if asked, write JSON."""
-    if args.seconds <= 0:
-        raise UserError(f"--seconds must be more than 0, not {args.seconds:g}.")
+    check(args)
     person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
     loaded = load_pipeline(args.checkpoint, args.threads)
     benchmark = measure(loaded, load_reference(person.portrait), speech.repeated(args.seconds))
     _print_table(benchmark, Console())
     if args.json is not None:
-        _write_json(args.json, benchmark)
+        write_json(args.json, asdict(benchmark))
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be measured.
+
+    Raises:
+        UserError: there is nothing to generate.
+    """
+    if args.seconds <= 0:
+        raise UserError(f"--seconds must be more than 0, not {args.seconds:g}.")
 
 
 def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Benchmark:
@@ -204,8 +213,13 @@ def _print_table(benchmark: Benchmark, console: Console) -> None:
     )
 
 
-def _write_json(path: Path, benchmark: Benchmark) -> None:
+def write_json(path: Path, numbers: object) -> None:
+    """Write what was measured as JSON.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     try:
-        path.write_text(json.dumps(asdict(benchmark), indent=2) + "\n")
+        path.write_text(json.dumps(numbers, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error

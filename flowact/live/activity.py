@@ -1,8 +1,4 @@
-"""When the viewer speaks: voice activity from loudness, against a floor that follows the room.
-
-Silero's network would tell voices from other sounds better, but its package needs torchaudio or
-onnxruntime, neither of which this page otherwise has, and would bring PyTorch into the server.
-"""
+"""When the viewer speaks: the voice detector's windows joined into turns."""
 
 from __future__ import annotations
 
@@ -12,21 +8,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.live.silero import WINDOW, VoiceState, voice_probability
 from flowact.timebase import SAMPLE_RATE
 
-WINDOW: Final = 320
-"""Samples of one decision: 20 ms."""
-ONSET_DB: Final = 12.0
-RELEASE_DB: Final = 7.0
+ONSET: Final = 0.5
+RELEASE: Final = 0.35
+"""Probabilities above which a voice begins, and below which it may have ended."""
 QUIETEST: Final = -75.0
-LEAST_LEVEL: Final = -52.0
-"""Decibels of full scale below which nothing is taken for a voice."""
-ONSET_SECONDS: Final = 0.10
+ONSET_SECONDS: Final = 0.09
 RELEASE_SECONDS: Final = 0.70
-_RISE: Final = 0.02
-_RISE_IN_SPEECH: Final = 0.0015
-"""A sound that never pauses is no voice: in a quarter of a minute the floor has risen to it."""
-_FALL: Final = 0.25
+_WINDOW_SECONDS: Final = WINDOW / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -46,41 +37,35 @@ class Activity:
 
 
 class VoiceActivity:
-    """A detector for one microphone."""
+    """Turns of one microphone."""
 
     def __init__(self) -> None:
-        self._floor, self._speaking = -55.0, False
+        self._state, self._speaking = VoiceState.start(), False
         self._above = self._below = 0.0
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def hear(self, samples: NDArray[np.float32]) -> Activity:
         """Take mono samples at 16 kHz, any number."""
-        before, level = self._speaking, QUIETEST
+        before = self._speaking
         waiting = np.concatenate([self._rest, samples])
         whole = len(waiting) // WINDOW * WINDOW
         self._rest = waiting[whole:]
         for window in waiting[:whole].reshape(-1, WINDOW):
-            level = _decibels(window)
-            self._decide(level)
-        return Activity(
-            self._speaking, self._speaking and not before, before and not self._speaking, level
-        )
+            probability, self._state = voice_probability(window, self._state)
+            self._decide(probability)
+        began, ended = self._speaking and not before, before and not self._speaking
+        return Activity(self._speaking, began, ended, _decibels(samples))
 
-    def _decide(self, level: float) -> None:
-        rise = _RISE_IN_SPEECH if self._speaking else _RISE
-        rate = _FALL if level < self._floor else rise
-        self._floor += rate * (level - self._floor)
-        threshold = self._floor + (RELEASE_DB if self._speaking else ONSET_DB)
-        loud = level > max(threshold, LEAST_LEVEL)
-        seconds = WINDOW / SAMPLE_RATE
-        self._above = self._above + seconds if loud else 0.0
-        self._below = 0.0 if loud else self._below + seconds
+    def _decide(self, probability: float) -> None:
+        voice = probability > (RELEASE if self._speaking else ONSET)
+        self._above = self._above + _WINDOW_SECONDS if voice else 0.0
+        self._below = 0.0 if voice else self._below + _WINDOW_SECONDS
         if self._above >= ONSET_SECONDS:
             self._speaking = True
         elif self._below >= RELEASE_SECONDS:
             self._speaking = False
 
 
-def _decibels(window: NDArray[np.float32]) -> float:
-    power = float(np.mean(np.square(window, dtype=np.float64)))
+def _decibels(samples: NDArray[np.float32]) -> float:
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return max(10 * np.log10(power + 1e-12), QUIETEST)

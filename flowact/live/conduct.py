@@ -19,7 +19,7 @@ from flowact.live.limits import (
     REQUESTS_PER_SECOND,
     Bucket,
 )
-from flowact.live.visit import Visit, sample_names
+from flowact.live.visit import Visit
 
 HELLO_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 15.0
@@ -153,11 +153,6 @@ def _welcome(house: House, visit: Visit, *, resumed: bool) -> str:
         resume=house.tickets.issue("resume", visit.name, RESUME_LIFETIME),
         resumed=resumed,
         epoch=visit.epoch,
-        voices=[
-            {"name": engine.name, "licence": engine.licence} for engine in house.engines.values()
-        ],
-        samples=sample_names(),
-        conversation=house.client.endpoint.configured,
     )
 
 

@@ -1,12 +1,14 @@
-"""Binary messages to the viewer: one header, then the media of one frame or of one chunk's sound.
+"""Binary messages to the viewer: one header, then the media of one frame or of one piece's sound.
 
-Little-endian, 56 bytes:
+Little-endian, 68 bytes:
 
-    u8 kind | u8 flags | u16 version | u32 epoch | u32 sequence | u32 reserved |
-    f64 media time in ms | f64 heard | f64 started | f64 made | f64 sent
+    u8 kind | u8 flags | u16 version | u32 epoch | u32 sequence |
+    f32 waited | f32 denoise | f32 decode | f32 encode |
+    f64 media time | f64 heard | f64 started | f64 made | f64 sent
 
-The last four are milliseconds since 1970 on the server's clock: when the newest live sound in it
-reached the server (0: there is none), when work on it began, when it was encoded, when it was sent.
+All times are in milliseconds. The first four say how long the stages of making it took. The last
+four are times since 1970 on the server's clock: when the live sound that it shows reached the
+server (0: there is none), when work on it began, when it was encoded, when it was sent.
 `flowact/live/static/framing.js` reads them.
 
 Where a stream has no message borders (chunked HTTP), every message is preceded by its type, `T` for
@@ -21,8 +23,8 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
-VERSION: Final = 1
-_HEADER: Final = struct.Struct("<BBHIIIddddd")
+VERSION: Final = 2
+_HEADER: Final = struct.Struct("<BBHII4f5d")
 _PREFIX: Final = struct.Struct("<cI")
 HEADER_BYTES: Final = _HEADER.size
 
@@ -59,6 +61,7 @@ class Header:
     started_ms: float = 0.0
     made_ms: float = 0.0
     sent_ms: float = 0.0
+    stages: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     def pack(self, body: bytes) -> bytes:
         """Return the message."""
@@ -69,7 +72,7 @@ class Header:
                 VERSION,
                 self.epoch,
                 self.sequence,
-                0,
+                *self.stages,
                 self.media_ms,
                 self.heard_ms,
                 self.started_ms,
@@ -88,10 +91,13 @@ def unpack(message: bytes) -> tuple[Header, bytes]:
     """
     if len(message) < HEADER_BYTES:
         raise ValueError(f"a message of {len(message)} bytes; at least {HEADER_BYTES} expected")
-    kind, flags, version, epoch, sequence, _, *times = _HEADER.unpack_from(message)
+    kind, flags, version, epoch, sequence, *times = _HEADER.unpack_from(message)
     if version != VERSION:
         raise ValueError(f"protocol version {version}; expected {VERSION}")
-    return Header(Kind(kind), Flag(flags), epoch, sequence, *times), message[HEADER_BYTES:]
+    waited, denoise, decode, encode, *clock = times
+    stages = (waited, denoise, decode, encode)
+    header = Header(Kind(kind), Flag(flags), epoch, sequence, *clock, stages)
+    return header, message[HEADER_BYTES:]
 
 
 def prefixed(message: str | bytes) -> bytes:

@@ -18,9 +18,9 @@ from flowact.live.endpoint import EndpointClient
 from flowact.live.settings import LiveSettings
 from flowact.live.tickets import Tickets
 from flowact.live.uploads import Uploads
-from flowact.live.voices import Engine, find_engines, make_helper
+from flowact.live.voices import Engine, find_engines, make_helper, warm_up
 from flowact.media import load_reference
-from flowact.runtime.messages import Chunk, Codec, Command, Create, Ready, Trouble
+from flowact.runtime.messages import Codec, Command, Create, Piece, Ready, Trouble
 from flowact.runtime.supervisor import Down, Report, Restarted, Supervisor
 from flowact.runtime.worker import WorkerOptions
 
@@ -57,6 +57,7 @@ class House:
         self._portraits: dict[str, NDArray[np.uint8]] = {}
         self._supervisor: Supervisor | None = None
         self._tidier: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Start the worker; called in the server's event loop."""
@@ -70,11 +71,13 @@ class House:
         options = WorkerOptions(settings.checkpoint, settings.threads, settings.visible_mark)
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
+        self._warming = asyncio.create_task(warm_up(self.engines))
 
     async def close(self) -> None:
         """End all sessions, the worker and the helper; delete all uploads."""
-        if self._tidier is not None:
-            self._tidier.cancel()
+        for task in (self._tidier, self._warming):
+            if task is not None:
+                task.cancel()
         for visit in list(self.visits.values()):
             await self.end(visit)
         if self._supervisor is not None:
@@ -129,7 +132,7 @@ class House:
 
     def _receive(self, report: Report) -> None:
         match report:
-            case Chunk(session=name):
+            case Piece(session=name):
                 if name in self.visits:
                     self.visits[name].show(report)
             case Trouble(session=name, fatal=fatal):

@@ -24,7 +24,7 @@ class Outbox:
         self._bytes = 0
         self._filled = asyncio.Event()
         self._closed = False
-        self._waiting_for_key = False
+        self._waiting_for_key = True  # whoever has just come cannot begin with anything else
         self.dropped = 0
 
     def put_text(self, message: str) -> None:

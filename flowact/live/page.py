@@ -14,6 +14,7 @@ import gradio as gr
 from flowact import assets
 from flowact.live.house import House
 from flowact.live.routes import STATIC
+from flowact.live.visit import sample_names
 
 QUICK_ACTIONS: Final = (
     *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
@@ -31,7 +32,7 @@ def live_blocks(house: House, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
     """Return the page.
 
     Args:
-        house: issues the tickets.
+        house: issues the tickets and knows the voices.
         pages: titles and paths for the navigation; the first is this page.
     """
 
@@ -40,7 +41,7 @@ def live_blocks(house: House, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
 
     with gr.Blocks(title="FlowAct live", analytics_enabled=False) as blocks:
         gr.HTML(
-            _markup(pages),
+            _markup(house, pages),
             js_on_load=_ON_LOAD,
             server_functions=[issue_ticket],
             apply_default_css=False,
@@ -59,10 +60,15 @@ def about(pages: Sequence[tuple[str, str]]) -> str:
     return template.substitute(navigation=_navigation(pages, len(pages) - 1))
 
 
-def _markup(pages: Sequence[tuple[str, str]]) -> str:
+def _markup(house: House, pages: Sequence[tuple[str, str]]) -> str:
     template = Template((STATIC / "live.html").read_text(encoding="utf-8"))
     return template.substitute(
-        navigation=_navigation(pages, 0), people=_people(), actions=_actions()
+        navigation=_navigation(pages, 0),
+        people=_people(),
+        voices=_voices(house),
+        samples=_samples(),
+        actions=_actions(),
+        conversation="yes" if house.client.endpoint.configured else "no",
     )
 
 
@@ -79,7 +85,7 @@ def _people() -> str:
     chosen = assets.default_character().name
     return "".join(
         f'<button type="button" data-character="{name}" aria-pressed="{str(name == chosen).lower()}">'
-        f'<img src="live/portrait/{name}" alt="" width="72" height="72">{html.escape(_title(name))}'
+        f'<img src="live/portrait/{name}" alt="" width="96" height="96">{html.escape(_title(name))}'
         "</button>"
         for name in map(html.escape, names)
     )
@@ -92,6 +98,21 @@ def _title(name: str) -> str:
         return str(card["title"])
     except (OSError, ValueError, KeyError):
         return name.capitalize()
+
+
+def _voices(house: House) -> str:
+    return "".join(
+        f'<option value="{html.escape(engine.name)}" title="{html.escape(engine.licence)}">'
+        f"{html.escape(engine.name)}</option>"
+        for engine in house.engines.values()
+    )
+
+
+def _samples() -> str:
+    return "".join(
+        f'<button type="button" data-sample="{name}">Play “{name}”</button>'
+        for name in map(html.escape, sample_names())
+    )
 
 
 def _actions() -> str:

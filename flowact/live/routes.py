@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, FastAPI, Request, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocketDisconnect
 
 from flowact import __version__, assets
 from flowact.errors import UserError
@@ -52,7 +53,7 @@ def _add_stream_routes(router: APIRouter, house: House) -> None:
             return
         await websocket.accept()
         await conduct(SocketConnection(websocket), house)
-        with contextlib.suppress(RuntimeError):  # the viewer was the first to close
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the viewer closed first
             await websocket.close()
 
     @router.post("/down")
@@ -95,7 +96,13 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
     @router.post("/upload/{sort}")
     async def upload(sort: Literal["audio", "picture"], request: Request) -> JSONResponse:
         _check_origin(request, house)
-        visitor = house.tickets.check(request.headers.get("x-ticket", ""), "visit")
+        ticket = request.headers.get("x-ticket", "")
+        # A recording belongs to a session, a picture to somebody who is about to begin one.
+        visitor = (
+            _visit(house, ticket).visitor
+            if sort == "audio"
+            else house.tickets.check(ticket, "visit")
+        )
         if sort == "picture" and request.headers.get("x-consent") != "yes":
             raise UserError("Tick the box first: the person in the picture must have agreed.")
         filename = unquote(request.headers.get("x-filename", "")[:600])
@@ -105,8 +112,8 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
     @router.get("/recording")
     async def recording(ticket: str) -> Response:
         visit = _visit(house, ticket)
-        chunks = visit.recorder.kept()
-        data = await asyncio.to_thread(to_mp4, chunks, provenance(visit.name))
+        pieces = visit.recorder.kept()
+        data = await asyncio.to_thread(to_mp4, pieces, provenance(visit.name))
         headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
         return Response(data, media_type="video/mp4", headers=headers)
 

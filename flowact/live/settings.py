@@ -43,7 +43,9 @@ class LiveSettings:
         origins: further origins that may connect, besides the page's own.
         spare: keep a second worker loaded, for the case that the first one dies.
         visible_mark: write "AI-generated" into the picture.
-        study: folder of a preference study to show, if any.
+        study: folder of a preference study to show; `None` for the sample study.
+        state: folder that the study's votes are written to.
+        open: show the page in a browser of this machine, where there is a screen.
         endpoint: a language model's server.
     """
 
@@ -56,6 +58,8 @@ class LiveSettings:
     spare: bool = True
     visible_mark: bool = True
     study: Path | None = None
+    state: Path = Path("out/state")
+    open: bool = False
     endpoint: Endpoint = Endpoint()
 
 
@@ -75,9 +79,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
     made.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
     made.add_argument("--origins", metavar="A,B", help="further origins that may connect")
-    made.add_argument("--study", metavar="DIR", type=Path, help="a preference study to show")
+    made.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
+    made.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     made.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     made.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    made.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
     return made
 
 
@@ -125,9 +131,11 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "sessions": int,
     "checkpoint": Path,
     "study": Path,
+    "state": Path,
     "origins": _origins,
     "spare": _yes,
     "visible_mark": _yes,
+    "open": _yes,
 }
 
 

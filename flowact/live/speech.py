@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.runtime.messages import Chunk, Command, Say
+from flowact.runtime.messages import Command, Piece, Say
 from flowact.runtime.sound import to_pcm16
-from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK
+from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_LATENT
 
 Signal = NDArray[np.float32]
 MOST_AHEAD: Final = 6 * SAMPLE_RATE
@@ -42,9 +42,9 @@ class Feeder:
         self._say(np.zeros(0, np.float32), final=True)
         return total
 
-    def spoken(self, chunk: Chunk) -> None:
-        """Take note that the worker has spoken a chunk of this reply."""
-        self._ahead = max(chunk.pending, self._ahead - SAMPLES_PER_CHUNK)
+    def spoken(self, piece: Piece) -> None:
+        """Take note that the worker has spoken a piece of this reply."""
+        self._ahead = max(piece.pending, self._ahead - SAMPLES_PER_LATENT)
         self._room.set()
 
     def _say(self, block: Signal, *, final: bool) -> None:

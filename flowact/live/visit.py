@@ -29,11 +29,11 @@ from flowact.live.voices import speak_text
 from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
 from flowact.runtime.messages import (
-    Chunk,
     Close,
     Command,
     Interrupt,
     KeyFrame,
+    Piece,
     Puppet,
     PushAudio,
     SetAction,
@@ -90,19 +90,19 @@ class Visit:
         Image.fromarray(picture).save(buffer, "JPEG", quality=90)
         self._delivery.still(buffer.getvalue())
 
-    def show(self, chunk: Chunk) -> None:
-        """Send a chunk, keep it for the recording, and take note of what was spoken."""
-        if chunk.epoch < self._oldest_epoch:
+    def show(self, piece: Piece) -> None:
+        """Send a piece, keep it for the recording, and take note of what was spoken."""
+        if piece.epoch < self._oldest_epoch:
             return  # made before the viewer interrupted: nobody wants it any more
-        self.recorder.keep(chunk)
-        if self.left is None and not self._delivery.send(chunk):
+        self.recorder.keep(piece)
+        if self.left is None and not self._delivery.send(piece):
             self._command(KeyFrame(self.name))
-        if self._feeder is not None and chunk.epoch == self._feeder.epoch:
-            self._feeder.spoken(chunk)
-        self._avatar_speaks = chunk.speaking and not chunk.finished
-        if chunk.finished:
+        if self._feeder is not None and piece.epoch == self._feeder.epoch:
+            self._feeder.spoken(piece)
+        self._avatar_speaks = piece.speaking and not piece.finished
+        if piece.finished:
             self._text = ""
-            self.tell("finished", epoch=chunk.epoch)
+            self.tell("finished", epoch=piece.epoch)
 
     def rejoin(self) -> None:
         """Begin again with a fresh outbox: the viewer has a new connection."""
@@ -229,11 +229,13 @@ class Visit:
 
     async def _speak(self, sounds: AsyncIterator[Signal], source: str) -> None:
         """Feed sound under an epoch of its own; the first piece starts it."""
+        asked = time.monotonic()
         first = await anext(sounds, None)
         if first is None:
             raise UserError("There is nothing to say in that.")
         self.epoch += 1
-        self.tell("epoch", epoch=self.epoch, flush=False, source=source)
+        took = round((time.monotonic() - asked) * 1e3) if source == "voice" else 0
+        self.tell("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=took)
         self._avatar_speaks = True
         self._observe()
         self._feeder = Feeder(self.name, self.epoch, self._command)

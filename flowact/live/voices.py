@@ -7,11 +7,12 @@ a helper process, because its library keeps its state in globals; an endpoint ov
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import multiprocessing
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -140,6 +141,15 @@ def find_engines(client: EndpointClient, helper: ProcessPoolExecutor) -> dict[st
         names = ("espeak:en-us+f4", "espeak:en-us+m3")
         found += [LocalEngine(name, licence, helper) for name in names]
     return {engine.name: engine for engine in found}
+
+
+async def warm_up(engines: Mapping[str, Engine]) -> None:
+    """Let a local voice say a word that nobody hears, so that the first visitor need not wait."""
+    for engine in engines.values():
+        if isinstance(engine, LocalEngine):
+            with contextlib.suppress(UserError):  # whoever asks for it will be told
+                await engine.speak("Hello.")
+            return
 
 
 def sentences(text: str) -> list[str]:

@@ -47,7 +47,7 @@ class RuleBasedPlanner:
         self._held: _Held | None = None
         self._text = ""
         self._viewer_since: float | None = None
-        self._nodded = self._quiet_since = 0.0
+        self._nodded, self._quiet_since = -NOD_EVERY, 0.0
 
     def observe(self, observation: Observation) -> Decision | None:
         """Apply the rules in the order of their importance."""
@@ -56,7 +56,7 @@ class RuleBasedPlanner:
         if observation.asked:
             match = resolve(observation.asked)
             self._held = _Held(match.behaviour, at + ASKED_SECONDS)
-            return self._decide(at, match.behaviour, f"you asked: {match.message}")
+            return self._decide(at, match.behaviour, f"you asked for “{observation.asked}”")
         if self._held is not None and at < self._held.until and not self._barged(observation):
             return None
         self._held = None

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from flowact.runtime.marks import Mark
@@ -52,7 +52,7 @@ class H264Encoder:
         context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
         context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
         context.color_primaries = context.color_trc = _BT709
-        self._context, self._mark = context, mark
+        self._context, self._canvas = context, MarkedCanvas(mark)
         self._count, self._key = 0, True
 
     def restart(self) -> None:
@@ -64,7 +64,7 @@ class H264Encoder:
         return tuple(self._encode(image) for image in frames)
 
     def _encode(self, image: NDArray[np.uint8]) -> EncodedFrame:
-        frame = to_marked_yuv(image, self._mark)
+        frame = self._canvas.draw(image)
         frame.pts, frame.time_base = self._count, Fraction(1, FPS)
         frame.pict_type = PictureType.I if self._key else PictureType.NONE
         self._count, self._key = self._count + 1, False
@@ -82,7 +82,8 @@ class JpegEncoder:
         context.pix_fmt, context.time_base = "yuv420p", Fraction(1, FPS)
         context.color_range = ColorRange.JPEG
         context.qmin = context.qmax = 4
-        self._context, self._mark, self._count = context, mark, 0
+        self._context, self._canvas, self._count = context, MarkedCanvas(mark), 0
+        self._converter = VideoReformatter()
 
     def restart(self) -> None:
         """Do nothing: every picture stands for itself."""
@@ -92,12 +93,14 @@ class JpegEncoder:
         return tuple(EncodedFrame(self._encode(image), key=True) for image in frames)
 
     def _encode(self, image: NDArray[np.uint8]) -> bytes:
-        frame = to_marked_yuv(image, self._mark).reformat(
+        frame = self._converter.reformat(
+            self._canvas.draw(image),
             format="yuv420p",
             src_colorspace=Colorspace.ITU709,
             dst_colorspace=Colorspace.ITU601,
             src_color_range=ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
+            threads=1,
         )
         frame.pts, frame.time_base = self._count, Fraction(1, FPS)
         self._count += 1
@@ -119,12 +122,26 @@ def make_encoder(codec: Codec, mark: Mark) -> VideoEncoder:
     return kinds[codec](mark)
 
 
-def to_marked_yuv(image: NDArray[np.uint8], mark: Mark) -> av.VideoFrame:
-    """Convert uint8 RGB `[480, 480, 3]` to BT.709 yuv420p with the marks in its luma plane."""
-    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-    )
-    plane = frame.planes[0]
-    luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    mark.apply(luma[:FRAME_SIZE, :FRAME_SIZE])
-    return frame
+class MarkedCanvas:
+    """Pictures to what encoders take, with the marks on them.
+
+    The converter is kept: a new one for every frame starts threads, which takes longer than the
+    conversion and, where processors are few, longer than everything else about a frame.
+    """
+
+    def __init__(self, mark: Mark) -> None:
+        self._mark, self._converter = mark, VideoReformatter()
+
+    def draw(self, image: NDArray[np.uint8]) -> av.VideoFrame:
+        """Convert uint8 RGB `[480, 480, 3]` to BT.709 yuv420p with the marks in its luma plane."""
+        frame = self._converter.reformat(
+            av.VideoFrame.from_ndarray(image, format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        plane = frame.planes[0]
+        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        self._mark.apply(luma[:FRAME_SIZE, :FRAME_SIZE])
+        return frame

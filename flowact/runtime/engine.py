@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
@@ -14,11 +15,9 @@ from flowact.pipeline import FlowActPipeline
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import (
     Beat,
-    Chunk,
     Close,
     Command,
     Create,
-    EncodedFrame,
     Event,
     Interrupt,
     KeyFrame,
@@ -26,21 +25,21 @@ from flowact.runtime.messages import (
     PushAudio,
     Say,
     SetAction,
-    Timings,
     Trouble,
 )
-from flowact.runtime.pacing import lead
+from flowact.runtime.pacing import PIECE_SECONDS, lead
+from flowact.runtime.rendering import Denoised, Rendering
 from flowact.runtime.session import LiveSession
-from flowact.runtime.snapshot import Moment, to_bytes
-from flowact.runtime.sound import Silence, Taken, to_pcm16
+from flowact.runtime.snapshot import Moment
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.streaming.step import step
+from flowact.timebase import LATENTS_PER_CHUNK
 
 TOGETHER: Final = 0.2
 """Sessions due within this many seconds are stepped as one batch."""
-SNAPSHOT_EVERY: Final = 4
-"""Chunks between two snapshots: after a crash a session goes back by at most two seconds."""
+MOST_PAINTERS: Final = 4
+"""Sessions whose pictures are painted side by side, a thread each."""
 
 
 class Engine:
@@ -48,7 +47,7 @@ class Engine:
 
     Args:
         pipeline: the networks, ready for inference.
-        emit: where chunks, troubles and beats go.
+        emit: where pieces, troubles and beats go.
         mark: the marks that every frame is given.
         now: seconds of a monotonic clock.
     """
@@ -61,6 +60,7 @@ class Engine:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
+        self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self.sessions: dict[str, LiveSession] = {}
 
     def handle(self, command: Command) -> None:
@@ -112,10 +112,12 @@ class Engine:
             self._advance(group)
 
     def _begin(self, session: LiveSession) -> float:
-        return session.pace.begin(session.chunk, lead(session.taken))
+        return session.pace.begin(session.piece, lead(session.taken))
 
     def _advance(self, group: Sequence[LiveSession]) -> None:
-        started, clock = time.time(), self._now()
+        """Make one chunk of every session of a group, and send it piece by piece."""
+        started, now = time.time(), self._now()
+        begins = [self._begin(session) if session.pace.origin else now for session in group]
         timelines = [session.listened() for session in group]
         try:
             stepped = self._step(group, timelines)
@@ -123,12 +125,25 @@ class Engine:
             self._recover(group, error)
             return
         self._emit(Beat("denoise"))
-        denoised = time.time()
-        for session, (moment, latents) in zip(group, stepped, strict=True):
-            begin = self._begin(session)
-            asked = min(begin, clock) if session.pace.origin is not None else clock
-            times = (started - (clock - asked), started, denoised)
-            self._deliver(session, moment, latents, times, asked)
+        took = time.time() - started
+        renderings = [
+            Rendering(
+                session,
+                Denoised(moment, latents, started, max(now - begin, 0.0), took),
+                self._pipeline,
+            )
+            for session, (moment, latents), begin in zip(group, stepped, begins, strict=True)
+        ]
+        for part in range(LATENTS_PER_CHUNK):
+            pieces = self._painters.map(lambda one, at=part: one.piece(at), renderings)
+            for session, piece, begin in zip(group, pieces, begins, strict=True):
+                self._emit(piece)
+                self._delivered(session, piece.index, min(begin, now) + part * PIECE_SECONDS)
+
+    def _delivered(self, session: LiveSession, piece: int, begun: float) -> None:
+        now = self._now()
+        session.pace = session.pace.delivered(piece, now)
+        session.taken.append(now - begun)
 
     def _step(
         self, group: Sequence[LiveSession], timelines: Sequence[AudioTimeline]
@@ -145,33 +160,6 @@ class Engine:
                 zip(group, states, timelines, strict=True)
             )
         ]
-
-    def _deliver(
-        self,
-        session: LiveSession,
-        moment: Moment,
-        latents: Tensor,
-        times: tuple[float, float, float],
-        asked: float,
-    ) -> None:
-        """Decode, encode and send a finished chunk, then move the session on."""
-        index = session.chunk
-        frames, decoder = self._pipeline.tokenizer.decode_uint8(
-            moment.decoder, latents, session.features
-        )
-        decoded = time.time()
-        encoded = session.encoder.encode(frames[0].numpy(force=True))
-        taken = session.source.take()
-        if taken.finished:
-            session.source = Silence()
-        session.moment = replace(moment, decoder=decoder)
-        timings = Timings(taken.received, *times, decoded, time.time())
-        snapshot = to_bytes(session.moment) if index % SNAPSHOT_EVERY == 0 else None
-        self._emit(_chunk(session, index, encoded, taken, timings, snapshot))
-        session.flush = False
-        delivered = self._now()
-        session.pace = session.pace.delivered(index, delivered)
-        session.taken.append(delivered - asked)
 
     def _recover(self, group: Sequence[LiveSession], error: Exception) -> None:
         """Begin the streams of a failed group anew; their memories are from before the failure."""
@@ -190,26 +178,3 @@ def _alike(sessions: Sequence[LiveSession]) -> list[list[LiveSession]]:
         state = session.moment.state
         groups.setdefault((state.levels, state.memory.layout), []).append(session)
     return list(groups.values())
-
-
-def _chunk(
-    session: LiveSession,
-    index: int,
-    frames: tuple[EncodedFrame, ...],
-    taken: Taken,
-    timings: Timings,
-    snapshot: bytes | None,
-) -> Chunk:
-    return Chunk(
-        session=session.name,
-        epoch=session.epoch,
-        index=index,
-        frames=frames,
-        sound=to_pcm16(taken.sound),
-        speaking=taken.speaking,
-        pending=taken.pending,
-        finished=taken.finished,
-        flush=session.flush,
-        timings=timings,
-        snapshot=snapshot,
-    )

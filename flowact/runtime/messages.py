@@ -18,8 +18,8 @@ class Create:
         seed: equal seeds, sounds and actions give equal pictures.
         action: phrase of the first action.
         codec: how frames are to be encoded.
-        epoch: number that the first chunks carry.
-        snapshot: where to go on, from an earlier `Chunk`.
+        epoch: number that the first pieces carry.
+        snapshot: where to go on, from an earlier `Piece`.
     """
 
     session: str
@@ -106,39 +106,42 @@ class EncodedFrame:
 
 @dataclass(frozen=True)
 class Timings:
-    """When the stages of a chunk ended, in seconds of `time.time()`.
+    """What making a piece took, in seconds, and when it was, by `time.time()`.
 
     Attributes:
-        heard: when the newest live sound in it reached the server; 0 if none is.
-        due: when it was to be begun.
-        started: when it was.
-        denoised, decoded, encoded: when these stages were done.
+        heard: when the newest live sound in it reached the server; 0 if there is none.
+        started: when work on its chunk began.
+        made: when it was ready.
+        waited: from when the chunk was wanted until work on it began; 0 but for the first piece.
+        denoise: transformer, all steps; 0 but for the first piece.
+        decode, encode: these stages, of this piece.
     """
 
     heard: float
-    due: float
     started: float
-    denoised: float
-    decoded: float
-    encoded: float
+    made: float
+    waited: float
+    denoise: float
+    decode: float
+    encode: float
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """Twelve frames and their sound.
+class Piece:
+    """Four frames and their sound, a third of a chunk: sent as soon as it is ready.
 
     Attributes:
         session: whose.
         epoch: of the reply that it belongs to.
-        index: number of the chunk in the session.
+        index: number of the piece in the session.
         frames: encoded frames in the order of showing.
         sound: 16-bit samples that are heard with them.
-        speaking: whether there is speech in it.
+        speaking: whether there is speech in its chunk.
         pending: samples of the reply that were not spoken yet.
-        finished: the reply ends with this chunk.
+        finished: the reply ends with this piece.
         flush: the first of an interruption: nothing older is to be shown any more.
-        timings: when what was done.
-        snapshot: the session after this chunk, every few chunks.
+        timings: how long what took.
+        snapshot: the session after this piece, at the end of every few chunks.
     """
 
     session: str
@@ -186,4 +189,4 @@ class Failed:
     message: str
 
 
-Event = Chunk | Ready | Trouble | Beat | Failed
+Event = Piece | Ready | Trouble | Beat | Failed

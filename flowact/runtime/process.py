@@ -9,6 +9,7 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +19,7 @@ from flowact.runtime.worker import WorkerOptions, serve
 MOST_COMMANDS: Final = 2_000
 """Commands that may wait for a worker; more only pile up when it hangs."""
 STOP_SECONDS: Final = 2.0
+GAPS: Final = 100
 
 
 class WorkerProcess:
@@ -26,6 +28,7 @@ class WorkerProcess:
     Attributes:
         ready: what it said when it was ready, `None` before.
         last_sign: when it last gave a sign of life, in seconds of `time.monotonic()`.
+        gaps: seconds between its last signs of life, since it was ready.
         broken: a command could not be delivered, or the pipe is closed.
 
     Args:
@@ -45,6 +48,7 @@ class WorkerProcess:
         self._commands: queue.Queue[Command] = queue.Queue(MOST_COMMANDS)
         self.ready: Ready | None = None
         self.started = self.last_sign = time.monotonic()
+        self.gaps: deque[float] = deque(maxlen=GAPS)
         self.broken = False
         self._process.start()
         theirs.close()
@@ -85,7 +89,10 @@ class WorkerProcess:
         try:
             while not self.broken:
                 event = self._connection.recv()
-                self.last_sign = time.monotonic()
+                now = time.monotonic()
+                if self.ready is not None:
+                    self.gaps.append(now - self.last_sign)
+                self.last_sign = now
                 if isinstance(event, Ready):
                     self.ready = event
                 self._received(self, event)

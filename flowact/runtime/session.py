@@ -19,7 +19,7 @@ from flowact.runtime.pacing import REMEMBERED, Pace
 from flowact.runtime.snapshot import Moment, from_bytes
 from flowact.runtime.sound import Microphone, Reply, Silence, Source, from_pcm16
 from flowact.streaming.state import SessionState
-from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK, SAMPLES_PER_FRAME
+from flowact.timebase import FRAME_SIZE, LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
 
 AFTER_INTERRUPTION: Final = "listening"
 
@@ -31,7 +31,7 @@ class LiveSession:
         moment: state before the next chunk; replaced as a whole when a chunk succeeds.
         source: where the sound of the next chunk comes from.
         pace: when the next chunk is due.
-        taken: seconds that the last chunks took from being due to being delivered.
+        taken: how late the last pieces came, as `pacing.lead` takes it.
     """
 
     def __init__(self, create: Create, pipeline: FlowActPipeline, mark: Mark) -> None:
@@ -41,13 +41,18 @@ class LiveSession:
         self.source: Source = Silence()
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
-        self.taken: deque[float] = deque(maxlen=REMEMBERED)
+        self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
         self.flush = False
 
     @property
     def chunk(self) -> int:
         """Number of the next chunk."""
         return int(self.moment.state.emitted[0])
+
+    @property
+    def piece(self) -> int:
+        """Number of the next chunk's first piece."""
+        return self.chunk * LATENTS_PER_CHUNK
 
     def say(self, command: Say) -> None:
         """Begin a reply, or append to the one of the same epoch."""
@@ -75,7 +80,7 @@ class LiveSession:
 
     def listened(self) -> AudioTimeline:
         """Return the timeline with all that is now known of the future, and none of the past's."""
-        here = self.chunk * FRAMES_PER_CHUNK * SAMPLES_PER_FRAME
+        here = self.chunk * SAMPLES_PER_CHUNK
         known = self.moment.timeline.cut(here)
         return known.push(torch.from_numpy(self.source.ahead()))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -17,6 +17,12 @@ from torch import Tensor
 from flowact.conditioning.window import AudioTimeline
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
+
+DAMAGES: Final = (
+    *(RuntimeError, KeyError, IndexError, TypeError, ValueError, AttributeError),
+    *(OSError, EOFError, pickle.UnpicklingError),
+)
+"""What PyTorch's reader raises over bytes that are no snapshot; it has no error of its own."""
 
 
 @dataclass(frozen=True)
@@ -76,5 +82,5 @@ def from_bytes(data: bytes, decoder: type) -> Moment:
         )
         timeline = AudioTimeline(parts["samples"], parts["start"])
         return Moment(state, decoder(parts["decoder"]), timeline)
-    except (RuntimeError, KeyError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except DAMAGES as error:
         raise ValueError(f"snapshot of {len(data)} bytes cannot be read: {error}") from error

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from flowact.runtime.messages import (
     Beat,
-    Chunk,
     Close,
     Command,
     Create,
     Event,
     Failed,
     Interrupt,
+    Piece,
     Puppet,
     Ready,
     Say,
@@ -53,7 +52,7 @@ class Down:
     message: str
 
 
-Report = Chunk | Trouble | Restarted | Ready | Down
+Report = Piece | Trouble | Restarted | Ready | Down
 
 
 class Supervisor:
@@ -79,7 +78,6 @@ class Supervisor:
         self._sessions: dict[str, Create] = {}
         self._lock = threading.RLock()
         self._stopping = threading.Event()
-        self._gaps: deque[float] = deque(maxlen=50)
         self._spare: WorkerProcess | None = None
         self._worker = WorkerProcess(options, self._receive)
         self._watcher = threading.Thread(target=self._watch, name="flowact-watch", daemon=True)
@@ -135,7 +133,7 @@ class Supervisor:
         with self._lock:
             if worker is not self._worker:
                 return  # a spare that is loaded, or the last words of one that was replaced
-            if isinstance(event, Chunk) and event.snapshot is not None:
+            if isinstance(event, Piece) and event.snapshot is not None:
                 known = self._sessions.get(event.session)
                 if known is not None:
                     self._sessions[event.session] = replace(known, snapshot=event.snapshot)
@@ -163,12 +161,12 @@ class Supervisor:
             return "the worker process ended"
         if worker.ready is None:
             return "the worker did not load the model" if silent > LOADING_SECONDS else None
-        self._gaps.append(silent)
-        return f"the worker hung for {silent:.1f} s" if silent > self._patience() else None
+        patience = self._patience(tuple(worker.gaps))
+        return f"the worker hung for {silent:.1f} s" if silent > patience else None
 
-    def _patience(self) -> float:
+    def _patience(self, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang."""
-        usual = sorted(self._gaps)[len(self._gaps) // 2]
+        usual = sorted(gaps)[len(gaps) * 9 // 10] if gaps else 0.0
         return max(self._hang_seconds, SLOW_FACTOR * usual)
 
     def _replace(self, reason: str) -> None:
@@ -179,7 +177,6 @@ class Supervisor:
             if spare is None or not spare.alive:
                 spare = WorkerProcess(self._options, self._receive)
             self._worker = spare
-            self._gaps.clear()
             sessions = tuple(self._sessions.values())
             for session in sessions:
                 spare.send(session)

@@ -58,8 +58,6 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
-    import torch
-
     from flowact.runtime.engine import Engine
     from flowact.runtime.load import available_threads, load_pipeline
     from flowact.runtime.marks import Mark
@@ -67,8 +65,6 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
 
     threads = options.threads or available_threads()
     loaded = load_pipeline(options.checkpoint, threads)
-    # A live chunk passes transformer, decoder and encoder one after the other: each may use all.
-    torch.set_num_threads(threads)
     mark = Mark(visible=options.visible_mark)
     warm_up(loaded.pipeline, mark)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())

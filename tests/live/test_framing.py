@@ -21,9 +21,11 @@ from flowact.live.framing import (
     body=st.binary(max_size=200),
 )
 def test_what_is_packed_can_be_unpacked(kind, flags, epoch, media_ms, body):
-    header = Header(kind, Flag(flags), epoch, 7, media_ms, 1.5, 2.5, 3.5, 4.5)
+    header = Header(
+        kind, Flag(flags), epoch, 7, media_ms, 1.5, 2.5, 3.5, 4.5, (0.5, 20.0, 60.0, 4.0)
+    )
     message = header.pack(body)
-    assert len(message) == HEADER_BYTES + len(body) == 56 + len(body)
+    assert len(message) == HEADER_BYTES + len(body) == 68 + len(body)
     assert unpack(message) == (header, body)
 
 
@@ -32,10 +34,10 @@ def test_the_layout_is_the_one_that_the_page_reads():
     assert message[:2] == bytes([4, 4])
     assert message[4:8] == bytes([4, 3, 2, 1])
     assert message[8] == 0x0A
-    assert message[16:24] == bytes.fromhex("0000000000004440")
+    assert message[28:36] == bytes.fromhex("0000000000004440")
 
 
-@pytest.mark.parametrize("message", [b"", b"\1" * 55, b"\x09" + bytes(55)])
+@pytest.mark.parametrize("message", [b"", b"\1" * 67, b"\x09" + bytes(67)])
 def test_what_is_no_message_is_refused(message):
     with pytest.raises(ValueError):
         unpack(message)

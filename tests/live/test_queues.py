@@ -31,7 +31,7 @@ def test_texts_overtake_media_and_order_is_kept():
 def test_a_viewer_too_far_behind_goes_on_at_the_next_key_frame():
     async def play():
         outbox, frame = Outbox(), bytes(MOST_BYTES // 4)
-        fits = [outbox.put_media(frame, video=True, key=False) for _ in range(5)]
+        fits = [outbox.put_media(frame, video=True, key=number == 0) for number in range(5)]
         assert fits == [True] * 4 + [False]
         assert outbox.put_media(b"sound", video=False, key=False)
         assert not outbox.put_media(b"delta", video=True, key=False)

@@ -11,7 +11,7 @@ def run(planner: RuleBasedPlanner, observations: list[Observation]) -> list[str]
 
 
 def test_the_avatar_listens_nods_thinks_speaks_and_rests():
-    viewer = [Observation(at=t / 5, viewer_speaking=True) for t in range(25)]
+    viewer = [Observation(at=t / 5, viewer_speaking=True) for t in range(22)]
     assert viewer[-1].at > NOD_AFTER
     then = [
         Observation(at=10.0, reply_expected=True),

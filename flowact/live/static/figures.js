@@ -49,7 +49,9 @@ export class Figures {
 
   arrived(header) {
     this.add("made to arrival", this.serverNow() - header.madeMs);
-    this.add("denoise, decode, encode", header.madeMs - header.startedMs);
+    for (const stage of ["waited", "denoise", "decode", "encode"]) {
+      if (stage === "decode" || stage === "encode" || header.denoise) this.add(stage, header[stage]);
+    }
   }
 
   paintedFrame(header, mediaNow, first) {
@@ -73,8 +75,9 @@ export class Figures {
     }
   }
 
-  silenced() {
-    if (this.interruptedAt) this.add("interrupt to silence", performance.now() - this.interruptedAt);
+  /** The old sound has stopped; what had left already is heard for `ms` more. */
+  silenced(ms) {
+    if (this.interruptedAt) this.add("interrupt to silence", performance.now() - this.interruptedAt + ms);
     this.interruptedAt = null;
   }
 

@@ -3,7 +3,7 @@
 export const Kind = Object.freeze({ H264: 1, JPEG: 2, STILL: 3, SOUND: 4 });
 export const Flag = Object.freeze({ KEY: 1, FLUSH: 2, SPEAKING: 4, LAST: 8 });
 
-const HEADER_BYTES = 56;
+const HEADER_BYTES = 68;
 const PREFIX_BYTES = 5;
 const TEXT = "T".charCodeAt(0);
 
@@ -15,11 +15,15 @@ export function unpack(buffer) {
     flags: view.getUint8(1),
     epoch: view.getUint32(4, true),
     sequence: view.getUint32(8, true),
-    mediaMs: view.getFloat64(16, true),
-    heardMs: view.getFloat64(24, true),
-    startedMs: view.getFloat64(32, true),
-    madeMs: view.getFloat64(40, true),
-    sentMs: view.getFloat64(48, true),
+    waited: view.getFloat32(12, true),
+    denoise: view.getFloat32(16, true),
+    decode: view.getFloat32(20, true),
+    encode: view.getFloat32(24, true),
+    mediaMs: view.getFloat64(28, true),
+    heardMs: view.getFloat64(36, true),
+    startedMs: view.getFloat64(44, true),
+    madeMs: view.getFloat64(52, true),
+    sentMs: view.getFloat64(60, true),
     body: new Uint8Array(buffer, HEADER_BYTES),
   };
 }

@@ -1,20 +1,318 @@
 // The page: connects what the visitor touches with the session.
 
+import { save, sendFile } from "./files.js";
+import { addPlan, oneLine, showFigures, spoken } from "./panels.js";
 import { Session } from "./session.js";
+import { newTicket, theTicket } from "./ticket.js";
 
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-const ASSETS = `${BASE}/static`;
-const PARAMETERS = new URLSearchParams(location.search);
-const MOST_PLANS = 60;
+const CODEC = new URLSearchParams(location.search).get("codec") ?? "";
 const REFRESH_MS = 500;
+const MICROPHONE_HINTS = {
+  off: "Off. Type, upload, or choose what the microphone is for.",
+  puppet: "The avatar says what you say, as soon as it has heard it.",
+  conversation: "The avatar listens while you speak and answers when you have finished.",
+};
+const NO_ANSWERS = "It listens, but cannot answer yet: the owner of this page has to set FLOWACT_OPENAI_BASE_URL.";
 
-const TICKET_MS = 240_000;
+class Page {
+  constructor(root) {
+    this.root = root;
+    this.session = null;
+    this.character = "";
+    this.upload = "";
+    this.#chooseFirst();
+    this.#wireSession();
+    this.#wireSpeech();
+    this.#wireActions();
+    this.#wireFiles();
+    this.#describeMicrophone();
+    theTicket(); // so that the click need not wait for it
+    setInterval(() => this.#refresh(), REFRESH_MS);
+  }
 
-whenThere("#flowact-live", setUp);
+  part(name) {
+    return this.root.querySelector(`[data-part="${name}"]`);
+  }
+
+  on(name, event, act) {
+    this.part(name).addEventListener(event, act);
+  }
+
+  // -- the session ---------------------------------------------------------------------------
+
+  #wireSession() {
+    this.on("start", "click", () => this.#start());
+    this.on("end", "click", () => this.#stop());
+    this.on("interrupt", "click", () => this.session?.interrupt());
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.session?.interrupt());
+    window.addEventListener("pagehide", () => this.session?.stop());
+    for (const button of this.root.querySelectorAll("[data-character]")) {
+      button.addEventListener("click", () => this.#choose(button));
+    }
+  }
+
+  #start() {
+    const session = new Session(this.part("canvas"), {
+      base: BASE, ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
+    });
+    this.session = window.flowactSession = session;
+    this.root.dataset.live = "yes";
+    this.#status("connecting ...");
+    this.#notice("");
+    this.#follow(session);
+    session.start().catch((error) => this.#fail(`The page could not start: ${error.message}`));
+  }
+
+  /** Begin a session if there is none, and return it once it takes requests. */
+  async #live() {
+    if (!this.session) this.#start();
+    const { session } = this;
+    await session.joined;
+    return session;
+  }
+
+  #stop() {
+    this.session?.stop();
+    this.session = null;
+    this.upload = ""; // deleted with its session
+    this.root.dataset.live = "no";
+    this.part("viewer").hidden = true;
+    this.part("doing").textContent = "idling";
+    this.part("meter").textContent = "Press Start, or type something to say.";
+    this.#showMicrophone("off");
+    this.#status("");
+  }
+
+  #follow(session) {
+    const on = (name, act) => session.addEventListener(name, ({ detail }) => {
+      if (this.session === session) act(detail);
+    });
+    on("state", ({ name }) => this.#status(name === "live" ? "live" : `${name} ...`, name));
+    on("busy", ({ position }) => this.#status(`busy, you are number ${position} in line`));
+    on("notice", ({ text }) => this.#notice(text));
+    on("error", ({ text, fatal }) => (fatal ? this.#fail(text) : this.#notice(text, "error")));
+    on("plan", (decision) => {
+      addPlan(this.part("plan"), decision);
+      this.part("doing").textContent = spoken(decision.behaviour);
+    });
+    on("heard", ({ text }) => this.#notice(`You: ${text}`));
+    on("reply", ({ text }) => this.#notice(text));
+    on("viewer", ({ speaking }) => { this.part("viewer").hidden = !speaking; });
+    on("microphone", ({ mode }) => this.#showMicrophone(mode));
+  }
+
+  #fail(text) {
+    this.#stop();
+    this.#notice(text, "error");
+  }
+
+  // -- who -----------------------------------------------------------------------------------
+
+  #chooseFirst() {
+    const first = this.root.querySelector('[data-character][aria-pressed="true"]');
+    if (!first) return;
+    this.character = first.dataset.character;
+    const image = first.querySelector("img");
+    if (image.complete) this.#portrait(image);
+    else image.addEventListener("load", () => this.#portrait(image), { once: true });
+  }
+
+  #choose(chosen) {
+    for (const button of this.root.querySelectorAll("[data-character]")) {
+      button.setAttribute("aria-pressed", String(button === chosen));
+    }
+    this.character = chosen.dataset.character;
+    const wasLive = this.session !== null;
+    this.#stop();
+    this.#portrait(chosen.querySelector("img"));
+    if (wasLive) this.#start();
+  }
+
+  #portrait(image) {
+    if (!this.session) this.part("canvas").getContext("2d").drawImage(image, 0, 0, 480, 480);
+  }
+
+  // -- what it says --------------------------------------------------------------------------
+
+  #wireSpeech() {
+    this.on("say", "submit", (event) => {
+      event.preventDefault();
+      const text = this.part("text").value.trim();
+      if (text) this.#with((session) => session.say(text, this.part("voice").value));
+    });
+    this.on("text", "keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey) return;
+      event.preventDefault();
+      this.part("say").requestSubmit();
+    });
+    this.on("voice", "change", () => this.#describeVoice());
+    this.#describeVoice();
+    for (const button of this.root.querySelectorAll("[data-sample]")) {
+      button.addEventListener("click", () => this.#with((session) => session.sample(button.dataset.sample)));
+    }
+    for (const radio of this.root.querySelectorAll("[name=flowact-microphone]")) {
+      radio.addEventListener("change", () => this.#listen(radio.value));
+    }
+  }
+
+  #describeVoice() {
+    const chosen = this.part("voice").selectedOptions[0];
+    this.part("licence").textContent = chosen?.title ?? "No voice on this machine: install flite or espeak-ng.";
+  }
+
+  /** Do something with a live session; what goes wrong is said. */
+  async #with(act) {
+    try {
+      await act(await this.#live());
+    } catch (error) {
+      this.#notice(error.message, "error");
+    }
+  }
+
+  async #listen(mode) {
+    await this.#with(async (session) => {
+      try {
+        await session.microphone(mode);
+      } catch (error) {
+        this.#showMicrophone("off");
+        throw error;
+      }
+    });
+    this.#describeMicrophone();
+  }
+
+  get mode() {
+    return this.root.querySelector("[name=flowact-microphone]:checked").value;
+  }
+
+  #showMicrophone(mode) {
+    for (const radio of this.root.querySelectorAll("[name=flowact-microphone]")) {
+      radio.checked = radio.value === mode;
+    }
+    this.#describeMicrophone();
+  }
+
+  #describeMicrophone() {
+    const hint = this.part("microphone-hint");
+    const silent = this.mode === "conversation" && hint.dataset.conversation === "no";
+    hint.textContent = silent ? NO_ANSWERS : MICROPHONE_HINTS[this.mode];
+  }
+
+  // -- what it does --------------------------------------------------------------------------
+
+  #wireActions() {
+    this.on("act", "submit", (event) => {
+      event.preventDefault();
+      const text = this.part("action").value.trim();
+      if (text) this.#with((session) => session.act(text));
+    });
+    for (const button of this.root.querySelectorAll("[data-action]")) {
+      button.addEventListener("click", () => this.#with((session) => session.act(button.dataset.action)));
+    }
+  }
+
+  // -- files ---------------------------------------------------------------------------------
+
+  #wireFiles() {
+    this.on("recording", "change", ({ target }) => this.#takeRecording(taken(target)));
+    this.on("picture", "change", ({ target }) => this.#takePicture(taken(target)));
+    this.on("consent", "change", ({ target }) => {
+      this.part("picture").disabled = !target.checked;
+      this.part("picture-button").setAttribute("aria-disabled", String(!target.checked));
+    });
+    this.on("stage", "dragover", (event) => {
+      event.preventDefault();
+      this.part("stage").classList.add("over");
+    });
+    this.on("stage", "dragleave", () => this.part("stage").classList.remove("over"));
+    this.on("stage", "drop", (event) => this.#drop(event));
+    this.on("keep", "click", () => this.#keep());
+    this.on("figures-file", "click", () => this.#saveFigures());
+  }
+
+  #drop(event) {
+    event.preventDefault();
+    this.part("stage").classList.remove("over");
+    const [file] = event.dataTransfer.files;
+    if (file?.type.startsWith("image/")) this.#takePicture(file);
+    else this.#takeRecording(file);
+  }
+
+  async #takeRecording(file) {
+    if (!file) return;
+    await this.#with(async (session) => {
+      session.play(await this.#send("audio", file, { ticket: session.resume }));
+    });
+  }
+
+  async #takePicture(file) {
+    if (!file) return;
+    this.#stop();
+    try {
+      const consent = this.part("consent").checked;
+      this.upload = await this.#send("picture", file, { ticket: await newTicket(), consent });
+      this.#start();
+    } catch (error) {
+      this.#notice(error.message, "error");
+    }
+  }
+
+  async #send(sort, file, proof) {
+    this.#notice(`Sending ${file.name} ...`);
+    const name = await sendFile(BASE, sort, file, proof);
+    this.#notice("");
+    return name;
+  }
+
+  async #keep() {
+    if (!this.session) return this.#notice("There is nothing to save: no session is running.", "error");
+    const answer = await fetch(`${BASE}/recording?ticket=${encodeURIComponent(this.session.resume)}`);
+    if (!answer.ok) return this.#notice((await answer.json()).error, "error");
+    return save(await answer.blob(), "flowact-session.mp4");
+  }
+
+  #saveFigures() {
+    if (!this.session) return this.#notice("There are no figures: no session is running.", "error");
+    const text = JSON.stringify(this.session.summary(), null, 2);
+    return save(new Blob([text], { type: "application/json" }), "flowact-figures.json");
+  }
+
+  // -- what is shown -------------------------------------------------------------------------
+
+  #status(text, kind = "") {
+    this.part("status").textContent = text;
+    this.part("status").dataset.kind = kind;
+    this.part("status").hidden = !text;
+  }
+
+  #notice(text, kind = "notice") {
+    this.part("notice").textContent = text;
+    this.part("notice").dataset.kind = kind;
+    this.part("notice").hidden = !text;
+  }
+
+  #refresh() {
+    if (!this.session?.painting) return;
+    const summary = this.session.summary();
+    this.part("meter").textContent = oneLine(summary, this.mode === "puppet");
+    if (this.part("latency").open) showFigures(this.part("figures"), summary);
+  }
+}
+
+/** Return the file that was chosen, so that the same one can be chosen again. */
+function taken(input) {
+  const [file] = input.files;
+  input.value = "";
+  return file;
+}
 
 function whenThere(selector, then) {
   const found = document.querySelector(selector);
-  if (found) return then(found);
+  if (found) {
+    then(found);
+    return;
+  }
   const observer = new MutationObserver(() => {
     const root = document.querySelector(selector);
     if (!root) return;
@@ -24,271 +322,4 @@ function whenThere(selector, then) {
   observer.observe(document.documentElement, { childList: true, subtree: true });
 }
 
-// Gradio hands out tickets: whoever may see its page may begin a session, and nobody else.
-const ticket = { text: "", at: -Infinity };
-
-async function theTicket() {
-  for (let wait = 0; !window.flowactTicket && wait < 100; wait++) {
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  if (performance.now() - ticket.at > TICKET_MS) {
-    ticket.text = await window.flowactTicket();
-    ticket.at = performance.now();
-  }
-  return ticket.text;
-}
-
-function setUp(root) {
-  const part = (name) => root.querySelector(`[data-part="${name}"]`);
-  const state = { session: null, character: "", upload: "", ready: false };
-
-  const status = (text, kind = "") => {
-    part("status").textContent = text;
-    part("status").dataset.kind = kind;
-  };
-  const notice = (text, kind = "notice") => {
-    part("notice").textContent = text;
-    part("notice").dataset.kind = kind;
-  };
-
-  chooseCharacter(root, state, part);
-  theTicket(); // so that the click need not wait for it
-  part("start").addEventListener("click", () => (state.session ? stop() : start()));
-  part("stop").addEventListener("click", () => state.session?.interrupt());
-  part("say").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const text = part("text").value.trim();
-    if (text && needSession()) state.session.say(text, part("voice").value);
-  });
-  part("text").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      part("say").requestSubmit();
-    }
-  });
-  part("act").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const text = part("action").value.trim();
-    if (text && needSession()) state.session.act(text);
-  });
-  for (const button of root.querySelectorAll("[data-action]")) {
-    button.addEventListener("click", () => needSession() && state.session.act(button.dataset.action));
-  }
-  for (const radio of root.querySelectorAll("[name=flowact-microphone]")) {
-    radio.addEventListener("change", () => listen(radio.value));
-  }
-  part("recording").addEventListener("change", async ({ target }) => {
-    if (!target.files.length || !needSession()) return;
-    const name = await upload("audio", target.files[0]);
-    if (name) state.session.play(name);
-    target.value = "";
-  });
-  part("picture").addEventListener("change", usePicture);
-  part("consent").addEventListener("change", ({ target }) => {
-    part("picture").disabled = !target.checked;
-  });
-  part("keep").addEventListener("click", keep);
-  part("figures-file").addEventListener("click", saveFigures);
-  setInterval(showFigures, REFRESH_MS);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") state.session?.interrupt();
-  });
-  window.addEventListener("pagehide", () => state.session?.stop());
-
-  function needSession() {
-    if (!state.session) notice("Start the session first.", "error");
-    return state.session !== null;
-  }
-
-  async function start() {
-    const session = new Session(part("canvas"), {
-      base: BASE, assets: ASSETS, ticket: theTicket, character: state.character,
-      upload: state.upload, codec: PARAMETERS.get("codec") ?? "",
-    });
-    state.session = window.flowactSession = session;
-    part("start").textContent = "End session";
-    root.dataset.live = "yes";
-    notice("");
-    follow(session);
-    try {
-      await session.start();
-    } catch (error) {
-      notice(`The page could not start: ${error.message}`, "error");
-      stop();
-    }
-  }
-
-  function stop() {
-    state.session?.stop();
-    state.session = null;
-    root.dataset.live = "no";
-    part("start").textContent = "Start";
-    part("viewer").hidden = true;
-    for (const radio of root.querySelectorAll("[name=flowact-microphone]")) {
-      radio.checked = radio.value === "off";
-    }
-    status("not started");
-  }
-
-  function follow(session) {
-    const on = (name, act) => session.addEventListener(name, ({ detail }) => {
-      if (state.session === session) act(detail);
-    });
-    on("state", ({ name }) => status(name === "live" ? "live" : `${name} ...`, name));
-    on("busy", ({ position }) => status(`busy, position ${position}`, "busy"));
-    on("notice", ({ text }) => notice(text));
-    on("error", ({ text, fatal }) => {
-      notice(text, "error");
-      if (fatal) stop();
-    });
-    on("welcome", welcome);
-    on("plan", plan);
-    on("heard", ({ text }) => notice(`You: ${text}`));
-    on("reply", ({ text }) => notice(text));
-    on("viewer", ({ speaking }) => { part("viewer").hidden = !speaking; });
-    on("microphone", ({ mode }) => {
-      for (const radio of root.querySelectorAll("[name=flowact-microphone]")) {
-        radio.checked = radio.value === mode;
-      }
-    });
-  }
-
-  function welcome({ voices, samples }) {
-    fill(part("voice"), voices.map(({ name, licence }) => {
-      const option = new Option(name, name);
-      option.title = licence;
-      return option;
-    }));
-    part("licence").textContent = voices[0]?.licence ?? "no voice on this machine";
-    part("voice").onchange = () => {
-      part("licence").textContent = part("voice").selectedOptions[0]?.title ?? "";
-    };
-    fill(part("samples"), samples.map((name) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = name;
-      button.addEventListener("click", () => state.session?.sample(name));
-      return button;
-    }));
-  }
-
-  function plan({ at, behaviour, why }) {
-    const entry = document.createElement("li");
-    const time = document.createElement("time");
-    const what = document.createElement("b");
-    time.textContent = `${at.toFixed(1)} s`;
-    what.textContent = behaviour.replaceAll("_", " ");
-    entry.append(time, what, why);
-    part("plan").prepend(entry);
-    while (part("plan").children.length > MOST_PLANS) part("plan").lastElementChild.remove();
-    part("doing").textContent = what.textContent;
-  }
-
-  async function listen(mode) {
-    if (!needSession()) {
-      root.querySelector("[name=flowact-microphone][value=off]").checked = true;
-      return;
-    }
-    try {
-      await state.session.microphone(mode);
-    } catch (error) {
-      notice(error.message, "error");
-      root.querySelector("[name=flowact-microphone][value=off]").checked = true;
-    }
-  }
-
-  async function upload(sort, file) {
-    notice(`Sending ${file.name} ...`);
-    try {
-      const answer = await fetch(`${BASE}/upload/${sort}`, {
-        method: "POST",
-        body: file,
-        headers: {
-          "X-Ticket": await theTicket(),
-          "X-Filename": encodeURIComponent(file.name.slice(-60)),
-          "X-Consent": part("consent").checked ? "yes" : "no",
-        },
-      });
-      const { name, error } = await answer.json();
-      notice(error ?? "", error ? "error" : "notice");
-      return name;
-    } catch {
-      notice(`${file.name} could not be sent.`, "error");
-      return undefined;
-    }
-  }
-
-  async function usePicture({ target }) {
-    if (!target.files.length) return;
-    const name = await upload("picture", target.files[0]);
-    target.value = "";
-    if (!name) return;
-    stop();
-    state.upload = name;
-    notice("Your picture is set; press Start. People unlike FlowAct's characters are experimental.");
-  }
-
-  async function keep() {
-    if (!needSession()) return;
-    const answer = await fetch(`${BASE}/recording?ticket=${encodeURIComponent(state.session.resume)}`);
-    if (!answer.ok) return notice((await answer.json()).error, "error");
-    save(await answer.blob(), "flowact-session.mp4");
-  }
-
-  function saveFigures() {
-    if (!needSession()) return;
-    const text = JSON.stringify(state.session.summary(), null, 2);
-    save(new Blob([text], { type: "application/json" }), "flowact-figures.json");
-  }
-
-  function showFigures() {
-    if (!state.session || !part("latency").open) return;
-    const { stages, fps_painted: fps, frames_missed: missed, buffered_ms: buffered } = state.session.summary();
-    const rows = [["frames painted a second", fps], ["frames missed", missed], ["buffered, ms", buffered],
-      ...Object.entries(stages).map(([name, { p50_ms, p95_ms }]) => [`${name}, ms`, `${p50_ms} / ${p95_ms}`])];
-    fill(part("figures"), rows.map(([name, value]) => {
-      const row = document.createElement("tr");
-      row.append(cell("th", name), cell("td", value));
-      return row;
-    }));
-  }
-}
-
-function chooseCharacter(root, state, part) {
-  const buttons = [...root.querySelectorAll("[data-character]")];
-  for (const button of buttons) {
-    button.addEventListener("click", () => {
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-      state.character = button.dataset.character;
-      state.upload = "";
-      const image = button.querySelector("img");
-      if (!state.session) part("canvas").getContext("2d").drawImage(image, 0, 0, 480, 480);
-      else part("notice").textContent = "End the session to see somebody else.";
-    });
-  }
-  const first = buttons.find((button) => button.getAttribute("aria-pressed") === "true");
-  if (!first) return;
-  state.character = first.dataset.character;
-  const image = first.querySelector("img");
-  const show = () => part("canvas").getContext("2d").drawImage(image, 0, 0, 480, 480);
-  if (image.complete) show();
-  else image.addEventListener("load", show, { once: true });
-}
-
-function fill(parent, children) {
-  parent.replaceChildren(...children);
-}
-
-function cell(kind, text) {
-  const made = document.createElement(kind);
-  made.textContent = text;
-  return made;
-}
-
-function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+whenThere("#flowact-live", (root) => new Page(root));

@@ -5,6 +5,8 @@ import { Flag, Kind } from "./framing.js";
 const CODEC = { codec: "avc1.42C01E", codedWidth: 480, codedHeight: 480, optimizeForLatency: true };
 const MOST_UNDECODED = 60;
 const EARLY_MS = 8; // a frame may be shown half a screen refresh before its time
+const LATE_MS = 400; // a decoder this far behind the sound begins anew at a key frame
+const PATIENCE_MS = 2000; // between two such beginnings
 
 /** Find out what this browser can decode. */
 export async function bestCodec() {
@@ -28,6 +30,7 @@ export class Painter {
     this.headers = new Map(); // of frames inside the decoder, by timestamp
     this.needKey = true;
     this.missed = 0;
+    this.lostAt = -Infinity;
     this.generation = 0;
     this.tick = this.tick.bind(this);
     this.frame = requestAnimationFrame(this.tick);
@@ -74,6 +77,7 @@ export class Painter {
   }
 
   #lost() {
+    this.lostAt = performance.now();
     this.flush();
     this.hooks.wantKey();
   }
@@ -90,7 +94,13 @@ export class Painter {
 
   #keep(header, image) {
     this.waiting.push({ header, image });
+    if (this.#isBehind(header)) this.#lost();
     if (document.hidden) this.#advance();
+  }
+
+  #isBehind({ mediaMs }) {
+    const late = this.hooks.clock() - mediaMs > LATE_MS;
+    return late && performance.now() - this.lostAt > PATIENCE_MS && !document.hidden;
   }
 
   tick() {

@@ -11,6 +11,9 @@ export class Session extends EventTarget {
   /**
    * @param canvas where the person is seen.
    * @param options base, ticket() -> string, character, upload, codec ("" to choose).
+   *
+   * `joined` is a promise that is kept when the server takes requests; `painting` says whether
+   * generated frames are seen.
    */
   constructor(canvas, options) {
     super();
@@ -20,12 +23,14 @@ export class Session extends EventTarget {
     this.oldest = 0; // epochs below this one were interrupted
     this.voiceEpochs = new Set();
     this.resume = "";
+    this.painting = false;
+    this.joined = new Promise((kept) => { this.welcomed = kept; });
   }
 
   /** Begin; must run inside a click for the sake of the speaker. */
   async start() {
     this.figures.clicked();
-    const speaker = makeSpeaker(this.options.assets);
+    const speaker = makeSpeaker(`${this.options.base}/static`);
     this.codec = this.options.codec || (await bestCodec());
     this.painter = new Painter(this.canvas, {
       clock: () => this.speaker?.now() ?? null,
@@ -41,6 +46,7 @@ export class Session extends EventTarget {
     });
     this.speaker = await speaker;
     this.speaker.onclock = () => this.painter.drain();
+    this.speaker.onsilent = (ms) => this.figures.silenced(ms);
     for (const header of this.early.splice(0)) this.#play(header);
   }
 
@@ -79,7 +85,7 @@ export class Session extends EventTarget {
       this.mic?.close();
       this.mic = null;
     } else if (!this.mic) {
-      this.mic = await Microphone.open(this.options.assets, (packet) => this.send(packet));
+      this.mic = await Microphone.open(`${this.options.base}/static`, (packet) => this.send(packet));
     }
     this.send({ type: "microphone", mode });
   }
@@ -116,11 +122,13 @@ export class Session extends EventTarget {
         this.resume = message.resume;
         this.epoch = message.epoch;
         if (message.resumed) this.#flush();
-        this.#say("state", { name: "live" });
+        this.#say("state", { name: this.painting ? "live" : "waking up" });
+        this.welcomed();
         break;
       case "epoch":
         this.epoch = message.epoch;
         if (message.source) this.voiceEpochs.add(message.epoch);
+        if (message.voice_ms) this.figures.add("voice engine, first sentence", message.voice_ms);
         if (message.flush) {
           this.oldest = message.epoch;
           this.#flush();
@@ -151,6 +159,8 @@ export class Session extends EventTarget {
   }
 
   #painted(header, now) {
+    if (!this.painting) this.#say("state", { name: "live" });
+    this.painting = true;
     const voice = Boolean(header.flags & Flag.SPEAKING) && this.voiceEpochs.delete(header.epoch);
     this.figures.paintedFrame(header, now, voice);
     this.#say("painted", { header });
@@ -159,7 +169,6 @@ export class Session extends EventTarget {
   #flush() {
     this.speaker?.flush();
     this.painter?.flush();
-    this.figures.silenced();
   }
 
   #say(name, detail) {

@@ -3,6 +3,8 @@
 const START_SECONDS = 0.06; // in hand before it begins, and begins again after it ran dry
 const SOURCE_RATE = 16000;
 const REPORT_EVERY = 8; // of 128 samples each
+const ENOUGH_SECONDS = 0.45; // in hand; with more it plays faster until the rest is caught up
+const HURRY = 1.03;
 
 class Speaker extends AudioWorkletProcessor {
   constructor() {
@@ -23,11 +25,12 @@ class Speaker extends AudioWorkletProcessor {
     this.blocks = [];
     this.at = 0;
     this.flowing = false;
+    this.port.postMessage({ silent: true });
   }
 
-  // Leave out silence until no more than so much waits: after a stall it would be late for ever.
-  skip({ seconds }) {
-    while (this.blocks.length > 1 && !this.blocks[0].speaking && this.seconds() > seconds) {
+  // Leave out sound until no more than so much waits: after a stall it would be late for ever.
+  skip({ seconds, speech }) {
+    while (this.blocks.length > 1 && (speech || !this.blocks[0].speaking) && this.seconds() > seconds) {
       const spare = (this.seconds() - seconds) * SOURCE_RATE;
       const left = this.blocks[0].samples.length - this.at;
       if (spare < left) {
@@ -51,7 +54,8 @@ class Speaker extends AudioWorkletProcessor {
   }
 
   fill(output) {
-    const step = SOURCE_RATE / sampleRate;
+    const hurry = this.seconds() > ENOUGH_SECONDS ? HURRY : 1;
+    const step = (hurry * SOURCE_RATE) / sampleRate;
     for (let n = 0; n < output.length; n++) {
       while (this.blocks.length && this.at >= this.blocks[0].samples.length) {
         this.at -= this.blocks[0].samples.length;

@@ -2,7 +2,8 @@
 
 const RATE = 16000;
 const MOST_BUFFERED = 1.6; // seconds; more means that the page was stalled
-const USUAL_BUFFERED = 0.5;
+const MOST_LIVE = 0.9; // a puppet that is late by more than this is no puppet
+const USUAL_BUFFERED = 0.3;
 
 /** Make the speaker. Must be called in a click, or the browser keeps it silent. */
 export async function makeSpeaker(base) {
@@ -27,10 +28,11 @@ function toFloats(body) {
 class WorkletSpeaker {
   constructor(context) {
     this.context = context;
-    this.onclock = () => {};
+    this.onclock = this.onsilent = () => {};
     this.last = null;
     this.buffered = 0;
     this.underruns = 0;
+    this.live = false;
     this.node = new AudioWorkletNode(context, "flowact-speaker", {
       numberOfInputs: 0, outputChannelCount: [1],
     });
@@ -39,19 +41,25 @@ class WorkletSpeaker {
   }
 
   #hear(report) {
+    if (report.silent) {
+      this.onsilent(1000 * this.#delay());
+      return;
+    }
     this.buffered = report.buffered;
     this.underruns = report.underruns;
     if (report.mediaMs !== null) this.last = report;
-    if (report.buffered > MOST_BUFFERED) {
-      this.node.port.postMessage({ do: "skip", seconds: USUAL_BUFFERED });
+    if (report.buffered > (this.live ? MOST_LIVE : MOST_BUFFERED)) {
+      this.node.port.postMessage({ do: "skip", seconds: USUAL_BUFFERED, speech: this.live });
     }
     this.onclock();
   }
 
-  push({ body, mediaMs }, speaking) {
+  push({ body, mediaMs, heardMs }, speaking) {
+    this.live = heardMs > 0;
     this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking });
   }
 
+  /** Be silent; `onsilent(ms)` tells when the last old sound has left, and how long it is on its way. */
   flush() {
     this.node.port.postMessage({ do: "flush" });
     this.last = null;
@@ -62,8 +70,11 @@ class WorkletSpeaker {
   now() {
     if (!this.last) return null;
     const since = this.last.flowing ? this.context.currentTime - this.last.contextTime : 0;
-    const delay = this.context.outputLatency || this.context.baseLatency || 0;
-    return this.last.mediaMs + 1000 * (Math.min(since, 1) - delay);
+    return this.last.mediaMs + 1000 * (Math.min(since, 1) - this.#delay());
+  }
+
+  #delay() {
+    return this.context.outputLatency || this.context.baseLatency || 0;
   }
 
   close() {
@@ -74,7 +85,7 @@ class WorkletSpeaker {
 class BufferSpeaker {
   constructor(context) {
     this.context = context;
-    this.onclock = () => {};
+    this.onclock = this.onsilent = () => {};
     this.underruns = 0;
     this.playing = [];
     this.next = 0;
@@ -106,6 +117,7 @@ class BufferSpeaker {
     for (const { source } of this.playing) source.stop();
     this.playing = [];
     this.next = 0;
+    this.onsilent(1000 * (this.context.outputLatency || 0));
   }
 
   now() {

@@ -1,0 +1,1 @@
+"""The live page measured from outside: a real server, a real browser, a wire that can be cut."""
