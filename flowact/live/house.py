@@ -46,7 +46,8 @@ class House:
 
     def __init__(self, settings: LiveSettings) -> None:
         self.settings = settings
-        self.tickets, self.uploads = Tickets(), Uploads()
+        key = settings.ticket_key.encode()
+        self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
         self.client = EndpointClient(settings.endpoint)
         self._helper = make_helper()

@@ -15,7 +15,7 @@ FLAGS: Final = (
     *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
     *("--autoplay-policy=no-user-gesture-required", "--enable-precise-memory-info"),
 )
-PATIENCE_MS: Final = 180_000
+PATIENCE_MS: Final = 120_000
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _WATCH: Final = """
     window.paints = [];
