@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
+HELPER_SECONDS: Final = 3.0
 _TIDY_SECONDS: Final = 2.0
 
 
@@ -83,7 +84,9 @@ class House:
             await self.end(visit)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        self._helper.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(TimeoutError):  # a voice that hangs ends with this process
+            ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
+            await asyncio.wait_for(ending, HELPER_SECONDS)
         self.uploads.close()
 
     def send(self, command: Command) -> None:

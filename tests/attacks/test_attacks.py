@@ -109,9 +109,10 @@ def test_a_flood_ends_its_session_and_disturbs_no_other(server, ticket):
         before = rss_mb(server.pid)
         for packet in ('{"type": "key"}', bytes(1280), "x" * 60_000):
             with entering(server, ticket) as attacker, contextlib.suppress(ConnectionClosed):
-                for _ in range(3_000):
+                for _ in range(1_000):
                     attacker.socket.send(packet)
-                assert attacker.told("error")["fatal"]
+                while not attacker.told("error").get("fatal"):
+                    pass  # first it is told that this or that request came too soon
         neighbour.picture()
         neighbour.say(type="action", text="nod")
         assert neighbour.told("plan")["behaviour"] == "nodding"
