@@ -42,6 +42,7 @@ COMMANDS: Final = {
         "flowact.live.bench.command", "measure speed, delay and memory on this machine"
     ),
     "eval": Command("flowact.evaluation.commands", "measure lip-sync, drift, silence and quality"),
+    "sheet": Command("flowact.evaluation.borders", "draw frames around chunk borders of a video"),
     "train": Command("flowact.training.commands", "train the tokenizer and the transformer"),
     "synth": Command("flowact.synthesis.dataset", "render the training data"),
     "verify": Command("flowact.runtime.verify", "look for FlowAct's mark in a picture or video"),

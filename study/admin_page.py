@@ -14,7 +14,7 @@ from study.dataset import Dataset, read
 from study.deployment import Deployment
 from study.errors import Refused, StudyError
 from study.overview import overview, waiting
-from study.report import report
+from study.report import plan_so_far, report
 from study.statistics import gsb
 
 REFRESH_SECONDS = 10
@@ -30,10 +30,10 @@ def admin_blocks(place: Deployment, prefix: str) -> Any:
     title = f"{place.config.name}: administration"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         head = gr.HTML(apply_default_css=False)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Now"):
                 now = gr.HTML(apply_default_css=False)
-                _state_buttons(place, head)
+                _state_buttons(place, prefix, head)
             with gr.Tab("Participants"):
                 people = gr.HTML(apply_default_css=False)
                 _exclusion_form(place, people)
@@ -42,19 +42,21 @@ def admin_blocks(place: Deployment, prefix: str) -> Any:
             with gr.Tab("Results"):
                 _on_request(place, "Compute", results_html)
             with gr.Tab("Exports"):
-                gr.HTML(admin_view.exports(prefix, list(exports.KINDS)), apply_default_css=False)
+                downloads = gr.HTML(apply_default_css=False)
 
-        def refresh() -> tuple[str, str, str]:
+        def refresh() -> tuple[str, str, str, str]:
             dataset = read(place)
             seen = overview(place, dataset)
             busy, new = waiting(place)
+            hidden = seen.state != "closed" and not place.config.analysis.reveal_before_close
             return (
                 admin_view.head(place.config, seen, prefix),
                 admin_view.now(seen, busy, new),
                 admin_view.people(seen),
+                admin_view.exports(prefix, list(exports.KINDS), hidden),
             )
 
-        outputs = [head, now, people]
+        outputs = [head, now, people, downloads]
         blocks.load(refresh, outputs=outputs, api_visibility="private")
         gr.Timer(REFRESH_SECONDS).tick(refresh, outputs=outputs, api_visibility="private")
     return blocks
@@ -62,7 +64,7 @@ def admin_blocks(place: Deployment, prefix: str) -> Any:
 
 def plan_html(place: Deployment) -> str:
     """The stopping plan, pooled over systems."""
-    return admin_view.plan(report(read(place))["plan"])
+    return admin_view.plan(plan_so_far(read(place)))
 
 
 def results_html(place: Deployment) -> str:
@@ -70,30 +72,35 @@ def results_html(place: Deployment) -> str:
     try:
         dataset: Dataset = exports.open_data(place)
     except Refused as refused:
-        return f"<p class='hint'>{escape(str(refused))}</p>"
+        sentence = str(refused)
+        return f"<p class='hint'>{escape(sentence[0].upper() + sentence[1:])}.</p>"
     return admin_view.results(report(dataset), gsb.FORMULAS)
 
 
-def _state_buttons(place: Deployment, head: gr.HTML) -> None:
-    with gr.Row():
+def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
+    with gr.Row(elem_classes="actions"):
         pause = gr.Button("Pause", size="sm")
         resume = gr.Button("Resume", size="sm")
-        word = gr.Textbox(placeholder="type CLOSE", show_label=False, container=False)
+        word = gr.Textbox(
+            placeholder="type CLOSE", label="Confirm", show_label=False, container=False
+        )
         close = gr.Button("Close for good", size="sm", variant="stop")
+
+    def shown() -> str:
+        return admin_view.head(place.config, overview(place, read(place)), prefix)
 
     def change(state: str) -> str:
         try:
             lifecycle.set_state(place.store, state, place.clock())
         except StudyError as error:
             gr.Warning(str(error))
-        seen = overview(place, read(place))
-        return admin_view.head(place.config, seen, "")
+        return shown()
 
     def finish(typed: str) -> str:
-        if typed.strip() != "CLOSE":
-            gr.Warning("Type CLOSE to close the study; this cannot be undone.")
-            return admin_view.head(place.config, overview(place, read(place)), "")
-        return change("closed")
+        if typed.strip() == "CLOSE":
+            return change("closed")
+        gr.Warning("Type CLOSE to close the study; this cannot be undone.")
+        return shown()
 
     private: dict[str, Any] = {"outputs": head, "api_visibility": "private"}
     pause.click(lambda: change("paused"), **private)
@@ -102,10 +109,15 @@ def _state_buttons(place: Deployment, head: gr.HTML) -> None:
 
 
 def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
-    with gr.Row():
-        code = gr.Textbox(label="Participant", placeholder="p-…")
-        reason = gr.Textbox(label="Reason (published)", scale=3)
-        button = gr.Button("Exclude from the primary analysis")
+    with gr.Row(elem_classes="actions"):
+        code = gr.Textbox(label="Participant", placeholder="p-…", container=False)
+        reason = gr.Textbox(
+            label="Reason",
+            placeholder="reason, as it will be published",
+            container=False,
+            elem_classes="long",
+        )
+        button = gr.Button("Exclude from the primary analysis", size="sm")
 
     def leave_out(code: str, reason: str) -> str:
         try:
@@ -118,6 +130,7 @@ def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
 
 
 def _on_request(place: Deployment, label: str, make: Callable[[Deployment], str]) -> None:
-    button = gr.Button(label, size="sm")
+    with gr.Row(elem_classes="actions"):
+        button = gr.Button(label, size="sm")
     shown = gr.HTML(apply_default_css=False)
     button.click(lambda: make(place), outputs=shown, api_visibility="private")

@@ -52,7 +52,7 @@ def now(seen: Overview, busy: int, new: int) -> str:
 def people(seen: Overview) -> str:
     """The table of participants."""
     rows = [
-        [row.code, row.state, row.votes, row.verdict, row.reasons, row.excluded]
+        [row.code, row.state, row.votes, row.verdict, _words(row.reasons), row.excluded]
         for row in seen.people
     ]
     return table(["participant", "state", "votes", "verdict", "reasons", "excluded because"], rows)
@@ -77,16 +77,20 @@ def plan(made: Mapping[str, Any]) -> str:
 def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
     """Chart and tables of a report."""
     chart = charts.gsb_bars(made["primary"]).decode()
-    heading = ["system", "dimension", "G/S/B", *formulas, "interval", "p", "Holm"]
-    parts = [_svg(chart), table(heading, [_comparison(row) for row in made["primary"]])]
-    formula = " · ".join(f"{name} = {text}" for name, text in formulas.items())
+    names = [name.replace("_", " ") for name in formulas]
+    heading = ["system", "dimension", "G/S/B", *names, "interval of net", "p", "Holm"]
+    parts = [_svg(chart, "broad"), table(heading, [_comparison(row) for row in made["primary"]])]
+    formula = " · ".join(
+        f"{name} = {text}" for name, text in zip(names, formulas.values(), strict=True)
+    )
     parts.append(f"<p class='hint'>{escape(formula)}</p>")
     sides = [
-        [name, part["left"], part["right"], part["p"]] for name, part in made["side_bias"].items()
+        [_words(name), part["left"], part["right"], part["p"]]
+        for name, part in made["side_bias"].items()
     ]
     parts.append("<h3>Side bias</h3>" + table(["dimension", "left", "right", "p"], sides))
     agree = [
-        [name, part["alpha"], _interval(part["interval"]), part["raw"]]
+        [_words(name), part["alpha"], _interval(part["interval"]), part["raw"]]
         for name, part in made["agreement"].items()
     ]
     heading = ["dimension", "Krippendorff's alpha", "interval", "raw agreement"]
@@ -95,14 +99,19 @@ def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def exports(prefix: str, names: Sequence[str]) -> str:
-    """Links to the downloads."""
-    links = "".join(
-        f"<li><a href='{prefix}/admin/export/{name}' download>{name}</a></li>" for name in names
-    )
+def exports(prefix: str, names: Sequence[str], hidden: bool) -> str:
+    """Links to the downloads, or the names of what there will be."""
+    items = [
+        f"<span>{name}</span>"
+        if hidden
+        else f"<a href='{prefix}/admin/export/{name}' download>{name}</a>"
+        for name in names
+    ]
+    when = "These files name the systems: they can be had once the study is closed. "
+    links = "".join(f"<li>{item}</li>" for item in items)
     return (
-        "<p class='hint'>Available once the study is closed. <code>python -m study verify bundle.zip"
-        f"</code> recomputes every number.</p><ul class='downloads'>{links}</ul>"
+        f"<p class='hint'>{when if hidden else ''}<code>python -m study verify bundle.zip</code> "
+        f"recomputes every number.</p><ul class='downloads'>{links}</ul>"
     )
 
 
@@ -112,13 +121,13 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     body = "".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table class='numbers'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='wide'><table class='numbers'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _comparison(row: Mapping[str, Any]) -> list[Any]:
     return [
         row["second"],
-        row["dimension"].replace("_", " "),
+        _words(row["dimension"]),
         f"{row['good']}/{row['same']}/{row['bad']}",
         *row["forms"].values(),
         _interval(row["interval"]),
@@ -129,13 +138,19 @@ def _comparison(row: Mapping[str, Any]) -> list[Any]:
 
 def _strengths(made: Mapping[str, Any]) -> str:
     rows = [
-        [dimension, key, value, _interval((part["intervals"] or {}).get(key))]
+        [_words(dimension), key, value, _interval((part["intervals"] or {}).get(key))]
         for dimension, part in made.items()
         if "strengths" in part
         for key, value in part["strengths"].items()
     ]
-    problems = [[name, part["problem"], "", ""] for name, part in made.items() if "problem" in part]
+    problems = [
+        [_words(name), part["problem"], "", ""] for name, part in made.items() if "problem" in part
+    ]
     return table(["dimension", "system", "strength", "interval"], rows + problems)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _interval(bounds: Sequence[float] | None) -> str:
@@ -148,6 +163,6 @@ def _cell(value: Any) -> str:
     return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
 
 
-def _svg(text: str) -> str:
+def _svg(text: str, kind: str = "") -> str:
     """The drawing without the XML prologue, as HTML takes it."""
-    return f"<figure>{text[text.index('<svg') :]}</figure>"
+    return f"<figure class='{kind}'>{text[text.index('<svg') :]}</figure>"

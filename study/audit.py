@@ -14,15 +14,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
-from study import builder, canonical, lifecycle, media
+from study import builder, canonical, lifecycle, media, side_channels
 from study.builder import Index, Stimulus
 from study.config import StudyConfig
 from study.errors import StudyError
+from study.files import write_whole
 from study.loudness import integrated_loudness
 from study.rehearsal import Rehearsal, Reply
+from study.side_channels import Fetch
 from study.stimuli import Manifest
 
 LOUDNESS_TOLERANCE = 0.5  # LU
@@ -35,6 +35,14 @@ class Check:
 
     name: str
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What one simulated participant received, and repeated fetches of every compared clip."""
+
+    replies: list[tuple[str, Reply]]
+    fetches: list[Fetch]
 
 
 @dataclass(frozen=True)
@@ -65,15 +73,24 @@ def audit(config: StudyConfig, manifest: Manifest, folder: Path) -> list[Check]:
     if any(check.problem for check in checks):
         return checks
     names = sorted({*manifest.systems, *manifest.items, *_stems(manifest)})
-    replies = rehearse(config, index, folder)
+    rehearsed = rehearse(config, index, folder)
     return [
         *checks,
         Check("both sides have the same structure and size", _unequal(stimuli, index)),
         Check("both sides are equally loud", _unequal_loudness(stimuli, index)),
         Check("clips carry no text", _text_inside(stimuli, index, names)),
-        Check("no name of a system, item or file in any reply", leaks(replies, names)),
+        Check("no name of a system, item or file in any reply", leaks(rehearsed.replies, names)),
         Check(
-            "size, headers and timing do not tell the systems apart", _told_apart(stimuli, index)
+            "sizes do not tell the systems apart",
+            side_channels.told_by_sizes(index, _sizes_outside_media(stimuli, index)),
+        ),
+        Check(
+            "headers do not tell the systems apart",
+            side_channels.told_by_headers(rehearsed.fetches),
+        ),
+        Check(
+            "the time to a reply does not tell the systems apart",
+            side_channels.told_by_timing(rehearsed.fetches),
         ),
     ]
 
@@ -86,7 +103,7 @@ def save(checks: Sequence[Check], index: Index, config: StudyConfig, path: Path)
         "passed": not any(check.problem for check in checks),
         "checks": [asdict(check) for check in checks],
     }
-    path.write_text(canonical.dumps(body), encoding="utf-8")
+    write_whole(path, canonical.dumps(body).encode())
 
 
 def require_passed(config: StudyConfig, index: Index, path: Path) -> None:
@@ -103,8 +120,8 @@ def require_passed(config: StudyConfig, index: Index, path: Path) -> None:
         raise StudyError(f"{path}: the audit did not pass; run `study audit` to see why")
 
 
-def rehearse(config: StudyConfig, index: Index, folder: Path) -> list[tuple[str, Reply]]:
-    """Serve the study from a temporary database to one participant; every reply it received."""
+def rehearse(config: StudyConfig, index: Index, folder: Path) -> Rehearsed:
+    """Serve the study from a temporary database to one participant; keep every reply."""
     from fastapi.testclient import TestClient
 
     from study.app import create_app
@@ -136,9 +153,10 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> list[tuple[str,
             someone.admit()
             for _ in someone.trials():
                 pass
+            fetches = side_channels.fetch_all(client, place, index)
             someone.post("state", {"participant": someone.token})
             someone.post("withdraw", {"participant": someone.token})
-    return someone.replies
+    return Rehearsed(someone.replies, fetches)
 
 
 def leaks(replies: Iterable[tuple[str, Reply]], names: Sequence[str]) -> str:
@@ -153,26 +171,6 @@ def leaks(replies: Iterable[tuple[str, Reply]], names: Sequence[str]) -> str:
             if pattern.search(text):
                 return f"{name!r} is in the reply of /{path.split('/')[0]}; rename it or the text"
     return ""
-
-
-def separability(features: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """P value of a leave-one-out nearest-mean classifier against chance.
-
-    features [clips, values], labels [clips]: 0 candidate, 1 other. Values that never vary are left out;
-    without any other there is nothing to learn from and p is 1.
-    """
-    varying = features[:, features.std(axis=0) > 0]
-    if not varying.shape[1] or min(np.bincount(labels, minlength=2)) < 2:
-        return 1.0
-    scaled = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    right = 0
-    for left_out in range(len(labels)):
-        kept = np.arange(len(labels)) != left_out
-        means = [scaled[kept & (labels == label)].mean(axis=0) for label in (0, 1)]
-        distance = [float(((scaled[left_out] - mean) ** 2).sum()) for mean in means]
-        right += int((distance[1] < distance[0]) == labels[left_out])
-    chance = max(np.bincount(labels)) / len(labels)
-    return float(stats.binomtest(right, len(labels), chance, alternative="greater").pvalue)
 
 
 def structure(path: Path) -> Structure:
@@ -262,14 +260,10 @@ def _text_inside(stimuli: Path, index: Index, names: Sequence[str]) -> str:
     return ""
 
 
-def _told_apart(stimuli: Path, index: Index) -> str:
-    plain = index.plain()
-    first = plain[0].system
-    labels = np.array([int(row.system != first) for row in plain])
-    sizes = np.array([[row.bytes, row.frames, row.duration_ms] for row in plain], float)
-    modified = np.array([[len(_outside_media((stimuli / row.file).read_bytes()))] for row in plain])
-    p = separability(np.hstack([sizes, modified.astype(float)]), labels)
-    return "" if p > 0.05 else f"a classifier tells {first!r} from the others (p = {p:.3f})"
+def _sizes_outside_media(stimuli: Path, index: Index) -> dict[str, int]:
+    return {
+        row.file: len(_outside_media((stimuli / row.file).read_bytes())) for row in index.plain()
+    }
 
 
 def _searchable(reply: Reply) -> bytes:

@@ -10,6 +10,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,17 +70,31 @@ def build(config: StudyConfig, manifest: Manifest, folder: Path) -> Index:
     """Build every clip into `folder`; raises StudyError and leaves `folder` as it was on any problem."""
     _refuse_unknown_systems(config, manifest)
     lengths = {item: _window(config.stimuli, manifest.of_item(item)) for item in manifest.items}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
-    try:
+    with replacing(folder) as work:
         index = _build_into(work, config, manifest, lengths)
         (work / "index.json").write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
-        _replace(work, folder)
+    return index
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A fresh folder that takes the place of `folder` at the end, or leaves no trace after an error.
+
+    Raises StudyError for a disk that is full or cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        yield work
+        _replace(work, folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError(f"{folder}: cannot be written ({reason}); nothing was changed") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return index
 
 
 def read_index(folder: Path) -> Index:

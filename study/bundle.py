@@ -15,7 +15,8 @@ import yaml
 from study import charts, paper, tables
 from study.dataset import Dataset, Person, StoredVote
 from study.errors import StudyError
-from study.frame import tidy
+from study.files import write_whole
+from study.frame import coverage, tidy
 from study.ledger import Entry
 from study.report import report
 
@@ -47,6 +48,7 @@ def contents(dataset: Dataset) -> dict[str, bytes]:
         "methods.txt": paper.methods(dataset, made).encode(),
         "gsb.svg": charts.gsb_bars(made["primary"]),
         "gsb.png": charts.gsb_bars(made["primary"], "png"),
+        "coverage.svg": charts.coverage_grid(coverage(frame)),
         "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
     }
 
@@ -64,13 +66,7 @@ def pack(dataset: Dataset) -> bytes:
 
 def write(dataset: Dataset, path: Path) -> None:
     """Write the bundle, complete or not at all."""
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_bytes(pack(dataset))
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StudyError(f"{path}: cannot be written ({error.strerror})") from None
+    write_whole(path, pack(dataset))
 
 
 def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:

@@ -60,11 +60,19 @@ def coverage_grid(
 def exclusion_bars(reasons: Mapping[str, int], form: Format = "svg") -> bytes:
     """How often each check led to a fail or unchecked verdict."""
     names = sorted(reasons, key=lambda name: -reasons[name])
-    figure = _figure(6, 0.8 + 0.36 * max(1, len(names)))
+    figure = _figure(4.6, 0.8 + 0.36 * max(1, len(names)))
     axes = figure.add_subplot()
     axes.barh([-n for n in range(len(names))], [reasons[n] for n in names], 0.6, color=SOFT)
     for number, name in enumerate(names):
-        axes.text(reasons[name], -number, f" {reasons[name]}", va="center", fontsize=9, color=INK)
+        axes.annotate(
+            str(reasons[name]),
+            (reasons[name], -number),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=INK,
+        )
     axes.set_yticks([-n for n in range(len(names))], [n.replace("_", " ") for n in names])
     axes.set_xticks([])
     title = "participants by reason" if names else "no participant was excluded or left unchecked"

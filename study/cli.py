@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (StudyError, Refused) as error:
         sys.stderr.write(f"study: {error}\n")
         sys.exit(USER_ERROR)
+    except OSError as error:
+        sys.stderr.write(f"study: {error.filename or 'the system'}: {error.strerror}\n")
+        sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code or 0)
@@ -32,21 +36,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()  # `serve` goes on for days, perhaps into a file
 
 
 def _init(args: argparse.Namespace) -> None:
     templates.write_new(args.folder)
-    _say(f"{args.folder / CONFIG_NAME} and {args.folder / 'manifest.csv'} are ready to be edited.")
+    _say(
+        f"Edit {args.folder / CONFIG_NAME} and {args.folder / 'manifest.csv'}, then: "
+        f"python -m study import {args.folder}"
+    )
 
 
 def _import(args: argparse.Namespace) -> None:
     from study import media, stimuli
 
-    manifest = stimuli.read(args.manifest)
+    load(args.folder / CONFIG_NAME)
+    manifest = stimuli.read(args.manifest or args.folder / "manifest.csv")
     for entry in manifest.entries:
         media.probe(entry.file)
     stimuli.write(manifest, args.folder / MANIFEST_NAME)
     _say(f"{len(manifest.systems)} systems x {len(manifest.items)} items; every video can be read.")
+    _say(f"Next: python -m study build {args.folder}")
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -57,6 +67,7 @@ def _build(args: argparse.Namespace) -> None:
     index = builder.build(config, manifest, args.folder / STIMULI_NAME)
     size = sum(row.bytes for row in index.stimuli) / 1e6
     _say(f"{len(index.stimuli)} clips, {size:.1f} MB, stimuli {index.hash()[:12]}")
+    _say(f"Next: python -m study audit {args.folder}")
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -92,15 +103,24 @@ def _serve(args: argparse.Namespace) -> None:
     _warn_of_mounts(args.folder)
     if admin_auth.expected_hash() is None:
         _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
-    _say(f"Votes: http://{args.host}:{args.port}/")
-    uvicorn.run(
-        create_app(place),
-        host=args.host,
-        port=args.port,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
+    listening = _listen(args.host, args.port)
+    settings = uvicorn.Config(
+        create_app(place), log_level="warning", proxy_headers=False, server_header=False
     )
+    _say(f"Votes: http://{args.host}:{args.port}/")
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before the pages are made, so that a taken one is noticed at once."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StudyError(
+            f"{host}:{port}: cannot listen there ({reason}); choose another --host or --port"
+        ) from None
 
 
 def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
@@ -115,16 +135,10 @@ def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from study import bundle, exports
+    from study import exports
 
     dataset = exports.open_data(attach(args.folder))
-    args.out.mkdir(parents=True, exist_ok=True)
-    for kind in exports.KINDS.values():
-        path = args.out / kind.name
-        if kind.name == "bundle.zip":
-            bundle.write(dataset, path)
-        else:
-            path.write_bytes(b"".join(kind.content(dataset)))
+    exports.write_all(dataset, args.out)
     head = dataset.entries[-1].hash
     _say(f"{len(dataset.votes)} votes in {args.out}. Publish this with the results: ledger {head}")
 
@@ -152,10 +166,11 @@ def _load(args: argparse.Namespace) -> int:
 
 
 def _sample(args: argparse.Namespace) -> None:
-    from study import flowact_adapter
+    from study import sample
 
-    flowact_adapter.make(args.folder, args.clips)
-    _say(f"Sources are in {args.folder}; go on with import, build, audit, open.")
+    index = sample.make(args.folder, args.clips)
+    size = sum(row.bytes for row in index.stimuli) / 1e6
+    _say(f"{args.folder}: {len(index.stimuli)} clips, {size:.1f} MB, built and audited.")
 
 
 def _print_checks(checks: Sequence[tuple[str, str]]) -> int:
@@ -174,6 +189,13 @@ def _warn_of_mounts(folder: Path) -> None:
             f"study: warning: {path} lies on a {kind} mount, where SQLite can lose votes; set "
             "STUDY_DATABASE to a PostgreSQL URL, or keep it on a local disk and copy it with `backup`\n"
         )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -196,28 +218,34 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("folder", type=Path, help="the study's folder")
         return command
 
-    add_on_folder("init", _init, "make a new folder with study.yaml and an empty manifest")
+    add_on_folder("init", _init, "make a new folder with study.yaml and a manifest to fill in")
     command = add_on_folder("import", _import, "check a manifest and every file in it")
-    command.add_argument("manifest", type=Path, help="CSV or JSON")
+    command.add_argument(
+        "manifest", type=Path, nargs="?", help="CSV or JSON; default: FOLDER/manifest.csv"
+    )
     add_on_folder("build", _build, "bring all clips into one form, or refuse")
     add_on_folder("audit", _audit, "show that nothing but the picture differs between sides")
     add_on_folder("open", _open, "create the database and take votes")
     command = add_on_folder("serve", _serve, "serve the voting and the administration page")
-    command.add_argument("--host", default="127.0.0.1")
-    command.add_argument("--port", type=int, default=7861)
+    command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    command.add_argument("--port", type=int, default=7861, help="default: 7861")
     add_on_folder("pause", _set_state("paused"), "take no votes until `open`")
     add_on_folder("close", _set_state("closed"), "end the study for good")
     command = add_on_folder("export", _export, "write data, tables, figures and bundle.zip")
-    command.add_argument("--out", type=Path, default=Path("export"))
+    command.add_argument(
+        "--out", type=Path, default=Path("export"), help="folder for the files (default: export)"
+    )
     command = add("verify", _verify, "recompute every number of a bundle")
-    command.add_argument("bundle", type=Path)
+    command.add_argument("bundle", type=Path, help="bundle.zip as exported")
     command.add_argument("--head", help="the ledger's last hash, as published")
     command = add_on_folder("backup", _backup, "copy the SQLite database while it is in use")
-    command.add_argument("target", type=Path)
+    command.add_argument("target", type=Path, help="the copy, a new file")
     command = add_on_folder("load", _load, "measure a server under simulated participants")
-    command.add_argument("--people", type=int, default=200)
-    command.add_argument("--trials", type=int, default=5)
-    command.add_argument("--think", type=float, default=8.0, help="seconds between pair and vote")
-    command = add_on_folder("sample", _sample, "make the sources of the sample study")
+    command.add_argument("--people", type=_positive, default=200, help="default: 200")
+    command.add_argument("--trials", type=_positive, default=5, help="pairs each, default: 5")
+    command.add_argument(
+        "--think", type=float, default=8.0, help="seconds between pair and vote, default: 8"
+    )
+    command = add_on_folder("sample", _sample, "make the sample study that the repository ships")
     command.add_argument("clips", type=Path, help="folder of rendered clips (.npz)")
     return parser

@@ -45,10 +45,12 @@ class Dataset:
     votes: tuple[StoredVote, ...]
     entries: tuple[Entry, ...]
 
-    def records_of(self, code: str) -> list[dict[str, Any]]:
-        """The vote records of one participant in order of position."""
-        mine = [vote.record for vote in self.votes if vote.record["participant"] == code]
-        return sorted(mine, key=lambda record: int(record["position"]))
+    def records(self) -> dict[str, list[dict[str, Any]]]:
+        """The vote records of every participant (by code) in order of position."""
+        found: dict[str, list[dict[str, Any]]] = {person.code: [] for person in self.people}
+        for vote in sorted(self.votes, key=lambda vote: int(vote.record["position"])):
+            found.setdefault(vote.record["participant"], []).append(vote.record)
+        return found
 
 
 def read(place: Deployment) -> Dataset:
@@ -82,7 +84,7 @@ def exclusions(dataset: Dataset) -> dict[str, str]:
 
 def judgements(dataset: Dataset) -> dict[str, Judgement]:
     """The verdict on every participant: own votes, external check, operator."""
-    excluded = exclusions(dataset)
+    excluded, records = exclusions(dataset), dataset.records()
     service = {
         entry.body["participant"]: entry.body["verdict"]
         for entry in dataset.entries
@@ -93,7 +95,7 @@ def judgements(dataset: Dataset) -> dict[str, Judgement]:
             [
                 Judgement("fail", ("operator",)) if person.code in excluded else Judgement("pass"),
                 _service(service.get(person.code, "pass")),
-                quality.judge_participant(dataset.records_of(person.code), dataset.config),
+                quality.judge_participant(records[person.code], dataset.config),
             ]
         )
         for person in dataset.people

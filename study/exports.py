@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from study import bundle, charts, lifecycle, paper, tables
 from study.dataset import Dataset, read
 from study.deployment import Deployment
 from study.errors import Refused
+from study.files import write_whole
 from study.frame import tidy
 from study.report import report
 
@@ -51,6 +53,12 @@ KINDS = {
     "gsb.png": Kind("gsb.png", "image/png", _png),
     "bundle.zip": Kind("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
 }
+
+
+def write_all(dataset: Dataset, folder: Path) -> None:
+    """Write every kind of export into `folder`; each file is whole or not there."""
+    for kind in KINDS.values():
+        write_whole(folder / kind.name, b"".join(kind.content(dataset)))
 
 
 def open_data(place: Deployment) -> Dataset:

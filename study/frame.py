@@ -45,6 +45,16 @@ def tidy(dataset: Dataset) -> pd.DataFrame:
     return frame.sort_values(["participant", "position"], kind="stable", ignore_index=True)
 
 
+def coverage(frame: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Votes by (pair of systems, item), of a frame made by `tidy`."""
+    votes = frame[frame["kind"] == "main"].drop_duplicates("vote")
+    pairs = votes["first"] + " : " + votes["second"]
+    return {
+        (str(pair), str(item)): int(number)
+        for (pair, item), number in votes.groupby([pairs, votes["item"]]).size().items()
+    }
+
+
 def _rows(
     vote: StoredVote, verdicts: dict[str, Judgement], rank: dict[str, int]
 ) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def _file_of(place: Deployment, token: str) -> str:
             raise Refused(410, "expired", "this address has expired")
         file, fetched = row.file, row.fetched_at
     if fetched is None:
-        with place.store.write() as session:
+        with place.store.write(durable=False) as session:
             fresh = session.get(MediaToken, key)
             if fresh is not None and fresh.fetched_at is None:
                 fresh.fetched_at = now

@@ -24,7 +24,7 @@ AGREEMENT_SHARE = 0.1
 def report(dataset: Dataset) -> dict[str, Any]:
     """All published numbers as JSON values, rounded to six digits."""
     frame = tidy(dataset)
-    main = frame[(frame["kind"] == "main") & frame["score"].notna()]
+    main = _scored(frame)
     included = main[main["included"]]
     primary = comparisons(included, dataset)
     made = {
@@ -39,6 +39,16 @@ def report(dataset: Dataset) -> dict[str, Any]:
     }
     rounded: dict[str, Any] = _rounded(made)
     return rounded
+
+
+def plan_so_far(dataset: Dataset) -> dict[str, Any]:
+    """`report(dataset)["plan"]` without the numbers that it does not need."""
+    main = _scored(tidy(dataset))
+    included = main[main["included"]]
+    plan: dict[str, Any] = _rounded(
+        stopping_plan(included, comparisons(included, dataset), dataset)
+    )
+    return plan
 
 
 def comparisons(frame: pd.DataFrame, dataset: Dataset) -> list[dict[str, Any]]:
@@ -209,6 +219,11 @@ def stopping_plan(
         seen = vars(power.plan(rule.expected_true_rate, rule.alpha / tests, ties, effect))
     have = min((row["votes"] for row in primary), default=0)
     return {"tests": tests, "planned": vars(planned), "seen": seen, "smallest_comparison": have}
+
+
+def _scored(frame: pd.DataFrame) -> pd.DataFrame:
+    """The answers that say something about two systems."""
+    return frame[(frame["kind"] == "main") & frame["score"].notna()]
 
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from study import canonical
 from study.errors import StudyError
+from study.files import write_whole
 
 COLUMNS = ("system", "item", "file", "reference", "audio", "licence")
 REQUIRED = ("system", "item", "file", "licence")
@@ -74,7 +75,7 @@ def read(path: Path) -> Manifest:
 def write(manifest: Manifest, path: Path) -> None:
     """Write the manifest as JSON with absolute paths and the hash of every file."""
     rows = [_with_hashes(entry) for entry in manifest.entries]
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_whole(path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
 
 
 def _with_hashes(entry: Entry) -> dict[str, str]:

@@ -3,6 +3,10 @@
 With a plain BEGIN a SQLite transaction that reads and then writes fails when another one wrote in between.
 Every write transaction therefore takes its lock at the start: BEGIN IMMEDIATE on SQLite, an advisory lock
 on PostgreSQL.
+
+A vote is acknowledged only when it is on the disk. What a participant can simply be given again (a pair, the
+note that a clip was fetched) does not wait for the disk: a crash of the program loses nothing of it, a power
+cut the last moments. Every durable write carries all earlier ones to the disk with it.
 """
 
 from __future__ import annotations
@@ -49,8 +53,10 @@ class Store:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, durable: bool = True) -> Iterator[Session]:
         """A session that holds the write lock from its start and commits at the end.
+
+        With `durable` the commit waits for the disk; waiting is most of the cost of a small write.
 
         A Refused request commits too: all it has written is that it counts against its rate limit.
 
@@ -58,11 +64,12 @@ class Store:
         is unfair and slow when many wait.
         """
         with self._writer, _sentences(self.url):
-            connection = self.engine.connect().execution_options(study_write=True)
+            options = {"study_write": True, "study_durable": durable}
+            connection = self.engine.connect().execution_options(**options)
             with connection, Session(connection, expire_on_commit=False) as session:
                 session.connection()  # begins, which takes SQLite's lock; PostgreSQL's follows
                 if self.engine.dialect.name == "postgresql":
-                    session.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+                    _lock_postgresql(session, durable)
                 try:
                     yield session
                 except Refused:
@@ -124,16 +131,24 @@ def backup(store: Store, target: Path) -> None:
     draft = target.with_name(target.name + ".part")
     with _sentences(store.url), store.engine.connect() as connection:
         source = connection.connection.driver_connection
+        verdict = _copied(cast(sqlite3.Connection, source), draft)
+    if verdict != "ok":
+        draft.unlink(missing_ok=True)
+        raise StudyError(f"{target}: cannot be written ({verdict})")
+    draft.replace(target)
+
+
+def _copied(source: sqlite3.Connection, draft: Path) -> str:
+    """Copy and check; "ok", or what was wrong."""
+    try:
         copy = sqlite3.connect(draft)
         try:
-            cast(sqlite3.Connection, source).backup(copy)
-            verdict = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            source.backup(copy)
+            return str(copy.execute("PRAGMA integrity_check").fetchone()[0])
         finally:
             copy.close()
-    if verdict != "ok":
-        draft.unlink()
-        raise StudyError(f"{target}: the copy failed its integrity check ({verdict})")
-    draft.replace(target)
+    except sqlite3.Error as error:
+        return str(error)
 
 
 def sqlite_path(url: str, directory: Path) -> Path | None:
@@ -203,11 +218,21 @@ def _engine(url: str, directory: Path) -> Engine:
         parsed = _parse(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=8, max_overflow=24, pool_pre_ping=True)
+        return _server_engine(parsed)
     engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=40)
     event.listen(engine, "connect", _sqlite_pragmas)
     event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _server_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError) as error:
+        raise StudyError(
+            f"database {url.render_as_string()!r}: its driver is not installed ({error}); for "
+            "PostgreSQL: pip install 'psycopg[binary]'"
+        ) from None
 
 
 def _sqlite_pragmas(connection: sqlite3.Connection, _record: object) -> None:
@@ -221,8 +246,19 @@ def _sqlite_pragmas(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("study_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("study_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    level = "FULL" if options.get("study_durable", True) else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous = {level}")  # ignored inside a transaction
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _lock_postgresql(session: Session, durable: bool) -> None:
+    if not durable:
+        session.execute(text("SET LOCAL synchronous_commit = off"))
+    session.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
 
 
 def _parse(url: str) -> URL:

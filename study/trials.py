@@ -57,7 +57,7 @@ def next_trial(place: Deployment, token: str) -> Served | None:
     An undecided trial is served again with new addresses (a reload, a lost connection); the old ones die.
     """
     now = place.clock()
-    with place.store.write() as session:
+    with place.store.write(durable=False) as session:
         require_open(session)
         person = participants.counted(session, place, token)
         if person.state == "finished":

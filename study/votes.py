@@ -79,7 +79,7 @@ def cast(
 def note_event(place: Deployment, token: str, trial_token: str, kind: str, data: Any) -> None:
     """Store something that the page reported about a trial."""
     now = place.clock()
-    with place.store.write() as session:
+    with place.store.write(durable=False) as session:
         person = participants.counted(session, place, token)
         trial = _trial(session, person, trial_token)
         session.add(Event(trial_id=trial.id, kind=kind, data=data, received_at=now))

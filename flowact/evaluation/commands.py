@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,94 +12,199 @@ from typing import TYPE_CHECKING, Any
 from flowact.errors import UserError
 
 if TYPE_CHECKING:
-    from flowact.evaluation.measure import Drift
+    from flowact.evaluation.drift import Drift
+    from flowact.evaluation.readers import MouthReader, SyncNet
+    from flowact.evaluation.takes import Take
+    from flowact.pipeline import FlowActPipeline
 
-DESCRIPTION = "measure lip-sync, silence, picture quality and drift on held-out clips"
+Section = dict[str, Any]
+
+SHEET_ROWS = 6
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact eval`."""
     from flowact.runtime.generate import add_machine_arguments
 
-    parser.add_argument("--data", type=Path, required=True, help="data set made by `flowact synth`")
     parser.add_argument(
-        "--out", type=Path, default=Path("eval"), help="folder of the report (%(default)s)"
+        "--data", metavar="DIR", type=Path, help="held-out clips, made by `flowact synth`"
     )
-    parser.add_argument("--clips", type=int, help="held-out clips to use (all)")
     parser.add_argument(
-        "--minutes", type=float, default=0.0, help="also measure drift over this long"
+        "--recordings",
+        metavar="DIR",
+        type=Path,
+        help="real people's voices too, downloaded once from Debian into this folder",
     )
-    parser.add_argument("--fit", action="store_true", help="train the readers first, and only that")
     parser.add_argument(
-        "--fit-minutes", type=float, default=5.0, help="for each reader (%(default)g)"
+        "--out", metavar="DIR", type=Path, default=Path("eval"), help="report folder (%(default)s)"
+    )
+    parser.add_argument("--clips", metavar="N", type=int, help="use so many of either (all)")
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="also measure drift over this long (with --data)"
+    )
+    parser.add_argument(
+        "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
+    )
+    parser.add_argument(
+        "--fit-steps",
+        metavar="N",
+        type=int,
+        default=6000,
+        help="of the mouth reader; the sync network takes half (%(default)d)",
     )
     add_machine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure, print a table, write `report.json` and the pictures."""
-    if args.fit:
-        from flowact.evaluation.fit import fit_readers
-
-        _print("readers", fit_readers(args.data, args.out / "readers", args.fit_minutes))
-        return
-    if args.minutes < 0 or (args.clips is not None and args.clips < 1):
-        raise UserError(
-            f"--clips must be 1 or more and --minutes not negative; got {args.clips}, {args.minutes}."
-        )
-    report = evaluate(args)
+    """Measure, print tables, write `report.json` and the pictures."""
+    _check(args)
+    with _writing(args.out):
+        args.out.mkdir(parents=True, exist_ok=True)
+        report = _fit(args) if args.fit else evaluate(args)
+        (args.out / "report.json").write_text(json.dumps(_plain(report), indent=2) + "\n")
     for name, numbers in report.items():
         _print(name, numbers)
-    print(f"{args.out / 'report.json'}")
+    print(args.out / "report.json")
 
 
-def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """All measurements of the arguments, by section; written to the report folder too."""
-    from flowact.evaluation.measure import (
-        lip_sync_report,
-        measure_drift,
-        own_tokenizer,
-        takes,
-        tokenizer_report,
-    )
+def _check(args: argparse.Namespace) -> None:
+    if args.data is None and (args.recordings is None or args.fit or args.minutes):
+        raise UserError(
+            "Say what to measure on: --data DIR for clips of `flowact synth` "
+            "(the only thing for --fit and --minutes), --recordings DIR for real voices."
+        )
+    if args.clips is not None and args.clips < 1:
+        raise UserError(f"--clips must be 1 or more, not {args.clips}.")
+    if args.fit_steps < 40:
+        raise UserError(f"--fit-steps must be 40 or more, not {args.fit_steps}.")
+    if args.minutes and not args.minutes >= 0.5:
+        raise UserError(f"--minutes must be 0.5 or more, not {args.minutes:g}.")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"The report in {folder} cannot be written: {error.strerror or error}."
+        ) from error
+
+
+def _fit(args: argparse.Namespace) -> dict[str, Section]:
+    from flowact.evaluation.fit import fit_readers
+
+    return {"readers": dict(fit_readers(args.data, args.out / "readers", args.fit_steps))}
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Section]:
+    """All measurements of the arguments, by section; pictures go to the report folder."""
     from flowact.evaluation.readers import load_readers
-    from flowact.evaluation.sheets import contact_sheet
-    from flowact.evaluation.subjects import held_out, load_subject
     from flowact.runtime.load import load_pipeline
 
-    paths = held_out(args.data, args.clips)
-    reader, sync = load_readers()
+    readers = load_readers()
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
-    subjects = [load_subject(path) for path in paths]
-    args.out.mkdir(parents=True, exist_ok=True)
-    report: dict[str, dict[str, Any]] = {
-        "tokenizer": dict(tokenizer_report(own_tokenizer(pipeline), paths)),
-        "lip_sync": dict(lip_sync_report(list(takes(pipeline, reader, subjects)), reader, sync)),
-    }
-    contact_sheet(pipeline, subjects[:6], args.out / "contact_sheet.jpg")
-    if args.minutes:
-        report["drift"] = _drift(measure_drift(pipeline, subjects, args.minutes), args.out)
-    (args.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    report: dict[str, Section] = {}
+    if args.data is not None:
+        report |= _on_clips(args, pipeline, *readers)
+    if args.recordings is not None:
+        report["real_voices"] = _on_recordings(args, pipeline, *readers)
     return report
 
 
-def _drift(drift: "Drift", out: Path) -> dict[str, float]:
+def _on_clips(
+    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
+) -> dict[str, Section]:
+    from flowact.evaluation.lips import lip_report
+    from flowact.evaluation.motion import motion_report
+    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
+    from flowact.evaluation.sheets import contact_sheet
+    from flowact.evaluation.subjects import held_out, speaking_clips
+    from flowact.evaluation.takes import generated, rendered
+
+    paths = held_out(args.data, args.clips)
+    subjects = speaking_clips(paths)
+    truth = list(_shown(rendered(reader, subjects), "reading rendered clips", len(subjects)))
+    made = list(_shown(generated(pipeline, reader, subjects), "saying clips", len(subjects)))
+    contact_sheet(made[:SHEET_ROWS], args.out / "contact_sheet.jpg")
+    report: dict[str, Section] = {
+        "tokenizer": dict(tokenizer_report(own_tokenizer(pipeline), paths)),
+        "rendered_lips": dict(lip_report(truth, sync)),
+        "lip_sync": dict(lip_report(made, sync)),
+        "motion": dict(motion_report(made, truth)),
+    }
+    if args.minutes:
+        from flowact.evaluation.drift import measure_drift
+
+        report["drift"] = _drift(measure_drift(pipeline, subjects, args.minutes), args.out)
+    return report
+
+
+def _on_recordings(
+    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
+) -> Section:
+    from flowact import assets
+    from flowact.evaluation.lips import lip_report
+    from flowact.evaluation.motion import border_changes
+    from flowact.evaluation.recordings import fetch, real_subjects
+    from flowact.evaluation.sheets import contact_sheet
+    from flowact.evaluation.takes import generated
+    from flowact.media import load_reference
+
+    fetch(args.recordings)
+    people = [assets.character(name) for name in assets.character_names()]
+    portraits = [load_reference(person.portrait) for person in people]
+    subjects = real_subjects(args.recordings, portraits, args.clips)
+    takes = list(_shown(generated(pipeline, reader, subjects), "saying recordings", args.clips))
+    if not takes:
+        raise UserError(f"none of the recordings in {args.recordings} could be aligned.")
+    contact_sheet(takes[:SHEET_ROWS], args.out / "contact_sheet_real_voices.jpg")
+    return {**lip_report(takes, sync), **border_changes([take.change for take in takes])}
+
+
+def _shown(takes: Iterable["Take"], what: str, total: int | None) -> Iterator["Take"]:
+    """The same takes, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(takes, what, total, console=Console(stderr=True), transient=True)
+
+
+def _drift(drift: "Drift", out: Path) -> Section:
+    """How the last minute compares with the first, and every minute; curves are written."""
     from flowact.evaluation.sheets import plot_drift
 
     plot_drift(drift, out / "drift.png")
     curves = {name: values.tolist() for name, values in asdict(drift).items()}
     (out / "drift.json").write_text(json.dumps(curves) + "\n")
-    names = ("identity", "colour", "sharpness", "motion")
-    return {f"{name}_last_minute_over_first": drift.growth(name) for name in names}
+    minutes = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
+    return drift.growth() | minutes
 
 
-def _print(title: str, numbers: dict[str, Any]) -> None:
+def _plain(value: Any) -> Any:
+    """What JSON can hold: not-a-number becomes null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print(title: str, numbers: Section) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from flowact.evaluation.targets import TARGETS
+
     table = Table(title=title)
-    table.add_column("measure")
-    table.add_column("value", justify="right")
+    for column in ("measure", "value", "target", ""):
+        table.add_column(column, justify="left" if column in ("measure", "") else "right")
     for name, value in numbers.items():
-        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+        target = TARGETS.get(title, {}).get(name)
+        met = "" if target is None else "met" if target.met(value) else "missed"
+        table.add_row(name, _text(value), str(target or ""), met)
     Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_text, value))
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -10,28 +10,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowact.conditioning.audio import log_mel_of_clip
+from flowact.conditioning.audio import MEL_PER_TOKEN, log_mel_of_clip
 from flowact.errors import UserError
 from flowact.evaluation.readers import (
     SYNC_FRAMES,
     MouthReader,
     SyncNet,
-    face_crops,
+    face_crop,
     read_mouth,
     reader_path,
     save_reader,
 )
-from flowact.evaluation.scores import correlation
+from flowact.evaluation.scores import SHUT_OPENING, correlation
 from flowact.synthesis.arkit import columns
 from flowact.synthesis.clip import Clip
 from flowact.training.loop import Loop, LoopSettings, Stage, Stateful
 from flowact.training.metrics import Values
 from flowact.training.schedule import Schedule
 
+SEED = 0
+MOUTH_BATCH = 48
+SYNC_MOMENTS = 40
+SHIFT = 6  # pixels of a face crop that the person may stand elsewhere
+
 
 @dataclass(frozen=True)
 class Footage:
-    """One clip as the readers see it: crops uint8 [t, 3, 96, 96], mel [4 * t, 80], truth [t, 2]."""
+    """One clip as the readers see it: crops uint8 [t, 3, 88, 80], mel [4 * t, 80], truth [t, 2]."""
 
     crops: Tensor
     mel: Tensor
@@ -44,20 +49,26 @@ def load_footage(path: Path) -> Footage:
     blink = np.asarray(clip.curves, np.float32)[:, columns("eyeBlink")].mean(1)
     truth = np.stack([np.asarray(clip.opening, np.float32), blink], 1)
     sound = torch.from_numpy(np.asarray(clip.audio, np.float32) / 32768)
-    crops = face_crops(clip.frame(i) for i in range(len(truth)))
+    crops = torch.stack([face_crop(clip.frame(i)) for i in range(len(truth))])
     return Footage(crops, log_mel_of_clip(sound[None])[0], torch.from_numpy(truth))
 
 
-def recolour(crops: Tensor) -> Tensor:
-    """Random gain per channel, gamma, blur and noise, so that a reader judges shape and not tone."""
+def disturb(crops: Tensor, looks: int) -> Tensor:
+    """Change tone, sharpness, noise and place at random, so that a reader judges shape alone.
+
+    Generated frames are softer than rendered ones and of slightly other colours.
+
+    Args:
+        crops: [n, 3, 88, 80] in [0, 255].
+        looks: how many different tones and blurs to draw: n, or 1 for frames of one clip.
+    """
     x = crops.float() / 255
-    n = len(x)
-    x = x.pow(torch.empty(n, 1, 1, 1).uniform_(0.7, 1.4)) * torch.empty(n, 3, 1, 1).uniform_(
-        0.75, 1.2
-    )
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    x = torch.lerp(x, soft, torch.rand(n, 1, 1, 1))
-    return (x + 0.02 * torch.randn_like(x)).clamp(0, 1) * 255
+    gamma, gain = torch.empty(looks, 1, 1, 1), torch.empty(looks, 3, 1, 1)
+    x = x.pow(gamma.uniform_(0.7, 1.4)) * gain.uniform_(0.75, 1.2)
+    soft = F.interpolate(F.avg_pool2d(x, 2), x.shape[2:], mode="bilinear")
+    x = torch.lerp(x, soft, torch.rand(looks, 1, 1, 1)) + 0.02 * torch.randn_like(x)
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()
+    return torch.roll(x.clamp(0, 1) * 255, shift, (2, 3))
 
 
 @dataclass
@@ -70,29 +81,31 @@ class MouthStage:
     extras: Mapping[str, Stateful] = field(default_factory=dict)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
-        """Squared error on 48 random frames."""
-        picks = [self.train[i] for i in torch.randint(len(self.train), (48,)).tolist()]
-        at = [int(torch.randint(len(f.truth), ())) for f in picks]
-        crops = recolour(torch.stack([f.crops[i] for f, i in zip(picks, at, strict=True)]))
-        shift = torch.randint(-5, 6, (2,)).tolist()
-        truth = torch.stack([f.truth[i] for f, i in zip(picks, at, strict=True)])
-        error = (model(torch.roll(crops, shift, (2, 3))).float() - truth).square().mean(0)
-        return error @ torch.tensor([4.0, 1.0]), {"opening": error[0], "blink": error[1]}
+        """Squared error on random frames."""
+        clips = [self.train[i] for i in torch.randint(len(self.train), (MOUTH_BATCH,)).tolist()]
+        at = [int(torch.randint(len(f.truth), ())) for f in clips]
+        crops = torch.stack([f.crops[i] for f, i in zip(clips, at, strict=True)])
+        truth = torch.stack([f.truth[i] for f, i in zip(clips, at, strict=True)])
+        error = (model(disturb(crops, MOUTH_BATCH)).float() - truth).square().mean(0)
+        return error @ torch.tensor([8.0, 1.0]), {"opening": error[0], "blink": error[1]}
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """Correlations on held-out clips."""
+        """On held-out clips: correlations, and agreement on whether the mouth is shut."""
         reader = cast(MouthReader, model)
         read = np.concatenate([read_mouth(reader, f.crops) for f in self.heldout])
         true = torch.cat([f.truth for f in self.heldout]).numpy()
+        shut = (read[:, 0] < SHUT_OPENING) == (true[:, 0] < SHUT_OPENING)
         return {
-            name: correlation(read[:, i], true[:, i])
-            for i, name in enumerate(("r_opening", "r_blink"))
+            "opening_correlation": correlation(read[:, 0], true[:, 0]),
+            "opening_error": float(np.abs(read[:, 0] - true[:, 0]).mean()),
+            "shut_agreement": float(shut.mean()),
+            "blink_correlation": correlation(read[:, 1], true[:, 1]),
         }
 
 
 @dataclass
 class SyncStage:
-    """`SyncNet` in training: of 40 moments of a clip, each must find its own sound."""
+    """`SyncNet` in training: of the moments of a clip, each must find its own sound."""
 
     model: nn.Module
     train: list[Footage]
@@ -102,12 +115,10 @@ class SyncStage:
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Cross entropy over the moments of a random stretch, picture to sound and back."""
         footage = self.train[int(torch.randint(len(self.train), ()))]
-        span = 40 + SYNC_FRAMES - 1
+        span = SYNC_MOMENTS + SYNC_FRAMES - 1
         start = int(torch.randint(max(1, len(footage.crops) - span), ()))
-        crops, mel = (
-            recolour(footage.crops[start : start + span]),
-            footage.mel[4 * start : 4 * (start + span)],
-        )
+        crops = disturb(footage.crops[start : start + span], looks=1)
+        mel = footage.mel[MEL_PER_TOKEN * start : MEL_PER_TOKEN * (start + span)]
         sync = cast(SyncNet, model)
         seen, heard = sync.video(crops), sync.audio(mel)
         logits = sync.scale * seen.float() @ heard.float().T
@@ -122,30 +133,40 @@ class SyncStage:
         return {"within_a_frame": float(np.mean([abs(b) <= 1 for b in best]))}
 
 
-def fit_readers(data: Path, run: Path, minutes: float) -> dict[str, float]:
-    """Train both readers for `minutes` each, write them to the assets, return their held-out scores."""
-    footage = {
-        split: [load_footage(p) for p in sorted((data / split).glob("*.npz"))]
-        for split in ("train", "heldout")
+def fit_readers(data: Path, run: Path, steps: int) -> dict[str, float]:
+    """Train both readers, write them to the assets, return how they do on held-out clips.
+
+    An interrupted fit is taken up again from `run`. The sync network learns faster and gets half the steps.
+    Raises UserError when `data` lacks clips.
+    """
+    torch.manual_seed(SEED)
+    train, heldout = (_footage(data, split) for split in ("train", "heldout"))
+    stages: dict[str, tuple[Stage, int]] = {
+        "mouth_reader": (MouthStage(MouthReader(), train, heldout), steps),
+        "sync_net": (SyncStage(SyncNet(), train, heldout), steps // 2),
     }
-    if not all(footage.values()):
-        raise UserError(
-            f"{data} needs clips in train/ and heldout/; make them with `flowact synth --out {data}`."
-        )
     report: dict[str, float] = {}
-    stages: dict[str, Stage] = {
-        "mouth_reader": MouthStage(MouthReader(), footage["train"], footage["heldout"]),
-        "sync_net": SyncStage(SyncNet(), footage["train"], footage["heldout"]),
-    }
-    for name, stage in stages.items():
-        settings = LoopSettings(
-            run / name, Schedule(1e-3), minutes=minutes, ema=0.99, evaluate_minutes=1e9
-        )
-        loop = Loop(stage, settings)
-        loop.train()
-        loop.evaluate()
-        save_reader(loop.ema.model, reader_path(name))
-        report |= {
-            f"{name}_{k}": v for k, v in stage.evaluate(loop.ema.model, run, loop.step).items()
-        }
+    for name, (stage, count) in stages.items():
+        found = _fit(stage, run / name, count, reader_path(name))
+        report |= {f"{name}_{measure}": value for measure, value in found.items()}
     return report
+
+
+def _footage(data: Path, split: str) -> list[Footage]:
+    paths = sorted((data / split).glob("*.npz"))
+    if not paths:
+        raise UserError(
+            f"{data} has no clips in {split}/; make them with `flowact synth --out {data}`."
+        )
+    return [load_footage(path) for path in paths]
+
+
+def _fit(stage: Stage, run: Path, steps: int, target: Path) -> Mapping[str, float]:
+    schedule = Schedule(1e-3, warmup=steps // 20, decay_from=steps // 2, decay_to=steps)
+    settings = LoopSettings(run, schedule, steps=steps, ema=0.99, evaluate_minutes=1e9)
+    loop = Loop(stage, settings)
+    if loop.train() < steps:
+        raise UserError(f"{run} was interrupted; the same command goes on with it.")
+    save_reader(loop.ema.model, target)
+    with torch.no_grad():
+        return stage.evaluate(loop.ema.model, run, loop.step)

@@ -11,7 +11,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def _call(*command: str, cwd: Path) -> None:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise UserError(f"`{' '.join(command)}` failed: {reason}")
+        raise UserError(f"`{' '.join(command)}` failed: {reason} (`apt-get update` may help)")
 
 
 def speeches(cache: Path, words: int = 8) -> list[Speech]:
@@ -126,23 +127,38 @@ def read(speech: Speech) -> NDArray[np.float32]:
 
 
 def real_subjects(
-    cache: Path, portrait: NDArray[np.uint8], limit: int | None = None
+    cache: Path, portraits: Sequence[NDArray[np.uint8]], limit: int | None = None
 ) -> Iterator[Subject]:
-    """The recordings as subjects of `flowact eval`, said by the person of `portrait`.
+    """The recordings as subjects of `flowact eval`, said by the people of the portraits in turn.
 
     Their truth is what the phones that were aligned to the sound would do to an average mouth.
-    Recordings whose transcript cannot be aligned are left out. `portrait` is uint8 [480, 480, 3].
+    Recordings whose transcript cannot be aligned are left out.
+
+    Args:
+        cache: folder of :func:`fetch`.
+        portraits: uint8 [480, 480, 3] each.
+        limit: make so many, of all speakers in turn; None for all.
     """
     aligner = PhoneAligner()
     made = 0
-    for speech in speeches(cache):
+    for speech in _by_turns(speeches(cache)):
         if made == limit:
             return
         try:
-            yield _subject(speech, aligner, portrait)
+            yield _subject(speech, aligner, portraits[made % len(portraits)])
         except AlignmentError:
             continue
         made += 1
+
+
+def _by_turns(found: list[Speech]) -> list[Speech]:
+    """One recording of each speaker after the other, so that the first few are of all."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for speech in found:
+        turns.append((seen[speech.speaker], speech))
+        seen[speech.speaker] += 1
+    return [speech for _, speech in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _subject(speech: Speech, aligner: PhoneAligner, portrait: NDArray[np.uint8]) -> Subject:
@@ -151,4 +167,4 @@ def _subject(speech: Speech, aligner: PhoneAligner, portrait: NDArray[np.uint8])
     opening = expected_opening(phonemes, samples)
     closures = tuple((p.start, p.end) for p in phonemes if viseme_of(p.label) == "PP")
     silent = quiet_frames(phonemes, len(opening))
-    return Subject(speech.name, True, portrait, samples, opening, silent, closures)
+    return Subject(speech.name, portrait, samples, opening, silent, closures)

@@ -1,4 +1,4 @@
-"""What `flowact eval` measures on: held-out clips with their truth, and the frames made for their sound."""
+"""What `flowact eval` measures on: a portrait, a voice, and what a mouth that says it should do."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,39 +7,43 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from flowact.errors import UserError
 from flowact.media import Recording
+from flowact.media.audio import SILENCE_PEAK
 from flowact.pipeline import FlowActPipeline
+from flowact.synthesis.behaviours import BEHAVIOURS, OPENS_MOUTH, TRANSITION
 from flowact.synthesis.clip import Clip
 from flowact.synthesis.performance import quiet_frames
 from flowact.synthesis.phonemes import viseme_of
-from flowact.timebase import SAMPLE_RATE
+from flowact.timebase import FPS, SAMPLE_RATE
 
 Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One held-out clip.
+    """One recording to be said by one person.
 
     Attributes:
         name: its file's name.
-        known: whether the person is one of the named characters, which training has seen.
         reference: the portrait, uint8 [480, 480, 3].
         samples: what is said, float32 at 16 kHz.
-        opening: true opening of the mouth [frames].
+        opening: how far the mouth should open [frames]; not a number where something else than speech
+            opens it.
         silent: frames in which nothing is said.
         closures: start and end of every P, B and M in seconds.
+        clip: the rendered clip it was taken from; None for a real person's recording.
     """
 
     name: str
-    known: bool
     reference: Frame
     samples: NDArray[np.float32]
     opening: NDArray[np.float32]
     silent: NDArray[np.bool_]
     closures: tuple[tuple[float, float], ...]
+    clip: Clip | None = None
 
     def stream(self, pipeline: FlowActPipeline, seed: int = 0) -> Iterator[Frame]:
         """Frames that the pipeline makes of the portrait and the sound."""
@@ -49,20 +53,35 @@ class Subject:
                 yield frame.image
 
 
-def load_subject(path: Path) -> Subject:
+def clip_subject(path: Path) -> Subject:
     """Read a clip as a subject."""
     clip = Clip.load(path)
-    opening = np.asarray(clip.opening, np.float32)
+    opening = np.where(_other_opening(clip), np.nan, np.asarray(clip.opening, np.float32))
     closed = ((p[1], p[2]) for p in clip.phonemes if viseme_of(p[0]) == "PP")
     return Subject(
         path.stem,
-        clip.meta["character"] is not None,
         clip.reference_image(),
         (np.asarray(clip.audio, np.float32) / 32768).astype(np.float32),
         opening,
         quiet_frames(clip.phonemes, len(opening)),
         tuple(closed),
+        clip,
     )
+
+
+def _other_opening(clip: Clip) -> NDArray[np.bool_]:
+    """Frames [frames] in which a laugh or a surprise parts the lips, or still blends in or out."""
+    opens = np.isin(clip.behaviour, [BEHAVIOURS.index(name) for name in sorted(OPENS_MOUTH)])
+    return np.asarray(binary_dilation(opens, iterations=round(TRANSITION * FPS)))
+
+
+def speaking_clips(paths: list[Path]) -> list[Subject]:
+    """The clips in which something is said. Raises UserError when there is none."""
+    subjects = [clip_subject(path) for path in paths]
+    spoken = [s for s in subjects if np.abs(s.samples).max() > SILENCE_PEAK and not s.silent.all()]
+    if not spoken:
+        raise UserError(f"nothing is said in the {len(paths)} clip(s) to measure on.")
+    return spoken
 
 
 def held_out(data: Path, limit: int | None) -> list[Path]:

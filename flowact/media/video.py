@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -35,21 +35,32 @@ class VideoWriter:
     Args:
         path: the file to write, `*.mp4`; an existing one is replaced at the end.
         soundtrack: a recording whose sound goes along with the frames, at its own rate.
+        mark: changes the luma plane, uint8 `[480, 480]` in video range, of every frame in place.
+        metadata: what the file says about itself: `title`, `comment`, `description` and others that mp4
+            knows.
 
     Raises:
         UserError: the target cannot be written (no such folder, not allowed, disk full).
     """
 
-    def __init__(self, path: str | Path, soundtrack: Recording | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        soundtrack: Recording | None = None,
+        *,
+        mark: Callable[[NDArray[np.uint8]], None] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         self._target = check_target(Path(path))
         self._partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.part")
-        self._recording = soundtrack
+        self._recording, self._mark, self._metadata = soundtrack, mark, dict(metadata or {})
         self._frames = 0
 
     def __enter__(self) -> Self:
         with _disk_errors(self._target):
             options = {"movflags": "faststart"}
             self._container = av.open(str(self._partial), "w", format="mp4", options=options)
+        self._container.metadata.update(self._metadata)
         self._video = _add_video(self._container)
         self._sound = Soundtrack(self._container, self._recording) if self._recording else None
         return self
@@ -88,6 +99,8 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
+        if self._mark is not None:
+            self._mark(_luma(frame))
         frame.pts, frame.time_base = self._frames, Fraction(1, FPS)
         self._container.mux(self._video.encode(frame))
         self._frames += 1
@@ -123,6 +136,13 @@ def check_target(path: Path) -> Path:
     if not path.parent.is_dir():
         raise UserError(f"There is no folder {path.parent} to write {path.name} into.")
     return path
+
+
+def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """The luma plane of a frame as an array `[480, 480]` that writes through."""
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return rows[:FRAME_SIZE, :FRAME_SIZE]
 
 
 def _add_video(container: OutputContainer) -> VideoStream:

@@ -9,13 +9,14 @@ from rich.console import Console
 
 from flowact import assets
 from flowact.media import Recording, load_reference
-from flowact.runtime.generate import add_machine_arguments, write_video
+from flowact.runtime.generate import add_label_argument, add_machine_arguments, write_video
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact demo`."""
     parser.add_argument("--out", metavar="FILE.mp4", type=Path, default=Path("out/demo.mp4"))
     parser.set_defaults(action="speaking", seed=0)
+    add_label_argument(parser)
     add_machine_arguments(parser)
 
 

@@ -21,6 +21,8 @@ from flowact.runtime.marks import DETECTED, score
 DESCRIPTION: Final = "Look for FlowAct's invisible mark and for what the file says of its making."
 MOST_FRAMES: Final = 24
 MOST_PIXELS: Final = 64_000_000
+_OF_THE_CONTAINER: Final = ("major_brand", "minor_version", "compatible_brands", "encoder")
+"""Metadata of every mp4 file, which says nothing of how its pictures were made."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def _video(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]]:
         with av.open(f"file:{path}") as container:
             if not container.streams.video:
                 raise UserError(f"{path.name} has no pictures in it.")
-            return dict(container.metadata), list(_lumas(container))
+            said = container.metadata.items()
+            metadata = {key: value for key, value in said if key not in _OF_THE_CONTAINER}
+            return metadata, list(_lumas(container))
     except (av.FFmpegError, OSError) as error:
         raise UserError(
             f"{path.name} is neither a picture nor a video that can be read."

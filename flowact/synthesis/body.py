@@ -336,18 +336,22 @@ def _parent_bone(bone: str) -> str | None:
 
 
 def _relaxed_rotations(heads: Floats, bones: list[str]) -> Floats:
-    """From the A-pose to hanging arms: local rotations [B, 3, 3]."""
+    """From the A-pose to hanging arms: local rotations [B, 3, 3].
+
+    The collar bone takes its part: turning the upper arm alone leaves square shoulders.
+    """
     vectors = np.zeros((len(bones), 3))
     for side, sign in (("left", 1.0), ("right", -1.0)):
         shoulder, elbow, wrist = (
             heads[bones.index(f"{j}_{side}")] for j in ("upper_arm", "forearm", "hand")
         )
-        straight = between(elbow - shoulder, np.array([sign * 0.20, -1.0, -0.06]))
-        hang = Rotation.from_rotvec(straight.as_rotvec() * 0.92)
-        vectors[bones.index(f"upper_arm_{side}")] = straight.as_rotvec() * 0.92
-        bend = between(hang.apply(wrist - elbow), np.array([sign * 0.02, -1.0, 0.28]))
-        vectors[bones.index(f"forearm_{side}")] = hang.inv().apply(bend.as_rotvec())
-        vectors[bones.index(f"clavicle_{side}")] = (0, 0, -sign * 0.06)
+        collar = Rotation.from_rotvec((0, 0, -sign * 0.15))
+        hanging, bent = np.array([sign * 0.22, -1.0, -0.06]), np.array([sign * 0.04, -1.0, 0.28])
+        upper = between(collar.apply(elbow - shoulder), hanging) * collar
+        lower = between(upper.apply(wrist - elbow), bent) * upper
+        vectors[bones.index(f"clavicle_{side}")] = collar.as_rotvec()
+        vectors[bones.index(f"upper_arm_{side}")] = (collar.inv() * upper).as_rotvec()
+        vectors[bones.index(f"forearm_{side}")] = (upper.inv() * lower).as_rotvec()
     return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32)
 
 

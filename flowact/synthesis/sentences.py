@@ -47,13 +47,34 @@ _QUESTIONS = (
     "why would anyone move",
     "how much would you pay for", "did somebody forget", "shall we take", "what became of",
 )  # fmt: skip
+_ONSETS = (
+    "", "p", "b", "t", "d", "k", "g", "f", "v", "th", "s", "z", "sh", "ch", "j", "m", "n", "l", "r", "w", "h", "y",
+    "pl", "br", "tr", "st", "sk", "fl", "gr", "sm", "sp",
+)  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ee", "oo", "ah", "oh", "ow", "ay", "er", "or", "ai")
+_CODAS = (
+    "", "", "", "p", "b", "t", "d", "k", "g", "f", "v", "th", "s", "z", "sh", "m", "n", "ng", "l", "mp", "st", "nd",
+)  # fmt: skip
 
 
 def _pick(words: tuple[str, ...], rng: np.random.Generator) -> str:
     return words[rng.integers(len(words))]
 
 
+def _made_up_word(rng: np.random.Generator) -> str:
+    syllables = range(rng.integers(1, 4))
+    return "".join(
+        _pick(_ONSETS, rng) + _pick(_VOWELS, rng) + _pick(_CODAS, rng) for _ in syllables
+    )
+
+
 def _compose(rng: np.random.Generator) -> str:
+    """A sentence without capital and full stop; one in four is made-up words.
+
+    Those hold every sequence of sounds, where the vocabulary alone could be learned by heart.
+    """
+    if rng.random() < 0.25:
+        return " ".join(_made_up_word(rng) for _ in range(rng.integers(4, 9)))
     form = rng.integers(6)
     if form == 0:
         return f"{_pick(_PEOPLE, rng)} {_pick(_DEEDS, rng)} {_pick(_THINGS, rng)} {_pick(_PLACES, rng)}"

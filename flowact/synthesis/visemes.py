@@ -29,10 +29,10 @@ _TARGETS: dict[str, str] = {
     "SS": "jawOpen .06 mouthStretch .26 mouthSmile .1 mouthLowerDown .42 mouthUpperUp .2",
     "nn": "jawOpen .15 mouthLowerDown .26 mouthUpperUp .14 mouthStretch .08",
     "RR": "jawOpen .16 mouthFunnel .36 mouthPucker .26 mouthLowerDown .2",
-    "aa": "jawOpen .58 mouthLowerDown .36 mouthUpperUp .24 mouthStretch .1",
-    "E": "jawOpen .36 mouthLowerDown .38 mouthUpperUp .26 mouthStretch .24 mouthSmile .1",
-    "ih": "jawOpen .2 mouthLowerDown .4 mouthUpperUp .26 mouthStretch .36 mouthSmile .26",
-    "oh": "jawOpen .46 mouthFunnel .52 mouthPucker .26 mouthLowerDown .2 mouthUpperUp .08",
+    "aa": "jawOpen .68 mouthLowerDown .36 mouthUpperUp .24 mouthStretch .1",
+    "E": "jawOpen .42 mouthLowerDown .38 mouthUpperUp .26 mouthStretch .24 mouthSmile .1",
+    "ih": "jawOpen .24 mouthLowerDown .4 mouthUpperUp .26 mouthStretch .36 mouthSmile .26",
+    "oh": "jawOpen .54 mouthFunnel .52 mouthPucker .26 mouthLowerDown .2 mouthUpperUp .08",
     "ou": "jawOpen .2 mouthFunnel .3 mouthPucker .72",
 }
 

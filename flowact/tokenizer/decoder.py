@@ -1,4 +1,4 @@
-"""From two latents and a reference to the layers of a picture: a warp of the reference, a mask and paint."""
+"""From motion and a reference to the layers of a picture: a warp of the reference, a mask and paint."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID, ViewConfig
+from flowact.tokenizer.code import FARTHEST
+from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.layers import (
     Modulation,
     Pyramid,
@@ -17,8 +18,8 @@ from flowact.tokenizer.layers import (
     conv,
     zero_init,
 )
-from flowact.tokenizer.views import VIEW_SIZE, VIEWS, View
-from flowact.tokenizer.warp import enlarge, sample, sampling_grid
+from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
+from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 
 FLOW_UNIT = 0.1
 """Displacement, as a share of half the frame, that one unit of network output stands for."""
@@ -44,18 +45,20 @@ class ViewReference:
 
 @dataclass(frozen=True)
 class Layers:
-    """What a view's decoder paints, for ``n`` frames.
+    """What a view's decoder paints, for ``n`` frames. Sizes are those of the full view.
 
     Attributes:
         flow: ``[n, 2, 60, 60]``, where the reference is sampled, relative to the identity, in
             frame coordinates.
         mask: ``[n, 1, p, p]`` in [0, 1], how much of the warp is kept; p is 120 or 240.
         paint: ``[n, 3, p, p]``, added to the masked warp.
+        region: the part of the view that the maps cover.
     """
 
     flow: Tensor
     mask: Tensor
     paint: Tensor
+    region: Region = FULL
 
 
 class ReferenceEncoder(nn.Module):
@@ -84,30 +87,31 @@ class Trunk(nn.Module):
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         coarse, middle, fine = config.trunk_widths
-        self.enter = conv(2 * LATENT_CHANNELS, coarse, 3)
-        self.ups = nn.ModuleList([Upsample(coarse, middle, 15), Upsample(middle, fine, 30)])
+        self.modulation = Modulation(2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths)
+        self.ups = nn.ModuleList([Upsample(coarse, middle, 15), Upsample(middle, fine)])
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, normalise=width != fine) for _ in range(count)))
             for width, count in zip(config.trunk_widths, config.trunk_blocks, strict=True)
         )
         self.leave = conv(fine, FRAMES_PER_LATENT * config.frame_widths[0], 1)
 
-    def forward(self, previous: Tensor, current: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
-        """Two latents ``[batch, 16, 8, 8]`` to ``[batch * 4, width, 30, 30]``, frame by frame."""
-        x = self.enter(torch.cat([previous, current], 1)) + guides[0]
-        x = self.blocks[0](activate(x))
-        for up, guide, blocks in zip(self.ups, guides[1:], self.blocks[1:], strict=True):
-            x = blocks(activate(up(x) + guide))
+    def forward(self, motion: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
+        """Motion of eight frames ``[batch, 8, channels]`` to ``[batch * 4, width, 30, 30]``, frame by frame."""
+        first, *others = self.modulation(motion.flatten(1))
+        x = self.blocks[0](activate(modulate(guides[0], first)))
+        for up, guide, blocks, by in zip(
+            self.ups, guides[1:], self.blocks[1:], others, strict=True
+        ):
+            x = blocks(activate(modulate(up(x) + guide, by)))
         frames = self.leave(x).unflatten(1, (FRAMES_PER_LATENT, -1)).flatten(0, 1)
         return frames.contiguous(memory_format=torch.channels_last)
 
 
 class ViewDecoder(nn.Module):
-    """Decoder of a view: ``(z_prev, z_cur, reference) -> Layers`` of four frames.
+    """Decoder of a view: ``(motion before, motion, reference) -> Layers`` of four frames.
 
-    It is also told the curves and pose that the linear read-out finds in ``z_cur``. A latent spreads
-    each of them over all cells, differently in each, and a convolution, whose weights all cells
-    share, would have to learn to collect them again before it can move an eyelid.
+    Motion modulates the features of the reference (FiLM) at every scale, so that a single number -
+    how far a lid is shut - reaches the few cells that it moves.
     """
 
     def __init__(self, config: ViewConfig) -> None:
@@ -115,58 +119,62 @@ class ViewDecoder(nn.Module):
         self.view, self.paint_scale = VIEWS[config.view], config.paint_scale
         coarse, middle, fine = config.frame_widths
         self.trunk = Trunk(config)
-        self.place = nn.Parameter(torch.zeros(1, coarse, 30, 30))
+        self.place = nn.Parameter(torch.zeros(1, coarse, CELLS, CELLS))
         self.modulation = Modulation(config.readouts, config.frame_widths)
         counts = zip(config.frame_widths, config.frame_blocks, strict=True)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
         )
         self.coarse_flow = zero_init(conv(coarse, 2, 3))
-        self.up_middle = Upsample(coarse, middle, 60)
+        self.up_middle = Upsample(coarse, middle)
         self.take_features = conv(config.reference_widths[1], middle, 1)
         self.fine_flow = zero_init(conv(middle, 2, 3))
-        self.up_fine = Upsample(middle, fine, 120)
+        self.up_fine = Upsample(middle, fine)
         self.take_pixels = conv(3 * self.paint_scale**2, fine, 3)
         self.leave = zero_init(conv(fine, 4 * self.paint_scale**2, 3))
 
     def forward(
-        self, previous: Tensor, current: Tensor, controls: Tensor, reference: ViewReference
+        self, before: Tensor, motion: Tensor, reference: ViewReference, region: Region = FULL
     ) -> Layers:
-        """Paint the four frames of ``current``.
+        """Paint four frames.
 
         Args:
-            previous: normalised latents of the four frames before, ``[batch, 16, 8, 8]``.
-            current: those of the four frames to paint.
-            controls: their standardised read-outs, ``[batch, 4, curves + pose]``.
+            before: standardised curves and pose of the four frames before, ``[batch, 4, channels]``.
+            motion: those of the four frames to paint.
             reference: features of ``batch`` references.
+            region: the part of the view to paint; cells at its border see nothing beyond.
 
         Returns:
             Layers of ``batch * 4`` frames.
         """
-        _check_latents(previous, current)
-        vector = controls.flatten(0, 1).clamp(-4, 4).to(self.place.dtype)
-        first, second, third = self.modulation(vector)
-        x = self.trunk(previous, current, reference.guides) + self.place
+        dtype = self.place.dtype
+        seen = torch.cat([before, motion], 1).clamp(-FARTHEST, FARTHEST).to(dtype)
+        first, second, third = self.modulation(seen[:, FRAMES_PER_LATENT:].flatten(0, 1))
+        x = region.cut(self.trunk(seen, reference.guides) + self.place)
         x = self.blocks[0](modulate(x, first))
-        coarse = enlarge(self.coarse_flow(x), 60) * FLOW_UNIT
-        x = self.up_middle(x) + self.take_features(self._warp_features(coarse, reference.warpable))
+        coarse = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
+        warped = self._warp_features(coarse, reference.warpable, region)
+        x = self.up_middle(x) + self.take_features(warped)
         x = self.blocks[1](activate(modulate(x, second)))
         flow = coarse + self.fine_flow(x).float() * FLOW_UNIT
-        x = self.up_fine(x) + self.take_pixels(self._warp_pixels(flow, reference.picture, x.dtype))
+        pixels = self._warp_pixels(flow, reference.picture, region)
+        x = self.up_fine(x) + self.take_pixels(pixels.to(x.dtype))
         x = self.blocks[2](activate(modulate(x, third)))
         painted = F.pixel_shuffle(self.leave(x), self.paint_scale)
-        return Layers(flow, torch.sigmoid(painted[:, :1].float() + MASK_BIAS), painted[:, 1:])
+        mask = torch.sigmoid(painted[:, :1].float() + MASK_BIAS)
+        return Layers(flow, mask, painted[:, 1:], region)
 
-    def _warp_features(self, flow: Tensor, features: Tensor) -> Tensor:
-        grid = self.view.from_frame(sampling_grid(flow, self.view, 60))
+    def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
+        grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
         warped = sample(features, grid).to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
 
-    def _warp_pixels(self, flow: Tensor, picture: Tensor, dtype: torch.dtype) -> Tensor:
+    def _warp_pixels(self, flow: Tensor, picture: Tensor, region: Region) -> Tensor:
         """What the warp will show, at 120x120 with ``paint_scale`` squared pixels folded into channels."""
         size = VIEW_SIZE // 2 * self.paint_scale
-        folded = F.pixel_unshuffle(render_warp(flow, picture, self.view, size), self.paint_scale)
-        return folded.to(dtype).contiguous(memory_format=torch.channels_last)
+        warp = render_warp(flow, picture, self.view, size, region)
+        folded = F.pixel_unshuffle(warp, self.paint_scale)
+        return folded.contiguous(memory_format=torch.channels_last)
 
 
 def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
@@ -175,24 +183,20 @@ def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
     return torch.addcmul(shift, x, factor)
 
 
-def render_warp(flow: Tensor, picture: Tensor, view: View, size: int) -> Tensor:
+def render_warp(
+    flow: Tensor, picture: Tensor, view: View, size: int, region: Region = FULL
+) -> Tensor:
     """The reference as the flow ``[n, 2, 60, 60]`` moves it, ``[n, 3, size, size]`` in fp32."""
-    return sample(picture, sampling_grid(flow, view, size))
+    return sample(picture, sampling_grid(flow, view, size, region))
 
 
 def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
-    """The finished view ``[n, 3, size, size]`` in fp32: ``mask * warp + paint``.
+    """The finished view ``[n, 3, size, size]`` in fp32, or its region: ``mask * warp + paint``.
 
     The paint is added rather than blended in by ``1 - mask``: a blending mask saturates at one
     early in training and the painter then gets no gradient.
     """
-    warp = render_warp(layers.flow, picture, view, size)
-    overlay = enlarge(torch.cat([layers.mask.to(layers.paint.dtype), layers.paint], 1), size)
+    warp = render_warp(layers.flow, picture, view, size, layers.region)
+    painted = torch.cat([layers.mask.to(layers.paint.dtype), layers.paint], 1)
+    overlay = enlarge(painted, warp.shape[-1] // painted.shape[-1])
     return torch.addcmul(overlay[:, 1:], overlay[:, :1], warp)
-
-
-def _check_latents(*latents: Tensor) -> None:
-    expected = (LATENT_CHANNELS, LATENT_GRID, LATENT_GRID)
-    for z in latents:
-        if z.shape[1:] != expected:
-            raise ValueError(f"a view's latent is {tuple(z.shape[1:])}, expected {expected}")

@@ -52,21 +52,23 @@ class ResidualBlock(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Change the width of ``[batch, width, n, n]`` and enlarge it to ``size``.
+    """Change the width of ``[batch, width, h, w]`` and double height and width, repeating cells.
 
-    Bilinear from 8 to 15, nearest by whole factors.
+    Args:
+        width_in, width_out: channels.
+        size: enlarge to ``size x size`` bilinearly instead.
     """
 
-    def __init__(self, width_in: int, width_out: int, size: int) -> None:
+    def __init__(self, width_in: int, width_out: int, size: int | None = None) -> None:
         super().__init__()
         self.size = size
         self.project = conv(width_in, width_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, width_in, n, n]`` to ``[batch, width_out, size, size]``."""
+        """``[batch, width_in, h, w]`` to ``[batch, width_out, 2 h, 2 w]``, or to the given size."""
         narrow = self.project(x)
-        if self.size % x.shape[-1] == 0:
-            return F.interpolate(narrow, size=(self.size, self.size), mode="nearest")
+        if self.size is None:
+            return F.interpolate(narrow, scale_factor=2, mode="nearest")
         return F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
 
 

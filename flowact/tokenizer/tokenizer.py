@@ -59,7 +59,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """
 
     config_name = "config.json"
-    _keep_in_fp32_modules = ("moments", "readout")
+    _keep_in_fp32_modules = ("code",)
 
     @register_to_config
     def __init__(
@@ -125,40 +125,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def curves(self, z: Tensor) -> Tensor:
         """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
-        return self._readouts(z)[..., : self.whole.config.curves]
+        return self._motion(z)[..., : self.whole.config.curves]
 
     def pose(self, z: Tensor) -> Tensor:
         """Joint poses ``[batch, n * 4, joints, 3]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
-        return self._readouts(z)[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
+        return self._motion(z)[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
 
-    @property
-    def readout_weight(self) -> Tensor:
-        """The linear map from a latent to curves, then pose, of its four frames, ``[4, 52 + 3 * joints, 16, 8, 16]``.
-
-        In units of each output's own deviation over the training data, so that the squared
-        outputs of different rows are
-        comparable: what a loss on latents needs to weigh what a face shows.
-        """
-        share = self._face_share()
-        halves = []
-        for view, part in ((self.whole, 1 - share), (self.face, share)):
-            weight = view.readout.standardised_weight * part[:, None, None, None]
-            halves.append(weight)
-        return torch.cat(halves, -1)
-
-    def _readouts(self, z: Tensor) -> Tensor:
+    def _motion(self, z: Tensor) -> Tensor:
+        """Curves, then pose, ``[batch, n * 4, channels]``: the mean of what the two halves say."""
         _check_latents(z)
-        share = self._face_share()
-        left, right = (
-            view.readout(half.flatten(0, 1).to(view.readout.linear.weight.dtype))
+        whole, face = (
+            view.code.restore(view.code.read(half.flatten(0, 1)))
             for view, half in zip((self.whole, self.face), z.split(LATENT_GRID, -1), strict=True)
         )
-        return torch.lerp(left, right, share).unflatten(0, z.shape[:2]).flatten(1, 2)
-
-    def _face_share(self) -> Tensor:
-        """How far each read-out trusts the face view: inversely to the two views' training errors."""
-        whole, face = self.whole.readout.error, self.face.readout.error
-        return whole / (whole + face)
+        return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
 
     def _paint(
         self, state: DecoderState, z: Tensor, features: ReferenceFeatures
@@ -177,12 +157,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def _layers(
         self, previous: Tensor, current: Tensor, features: ReferenceFeatures
     ) -> list[Layers]:
-        dtype = self.whole.decoder.leave.weight.dtype
-        halves = zip(
-            previous.to(dtype).split(LATENT_GRID, -1),
-            current.to(dtype).split(LATENT_GRID, -1),
-            strict=True,
-        )
+        halves = zip(previous.split(LATENT_GRID, -1), current.split(LATENT_GRID, -1), strict=True)
         views = ((self.whole, features.whole), (self.face, features.face))
         return [
             view.decode(before, now, reference)

@@ -63,6 +63,35 @@ class View:
         return (points - points.new_tensor([self.left, self.top])) * (VIEW_SIZE / self.size)
 
 
+CELLS = 30
+"""Side of the grid of cells in which regions of a view are given."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of a view, in cells of a 30x30 grid.
+
+    Attributes:
+        top, left, height, width: the rectangle.
+    """
+
+    top: int = 0
+    left: int = 0
+    height: int = CELLS
+    width: int = CELLS
+
+    def cut(self, x: Tensor) -> Tensor:
+        """Cut the region out of maps over the full view, ``[..., k * 30, k * 30]``."""
+        if self == FULL:
+            return x
+        k = x.shape[-1] // CELLS
+        rows = slice(self.top * k, (self.top + self.height) * k)
+        return x[..., rows, self.left * k : (self.left + self.width) * k]
+
+
+FULL = Region()
+"""All of a view."""
+
 WHOLE = View("whole", 0, 0, FRAME_SIZE)
 FACE = View("face", *FACE_BOX)
 VIEWS = {view.name: view for view in (WHOLE, FACE)}

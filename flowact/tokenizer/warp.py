@@ -4,31 +4,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.tokenizer.views import View
+from flowact.tokenizer.views import FULL, Region, View
+
+FLOW_CELLS = 60
+"""Side of the grid of a full view on which displacements are given."""
 
 
-def enlarge(x: Tensor, size: int) -> Tensor:
-    """Bilinear enlargement of ``[n, channels, h, h]`` to ``[n, channels, size, size]`` in fp32, planar layout."""
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """Bilinear enlargement of ``[n, channels, h, w]`` by a whole factor, in fp32 and planar layout."""
     planar = x.float().contiguous()
-    if x.shape[-1] == size:
+    if factor == 1:
         return planar
-    return F.interpolate(planar, size=(size, size), mode="bilinear", align_corners=False)
+    return F.interpolate(planar, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def sampling_grid(flow: Tensor, view: View, size: int) -> Tensor:
+def sampling_grid(flow: Tensor, view: View, size: int, region: Region = FULL) -> Tensor:
     """Frame coordinates to sample for each pixel of a view.
 
     Args:
-        flow: displacement from the identity, ``[n, 2, cells, cells]``, in frame coordinates (2 is
-            the frame's width).
+        flow: displacement from the identity, ``[n, 2, 60, 60]`` or the part of it that covers the
+            region, in frame coordinates (2 is the frame's width).
         view: which part of the frame the flow covers.
-        size: side of the result in pixels.
+        size: side of the full result in pixels, a multiple of 60.
+        region: the part of the view.
 
     Returns:
         ``[n, size, size, 2]`` for ``grid_sample`` on the whole reference; zero flow is the
         identity.
     """
-    return enlarge(flow, size).permute(0, 2, 3, 1) + view.identity_grid(size, flow.device)
+    identity = view.identity_grid(size, flow.device).movedim(-1, 1)
+    return (enlarge(flow, size // FLOW_CELLS) + region.cut(identity)).movedim(1, -1)
 
 
 def sample(picture: Tensor, grid: Tensor) -> Tensor:

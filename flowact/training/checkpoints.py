@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,3 +80,10 @@ def _step(folder: Path) -> int:
 
 def _snapshots(run: Path) -> list[Path]:
     return sorted(run.glob("step-*")) if run.is_dir() else []
+
+
+def adopt_fitting(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Take over the weights whose name and shape fit; the others stay as they were initialised."""
+    own = network.state_dict()
+    fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
+    network.load_state_dict(own | fitting)

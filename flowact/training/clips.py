@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from flowact.errors import UserError
 from flowact.synthesis.arkit import ARKIT
-from flowact.synthesis.clip import Clip, decode_jpeg
+from flowact.synthesis.clip import Clip
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import View
 
 WINDOW = 2 * FRAMES_PER_LATENT
-"""Frames of a training window: the first four give the previous latent, the last four are reconstructed."""
+"""Frames of a training window: of the first four the motion is known, the last four are painted."""
 
 RESCAN_SECONDS = 60.0
 BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
@@ -30,10 +30,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows as a view sees them. Ground truth belongs to the last four frames.
+    """A batch of windows as a view sees them. All but the motion belongs to the last four frames.
 
     Attributes:
-        frames: ``[batch, 8, 3, 240, 240]`` in [-1, 1].
+        frames: ``[batch, 4, 3, 240, 240]`` in [-1, 1].
         picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
         flow: true sampling positions in the reference, ``[batch, 4, 60, 60, 2]``, frame
             coordinates in [-1, 1].
@@ -52,25 +52,6 @@ class Windows:
     def to(self, device: torch.device) -> "Windows":
         """The same batch on another device."""
         return Windows(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-
-
-def load_window(clip: Clip, start: int, view: View, colours: "Colours | None" = None) -> Windows:
-    """The window of a clip that begins at frame ``start``, as a batch of one."""
-    now, both = slice(start + FRAMES_PER_LATENT, start + WINDOW), slice(start, start + WINDOW)
-    recolour = colours or Colours()
-    frames = torch.from_numpy(clip.pictures(slice(start, start + WINDOW))).movedim(-1, 1)
-    truth = {
-        "flow": _tensor(getattr(clip, f"flow_{view.name}")[now]),
-        "visible": _tensor(getattr(clip, f"visible_{view.name}")[now]) / 255,
-        "landmarks": view.pixels(_tensor(clip.landmarks[now])),
-        "readouts": torch.cat([_tensor(clip.curves[both]), _tensor(clip.pose[both]).flatten(1)], 1),
-    }
-    picture = torch.tensor(_reference(clip)).movedim(-1, 0)
-    return Windows(
-        recolour(view.crop(frames))[None],
-        recolour(picture)[None],
-        **{k: v[None] for k, v in truth.items()},
-    )
 
 
 def collate(windows: list[Windows]) -> Windows:
@@ -105,16 +86,19 @@ class Colours:
         return cls(tuple(gamma), tuple(gain), tuple(map(tuple, matrix)))
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """``[..., 3, h, w]`` of 0..255 to [-1, 1], changed."""
-        x = picture.float() / 255
+        """uint8 ``[..., 3, h, w]`` to [-1, 1], changed."""
         if not self.matrix:
-            return x * 2 - 1
+            return picture.float().div_(127.5).sub_(1)
+        levels = torch.linspace(0, 1, 256)
         gamma, gain = (
-            torch.tensor(v, dtype=torch.float32)[:, None, None] for v in (self.gamma, self.gain)
+            torch.tensor(v, dtype=torch.float32)[:, None] for v in (self.gamma, self.gain)
         )
-        toned = (gain * x.pow(gamma)).flatten(-2)
+        tones = gain * levels.pow(gamma)  # a table: a power per pixel would take most of a step
+        planes = picture.movedim(-3, 0).flatten(1)
+        toned = torch.stack([t[p.int()] for t, p in zip(tones, planes, strict=True)])
         mixed = torch.tensor(self.matrix, dtype=torch.float32) @ toned
-        return mixed.clamp_(0, 1).mul_(2).sub_(1).unflatten(-1, x.shape[-2:])
+        changed = mixed.clamp_(0, 1).mul_(2).sub_(1)
+        return changed.unflatten(1, picture.movedim(-3, 0).shape[1:]).movedim(0, -3).contiguous()
 
 
 def _hue_saturation(angle: float, saturation: float) -> Array:
@@ -124,13 +108,49 @@ def _hue_saturation(angle: float, saturation: float) -> Array:
     return grey + saturation * (np.cos(angle) * (np.eye(3) - grey) + np.sin(angle) * cross)
 
 
-class ClipFolder:
-    """The clips of a folder; new files are noticed once a minute."""
+class ViewClip:
+    """A clip as one view sees it. Its pictures are decoded when they are first needed, and then kept."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.clips: list[Clip] = []
-        self._weights: list[Array] = []
+    def __init__(self, clip: Clip, view: View) -> None:
+        self.clip, self.view = clip, view
+        self.weights = window_weights(clip)
+
+    @cached_property
+    def frames(self) -> Tensor:
+        """Pictures of the view, uint8 ``[n, 3, 240, 240]``."""
+        pictures = torch.from_numpy(self.clip.pictures(slice(0, len(self.clip)))).movedim(-1, 1)
+        return torch.cat([_bytes(self.view.crop(part)) for part in pictures.split(16)])
+
+    @cached_property
+    def picture(self) -> Tensor:
+        """The whole reference, uint8 ``[3, 480, 480]``."""
+        return torch.tensor(self.clip.reference_image()).movedim(-1, 0).contiguous()
+
+    def window(self, start: int, colours: "Colours | None" = None) -> Windows:
+        """The window that begins at frame ``start``, as a batch of one."""
+        now, both = slice(start + FRAMES_PER_LATENT, start + WINDOW), slice(start, start + WINDOW)
+        clip, recolour = self.clip, colours or Colours()
+        truth = {
+            "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
+            "visible": _tensor(getattr(clip, f"visible_{self.view.name}")[now]) / 255,
+            "landmarks": self.view.pixels(_tensor(clip.landmarks[now])),
+            "readouts": torch.cat(
+                [_tensor(clip.curves[both]), _tensor(clip.pose[both]).flatten(1)], 1
+            ),
+        }
+        return Windows(
+            recolour(self.frames[now])[None],
+            recolour(self.picture)[None],
+            **{k: v[None] for k, v in truth.items()},
+        )
+
+
+class ClipFolder:
+    """The clips of a folder as a view sees them; new files are noticed once a minute."""
+
+    def __init__(self, folder: Path, view: View) -> None:
+        self.folder, self.view = folder, view
+        self.clips: list[ViewClip] = []
         self._known: set[Path] = set()
         self._scanned = -RESCAN_SECONDS
         self.rescan()
@@ -148,14 +168,12 @@ class ClipFolder:
             self._known.add(path)
             clip = Clip.load(path)
             if len(clip) >= WINDOW:
-                self.clips.append(clip)
-                self._weights.append(window_weights(clip))
+                self.clips.append(ViewClip(clip, self.view))
 
-    def draw(self, rng: np.random.Generator) -> tuple[Clip, int]:
+    def draw(self, rng: np.random.Generator) -> tuple[ViewClip, int]:
         """A random clip and the start of a window in it; blinks and open mouths come more often."""
-        index = int(rng.integers(len(self.clips)))
-        weights = self._weights[index]
-        return self.clips[index], int(rng.choice(len(weights), p=weights))
+        clip = self.clips[int(rng.integers(len(self.clips)))]
+        return clip, int(rng.choice(len(clip.weights), p=clip.weights))
 
 
 def window_weights(clip: Clip) -> Array:
@@ -171,10 +189,8 @@ def window_weights(clip: Clip) -> Array:
 class WindowLoader:
     """An endless, shuffled stream of batches, prepared by a thread while the last one is being trained on."""
 
-    def __init__(
-        self, folder: ClipFolder, view: View, batch: int, seed: Sequence[int], ahead: int = 3
-    ) -> None:
-        self.folder, self.view, self.batch = folder, view, batch
+    def __init__(self, folder: ClipFolder, batch: int, seed: Sequence[int], ahead: int = 3) -> None:
+        self.folder, self.batch = folder, batch
         self._rng = np.random.default_rng(seed)
         self._ready: queue.Queue[Windows | BaseException] = queue.Queue(ahead)
         threading.Thread(target=self._work, daemon=True).start()
@@ -198,28 +214,22 @@ class WindowLoader:
 
     def _one(self) -> Windows:
         clip, start = self.folder.draw(self._rng)
-        return load_window(clip, start, self.view, Colours.random(self._rng))
+        return clip.window(start, Colours.random(self._rng))
 
 
-def spread_windows(folder: ClipFolder, view: View, count: int) -> Windows:
+def spread_windows(folder: ClipFolder, count: int) -> Windows:
     """The same ``count`` windows at every call, spread over the clips, with their true colours."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(folder.clips))
     windows = []
     for i in range(count):
         clip = folder.clips[order[i % len(order)]]
-        start = int(rng.choice(len(weights := window_weights(clip)), p=weights))
-        windows.append(load_window(clip, start, view))
+        windows.append(clip.window(int(rng.choice(len(clip.weights), p=clip.weights))))
     return collate(windows)
 
 
-@lru_cache(maxsize=256)
-def _decoded_reference(data: bytes) -> Array:
-    return decode_jpeg(np.frombuffer(data, np.uint8))
-
-
-def _reference(clip: Clip) -> Array:
-    return _decoded_reference(clip.reference.tobytes())
+def _bytes(pictures: Tensor) -> Tensor:
+    return pictures if pictures.dtype == torch.uint8 else pictures.round().to(torch.uint8)
 
 
 def _tensor(array: Array) -> Tensor:

@@ -1,11 +1,24 @@
 """The command line of training: ``flowact train STAGE``."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
+from flowact.errors import UserError
 from flowact.training.loop import LoopSettings
 from flowact.training.schedule import Schedule
+
+TRANSFORMER_STAGES = (
+    ("adapt", "autoregressive adaptation of the transformer", 24, 1e-3),
+    ("joint", "joint audio-motion finetuning of the transformer", 24, 1e-3),
+    ("self-forcing", "the same on memory that the model made itself", 24, 4e-4),
+    ("cfg-distill", "one call learns the result of guidance", 24, 3e-4),
+    ("step-distill", "one call learns the result of several", 16, 2e-4),
+    ("dmd", "score distillation of the few-step model", 12, 5e-5),
+)
+"""Name, summary, samples per step and learning rate, in the order of the recipe."""
+
+HELDOUT_CLIPS = 24
+"""Imagined clips of held-out voice and sentences."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,37 +27,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tokenizer = stages.add_parser("tokenizer", help="train one view of the tokenizer")
     tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
     add_loop_arguments(tokenizer, learning_rate=6e-4)
-    tokenizer.add_argument("--batch", type=int, default=4, help="windows per step")
     tokenizer.add_argument(
-        "--freeze-encoder",
-        action="store_true",
-        help="train the decoder only; latents stay as they are",
+        "--part", choices=("decoder", "encoder"), required=True, help="they are trained apart"
     )
+    tokenizer.add_argument(
+        "--batch", type=int, help="windows per step (6 for the decoder, 24 for the encoder)"
+    )
+    tokenizer.add_argument("--init", type=Path, help="run whose weights it starts from")
     tokenizer.set_defaults(start=_train_tokenizer)
     latents = stages.add_parser(
-        "latents", help="encode clips, and imagine more, for the transformer"
+        "latents", help="imagine performances, and encode clips, for the transformer"
     )
-    latents.add_argument("--whole", type=Path, required=True, help="run of the whole view")
-    latents.add_argument("--face", type=Path, required=True, help="run of the face view")
-    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
     latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
-    latents.add_argument("--imagined", type=int, default=1000, help="clips made without pictures")
+    latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
     latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
+    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
+    latents.add_argument(
+        "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
+    )
     latents.set_defaults(start=_make_latents)
-    for name, summary in (
-        ("adapt", "autoregressive adaptation of the transformer"),
-        ("joint", "joint audio-motion finetuning of the transformer"),
-    ):
+    for name, summary, batch, rate in TRANSFORMER_STAGES:
         stage = stages.add_parser(name, help=summary)
-        add_loop_arguments(stage, learning_rate=8e-4)
-        stage.add_argument("--batch", type=int, default=16, help="samples per step")
+        add_loop_arguments(stage, learning_rate=rate)
+        stage.add_argument("--batch", type=int, default=batch, help="samples per step")
         stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
         stage.add_argument("--init", type=Path, help="run whose weights it starts from")
         stage.set_defaults(start=_train_transformer)
     export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
-    export.add_argument("--whole", type=Path, required=True, help="run of the whole view")
-    export.add_argument("--face", type=Path, required=True, help="run of the face view")
-    export.add_argument("--joint", type=Path, help="run of the transformer")
+    for view in ("whole", "face"):
+        for part in ("decoder", "encoder"):
+            export.add_argument(
+                f"--{view}-{part}",
+                type=Path,
+                required=True,
+                help=f"run of the {view} view's {part}",
+            )
+    export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     export.set_defaults(start=_export)
 
@@ -87,39 +105,55 @@ def loop_settings(args: argparse.Namespace) -> LoopSettings:
 
 def _train_tokenizer(args: argparse.Namespace) -> None:
     from flowact.tokenizer.config import FACE_CONFIG, WHOLE_CONFIG
-    from flowact.training.tokenizer import TokenizerSettings, train_tokenizer_view
+    from flowact.training.decoder import DecoderSettings, train_decoder
+    from flowact.training.encoder import train_encoder
 
     config = FACE_CONFIG if args.view == "face" else WHOLE_CONFIG
-    settings = replace(TokenizerSettings(), batch=args.batch, freeze_encoder=args.freeze_encoder)
-    train_tokenizer_view(config, args.data, loop_settings(args), settings, args.seed)
+    loop = loop_settings(args)
+    if args.part == "encoder":
+        train_encoder(config, args.data, loop, args.batch or 24, args.seed, args.init)
+    else:
+        settings = DecoderSettings(batch=args.batch or 6)
+        train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
 def _make_latents(args: argparse.Namespace) -> None:
-    from flowact.training.export import load_tokenizer
     from flowact.training.imagined import imagine_folder
-    from flowact.training.latents import LatentFolder, encode_folders
+    from flowact.training.latents import SPLITS, LatentFolder
     from flowact.training.readout import fit_readout
 
-    tokenizer = load_tokenizer(args.whole, args.face)
-    counts = {"train": args.imagined, "heldout": min(24, args.imagined)}
+    if (args.data is None) != (args.tokenizer is None):
+        raise UserError("--data and --tokenizer belong together: give both or none of them.")
     imagined = sum(
-        imagine_folder(tokenizer, args.out / split, count, args.seconds)
-        for split, count in counts.items()
+        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds)
+        for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
     )
-    encoded = encode_folders(tokenizer, args.data, args.out) if args.data else 0
-    train, heldout = (LatentFolder(args.out / split).clips for split in counts)
+    encoded = _encode_rendered(args) if args.data else 0
+    train, heldout = (LatentFolder(args.out / split).clips for split in SPLITS)
     fit_readout(train[:300], heldout).save(args.out / "readout.safetensors")
     print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
 
 
-def _train_transformer(args: argparse.Namespace) -> None:
-    from flowact.training.diffusion import ADAPT, JOINT, train_transformer
+def _encode_rendered(args: argparse.Namespace) -> int:
+    from flowact.tokenizer.tokenizer import Tokenizer
+    from flowact.training.latents import encode_folders
 
-    settings = replace(ADAPT if args.stage == "adapt" else JOINT, batch=args.batch)
-    train_transformer(args.data, args.preset, args.init, loop_settings(args), settings, args.seed)
+    tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
+    return encode_folders(tokenizer, args.data, args.out)
+
+
+def _train_transformer(args: argparse.Namespace) -> None:
+    from flowact.training.recipe import train_stage
+
+    train_stage(
+        args.stage, args.data, args.preset, args.init, loop_settings(args), args.batch, args.seed
+    )
 
 
 def _export(args: argparse.Namespace) -> None:
-    from flowact.training.export import export
+    from flowact.training.export import TokenizerRuns, export
 
-    export(args.whole, args.face, args.joint, args.out)
+    runs = TokenizerRuns(
+        args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder
+    )
+    export(runs, args.transformer, args.out)

@@ -14,21 +14,17 @@ from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import load_preset
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
+from flowact.training.checkpoints import adopt_fitting
 from flowact.training.export import load_transformer, save_config
-from flowact.training.flow_matching import (
-    LevelSettings,
-    VelocityLoss,
-    draw_levels,
-    draw_memory_levels,
-    interpolate,
-)
+from flowact.training.flow_matching import LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
-from flowact.training.loop import Loop, LoopSettings, Stateful
+from flowact.training.loop import Stateful
 from flowact.training.metrics import Values
+from flowact.training.noisy import NoisyBatch, noisy_batch
 from flowact.training.readout import Readout
 from flowact.training.rollouts import follow
-from flowact.training.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
+from flowact.training.samples import SHORTEST_CLIP, Dropout, SampleSource
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class SelfForcing:
     """
 
     probability: float = 0.0
-    start: int = 3000
+    start: int = 0
     period: int = 50
     clips: int = 4
     kept: int = 128
@@ -76,8 +72,11 @@ class DiffusionSettings:
 ADAPT: Final = DiffusionSettings(dropout=Dropout(audio=0.5))
 """Autoregressive adaptation: motion from memory, sound as a hint."""
 
-JOINT: Final = DiffusionSettings(self_forcing=SelfForcing(probability=0.3))
-"""Joint audio-motion finetuning, on the model's own memory in part."""
+JOINT: Final = DiffusionSettings()
+"""Joint audio-motion finetuning."""
+
+SELF_FORCING: Final = DiffusionSettings(self_forcing=SelfForcing(probability=0.5))
+"""The same on the model's own memory in part."""
 
 
 class TeacherForcing(nn.Module):
@@ -91,25 +90,26 @@ class TeacherForcing(nn.Module):
         self.transformer = transformer
 
     def forward(
-        self, sample: Sample, noisy: Tensor, levels: Tensor, memory_levels: Tensor
+        self, batch: NoisyBatch, muted: bool = False, scale: Tensor | None = None
     ) -> Tensor:
         """Predict the velocity of a noisy stream.
 
         Args:
-            sample: gives memory, sound and text.
-            noisy: `[batch, L, channels, height, width]`.
-            levels: `[batch, L]`.
-            memory_levels: `[batch]`; the reference stays clean.
+            batch: streams, memory, sound and text.
+            muted: as if no sound of the stream were known, as guidance compares it.
+            scale: guidance scale `[batch]` that a distilled model shall imitate.
         """
-        model = self.transformer
+        model, sample = self.transformer, batch.sample
         heard = model.encode_audio(sample.audio.mel, sample.audio.known)
         memory = sample.memory.as_input(heard[:, :FRAMES_BEHIND])
         cache = None
         if memory.latents.shape[1]:
-            own = memory_levels[:, None] * (memory.roles != REFERENCE)
-            cache = model.encode_memory(memory.noised(torch.randn_like(memory.latents), own))
-        text = model.encode_text(sample.text)
-        predicted: Tensor = model(noisy, levels, heard[:, FRAMES_BEHIND:], text, cache)
+            own = batch.memory_levels[:, None] * (memory.roles != REFERENCE)
+            cache = model.encode_memory(memory.noised(batch.memory_noise, own))
+        text, audio = model.encode_text(sample.text), heard[:, FRAMES_BEHIND:]
+        if muted:
+            audio = model.audio_encoder.unknown.expand_as(audio)
+        predicted: Tensor = model(batch.latents, batch.levels, audio, text, cache, scale)
         return predicted
 
 
@@ -128,22 +128,13 @@ class DiffusionStage:
         self.source, self.heldout, self.readout = source, heldout, readout
         self.settings = settings
         self.extras: Mapping[str, Stateful] = {}
-        self._losses = VelocityLoss(readout, settings.lips)
+        self.losses = VelocityLoss(readout, settings.lips)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Loss of a random batch."""
         self._roll_out(step)
-        sample = self.source.draw()
-        batch, length = sample.stream.shape[:2]
-        levels = draw_levels(batch, length, self.settings.levels)
-        memory_levels = draw_memory_levels(batch, self.settings.levels)
-        memory = sample.memory
-        doubt = self.settings.levels.reference * torch.rand(batch, 1, 1, 1, 1)
-        reference = memory.reference + doubt * torch.randn_like(memory.reference)
-        sample = replace(sample, memory=replace(memory, reference=reference))
-        noisy, velocity = interpolate(sample.stream, torch.randn_like(sample.stream), levels)
-        predicted = model(sample, noisy, levels, memory_levels)
-        parts = self._losses(predicted, velocity, levels, sample.silent)
+        batch = noisy_batch(self.source.draw(), self.settings.levels)
+        parts = self.losses(model(batch), batch.velocity, batch.levels, batch.sample.silent)
         return sum(parts.values(), torch.zeros(())), parts
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
@@ -151,10 +142,11 @@ class DiffusionStage:
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in self.heldout]
-        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, self._sampling)
+        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, self.sampling)
 
     @property
-    def _sampling(self) -> StepSettings:
+    def sampling(self) -> StepSettings:
+        """How the model of this stage is sampled."""
         return StepSettings(schedule=diagonal(shift=self.settings.levels.shift))
 
     def _roll_out(self, step: int) -> None:
@@ -168,7 +160,7 @@ class DiffusionStage:
         cut = [replace(clips[i], z=clips[i].z[:length]) for i in chosen]
         strength = float(rng.uniform(forcing.weakest, 1))
         self.model.eval()
-        made = follow(self.model.transformer, cut, self._sampling, strength, seed=step)
+        made = follow(self.model.transformer, cut, self.sampling, strength, seed=step)
         self.model.train()
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         for index, latents in zip(chosen, made, strict=True):
@@ -179,21 +171,33 @@ class DiffusionStage:
         self.source.self_forcing = forcing.probability
 
 
-def train_transformer(
-    data: Path,
-    preset: str,
-    init: Path | None,
-    loop: LoopSettings,
-    settings: DiffusionSettings,
-    seed: int = 0,
-) -> int:
-    """Train a stage on encoded clips (`flowact train latents`); resumes. Returns the steps done.
+@dataclass(frozen=True)
+class Materials:
+    """What every stage of the transformer needs, read from disk.
+
+    Attributes:
+        transformer: to be trained.
+        source: samples of `data/train`.
+        heldout: clips of `data/heldout`.
+        readout: latents to curves.
+    """
+
+    transformer: FlowActTransformer
+    source: SampleSource
+    heldout: Sequence[LatentClip]
+    readout: Readout
+
+
+def gather(
+    data: Path, preset: str, init: Path | None, run: Path, settings: DiffusionSettings, seed: int
+) -> Materials:
+    """Read encoded clips (`flowact train latents`) and make the transformer.
 
     Args:
         data: folder with `train/`, `heldout/` and `readout.safetensors`.
         preset: sizes of the network.
-        init: run whose averaged weights a fresh run starts from.
-        loop: how long and how.
+        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+        run: folder of the run, in which the sizes are kept.
         settings: what the stage trains on.
         seed: of weights, noise and samples.
     """
@@ -201,10 +205,9 @@ def train_transformer(
     sizes = load_preset(preset).transformer.model_dump()
     transformer = FlowActTransformer(**sizes)
     if init is not None:
-        transformer = load_transformer(init).train().requires_grad_(True)
-    save_config(loop.run, sizes)
+        adopt_fitting(transformer, load_transformer(init).state_dict())
+    save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
     source = SampleSource(folder, settings.batch, settings.dropout, seed)
-    readout = Readout.load(data / "readout.safetensors")
-    return Loop(DiffusionStage(transformer, source, heldout, readout, settings), loop).train()
+    return Materials(transformer, source, heldout, Readout.load(data / "readout.safetensors"))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -15,9 +15,10 @@ from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.checkpoints import load_averaged_weights
-from flowact.training.flow_matching import NOISE_SHIFT
 
 CONFIG = "config.json"
+SAMPLING = "sampling.json"
+"""File of a transformer's run that says how its model is sampled: fields of `FlowActScheduler`."""
 WRAPPER = "transformer."
 """Prefix that the training wrapper gives the transformer's weights."""
 
@@ -33,16 +34,29 @@ def save_config(run: Path, sizes: Mapping[str, object]) -> None:
     (run / CONFIG).write_text(json.dumps(sizes, indent=2) + "\n")
 
 
-def load_view(run: Path) -> ViewAutoencoder:
-    """The averaged autoencoder of a run; UserError if the run has no checkpoint."""
-    view = ViewAutoencoder(ViewConfig(**_config(run)))
-    view.load_state_dict(load_averaged_weights(run))
+@dataclass(frozen=True)
+class TokenizerRuns:
+    """The runs that a tokenizer is joined from: a decoder and an encoder for each view."""
+
+    whole_decoder: Path
+    whole_encoder: Path
+    face_decoder: Path
+    face_encoder: Path
+
+
+def load_view(decoder: Path, encoder: Path) -> ViewAutoencoder:
+    """A view out of the averaged weights of two runs; UserError if one has no checkpoint."""
+    view = ViewAutoencoder(ViewConfig(**_config(decoder)))
+    view.load_state_dict(load_averaged_weights(decoder))
+    view.encoder.load_state_dict(load_averaged_weights(encoder))
     return view.eval().requires_grad_(False)
 
 
-def load_tokenizer(whole: Path, face: Path) -> Tokenizer:
-    """Join the averaged views of two runs."""
-    return Tokenizer.from_views(load_view(whole), load_view(face)).eval().requires_grad_(False)
+def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
+    """Join the averaged views of four runs."""
+    whole = load_view(runs.whole_decoder, runs.whole_encoder)
+    face = load_view(runs.face_decoder, runs.face_encoder)
+    return Tokenizer.from_views(whole, face).eval().requires_grad_(False)
 
 
 def load_transformer(run: Path) -> FlowActTransformer:
@@ -53,25 +67,24 @@ def load_transformer(run: Path) -> FlowActTransformer:
     return made.eval().requires_grad_(False)
 
 
-def export(whole: Path, face: Path, joint: Path | None, out: Path) -> None:
+def export(runs: TokenizerRuns, transformer_run: Path | None, out: Path) -> None:
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
     Args:
-        whole: run of the whole view.
-        face: run of the face view.
-        joint: run of the transformer; without it only the ``tokenizer`` folder is written.
+        runs: of the tokenizer.
+        transformer_run: run of the transformer's last stage; without it only the ``tokenizer``
+            folder is written.
         out: folder of the checkpoint.
     """
-    tokenizer = load_tokenizer(whole, face)
+    tokenizer = load_tokenizer(runs)
     _to_half(tokenizer)
-    if joint is None:
+    if transformer_run is None:
         tokenizer.save_pretrained(out / "tokenizer")
         return
-    transformer = load_transformer(joint)
+    transformer = load_transformer(transformer_run)
     _to_half(transformer)
-    FlowActPipeline(transformer, tokenizer, FlowActScheduler(shift=NOISE_SHIFT)).save_pretrained(
-        out
-    )
+    scheduler = FlowActScheduler(**json.loads((transformer_run / SAMPLING).read_text()))
+    FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)
 
 
 def _to_half(network: torch.nn.Module) -> None:

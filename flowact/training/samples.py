@@ -137,10 +137,11 @@ class SampleSource:
         self.generated: dict[int, Tensor] = {}
         self.self_forcing = 0.0
 
-    def draw(self) -> Sample:
-        """Draw a batch of a random layout."""
+    def draw(self, layout: Layout | None = None) -> Sample:
+        """Draw a batch of a layout, or of a random one."""
         self.folder.rescan()
-        layout = LAYOUTS[self.rng.choice(len(LAYOUTS), p=_LAYOUT_SHARES)][1]
+        if layout is None:
+            layout = LAYOUTS[self.rng.choice(len(LAYOUTS), p=_LAYOUT_SHARES)][1]
         return stack([self._one(layout) for _ in range(self.batch)])
 
     def _one(self, layout: Layout) -> Sample:

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from flowact.synthesis.clip import LANDMARKS
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.views import VIEW_SIZE, View
+from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 
 MOUTH_LEFT, MOUTH_RIGHT, UPPER, LOWER, EYE_LEFT, EYE_RIGHT = (
     LANDMARKS.index(name)
@@ -108,6 +108,34 @@ def region_weight(
     return 1 + hidden * unseen + mouth * mouth_box(landmarks) + eyes * eyes_box(landmarks)
 
 
+def trusted(region: Region, margin: int) -> Tensor:
+    """Where a region's picture is as the full view's would be, ``[1, 1, 240, 240]`` of 0 and 1.
+
+    Cells near a border inside the view lack their neighbours, so ``margin`` cells do not count.
+    """
+    (top, bottom), (left, right) = (
+        (start + margin * (start > 0), end - margin * (end < CELLS))
+        for start, end in (
+            (region.top, region.top + region.height),
+            (region.left, region.left + region.width),
+        )
+    )
+    cells = torch.zeros(1, 1, CELLS, CELLS)
+    cells[..., top:bottom, left:right] = 1
+    return F.interpolate(cells, size=(VIEW_SIZE, VIEW_SIZE), mode="nearest")
+
+
+def covered_by_face(view: View, feather: int) -> Tensor:
+    """Where the face view hides this one, ``[1, 1, 240, 240]`` of 0 and 1; nowhere in the face view itself."""
+    hidden = torch.zeros(1, 1, VIEW_SIZE, VIEW_SIZE)
+    if view != FACE:
+        corners = torch.tensor([[FACE.left, FACE.top], [FACE.left, FACE.top]], dtype=torch.float32)
+        corners += torch.tensor([[feather], [FACE.size - feather]])
+        (left, top), (right, bottom) = view.pixels(corners).int().tolist()
+        hidden[..., top:bottom, left:right] = 1
+    return hidden
+
+
 def detail_loss(
     painted: Tensor, truth: Tensor, eps: float, weight: Tensor, levels: int = 2
 ) -> Tensor:
@@ -123,18 +151,17 @@ def detail_loss(
     return total / (2 * levels)
 
 
-def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, weight: Tensor, view: View) -> Tensor:
+def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
     """Huber distance to the renderer's flow, in pixels of the frame, over what the reference shows.
 
     Args:
-        flow: predicted displacement ``[n, 2, 60, 60]``.
-        truth: true sampling position ``[n, 60, 60, 2]``.
-        visible: ``[n, 60, 60]``.
-        weight: how much the picture counts, ``[n, 1, 240, 240]``; eyelids and lips are few cells.
-        view: the view that the grids cover.
+        flow: predicted displacement ``[n, 2, h, w]``.
+        truth: true displacement, the same shape.
+        visible: ``[n, h, w]``.
+        weight: how much the picture counts, ``[n, 1, 4 h, 4 w]``; eyelids and lips are few cells.
     """
-    target = (truth - view.identity_grid(truth.shape[1], truth.device)).permute(0, 3, 1, 2)
-    distance = F.huber_loss(flow * (FRAME_SIZE / 2), target * (FRAME_SIZE / 2), reduction="none")
+    pixels = FRAME_SIZE / 2
+    distance = F.huber_loss(flow * pixels, truth * pixels, reduction="none")
     counts = visible[:, None] * F.adaptive_avg_pool2d(weight, visible.shape[-2:])
     return (distance.mean(1, keepdim=True) * counts).sum() / counts.sum().clamp(min=1.0)
 
@@ -160,21 +187,11 @@ def needless_paint(paint: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
     Args:
         paint: ``[n, 3, p, p]``.
         visible: ``[n, 60, 60]``.
-        weight: how much the picture counts there, ``[n, 1, 240, 240]``, at least 1.
+        weight: how much the picture counts there, ``[n, 1, 240, 240]``.
     """
     shown = F.interpolate(visible[:, None], size=paint.shape[-2:], mode="nearest")
-    share = shown / F.adaptive_avg_pool2d(weight, paint.shape[-2:])
+    share = shown / F.adaptive_avg_pool2d(weight, paint.shape[-2:]).clamp(min=1)
     return (paint.float().abs() * share).mean()
-
-
-def latent_penalty(latent: Tensor) -> Tensor:
-    """Distance of a batch's mean and variance per channel from 0 and 1; holds the scale once its statistics are frozen.
-
-    Args:
-        latent: normalised, ``[batch, n, 16, 8, 8]``.
-    """
-    values = latent.movedim(2, 0).flatten(1)
-    return values.mean(1).square().mean() + (values.var(1) - 1).square().mean()
 
 
 def psnr(painted: Tensor, truth: Tensor, weight: Tensor | None = None) -> float:

@@ -28,7 +28,7 @@ def draw_sheet(path: Path, windows: Windows, painted: Tensor, view: View) -> Non
         view: the view they show.
     """
     made = painted.unflatten(0, (-1, FRAMES_PER_LATENT))[:, 2]
-    truth = windows.frames[:, FRAMES_PER_LATENT + 2]
+    truth = windows.frames[:, 2]
     still = view.crop(windows.picture)
     rows = [
         _row(still[i], truth[i], made[i], windows.landmarks[i, 2], view)

@@ -95,8 +95,8 @@ def test_subjects_carry_what_the_sound_would_do_to_a_mouth(
 ) -> None:
     found = [s for s in speeches(cache) if s.speaker == "LibriVox reader"]
     monkeypatch.setattr(recordings, "speeches", lambda _: found)
-    portrait = np.zeros((480, 480, 3), np.uint8)
-    (subject,) = real_subjects(cache, portrait)
+    people = [np.full((480, 480, 3), tone, np.uint8) for tone in (3, 4)]
+    (subject,) = real_subjects(cache, people)
     frames = len(subject.samples) // SAMPLES_PER_FRAME
     assert subject.name == "book-1"
     assert subject.opening.shape == subject.silent.shape == (frames,)
@@ -104,7 +104,15 @@ def test_subjects_carry_what_the_sound_would_do_to_a_mouth(
     assert not subject.opening[subject.silent].any()
     assert subject.opening.max() > 0.1
     assert all(0 <= start < end <= frames / FPS for start, end in subject.closures)
-    assert not list(real_subjects(cache, portrait, limit=0))
+    assert not list(real_subjects(cache, people, limit=0))
+
+
+def test_speakers_and_people_take_turns(cache: Path) -> None:
+    people = [np.full((480, 480, 3), tone, np.uint8) for tone in (3, 4)]
+    ordered = recordings._by_turns(speeches(cache))
+    assert [s.name for s in ordered] == ["book-1", "dictate-help", "book-2", "menu"]
+    first = next(real_subjects(cache, people, limit=1))
+    assert (first.name, first.reference[0, 0, 0]) == ("book-1", 3)
 
 
 def test_missing_tools_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

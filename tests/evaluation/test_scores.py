@@ -13,10 +13,20 @@ def curve(frames: int = 200, seed: int = 0) -> np.ndarray:
 
 def test_a_late_picture_has_a_positive_lag() -> None:
     true = curve()
-    found = scores.lip_sync(np.roll(true, 3) * 2 + 1, true)
+    found = scores.lip_sync([np.roll(true, 3) * 2 + 1], [true])
     assert found.lag_frames == 3
     assert found.correlation == pytest.approx(1)
-    assert scores.lip_sync(np.roll(true, -2), true).lag_frames == -2
+    assert scores.lip_sync([np.roll(true, -2)], [true]).lag_frames == -2
+
+
+def test_takes_are_joined_and_frames_without_truth_left_out() -> None:
+    true, other = curve(), curve(seed=3)
+    spoilt, holed = true.copy(), true.copy()
+    spoilt[50:80], holed[50:80] = 9, np.nan
+    found = scores.lip_sync([spoilt, other], [holed, other])
+    assert found == scores.LipSync(pytest.approx(1), 0)
+    still = scores.lip_sync([true, np.full(200, true.mean())], [true, other])
+    assert 0.5 < still.correlation < 0.9
 
 
 def test_unrelated_and_constant_curves_do_not_correlate() -> None:
@@ -26,23 +36,34 @@ def test_unrelated_and_constant_curves_do_not_correlate() -> None:
         scores.correlation(np.zeros(9), np.zeros(8))
 
 
-def test_closures_and_silence_are_counted_against_the_speaking_range() -> None:
+def test_curves_that_never_overlap_say_nothing() -> None:
+    assert scores.lip_sync([curve(3)], [np.full(3, np.nan)]).correlation == 0
+
+
+def test_closures_are_counted_where_lips_meet() -> None:
     opening = np.full(50, 0.5)
-    opening[10:12] = 0.01
-    reach = scores.speaking_range(opening)
-    assert reach == pytest.approx(0.5)
-    assert scores.closures_shut(opening, [(0.40, 0.46), (1.2, 1.3), (9.0, 9.1)], reach) == (1, 2)
-    silent = np.zeros(50, bool)
-    silent[8:12] = True
-    assert scores.silent_shut(opening, silent, reach) == 0.5
-    assert np.isnan(scores.silent_shut(opening, np.zeros(50, bool), reach))
+    opening[10:12] = 0.04
+    assert scores.closures_shut(opening, [(0.40, 0.46), (1.2, 1.3), (9.0, 9.1)]) == (1, 2)
+
+
+def test_shares_and_ranges() -> None:
+    assert scores.speaking_range(np.full(50, 0.5)) == pytest.approx(0.5)
+    assert scores.share_below(np.array([0.0, 0.1, 0.5, 0.6]), 0.1) == 0.5
+    assert np.isnan(scores.share_below(np.zeros(0), 0.1))
 
 
 def test_picture_scores_at_their_limits() -> None:
     noise = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 255
-    assert scores.psnr(noise, noise + 25.5) == pytest.approx(20, abs=1e-3)
-    assert scores.ssim(noise, noise) == pytest.approx(1)
-    assert scores.ssim(noise, 255 - noise) < 0
+    assert scores.decibel(25.5**2) == pytest.approx(20)
+    assert scores.decibel(0) > 100
+    assert scores.ssim_map(noise, noise).mean() == pytest.approx(1)
+    assert scores.ssim_map(noise, 255 - noise).mean() < 0
+    broken = noise.clone()
+    broken[..., :8, :8] = 0
+    alike = scores.ssim_map(broken, noise)
+    assert alike.shape == (1, 22, 22)
+    assert alike[0, 0, 0] < 0.5
+    assert alike[0, 15:, 15:].min() == pytest.approx(1)
 
 
 def test_sharpness_and_colour_react_to_blur_and_tint() -> None:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from study import builder, stimuli
 from study.deployment import Deployment
+from tests.study.chromium import FLAGS, PROGRAM
 from tests.study.postgres import Postgres, find_binaries
 from tests.study.tiny import Clock, api_client, configuration, make_sources, open_at
 
@@ -52,6 +54,18 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real Chromium without a window."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if PROGRAM is None:
+        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

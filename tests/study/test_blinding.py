@@ -6,16 +6,21 @@ import shutil
 import numpy as np
 import pytest
 
-from study import audit, builder, canonical, media, stimuli
+from study import audit, builder, canonical, media, side_channels, stimuli
 from study.errors import StudyError
+from study.side_channels import Fetch
 from tests.study.tiny import SYSTEMS, configuration, picture, someone, tone_of
 
 
 @pytest.fixture(scope="module")
-def rehearsed(built):
+def rehearsal(built):
+    return audit.rehearse(configuration(), builder.read_index(built / "stimuli"), built)
+
+
+@pytest.fixture
+def rehearsed(rehearsal):
     """Every reply that one participant receives, pages and clips included."""
-    index = builder.read_index(built / "stimuli")
-    return audit.rehearse(configuration(), index, built)
+    return rehearsal.replies
 
 
 def names_of(built):
@@ -171,8 +176,37 @@ def test_a_name_inside_a_clip_is_noticed(folder):
 def test_the_classifier_finds_a_difference_in_size():
     labels = np.array([0] * 12 + [1] * 12)
     equal = np.full((24, 2), 5.0)
-    assert audit.separability(equal, labels) == 1.0
+    assert side_channels.separability(equal, labels) == 1.0
     told = equal + np.stack([labels * 3.0, np.zeros(24)], axis=1)
-    assert audit.separability(told, labels) < 0.001
+    assert side_channels.separability(told, labels) < 0.001
     noise = np.random.default_rng(0).normal(size=(24, 2))
-    assert audit.separability(noise, labels) > 0.05
+    assert side_channels.separability(noise, labels) > 0.05
+
+
+def fetches(delay=0.0, header="4"):
+    """Twenty fetches of each of two clips of three systems; the last system's are special."""
+    dice = np.random.default_rng(1)
+    found = []
+    for system in SYSTEMS:
+        special = system == SYSTEMS[-1]
+        for item, usual in (("portrait1", 0.002), ("portrait2", 0.009)):
+            headers = {"content-length": header if special else "4"}
+            for noise in dice.exponential(0.001, 20):
+                seconds = usual + noise + delay * special
+                found.append(Fetch(system, item, seconds, headers))
+    return found
+
+
+def test_a_slow_system_and_a_telling_header_are_noticed():
+    assert side_channels.told_by_timing(fetches()) == ""
+    assert "tells the systems apart" in side_channels.told_by_timing(fetches(delay=0.002))
+    assert side_channels.told_by_headers(fetches()) == ""
+    assert "the header content-length differs" in side_channels.told_by_headers(fetches(header="5"))
+
+
+def test_every_clip_is_timed_as_it_is_served(built, rehearsal):
+    clips = builder.read_index(built / "stimuli").plain()
+    timed = rehearsal.fetches
+    assert len(timed) == (side_channels.ROUNDS - 1) * len(clips)
+    assert {fetch.headers["content-type"] for fetch in timed} == {"video/mp4"}
+    assert all(fetch.seconds > 0 for fetch in timed)

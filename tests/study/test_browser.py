@@ -1,67 +1,39 @@
 """(i) a whole participation in a real Chromium, on a desk and on a phone."""
 
-import os
-import shutil
-from pathlib import Path
+from dataclasses import dataclass
 
 import pytest
-import yaml
 from sqlalchemy import select
 
-from study import builder, lifecycle, stimuli
-from study.load import free_port, start_server
+from study import audit, stimuli
+from study.locale import texts
 from study.models import Participant, Vote
-from tests.study.tiny import SMALL, configuration, make_sources
+from study.rehearsal import Reply
+from tests.study.chromium import SHOTS, fits, served, shot, visit
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-SIZES = {"desk": (1280, 800), "phone": (390, 844)}
 SECONDS = 3.0
-SHOTS = os.environ.get("STUDY_SCREENSHOTS")
+CASES = [("desk", "en"), ("phone", "en"), ("phone", "zh")]
+TITLE = {"en": "Which one?", "zh": "哪一个？"}
+
+
+@dataclass(frozen=True)
+class Received:
+    """A reply as the browser got it, in the form of `study.rehearsal.Reply`."""
+
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def running(tmp_path_factory):
     """A study with three-second clips behind a real server: (place, address)."""
-    folder = tmp_path_factory.mktemp("browser")
-    smooth = SMALL.model_copy(update={"width": 240, "height": 240, "fps": 25})
     trials = {"per_participant": 2, "training": 1}
     trials["catch"] = {"identical": 0, "shifted": 0, "repeated": 0, "items": 1}
-    config = configuration(
-        stimuli=smooth.model_dump(), trials=trials, recruitment={"codes": {"finished": "CODE-7"}}
-    )
-    raw = config.model_dump(mode="json", exclude_none=True)
-    (folder / "study.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True))
-    manifest = stimuli.read(make_sources(folder / "sources", SECONDS))
-    index = builder.build(config, manifest, folder / "stimuli")
-    place = lifecycle.open_study(folder, config, index)
-    port = free_port()
-    server = start_server(folder, port)
-    yield place, f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait(timeout=30)
-    place.store.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
-
-
-def shot(page, name: str) -> None:
-    """Keep a picture for people to look at, when they ask for it."""
-    if SHOTS:
-        Path(SHOTS).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
+    codes = {"finished": "CODE-7"}
+    folder = tmp_path_factory.mktemp("browser")
+    with served(folder, SECONDS, trials=trials, recruitment={"codes": codes}) as found:
+        yield found
 
 
 def challenge(place) -> str:
@@ -70,23 +42,24 @@ def challenge(place) -> str:
         return session.scalar(newest) or ""
 
 
-def admit(page, place, size: str) -> None:
+def admit(page, place, locale: str, size: str) -> None:
     """Consent and sound check."""
-    page.get_by_role("heading", name="Which one?").wait_for()
-    shot(page, f"{size}-1-consent")
-    begin = page.get_by_role("button", name="Begin")
+    words = texts(locale)
+    page.get_by_role("heading", name=TITLE[locale]).wait_for()
+    shot(page, f"{size}-{locale}-1-consent")
+    begin = page.get_by_role("button", name=words["page"]["begin"])
     assert begin.is_disabled()
     page.get_by_role("checkbox").check()
     begin.click()
-    page.get_by_role("button", name="Play the digits").click()
-    page.get_by_role("button", name="Play them again").wait_for()
+    page.get_by_role("button", name=words["sound"]["play"]).click()
+    page.get_by_role("button", name=words["sound"]["again"]).wait_for()
     page.locator("#digits").fill(challenge(place))
-    shot(page, f"{size}-2-sound")
-    page.get_by_role("button", name="Check", exact=True).click()
+    shot(page, f"{size}-{locale}-2-sound")
+    page.get_by_role("button", name=words["sound"]["submit"], exact=True).click()
     page.locator(".trial.ready").wait_for()
 
 
-def watch(page, size: str, name: str) -> None:
+def watch(page, name: str) -> None:
     """Play both to the end; nothing can be answered before."""
     choices = page.locator(".choice")
     assert all(choices.nth(n).is_disabled() for n in range(choices.count()))
@@ -95,10 +68,10 @@ def watch(page, size: str, name: str) -> None:
     assert page.locator('[aria-checked="true"].choice').count() == 0
     page.keyboard.press(" ")
     page.locator(".trial.playing").wait_for()
-    page.wait_for_timeout(1000)
-    shot(page, f"{size}-{name}-playing")
-    page.locator(".trial.watched").wait_for(timeout=60_000)
-    page.wait_for_timeout(200)
+    if SHOTS:
+        page.wait_for_timeout(1000)
+        shot(page, f"{name}-playing")
+    page.locator(".trial.watched").wait_for()
 
 
 def answer(page, keys: str) -> None:
@@ -106,56 +79,54 @@ def answer(page, keys: str) -> None:
         page.keyboard.press(key)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_a_participation(served, browser, size):
-    place, address = served
-    width, height = SIZES[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, locale="en-US", has_touch=size == "phone"
-    )
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.goto(address)
-    admit(page, place, size)
+def position(page, words, number: int) -> None:
+    """Wait for the pair with this number (from 1) to be ready."""
+    page.get_by_text(words["page"]["pair"].format(n=number, total=3), exact=True).wait_for()
+    page.locator(".trial.ready").wait_for()
 
-    watch(page, size, "3-practice")
+
+@pytest.mark.parametrize(("size", "locale"), CASES)
+def test_a_participation(running, browser, size, locale):
+    place, address = running
+    name, words = f"{size}-{locale}", texts(locale)
+    page, problems = visit(browser, size, {"en": "en-US", "zh": "zh-CN"}[locale])
+    page.goto(address)
+    admit(page, place, locale, size)
+
+    watch(page, f"{name}-3-practice")
     answer(page, "11111")
     page.keyboard.press("Enter")
     page.locator(".feedback").wait_for()
-    shot(page, f"{size}-4-feedback")
-    page.get_by_role("button", name="Next pair").click()
+    shot(page, f"{name}-4-feedback")
+    page.get_by_role("button", name=words["training"]["next"]).click()
 
-    page.locator(".trial.ready:not(.training)").wait_for()
-    assert page.locator(".count").inner_text() == "Pair 2 of 3"
+    position(page, words, 2)
     page.reload()
-    page.locator(".trial.ready:not(.training)").wait_for()
-    assert page.locator(".count").inner_text() == "Pair 2 of 3"
-    shot(page, f"{size}-5-pair")
-    watch(page, size, "6")
+    position(page, words, 2)
+    shot(page, f"{name}-5-pair")
+    watch(page, f"{name}-6")
     answer(page, "130")
-    shot(page, f"{size}-7-answering")
+    shot(page, f"{name}-7-answering")
     answer(page, "22")
-    shot(page, f"{size}-8-complete")
-    fits = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert fits, "the page scrolls sideways"
+    shot(page, f"{name}-8-complete")
+    assert fits(page), "the page scrolls sideways"
     page.locator(".send").click()
 
-    page.get_by_text("Pair 3 of 3").wait_for()
-    page.locator(".trial.ready").wait_for()
-    watch(page, size, "9")
+    position(page, words, 3)
+    watch(page, f"{name}-9")
     answer(page, "22222")
     page.keyboard.press("Enter")
     page.get_by_text("CODE-7").wait_for()
-    shot(page, f"{size}-10-thanks")
+    shot(page, f"{name}-10-thanks")
     assert problems == []
-    context.close()
+    page.context.close()
 
     with place.store.read() as session:
         person = session.scalars(select(Participant).order_by(Participant.id.desc())).first()
         votes = session.scalars(
             select(Vote).where(Vote.participant_id == person.id).order_by(Vote.id)
         ).all()
+    assert (person.locale, person.state) == (locale, "finished")
     assert [vote.record["position"] for vote in votes] == [0, 1, 2]
     assert list(votes[1].record["choices"].values()) == ["left", "right", "cannot", "same", "same"]
     for vote in votes:
@@ -163,22 +134,48 @@ def test_a_participation(served, browser, size):
         assert vote.record["playback"]["drift_p95_ms"] < 80
 
 
-def test_chinese_and_withdrawal(served, browser):
-    place, address = served
-    page = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+def test_withdrawing_on_the_page_erases(running, browser):
+    place, address = running
+    words = texts("zh")["withdraw"]
+    page, problems = visit(browser, "phone", "zh-CN")
     page.goto(address)
-    page.get_by_role("heading", name="哪一个？").wait_for()
-    shot(page, "phone-zh-consent")
+    page.get_by_role("heading", name=TITLE["zh"]).wait_for()
     page.get_by_role("checkbox").check()
-    page.get_by_role("button", name="开始").click()
-    page.get_by_role("button", name="播放数字").wait_for()
-    page.get_by_role("button", name="退出研究").click()
-    shot(page, "phone-zh-ask")
-    assert problems == []
-    page.get_by_role("button", name="删除我的回答").click()
-    page.get_by_text("您的回答已删除").wait_for()
-    shot(page, "phone-zh-withdrawn")
+    page.get_by_role("button", name=texts("zh")["page"]["begin"]).click()
+    page.get_by_role("button", name=texts("zh")["sound"]["play"]).wait_for()
     with place.store.read() as session:
-        assert "zh" not in [row.locale for row in session.scalars(select(Participant))]
+        before = set(session.scalars(select(Participant.code)))
+    page.get_by_role("button", name=texts("zh")["page"]["withdraw"]).click()
+    shot(page, "phone-zh-11-ask")
+    page.get_by_role("button", name=words["confirm"]).click()
+    page.get_by_text(words["done_title"]).wait_for()
+    shot(page, "phone-zh-12-withdrawn")
+    assert problems == []
+    page.context.close()
+    with place.store.read() as session:
+        assert len(before - set(session.scalars(select(Participant.code)))) == 1
+
+
+def test_nothing_that_the_browser_loads_names_a_system_and_all_of_it_is_ours(running, browser):
+    """(a) with the real page: every byte of every file and reply that Chromium asks for."""
+    place, address = running
+    page, _ = visit(browser, "desk")
+    loaded: list[tuple[str, Reply]] = []
+
+    def keep(route) -> None:
+        reply = route.fetch()
+        path = reply.url.removeprefix(address).lstrip("/")
+        loaded.append((path, Received(reply.status, reply.headers, reply.body())))
+        route.fulfill(response=reply)
+
+    page.route("**/*", keep)
+    page.goto(address)
+    admit(page, place, "en", "loaded")
+    page.context.close()
+
+    names = stimuli.read(place.directory / "sources" / "manifest.csv").secrets()
+    paths = [path for path, _ in loaded]
+    assert {"page/main.js", "page/options", "api/next"} <= set(paths)
+    assert sum(path.startswith("media/") for path in paths) == 2
+    assert [path for path in paths if path.startswith("http")] == []
+    assert audit.leaks(loaded, names) == ""

@@ -1,6 +1,8 @@
 """The builder makes both sides alike, or refuses with one sentence and leaves nothing half-built."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -171,3 +173,32 @@ def test_own_sound_is_brought_to_equal_loudness(tmp_path):
     assert (
         len({canonical.file_digest(tmp_path / "stimuli" / row.file) for row in index.stimuli}) == 3
     )
+
+
+def on_a_small_disk(kilobytes, folder, command):
+    """Run `python -m study` where `folder` is a disk of its own with so little room."""
+    mount = f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder} && cp -r {folder}-files/. {folder}"
+    show = f"{sys.executable} -m study {command}; echo code $?; ls -A {folder}"
+    return subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", f"{mount} && {show}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("kilobytes", [24, 160])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(study_folder, tmp_path, kilobytes):
+    """A real disk without room: for the first clip, and for the last ones."""
+    files, folder = tmp_path / "disk-files", tmp_path / "disk"
+    files.mkdir()
+    folder.mkdir()
+    for name in ("study.yaml", "manifest.json"):
+        shutil.copy(study_folder / name, files)
+    done = on_a_small_disk(kilobytes, folder, f"build {folder}")
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("this user may not mount a small disk")
+    sentence = f"study: {folder}/stimuli: cannot be written (No space left on device); nothing"
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout.split() == ["code", "2", "manifest.json", "study.yaml"]

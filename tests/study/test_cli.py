@@ -1,9 +1,11 @@
 """From init to verify on the command line, and one sentence with code 2 for every mistake."""
 
 import re
+import socket
 
 import pytest
 
+from study import audit, builder
 from study.cli import main
 from study.config import load
 from study.deployment import attach
@@ -14,6 +16,15 @@ def run(*words) -> int:
     with pytest.raises(SystemExit) as stopped:
         main([str(word) for word in words])
     return int(stopped.value.code)
+
+
+@pytest.fixture
+def audited(study_folder):
+    """The tiny study ready to be opened; the audit itself is seen in the life above."""
+    config = load(study_folder / "study.yaml")
+    index = builder.read_index(study_folder / "stimuli")
+    audit.save([], index, config, study_folder / "audit.json")
+    return study_folder
 
 
 def mistake(capsys, *words) -> str:
@@ -28,7 +39,7 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert run("import", study_folder, study_folder / "sources" / "manifest.csv") == 0
     assert run("build", study_folder) == 0
     assert run("audit", study_folder) == 0
-    assert "7 of 7 checks passed" in capsys.readouterr().out
+    assert "9 of 9 checks passed" in capsys.readouterr().out
     assert run("open", study_folder) == 0
     place = attach(study_folder, clock)
     for answer in ("left", "same", "right"):
@@ -68,10 +79,52 @@ def test_steps_in_the_wrong_order_say_what_is_missing(study_folder, tmp_path, ca
     assert "cannot be read" in mistake(capsys, "import", study_folder, tmp_path / "none.csv")
 
 
-def test_rules_cannot_change_after_opening(study_folder, capsys):
-    assert run("audit", study_folder) == 0
-    assert run("open", study_folder) == 0
+def test_what_cannot_be_read_or_written_is_one_sentence(audited, tmp_path, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert "there is no such configuration" in mistake(capsys, "import", tmp_path / "none")
+    assert "file" in mistake(capsys, "init", blocked)
+    assert "holds 0 rendered" in mistake(capsys, "sample", tmp_path / "new", tmp_path / "none")
+    assert run("open", audited) == 0
+    assert run("close", audited) == 0
     capsys.readouterr()
-    path = study_folder / "study.yaml"
+    assert "file" in mistake(capsys, "export", audited, "--out", blocked)
+    assert "cannot be written" in mistake(capsys, "backup", audited, tmp_path / "no" / "b.db")
+    assert "not a study bundle" in mistake(capsys, "verify", tmp_path / "none.zip")
+
+
+def test_a_taken_port_is_one_sentence(audited, capsys):
+    assert run("open", audited) == 0
+    capsys.readouterr()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "cannot listen there" in mistake(capsys, "serve", audited, "--port", port)
+    assert "cannot listen there" in mistake(capsys, "serve", audited, "--port", "99999")
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("oracle://user@host/name", "its driver is not installed"),
+        ("nosuch://host/name", "its driver is not installed"),
+        ("postgresql://user@127.0.0.1:9/name", "127.0.0.1"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_one_sentence(audited, capsys, monkeypatch, url, sentence):
+    capsys.readouterr()
+    monkeypatch.setenv("STUDY_DATABASE", url)
+    assert sentence in mistake(capsys, "open", audited)
+
+
+@pytest.mark.parametrize("words", [["load", "x", "--people", "0"], ["fly", "x"], []])
+def test_what_is_no_command_ends_with_code_2(capsys, words):
+    assert run(*words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_rules_cannot_change_after_opening(audited, capsys):
+    assert run("open", audited) == 0
+    capsys.readouterr()
+    path = audited / "study.yaml"
     path.write_text(path.read_text().replace("seed: 5", "seed: 6"))
-    assert "changed since the study was opened" in mistake(capsys, "close", study_folder)
+    assert "changed since the study was opened" in mistake(capsys, "close", audited)

@@ -180,6 +180,19 @@ def test_an_unwelcome_vote_cannot_be_excluded_afterwards(packed):
     assert any("unbroken chain" in problem for problem in problems(packed))
 
 
+def test_the_bundle_holds_every_figure_and_its_numbers(packed):
+    with zipfile.ZipFile(packed) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert {name for name in files if name.endswith(("svg", "png"))} == {
+        "gsb.svg", "gsb.png", "coverage.svg", "exclusions.svg",
+    }  # fmt: skip
+    assert files["gsb.png"].startswith(b"\x89PNG")
+    drawn = files["coverage.svg"].decode()
+    assert "oursystem : secondbest" in drawn
+    row = json.loads(files["report.json"])["primary"][0]
+    assert f"{row['good']} / {row['same']} / {row['bad']}" in files["gsb.svg"].decode()
+
+
 def test_equal_data_give_an_equal_bundle(place, voted):
     assert bundle.pack(read(place)) == bundle.pack(read(place))
 

@@ -82,7 +82,7 @@ def test_no_vote_is_lost_on_postgresql(built, tmp_path, clock: Clock, postgres):
 
 
 def test_sqlite_is_set_up_for_votes(place):
-    with place.store.read() as session:
+    with place.store.write() as session:
         settings = {
             name: session.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -93,6 +93,18 @@ def test_sqlite_is_set_up_for_votes(place):
         "foreign_keys": 1,
         "busy_timeout": 5000,
     }
+
+
+def test_only_what_can_be_given_again_does_not_wait_for_the_disk(place, built, tmp_path, postgres):
+    elsewhere = open_at(built, tmp_path, Clock(), postgres.fresh_url())
+    asked = {place: "PRAGMA synchronous", elsewhere: "SHOW synchronous_commit"}
+    found = []
+    for durable in (True, False, True):
+        for where, question in asked.items():
+            with where.store.write(durable) as session:
+                found.append(session.execute(text(question)).scalar())
+    elsewhere.store.close()
+    assert found == [2, "on", 1, "off", 2, "on"]
 
 
 def test_a_second_program_waits_for_the_write_lock(place, tmp_path):

@@ -4,7 +4,7 @@ import torch
 from flowact.timebase import FACE_BOX
 from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
 from flowact.tokenizer.decoder import Layers, compose
-from flowact.tokenizer.views import FACE, VIEW_SIZE, VIEWS, WHOLE, View
+from flowact.tokenizer.views import FACE, VIEW_SIZE, VIEWS, WHOLE, Region, View
 from flowact.tokenizer.warp import sample, sampling_grid
 
 
@@ -31,7 +31,7 @@ def test_positive_flow_fetches_from_the_right_and_from_below(picture) -> None:
 
 def test_every_picture_serves_its_own_frames() -> None:
     pictures = torch.tensor([1.0, 2.0])[:, None, None, None].expand(2, 1, 480, 480)
-    warped = sample(pictures, sampling_grid(torch.zeros(8, 2, 60, 60), FACE, 4))
+    warped = sample(pictures, sampling_grid(torch.zeros(8, 2, 60, 60), FACE, 60))
     assert warped[:, 0, 0, 0].tolist() == [1] * 4 + [2] * 4
 
 
@@ -60,6 +60,18 @@ def test_paint_is_added_to_the_masked_warp(picture) -> None:
     torch.testing.assert_close(
         compose(layers, picture, WHOLE, 480), picture / 2 + 0.25, atol=2e-3, rtol=0
     )
+
+
+def test_a_region_is_that_part_of_the_view(picture) -> None:
+    region = Region(top=4, left=10, height=12, width=20)
+    flow = torch.randn(1, 2, 60, 60) * 0.02
+    mask, paint = torch.rand(1, 1, 120, 120), torch.randn(1, 3, 120, 120)
+    full = compose(Layers(flow, mask, paint), picture, FACE, 240)
+    part = Layers(*(region.cut(x) for x in (flow, mask, paint)), region)
+    made = compose(part, picture, FACE, 240)
+    assert made.shape == (1, 3, 96, 160)
+    inner = (..., slice(8, -8), slice(8, -8))  # at its border the region has no neighbours
+    torch.testing.assert_close(made[inner], region.cut(full)[inner], atol=1e-4, rtol=0)
 
 
 def test_the_seam_of_the_face_is_smooth() -> None:

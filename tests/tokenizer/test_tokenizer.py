@@ -21,8 +21,7 @@ def tokenizer() -> Tokenizer:
         for parameter in made.parameters():
             parameter.copy_(torch.randn_like(parameter) * (0.3 if parameter.ndim == 1 else 0.05))
         for view in (made.whole, made.face):
-            view.readout.error.uniform_(0.1, 1)
-            view.readout.moments.variance.uniform_(0.5, 2)
+            view.code.adopt(torch.randn(106) * 0.1, torch.rand(106) + 0.5)
     return made.eval()
 
 
@@ -117,23 +116,14 @@ def test_encoding_is_per_latent_and_relative_to_the_reference(tokenizer, portrai
 
 
 @torch.no_grad()
-def test_the_exposed_weight_is_the_map_that_reads_curves_and_pose(tokenizer) -> None:
-    z, delta = torch.randn(1, 1, 16, 8, 16), torch.randn(1, 1, 16, 8, 16)
-    change = torch.einsum("frchw,bnchw->bnfr", tokenizer.readout_weight, delta).flatten(1, 2)
-    a, b = (
-        torch.cat([tokenizer.curves(x), tokenizer.pose(x).flatten(2)], -1) for x in (z, z + delta)
-    )
+def test_curves_and_pose_are_what_the_two_codes_hold(tokenizer) -> None:
+    motion = torch.randn(1, 4, 106).clamp(-3, 3)
+    halves = [view.code.write(motion) for view in (tokenizer.whole, tokenizer.face)]
+    z = torch.cat(halves, -1)
+    read = torch.cat([tokenizer.curves(z), tokenizer.pose(z).flatten(2)], -1)
+    expected = [view.code.restore(motion) for view in (tokenizer.whole, tokenizer.face)]
     assert tokenizer.curves(z).shape == (1, 4, 52) and tokenizer.pose(z).shape == (1, 4, 18, 3)
-    whole, face = tokenizer.whole.readout, tokenizer.face.readout
-    assert change.shape == (1, 4, 106)
-    share = whole.error / (whole.error + face.error)
-    halves = [
-        torch.einsum("frchw,chw->fr", view.standardised_weight, half) * view.moments.deviation * part
-        for view, half, part in (
-            (whole, delta[0, 0, ..., :8], 1 - share), (face, delta[0, 0, ..., 8:], share),
-        )
-    ]  # fmt: skip
-    torch.testing.assert_close((b - a)[0], halves[0] + halves[1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(read, sum(expected) / 2, atol=1e-4, rtol=1e-4)
 
 
 @torch.no_grad()

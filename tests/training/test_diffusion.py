@@ -3,40 +3,27 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
-from flowact.errors import UserError
+from flowact.conditioning.window import FRAMES_BEHIND
 from flowact.training.diffusion import (
     JOINT,
     DiffusionStage,
     SelfForcing,
-    TeacherForcing,
-    train_transformer,
 )
-from flowact.training.export import load_transformer
 from flowact.training.latents import LatentFolder
 from flowact.training.loop import Loop, LoopSettings
+from flowact.training.noisy import NoisyBatch, noisy_batch
 from flowact.training.readout import fit_readout
-from flowact.training.samples import SHORTEST_CLIP, Dropout, SampleSource
+from flowact.training.samples import SHORTEST_CLIP, Dropout, Layout, SampleSource
 from flowact.training.schedule import Schedule
-from tests.training.toy_latents import SIZES, toy_transformer, write_toys
+from tests.training.toy_latents import toy_transformer, write_toy_data
 
 SETTINGS = replace(JOINT, batch=8, heldout=4)
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("latents")
-    write_toys(root, train=24, heldout=4)
-    train, heldout = (LatentFolder(root / split).clips for split in ("train", "heldout"))
-    fit_readout(train, heldout).save(root / "readout.safetensors")
-    preset = {
-        "name": "toy", "description": "toy", "transformer": SIZES, "codec": {"kind": "compact"}
-    }  # fmt: skip
-    views = [list(view) for view in SIZES["views"]]
-    preset["transformer"] = {**SIZES, "views": views}
-    (root / "toy.yaml").write_text(yaml.safe_dump(preset))
-    return root
+    return write_toy_data(tmp_path_factory.mktemp("latents"))
 
 
 def stage(data: Path, **changes: object) -> DiffusionStage:
@@ -105,9 +92,9 @@ def test_the_reference_is_never_seen_quite_clean(data: Path) -> None:
     training = stage(data)
     seen = []
 
-    def spy(sample: object, *_: torch.Tensor) -> torch.Tensor:
-        seen.append(sample.memory.reference)  # type: ignore[attr-defined]
-        return torch.zeros(sample.stream.shape, requires_grad=True)  # type: ignore[attr-defined]
+    def spy(batch: NoisyBatch) -> torch.Tensor:
+        seen.append(batch.sample.memory.reference)
+        return torch.zeros(batch.latents.shape, requires_grad=True)
 
     for step in range(6):
         training.loss(spy, step)  # type: ignore[arg-type]
@@ -118,29 +105,22 @@ def test_the_reference_is_never_seen_quite_clean(data: Path) -> None:
     assert spread.max() < 0.6
 
 
-def test_a_run_resumes_and_can_start_another(data: Path, tmp_path: Path) -> None:
-    preset = str(data / "toy.yaml")
-    adapt, joint = tmp_path / "adapt", tmp_path / "joint"
-    assert train_transformer(data, preset, None, loop_settings(adapt, 2), SETTINGS) == 2
-    assert train_transformer(data, preset, None, loop_settings(adapt, 4), SETTINGS) == 4
-    assert train_transformer(data, preset, adapt, loop_settings(joint, 0), SETTINGS) == 0
-    first, second = load_transformer(adapt), load_transformer(joint)
-    assert first.config.dim == SIZES["dim"]
-    for name, weight in first.state_dict().items():
-        assert torch.equal(weight, second.state_dict()[name])
-
-
-def test_a_missing_folder_is_the_users_mistake(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no encoded clips"):
-        train_transformer(
-            tmp_path, str(data / "toy.yaml"), None, loop_settings(tmp_path / "run", 1), SETTINGS
-        )
-
-
 def test_teacher_forcing_is_one_call_of_the_transformer(data: Path) -> None:
     training = stage(data)
-    model = TeacherForcing(training.model.transformer)
-    sample = training.source.draw()
-    levels = torch.full(sample.stream.shape[:2], 0.5)
-    out = model(sample, torch.randn_like(sample.stream), levels, torch.zeros(len(sample.stream)))
-    assert out.shape == sample.stream.shape
+    batch = noisy_batch(training.source.draw(), SETTINGS.levels)
+    assert training.model(batch).shape == batch.latents.shape
+
+
+def test_muted_is_as_if_no_sound_were_known(data: Path) -> None:
+    training = stage(data, dropout=Dropout(0.0, 0.0, 0.0))
+    loop = Loop(training, loop_settings(Path(data / "muted"), 20))
+    loop.train()
+    batch = noisy_batch(training.source.draw(Layout()), SETTINGS.levels)
+    known = batch.sample.audio.known.clone()
+    known[:, FRAMES_BEHIND:] = False
+    sample = replace(batch.sample, audio=replace(batch.sample.audio, known=known))
+    with torch.no_grad():
+        muted = training.model(batch, muted=True)
+        unknown = training.model(replace(batch, sample=sample))
+        heard = training.model(batch)
+    assert (muted - unknown).abs().mean() < 0.5 * (muted - heard).abs().mean()

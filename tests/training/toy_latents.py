@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import torch
+import yaml
 
 from flowact.conditioning.audio import SILENT_MEL
 from flowact.mmdit.model import FlowActTransformer
-from flowact.training.latents import LatentClip
-from flowact.training.readout import curve_index
+from flowact.training.latents import LatentClip, LatentFolder
+from flowact.training.readout import curve_index, fit_readout
 
 SHAPE = (4, 4, 4)
 SIZES = {
@@ -53,3 +54,16 @@ def write_toys(root: Path, train: int, heldout: int) -> None:
     for split, seeds in (("train", range(train)), ("heldout", range(1000, 1000 + heldout))):
         for seed in seeds:
             toy_clip(seed).save(root / split / f"{seed}.safetensors")
+
+
+def write_toy_data(root: Path) -> Path:
+    """Clips, their read-out and a preset of their sizes: all that a stage reads."""
+    write_toys(root, train=24, heldout=4)
+    train, heldout = (LatentFolder(root / split).clips for split in ("train", "heldout"))
+    fit_readout(train, heldout).save(root / "readout.safetensors")
+    sizes = {**SIZES, "views": [list(view) for view in SIZES["views"]]}
+    preset = {
+        "name": "toy", "description": "toy", "transformer": sizes, "codec": {"kind": "compact"}
+    }  # fmt: skip
+    (root / "toy.yaml").write_text(yaml.safe_dump(preset))
+    return root

@@ -1,0 +1,47 @@
+"""What a good checkpoint reaches, measure by measure, so that a report says how far it is."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Target:
+    """A range that a measure should lie in; the ends count."""
+
+    least: float = float("-inf")
+    most: float = float("inf")
+
+    def met(self, value: float) -> bool:
+        """Whether a value is in the range; not-a-number never is."""
+        return self.least <= value <= self.most
+
+    def __str__(self) -> str:
+        if self.least == float("-inf"):
+            return f"<= {self.most:g}"
+        return (
+            f">= {self.least:g}"
+            if self.most == float("inf")
+            else f"{self.least:g} to {self.most:g}"
+        )
+
+
+TARGETS: Final = {
+    "tokenizer": {
+        "named_psnr": Target(30),
+        "named_psnr_mouth": Target(27),
+        "named_psnr_eyes": Target(26),
+        "unseen_psnr": Target(28),
+        "unseen_psnr_mouth": Target(25),
+        "unseen_psnr_eyes": Target(24),
+    },
+    "lip_sync": {
+        "correlation": Target(0.80),
+        "lag_frames": Target(-1, 1),
+        "correlation_wrong_audio": Target(most=0.25),
+        "closures_shut": Target(0.85),
+        "silent_frames_shut": Target(0.98),
+    },
+    "real_voices": {"correlation": Target(0.60), "lag_frames": Target(-1, 1)},
+    "drift": {"identity": Target(most=1.10), "colour": Target(most=1.10)},
+}
+"""Sections of a report, their measures, and what these should be."""

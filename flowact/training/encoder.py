@@ -1,0 +1,103 @@
+"""Training of the encoder of one view of the tokenizer: pictures to curves and pose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from flowact.synthesis import statistics
+from flowact.synthesis.arkit import ARKIT
+from flowact.timebase import FRAMES_PER_LATENT
+from flowact.tokenizer.autoencoder import ViewEncoder
+from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.views import VIEWS, View
+from flowact.training.checkpoints import adopt_fitting, load_averaged_weights, newest_step
+from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
+from flowact.training.export import save_view_config
+from flowact.training.loop import Loop, LoopSettings, Stateful
+from flowact.training.metrics import Values
+
+HELDOUT_WINDOWS = 64
+CURVES_COUNT = 2.0
+"""How much more a curve counts than a joint angle."""
+
+
+@dataclass
+class EncoderStage:
+    """A view's encoder in training; see :class:`flowact.training.loop.Stage`."""
+
+    model: ViewEncoder
+    train: WindowLoader
+    heldout: Windows
+    view: View
+    code: AnimationCode
+    curves: int
+    extras: Mapping[str, Stateful] = field(default_factory=dict)
+
+    def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
+        """Squared error of the standardised curves and pose of the next batch."""
+        windows = next(self.train).to(next(self.model.parameters()).device)
+        estimate = model(windows.frames, self.view.crop(windows.picture))
+        error = (estimate - self._truth(windows)).square().mean((0, 1))
+        curves, pose = error[: self.curves].sum(), error[self.curves :].sum()
+        return (CURVES_COUNT * curves + pose) / len(error), {"curves": curves, "pose": pose}
+
+    def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
+        """Share of the variance left, and correlations of some curves, on held-out windows."""
+        encoder, windows = cast(ViewEncoder, model), self.heldout
+        estimate = encoder(windows.frames, self.view.crop(windows.picture))
+        truth = self._truth(windows)
+        left = (estimate - truth).square().mean() / truth.square().mean()
+        return {"left": float(left)} | _correlations(estimate, truth)
+
+    def _truth(self, windows: Windows) -> Tensor:
+        return self.code.normalise(windows.readouts[:, FRAMES_PER_LATENT:])
+
+
+def _correlations(estimate: Tensor, truth: Tensor) -> dict[str, float]:
+    columns = {"jaw": "jawOpen", "blink": "eyeBlinkLeft", "smile": "mouthSmileLeft"}
+    columns |= {"pucker": "mouthPucker", "gaze": "eyeLookOutLeft"}
+    return {
+        f"r_{name}": correlation(estimate[..., i], truth[..., i])
+        for name, i in ((name, ARKIT.index(curve)) for name, curve in columns.items())
+    }
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Pearson's r of two tensors of equal shape; not-a-number if one is constant."""
+    return float(torch.corrcoef(torch.stack([a.flatten().float(), b.flatten().float()]))[0, 1])
+
+
+def train_encoder(
+    config: ViewConfig,
+    data: Path,
+    loop: LoopSettings,
+    batch: int,
+    seed: int = 0,
+    init: Path | None = None,
+) -> int:
+    """Train a view's encoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+
+    Args:
+        config: sizes of the view.
+        data: folder of rendered clips.
+        loop: how long and how.
+        batch: windows per step.
+        seed: of weights and windows.
+        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+    """
+    torch.manual_seed(seed)
+    save_view_config(loop.run, config)
+    model, view = ViewEncoder(config), VIEWS[config.view]
+    if init is not None:
+        adopt_fitting(model, load_averaged_weights(init))
+    code = AnimationCode(config.view, config.readouts)
+    code.adopt(*map(torch.from_numpy, statistics.load()))
+    train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))
+    loader = WindowLoader(train, batch, (seed, newest_step(loop.run)))
+    windows = spread_windows(heldout, HELDOUT_WINDOWS)
+    return Loop(EncoderStage(model, loader, windows, view, code, config.curves), loop).train()

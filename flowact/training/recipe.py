@@ -1,0 +1,64 @@
+"""The stages of the transformer by name, from adaptation to three calls per chunk."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from flowact.errors import UserError
+from flowact.training.diffusion import (
+    ADAPT,
+    JOINT,
+    SELF_FORCING,
+    DiffusionSettings,
+    DiffusionStage,
+    Materials,
+    gather,
+)
+from flowact.training.distillation import GuidanceStage, StepStage
+from flowact.training.export import SAMPLING
+from flowact.training.loop import Loop, LoopSettings
+from flowact.training.score_distillation import ScoreStage
+
+FLOWS: Final = {"adapt": ADAPT, "joint": JOINT, "self-forcing": SELF_FORCING}
+DISTILLATIONS: Final = {"cfg-distill": GuidanceStage, "step-distill": StepStage, "dmd": ScoreStage}
+
+
+def train_stage(
+    name: str,
+    data: Path,
+    preset: str,
+    init: Path | None,
+    loop: LoopSettings,
+    batch: int,
+    seed: int = 0,
+) -> int:
+    """Train a stage of the transformer; resumes. Returns the steps done.
+
+    Args:
+        name: of the stage.
+        data: folder with `train/`, `heldout/` and `readout.safetensors` (`flowact train latents`).
+        preset: sizes of the network.
+        init: run of the stage before, whose averaged weights a fresh run starts from.
+        loop: how long and how.
+        batch: samples per step.
+        seed: of weights, noise and samples.
+
+    Raises:
+        UserError: a distillation is to start from nothing.
+    """
+    if name in DISTILLATIONS and init is None:
+        raise UserError(f"{name} needs --init, the run of the stage before it.")
+    settings = replace(FLOWS.get(name, JOINT), batch=batch)
+    made = gather(data, preset, init, loop.run, settings, seed)
+    stage = _stage(name, made, settings)
+    sampling = stage.sampling
+    fields = {"shift": settings.levels.shift, "guidance_embedding": sampling.guidance_embedding}
+    (loop.run / SAMPLING).write_text(json.dumps(fields, indent=2) + "\n")
+    return Loop(stage, loop).train()
+
+
+def _stage(name: str, made: Materials, settings: DiffusionSettings) -> DiffusionStage:
+    if name in DISTILLATIONS:
+        return DISTILLATIONS[name](made, settings)
+    return DiffusionStage(made.transformer, made.source, made.heldout, made.readout, settings)

@@ -1,0 +1,55 @@
+"""A session is watched over minutes, second by second."""
+
+import numpy as np
+import pytest
+
+from flowact.evaluation.drift import Drift, IdentityWatch, measure_drift
+from flowact.evaluation.reconstruction import own_tokenizer
+from flowact.evaluation.sheets import plot_drift
+from flowact.evaluation.subjects import Subject
+from tests.tiny_assets import picture
+from tests.tiny_pipeline import speech, tiny_pipeline
+
+
+def drift(seconds: int) -> Drift:
+    time = np.arange(seconds) + 0.96
+    flat = np.ones(seconds)
+    return Drift(time, 1 + (time >= 60), flat, 1 / (1 + (time >= 120)), flat)
+
+
+def test_minutes_are_told_apart_and_a_short_rest_is_left_out() -> None:
+    found = drift(200)
+    assert found.by_minute()["identity"] == [1, 2, 2]
+    assert found.by_minute()["sharpness"] == [1, 1, 0.5]
+    assert found.growth() == {"identity": 2, "colour": 1, "sharpness": 0.5, "motion": 1}
+    assert len(drift(150).by_minute()["colour"]) == 3
+
+
+def test_curves_become_a_picture(tmp_path) -> None:
+    plot_drift(drift(130), tmp_path / "drift.png")
+    assert (tmp_path / "drift.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_person_is_further_away_than_the_same_one() -> None:
+    portrait = picture()
+    watch = IdentityWatch(own_tokenizer(tiny_pipeline()), portrait)
+    same, colour, sharp = watch.look(portrait)
+    other, other_colour, _ = watch.look(portrait[::-1, :, ::-1].copy())
+    assert same == pytest.approx(0, abs=1e-5)
+    assert colour == 0
+    assert other > 1e-4
+    assert other_colour > 20
+    assert watch.look(np.kron(portrait[::8, ::8], np.ones((8, 8, 1))).astype(np.uint8))[2] != sharp
+
+
+def test_a_session_is_watched_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowact.evaluation.drift.MINUTE", 6)
+    sound = speech(3.0).read()
+    silent, opening = np.zeros(75, bool), np.zeros(75, np.float32)
+    person = Subject("a", picture(), sound, opening, silent, ())
+    found = measure_drift(tiny_pipeline(), [person], 0.5)
+    assert len(found.seconds) == 3
+    assert found.seconds == pytest.approx([0.96, 1.96, 2.96])
+    assert (found.motion > 0).all()
+    with pytest.raises(ValueError, match="at least 0.5"):
+        measure_drift(tiny_pipeline(), [person], 0.2)

@@ -1,0 +1,77 @@
+"""A study behind a real server, and a real Chromium in front of it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from study import builder, lifecycle, stimuli
+from study.deployment import Deployment
+from study.load import free_port, start_server
+from tests.study.tiny import SMALL, configuration, make_sources
+
+PROGRAM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+SIZES = {"desk": (1280, 800), "phone": (390, 844)}
+PATIENCE = 90_000  # milliseconds: what takes one second can take a minute on a busy machine
+SHOTS = os.environ.get("STUDY_SCREENSHOTS")
+
+
+@contextmanager
+def served(
+    folder: Path,
+    seconds: float,
+    prepare: Callable[[Deployment], None] = lambda _place: None,
+    **changes: object,
+) -> Iterator[tuple[Deployment, str]]:
+    """Build and open the tiny study, let `prepare` fill it, serve it: (place, address)."""
+    smooth = SMALL.model_copy(update={"width": 240, "height": 240, "fps": 25})
+    config = configuration(stimuli=smooth.model_dump(), **changes)
+    raw = config.model_dump(mode="json", exclude_none=True)
+    (folder / "study.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True))
+    manifest = stimuli.read(make_sources(folder / "sources", seconds))
+    place = lifecycle.open_study(
+        folder, config, builder.build(config, manifest, folder / "stimuli")
+    )
+    prepare(place)
+    port = free_port()
+    server = start_server(folder, port)
+    try:
+        yield place, f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+        place.store.close()
+
+
+def visit(browser, size: str, locale: str = "en-US"):
+    """A page in a window of `SIZES` with nothing remembered; errors of its scripts are collected."""
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        locale=locale,
+        has_touch=size == "phone",
+        accept_downloads=True,
+    )
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    return page, problems
+
+
+def shot(page, name: str) -> None:
+    """Keep a picture for people to look at, when they ask for it."""
+    if SHOTS:
+        Path(SHOTS).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), animations="disabled")
+
+
+def fits(page) -> bool:
+    """Whether nothing reaches beyond the window's right edge."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from flowact.errors import UserError
+from flowact.training.export import load_transformer
+from flowact.training.loop import LoopSettings
+from flowact.training.recipe import DISTILLATIONS, train_stage
+from flowact.training.schedule import Schedule
+from tests.training.toy_latents import SIZES, write_toy_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy_data(tmp_path_factory.mktemp("latents"))
+
+
+def limits(run: Path, steps: int, rate: float = 4e-3) -> LoopSettings:
+    return LoopSettings(run, Schedule(rate, warmup=10), steps=steps, ema=0.95, evaluate_minutes=99)
+
+
+@pytest.fixture(scope="module")
+def joint(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("runs") / "joint"
+    train_stage("joint", data, str(data / "toy.yaml"), None, limits(run, 60), 8)
+    return run
+
+
+def last_scores(run: Path) -> dict[str, float]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return next(line for line in reversed(lines) if "lips" in line and "motion" in line)
+
+
+def losses(run: Path) -> list[float]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+def test_a_run_resumes_and_can_start_another(data: Path, tmp_path: Path) -> None:
+    preset, adapt, joint = str(data / "toy.yaml"), tmp_path / "adapt", tmp_path / "joint"
+    assert train_stage("adapt", data, preset, None, limits(adapt, 2), 4) == 2
+    assert train_stage("adapt", data, preset, None, limits(adapt, 4), 4) == 4
+    assert train_stage("self-forcing", data, preset, adapt, limits(joint, 0), 4) == 0
+    first, second = load_transformer(adapt), load_transformer(joint)
+    assert first.config.dim == SIZES["dim"]
+    for name, weight in first.state_dict().items():
+        assert torch.equal(weight, second.state_dict()[name])
+
+
+def test_a_missing_folder_is_the_users_mistake(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no encoded clips"):
+        train_stage("joint", tmp_path, str(data / "toy.yaml"), None, limits(tmp_path / "r", 1), 4)
+
+
+@pytest.mark.parametrize("name", DISTILLATIONS)
+def test_a_distillation_needs_a_teacher(name: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs --init"):
+        train_stage(name, data, str(data / "toy.yaml"), None, limits(tmp_path / "r", 1), 4)
+
+
+@pytest.mark.parametrize("name", ["cfg-distill", "step-distill"])
+def test_a_student_comes_closer_to_its_teacher(
+    name: str, data: Path, joint: Path, tmp_path: Path
+) -> None:
+    loop = LoopSettings(
+        tmp_path, Schedule(2e-3, warmup=5), steps=60, ema=0.9, log_every=15, evaluate_minutes=99
+    )
+    train_stage(name, data, str(data / "toy.yaml"), joint, loop, 8)
+    history = losses(tmp_path)
+    assert history[-1] < 0.8 * history[0]
+    asked = json.loads((tmp_path / "sampling.json").read_text())
+    assert asked == {"shift": 4.0, "guidance_embedding": 2.0}
+
+
+def test_score_distillation_keeps_the_lips_and_resumes_with_its_scores(
+    data: Path, joint: Path, tmp_path: Path
+) -> None:
+    preset, first, last = str(data / "toy.yaml"), tmp_path / "step", tmp_path / "dmd"
+    train_stage("step-distill", data, preset, joint, limits(first, 40, 2e-3), 8)
+    train_stage("dmd", data, preset, first, limits(last, 6, 2e-4), 8)
+    train_stage("dmd", data, preset, first, limits(last, 8, 2e-4), 8)
+    saved = torch.load(last / "step-00000008" / "rest.pt", weights_only=True)["extras"]
+    teacher = load_transformer(first).state_dict()
+    moved = saved["fake"]["transformer.video_out.weight"] - teacher["video_out.weight"]
+    assert moved.abs().max() > 0
+    assert last_scores(last)["lips"] > last_scores(first)["lips"] - 0.1
