@@ -94,7 +94,10 @@ def is_a_sentence(text: str) -> bool:
         b"\1",
         b"\1" * 9_000,
     ],
-    ids=str,
+    ids=[
+        *("empty", "null", "deep", "no text", "no words", "no number", "no mode", "too much"),
+        *("long text", "odd text", "long action", "half a sample", "long packet"),
+    ],
 )
 def test_malformed_messages_get_a_sentence_and_the_stream_goes_on(server, ticket, message):
     with entering(server, ticket) as attacker:
@@ -126,7 +129,11 @@ def test_a_message_beyond_all_bounds_ends_the_connection(server, ticket):
             attacker.socket.recv(timeout=PATIENCE)
 
 
-@pytest.mark.parametrize("token", ["", "forged", "A" * 400, "ä", Tickets(b"other").issue("visit", "a")])
+@pytest.mark.parametrize(
+    "token",
+    ["", "forged", "A" * 400, "ä", Tickets(b"other").issue("visit", "a")],
+    ids=["none", "forged", "long", "not ASCII", "another key"],
+)
 def test_a_wrong_ticket_is_refused(server, token):
     with connect(f"ws://127.0.0.1:{server.port}/live/socket") as socket:
         socket.send(json.dumps({"type": "hello", "token": token}))
@@ -142,7 +149,11 @@ def test_a_foreign_page_is_not_let_in(server, ticket):
     assert answer.status_code == 400 and is_a_sentence(answer.json()["error"])
 
 
-@pytest.mark.parametrize("body", [b"", b"T", b"X\0\0\0\0", b"T\xff\xff\xff\xff", bytes(300_000)])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"T", b"X\0\0\0\0", b"T\xff\xff\xff\xff", bytes(300_000)],
+    ids=["empty", "half", "no type", "endless", "large"],
+)
 def test_posts_without_a_connection_or_sense_are_refused(server, body):
     answer = httpx.post(f"{server.address}live/up/nobody", content=body, timeout=PATIENCE)
     assert answer.status_code == 400 and is_a_sentence(answer.json()["error"])

@@ -63,7 +63,9 @@ class Visitor:
         if script:
             self.page.add_init_script(script)
         self.page.goto(address, wait_until="domcontentloaded")
-        self.wait("window.flowactTicket && document.querySelector('[data-part=board]:not([inert])')")
+        self.wait(
+            "window.flowactTicket && document.querySelector('[data-part=board]:not([inert])')"
+        )
 
     def start(self) -> None:
         """Press Start."""
