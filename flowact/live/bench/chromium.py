@@ -14,6 +14,7 @@ FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-background-networking"),
     *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
     *("--autoplay-policy=no-user-gesture-required", "--enable-precise-memory-info"),
+    "--js-flags=--expose-gc",
 )
 PATIENCE_MS: Final = 120_000
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
