@@ -99,6 +99,14 @@ class House:
         """Process number of the worker."""
         return self._supervisor.pid if self._supervisor is not None else None
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything is loaded, the spare worker too when there is to be one."""
+        supervisor = self._supervisor
+        if supervisor is None or self.ready is None:
+            return False
+        return supervisor.spare_ready or not self.settings.spare
+
     def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> Visit:
         """Begin a session for a visitor who has a place.
 
