@@ -24,8 +24,8 @@ demo: .venv/.demo voice ## install what is needed and open the live page
 test: lint browser programs ## install everything, then lint, type-check and run all tests
 	@$(BIN)/python -m pytest -q
 
-test-live: browser ## the tests of the unfinished live page
-	@$(BIN)/python -m pytest -q --override-ini addopts=--import-mode=importlib tests/live tests/planner tests/runtime_live tests/browser
+test-live: browser programs ## the tests of the live page alone
+	@$(BIN)/python -m pytest -q tests/live tests/planner tests/runtime_live tests/browser tests/attacks
 
 lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .

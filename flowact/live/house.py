@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
+HELPER_SECONDS: Final = 3.0
 _TIDY_SECONDS: Final = 2.0
 
 
@@ -46,7 +47,8 @@ class House:
 
     def __init__(self, settings: LiveSettings) -> None:
         self.settings = settings
-        self.tickets, self.uploads = Tickets(), Uploads()
+        key = settings.ticket_key.encode()
+        self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
         self.client = EndpointClient(settings.endpoint)
         self._helper = make_helper()
@@ -82,7 +84,9 @@ class House:
             await self.end(visit)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        self._helper.shutdown(wait=False, cancel_futures=True)
+        with contextlib.suppress(TimeoutError):  # a voice that hangs ends with this process
+            ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
+            await asyncio.wait_for(ending, HELPER_SECONDS)
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -94,6 +98,14 @@ class House:
     def worker_pid(self) -> int | None:
         """Process number of the worker."""
         return self._supervisor.pid if self._supervisor is not None else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything is loaded, the spare worker too when there is to be one."""
+        supervisor = self._supervisor
+        if supervisor is None or self.ready is None:
+            return False
+        return supervisor.spare_ready or not self.settings.spare
 
     def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> Visit:
         """Begin a session for a visitor who has a place.

@@ -128,6 +128,7 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
         return JSONResponse(
             {
                 "ready": ready is not None and house.down is None,
+                "settled": house.settled,
                 "problem": house.down,
                 "dtype": ready.dtype if ready else None,
                 "sessions": len(house.visits),

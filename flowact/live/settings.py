@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ class LiveSettings:
         state: folder that the study's votes are written to.
         open: show the page in a browser of this machine, where there is a screen.
         endpoint: a language model's server.
+        ticket_key: signs tickets; the same for several servers behind one address, empty for a new
+            one with every start.
     """
 
     host: str = "127.0.0.1"
@@ -61,6 +63,7 @@ class LiveSettings:
     state: Path = Path("out/state")
     open: bool = False
     endpoint: Endpoint = Endpoint()
+    ticket_key: str = field(default="", repr=False)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +74,8 @@ def parser() -> argparse.ArgumentParser:
         "too, FLOWACT_PORT for --port and so on.",
         epilog="A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
         "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
-        "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE).",
+        "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
+        "the same secret in FLOWACT_TICKET_KEY.",
     )
     made.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for all)")
     made.add_argument("--port", type=int, help="port to listen on (7860)")
@@ -95,7 +99,8 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     """
     given = {name: _value(name, args, environment) for name in vars(args)}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    settings = LiveSettings(**chosen, endpoint=_endpoint(environment))
+    key = environment.get("FLOWACT_TICKET_KEY", "")
+    settings = LiveSettings(**chosen, endpoint=_endpoint(environment), ticket_key=key)
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
     if not 0 <= settings.port < 65536:

@@ -1,143 +1,247 @@
-"""The live page in a real Chromium, with tiny weights and a real worker."""
+"""The live page in a real Chromium, with tiny weights and a real worker.
+
+How fast it is, `flowact bench --live` measures; here nothing depends on the speed of the machine.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
+from flowact.errors import UserError
+from flowact.live.bench.chromium import chromium, visiting
+from flowact.live.bench.server import is_running, serving
+from flowact.live.bench.wire import wired
+from flowact.runtime.verify import verify
 from tests.tiny_assets import write_assets
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-ROOT = Path(__file__).parents[2]
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-PATIENCE = 180
+VOICE = "asked to first frame with voice"
 NO_SOCKET = "delete window.WebSocket; window.WebSocket = class { constructor() { throw 0; } };"
 NO_DECODER = "delete window.VideoDecoder;"
+NO_WORKLET = "delete AudioContext.prototype.__proto__.audioWorklet;"
+CAN_BE_HIDDEN = """
+    let away = false;
+    window.hide = (yes) => { away = yes; };
+    Object.defineProperty(document, "hidden", { get: () => away });
+    const request = window.requestAnimationFrame.bind(window);
+    window.requestAnimationFrame = (act) => request((at) => (away ? requestAnimationFrame(act) : act(at)));
+"""
+"""What a browser does with a tab that is not seen; a headless one cannot put a tab away."""
+FAR_APART_MS = 250
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    assets = write_assets(tmp_path_factory.mktemp("assets"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "app.py", "--port", str(port), "--threads", "1", "--spare", "no"]
-    environment = {**os.environ, "FLOWACT_ASSETS": str(assets)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
-    try:
-        _wait_until_ready(f"http://127.0.0.1:{port}/live/health")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+def assets(tmp_path_factory):
+    return write_assets(tmp_path_factory.mktemp("assets"))
 
 
-def _wait_until_ready(health: str) -> None:
-    limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit:
-        try:
-            with urllib.request.urlopen(health, timeout=5) as answer:
-                state = json.load(answer)
-            assert state["problem"] is None
-            if state["ready"]:
-                return
-        except OSError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError("the server was not ready in time")
+@pytest.fixture(scope="module")
+def server(assets):
+    environment = {"FLOWACT_ASSETS": str(assets)}
+    with serving("--threads", "1", "--spare", "no", environment=environment) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt install chromium)")
-    flags = [
-        *("--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-background-networking"),
-        *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
-        "--autoplay-policy=no-user-gesture-required",
-    ]
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield chromium
-        chromium.close()
+    try:
+        opened = chromium()
+        found = opened.__enter__()
+    except UserError as missing:
+        pytest.skip(str(missing))
+    yield found
+    opened.__exit__(None, None, None)
 
 
 @pytest.fixture
-def visit(browser, address):
-    pages = []
+def visit(browser, server):
+    visits = []
 
-    def begin(*, script: str = "", query: str = ""):
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.set_default_timeout(PATIENCE * 1000)
-        pages.append(page)
-        if script:
-            page.add_init_script(script)
-        page.goto(address + query, wait_until="domcontentloaded")
-        page.click("[data-part=start]")
-        return page
+    def begin(script: str = "", query: str = "", address: str = "", start: bool = True):
+        context = visiting(browser, (address or server.address) + query, script)
+        visits.append(context)
+        visitor = context.__enter__()
+        if start:
+            visitor.start()
+        return visitor
 
     yield begin
-    for page in pages:
-        page.evaluate("window.flowactSession?.stop()")
-        page.close()
-    time.sleep(1)
+    for context in visits:
+        context.__exit__(None, None, None)
+    nobody_is_left(server)
 
 
-def painted(page, frames: int) -> dict:
-    condition = f"() => (window.flowactSession?.summary().frames_painted ?? 0) >= {frames}"
-    page.wait_for_function(condition)
-    return page.evaluate("window.flowactSession.summary()")
+def nobody_is_left(server) -> None:
+    limit = time.monotonic() + 60
+    while server.health()["sessions"] and time.monotonic() < limit:
+        time.sleep(0.2)
+    assert server.health()["sessions"] == 0
+
+
+def wait_in_sync(visitor) -> None:
+    """Wait until most of twenty frames in a row were painted close to their sound."""
+    recent = "flowactSession.figures.series['A/V offset'].slice(-20)"
+    visitor.wait(f"{recent}.filter((ms) => Math.abs(ms) < {FAR_APART_MS}).length > 10")
 
 
 @pytest.mark.parametrize(
     ("script", "query", "transport", "codec"),
     [
-        ("", "", "websocket", None),
+        ("", "", "websocket", "h264"),
         ("", "?codec=jpeg", "websocket", "jpeg"),
         (NO_DECODER, "", "websocket", "jpeg"),
-        (NO_SOCKET, "", "http", None),
+        (NO_SOCKET, "", "http", "h264"),
+        (NO_WORKLET, "", "websocket", "h264"),
     ],
-    ids=["usual", "jpeg", "no WebCodecs", "no WebSocket"],
+    ids=["usual", "jpeg", "no WebCodecs", "no WebSocket", "no AudioWorklet"],
 )
 def test_the_picture_moves_by_every_way_that_a_browser_may_need(
     visit, script, query, transport, codec
 ):
-    figures = painted(visit(script=script, query=query), 24)
-    assert figures["transport"] == transport
-    assert codec is None or figures["codec"] == codec
-    assert (
-        abs(figures["stages"]["A/V offset"]["p50_ms"]) <= 250
-    )  # the bench measures it; here only: not seconds apart
+    visitor = visit(script, query)
+    visitor.wait_painted(24)
+    figures = visitor.summary()
+    assert (figures["transport"], figures["codec"]) == (transport, codec)
+    wait_in_sync(visitor)
+    assert visitor.text("status") == "live"
 
 
-def test_speech_is_heard_and_an_interruption_ends_it(visit):
-    page = visit()
-    painted(page, 12)
-    page.click("[data-sample]")
-    page.wait_for_function(
-        "() => window.flowactSession.summary().stages['asked to first frame with voice']"
+def test_typed_text_is_spoken_and_escape_ends_it(visit):
+    visitor = visit(start=False)
+    visitor.say("Hello. This is a sentence that takes a while, so that it can be interrupted.")
+    visitor.wait_stage(VOICE)
+    assert visitor.text("doing") == "waving", "the text greets"
+    visitor.interrupt()
+    visitor.wait_stage("interrupt to silence")
+    visitor.wait_painted(visitor.summary()["frames_painted"] + 12)
+    wait_in_sync(visitor)
+
+
+def test_a_puppet_says_what_the_microphone_hears_and_shows_the_delay(visit):
+    visitor = visit()
+    visitor.wait_painted(12)
+    visitor.microphone("puppet")
+    visitor.wait_stage("microphone to lips", 12)
+    visitor.wait(
+        "document.querySelector('[data-part=meter]').textContent.includes('arrives after')"
     )
-    page.keyboard.press("Escape")
-    page.wait_for_function("() => window.flowactSession.summary().stages['interrupt to silence']")
-    before = page.evaluate("window.flowactSession.summary().frames_painted")
-    painted(page, before + 12)
+    visitor.page.click("text=Conversation")
+    visitor.wait(
+        "document.querySelector('[data-part=notice]').textContent.includes('FLOWACT_OPENAI')"
+    )
 
 
-def test_the_page_is_usable_on_a_phone_without_scrolling_sideways(visit):
-    page = visit()
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement !== document.body")
+def test_an_action_is_done_and_explained(visit):
+    visitor = visit()
+    visitor.wait_painted(4)
+    visitor.page.click("[data-action=nod]")
+    visitor.page.click("text=What it chose, and why")
+    visitor.wait("document.querySelector('[data-part=plan]').textContent.includes('you asked for')")
+    assert visitor.text("doing") == "nodding"
+
+
+def test_a_cut_network_is_mended_by_itself_and_the_session_goes_on(visit, server):
+    with wired(server.port) as wire:
+        visitor = visit(address=wire.address)
+        visitor.wait_painted(12)
+        ticket = visitor.page.evaluate("flowactSession.resume.slice(43, 75)")
+        wire.cut()
+        visitor.wait(
+            "document.querySelector('[data-part=status]').textContent.includes('reconnecting')"
+        )
+        visitor.page.wait_for_timeout(5_000)
+        painted = visitor.summary()["frames_painted"]
+        wire.mend()
+        visitor.wait_painted(painted + 25)
+        wait_in_sync(visitor)
+        assert visitor.text("status") == "live"
+        assert server.health()["sessions"] == 1
+        assert ticket[:16] == visitor.page.evaluate("flowactSession.resume.slice(43, 75)")[:16]
+        visitor.close()
+
+
+def test_a_tab_that_was_away_is_in_sync_when_it_comes_back(visit):
+    visitor = visit(CAN_BE_HIDDEN)
+    visitor.wait_painted(12)
+    visitor.page.evaluate("hide(true)")
+    visitor.page.wait_for_timeout(6_000)
+    waiting = visitor.page.evaluate("flowactSession.painter.waiting.length")
+    visitor.page.evaluate("hide(false)")
+    visitor.wait_painted(visitor.summary()["frames_painted"] + 25)
+    wait_in_sync(visitor)
+    assert waiting < 50
+
+
+def test_two_see_their_own_person_and_a_third_is_told_its_place(visit):
+    first, second = visit(), visit()
+    for visitor in (first, second):
+        visitor.wait_painted(8)
+        visitor.watch()
+    third = visit()
+    third.wait("document.querySelector('[data-part=status]').textContent.includes('number 1')")
+    first.sample()
+    first.wait_stage(VOICE)
+    second.wait("paints.length > 12")
+    assert not any(int(paint["flags"]) & 4 for paint in second.paints())
+    first.end()
+    third.wait_painted(4)
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_left_of_it(visit, server):
+    visitor = visit()
+    visitor.wait_painted(12)
+    visitor.sample()
+    visitor.wait_stage(VOICE)
+    victim = server.kill_worker()
+    visitor.wait(
+        "document.querySelector('[data-part=notice]').textContent.includes('started again')"
+    )
+    visitor.wait_painted(visitor.summary()["frames_painted"] + 25)
+    visitor.say("I am back.")
+    visitor.wait_stage(VOICE, 2)
+    assert not is_running(victim)
+
+
+def test_a_picture_of_ones_own_needs_consent(visit, assets):
+    visitor = visit(start=False)
+    picture = next((assets / "characters").glob("*/portrait.png"))
+    visitor.page.click("text=Bring a picture of your own")
+    assert visitor.page.is_disabled("[data-part=picture]")
+    visitor.page.check("[data-part=consent]")
+    visitor.page.set_input_files("[data-part=picture]", picture)
+    visitor.wait_painted(8)
+    assert visitor.page.evaluate("flowactSession.options.upload")
+
+
+def test_the_last_minutes_are_saved_with_their_marks(visit, tmp_path):
+    visitor = visit()
+    visitor.wait_painted(30)
+    visitor.page.click("text=Save the last minutes")
+    with visitor.page.expect_download() as download:
+        visitor.page.click("[data-part=keep]")
+    download.value.save_as(tmp_path / "kept.mp4")
+    verdict = verify(tmp_path / "kept.mp4")
+    assert verdict.marked and '"ai_generated": true' in verdict.metadata["comment"]
+
+
+def test_a_file_that_is_not_sound_is_refused_in_a_sentence(visit, tmp_path):
+    visitor = visit()
+    (tmp_path / "song.wav").write_text("this is not sound")
+    visitor.upload(tmp_path / "song.wav")
+    visitor.wait("document.querySelector('[data-part=notice]').dataset.kind === 'error'")
+    assert visitor.text("notice").startswith("song.wav is not audio")
+
+
+def test_the_page_is_usable_on_a_phone_and_by_keyboard(visit):
+    visitor = visit(start=False)
+    visitor.page.set_viewport_size({"width": 390, "height": 844})
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+    names = []
+    for _ in range(12):
+        visitor.page.keyboard.press("Tab")
+        names.append(visitor.page.evaluate("document.activeElement.dataset.part ?? ''"))
+    assert {"start", "text"} <= set(names)
+    visitor.page.focus("[data-part=start]")
+    visitor.page.keyboard.press("Enter")
+    visitor.wait_painted(4)

@@ -14,8 +14,9 @@ FLAGS: Final = (
     *("--no-sandbox", "--disable-gpu", "--mute-audio", "--disable-background-networking"),
     *("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"),
     *("--autoplay-policy=no-user-gesture-required", "--enable-precise-memory-info"),
+    "--js-flags=--expose-gc",
 )
-PATIENCE_MS: Final = 180_000
+PATIENCE_MS: Final = 120_000
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _WATCH: Final = """
     window.paints = [];
@@ -63,7 +64,9 @@ class Visitor:
         if script:
             self.page.add_init_script(script)
         self.page.goto(address, wait_until="domcontentloaded")
-        self.page.wait_for_function("() => window.flowactTicket")
+        self.wait(
+            "window.flowactTicket && document.querySelector('[data-part=board]:not([inert])')"
+        )
 
     def start(self) -> None:
         """Press Start."""

@@ -121,7 +121,7 @@ def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
             health = server.health()
             if health["problem"]:
                 raise UserError(f"The worker cannot be started: {health['problem']}")
-            if health["ready"]:
+            if health["settled"]:
                 return
         time.sleep(0.3)
     raise UserError(f"The server was not ready after {START_SECONDS:.0f} s.")

@@ -1,11 +1,14 @@
 // Files that leave the page and files that come out of it.
 
+const MOST_BYTES = 40_000_000; // the server's bound too; said here before anything is sent
+
 /**
  * Upload a file and return the name to ask for it with.
  *
  * @param sort "audio", with the ticket of a running session, or "picture", with a visitor's.
  */
 export async function sendFile(base, sort, file, { ticket, consent = false }) {
+  if (file.size > MOST_BYTES) throw new Error(`${file.name} is larger than ${MOST_BYTES / 1e6} MB.`);
   const headers = {
     "X-Ticket": ticket,
     "X-Filename": encodeURIComponent(file.name.slice(-60)),

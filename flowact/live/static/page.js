@@ -28,6 +28,7 @@ class Page {
     this.#wireFiles();
     this.#describeMicrophone();
     theTicket(); // so that the click need not wait for it
+    this.part("board").inert = false; // a click on what is not connected yet would be lost
     setInterval(() => this.#refresh(), REFRESH_MS);
   }
 

@@ -115,7 +115,10 @@ export class Painter {
 
   #advance() {
     const now = this.hooks.clock();
-    if (now === null) return;
+    if (now === null) {
+      if (!this.painted && this.waiting.length) this.#paint(this.waiting.shift());
+      return; // but for the first picture, which need not wait for the sound
+    }
     let due = null;
     while (this.waiting.length && this.waiting[0].header.mediaMs <= now + EARLY_MS) {
       if (due) {
@@ -125,10 +128,14 @@ export class Painter {
       due = this.waiting.shift();
     }
     if (!due) return;
-    this.#draw(due.image);
-    due.image.close();
+    this.#paint(due, now);
+  }
+
+  #paint({ header, image }, now = header.mediaMs) {
+    this.#draw(image);
+    image.close();
     this.painted = true;
-    this.hooks.painted(due.header, now);
+    this.hooks.painted(header, now);
   }
 
   #draw(image) {
