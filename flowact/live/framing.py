@@ -94,9 +94,12 @@ def unpack(message: bytes) -> tuple[Header, bytes]:
     kind, flags, version, epoch, sequence, *times = _HEADER.unpack_from(message)
     if version != VERSION:
         raise ValueError(f"protocol version {version}; expected {VERSION}")
-    waited, denoise, decode, encode, *clock = times
-    stages = (waited, denoise, decode, encode)
-    header = Header(Kind(kind), Flag(flags), epoch, sequence, *clock, stages)
+    waited, denoise, decode, encode, media, heard, started, made, sent = times
+    header = Header(
+        *(Kind(kind), Flag(flags), epoch, sequence),
+        *(media, heard, started, made, sent),
+        stages=(waited, denoise, decode, encode),
+    )
     return header, message[HEADER_BYTES:]
 
 
