@@ -52,18 +52,20 @@ def expected_hash() -> str | None:
 def sign_in(place: Deployment, password: str, network: str) -> str | None:
     """A session token for the right password, None for a wrong one; raises Refused 429 when locked.
 
-    Every try counts, and argon2 compares in constant time whether or not a password is configured.
+    A try counts before it is looked at, and the right password clears its network's count. Argon2
+    compares in constant time whether or not a password is configured.
     """
     now = place.clock()
     rule = place.config.limits
     with place.store.write() as session:
-        for key in (tokens.daily_hash(session, network, now), "everybody"):
-            allowed = rule.login_failures * (10 if key == "everybody" else 1)
-            limits.count(session, f"login:{key}", now, 60 * rule.lockout_minutes, allowed)
+        own = f"login:{tokens.daily_hash(session, network, now)}"
+        for key, allowed in ((own, rule.login_failures), ("login:all", 10 * rule.login_failures)):
+            limits.count(session, key, now, 60 * rule.lockout_minutes, allowed)
     if not _matches(password):
         return None
     token = tokens.fresh()
     with place.store.write() as session:
+        limits.forget(session, own)
         session.execute(delete(AdminSession).where(AdminSession.expires_at < now))
         expires = now + 3600 * HOURS
         session.add(AdminSession(token_hash=tokens.hashed(token), expires_at=expires))

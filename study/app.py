@@ -10,7 +10,16 @@ import gradio as gr
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from study import admin_auth, admin_page, admin_routes, api, audit, lifecycle, voting_page
+from study import (
+    admin_auth,
+    admin_page,
+    admin_routes,
+    api,
+    audit,
+    canonical,
+    lifecycle,
+    voting_page,
+)
 from study.builder import read_index
 from study.config import load
 from study.deployment import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, Deployment
@@ -59,14 +68,16 @@ def mount_study(app: FastAPI, place: Deployment, prefix: str = "") -> FastAPI:
 def mount(app: FastAPI, folder: Path, state: Path, prefix: str = "/study") -> FastAPI:
     """Serve a built and audited study from `folder`, which may be read-only, with votes in `state`.
 
-    This is how an application shows the sample study. The database is `state`/study.db unless
+    This is how an application shows the sample study. The database is a file in `state` that is named
+    after clips and rules, so that other ones begin anew and the votes on the old ones stay, unless
     STUDY_DATABASE names another. Raises StudyError when the study has not been built or audited.
     """
     config = load(folder / CONFIG_NAME)
     index = read_index(folder / STIMULI_NAME)
     audit.require_passed(config, index, folder / AUDIT_NAME)
     state.mkdir(parents=True, exist_ok=True)
-    here = config.model_copy(update={"database": f"sqlite:///{state.resolve()}/study.db"})
+    name = f"study-{canonical.digest([config.hash(), index.hash()])[:12]}.db"
+    here = config.model_copy(update={"database": f"sqlite:///{state.resolve()}/{name}"})
     return mount_study(app, lifecycle.open_study(folder, here, index), prefix)
 
 

@@ -6,6 +6,7 @@ It looks at the files, then serves the study to a simulated participant and read
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -72,7 +73,7 @@ def audit(config: StudyConfig, manifest: Manifest, folder: Path) -> list[Check]:
     ]
     if any(check.problem for check in checks):
         return checks
-    names = sorted({*manifest.systems, *manifest.items, *_stems(manifest)})
+    names = manifest.secrets()
     rehearsed = rehearse(config, index, folder)
     return [
         *checks,
@@ -108,15 +109,14 @@ def save(checks: Sequence[Check], index: Index, config: StudyConfig, path: Path)
 
 def require_passed(config: StudyConfig, index: Index, path: Path) -> None:
     """Raise StudyError unless an audit of exactly these clips and rules has passed."""
-    import json
-
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        audited, passed = (body["stimuli"], body["config"]), body["passed"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise StudyError(f"{path}: the study has not been audited; run `study audit`") from None
-    if (body["stimuli"], body["config"]) != (index.hash(), config.hash()):
+    if audited != (index.hash(), config.hash()):
         raise StudyError(f"{path}: clips or rules changed since the audit; run `study audit` again")
-    if not body["passed"]:
+    if not passed:
         raise StudyError(f"{path}: the audit did not pass; run `study audit` to see why")
 
 
@@ -282,10 +282,6 @@ def _pattern(name: str) -> re.Pattern[bytes]:
     return re.compile(
         rb"(?<![a-z0-9])" + re.escape(name.encode()) + rb"(?![a-z0-9])", re.IGNORECASE
     )
-
-
-def _stems(manifest: Manifest) -> set[str]:
-    return {entry.file.stem for entry in manifest.entries}
 
 
 PLAIN_TAGS = (

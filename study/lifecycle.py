@@ -22,7 +22,7 @@ from study.trials import read_design
 def open_study(
     directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
 ) -> Deployment:
-    """Create the database and fill in the design; an open study is left as it is.
+    """Create the database and fill in the design; a study that is there is left in its state.
 
     Raises StudyError when the database holds another study or one under other rules.
     """
@@ -41,8 +41,6 @@ def open_study(
                 f"{store.url}: holds study {row.name!r} under other rules or other clips; "
                 "use a new folder or a new database"
             )
-        elif row.state == "closed":
-            raise StudyError(f"{store.url}: study {row.name!r} is closed and stays closed")
     return Deployment(directory, config, store, clock)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from study.errors import Refused
@@ -23,3 +24,8 @@ def count(session: Session, key: str, now: float, seconds: float, limit: int) ->
     if row.count >= limit:
         raise Refused(429, "too_many", f"more than {limit} calls in {seconds:.0f} s; wait a moment")
     row.count += 1
+
+
+def forget(session: Session, key: str) -> None:
+    """Begin the count of `key` anew. Needs the write lock."""
+    session.execute(delete(RateCount).where(RateCount.key == key))

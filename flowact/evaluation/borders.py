@@ -15,7 +15,8 @@ from rich.console import Console
 
 from flowact.errors import UserError
 from flowact.evaluation.motion import border_changes
-from flowact.evaluation.takes import Frame, difference, grey
+from flowact.evaluation.subjects import Frame
+from flowact.evaluation.takes import difference, grey
 from flowact.timebase import FACE_BOX, FPS, FRAME_SIZE, FRAMES_PER_CHUNK
 
 DESCRIPTION: Final = "draw the frames around chunk borders, and measure flicker there"
@@ -97,7 +98,7 @@ def _look(
     changes: list[float] = []
     before: NDArray[np.int16] | None = None
     for index, frame in enumerate(_frames(path)):
-        picture = frame.to_ndarray(format="rgb24")
+        picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         now = grey(picture)
         if before is not None:
             changes.append(difference(before, now))

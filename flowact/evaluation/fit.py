@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from flowact.conditioning.audio import MEL_PER_TOKEN, log_mel_of_clip
 from flowact.errors import UserError
+from flowact.evaluation.card import Fit, reader_card
 from flowact.evaluation.readers import (
     SYNC_FRAMES,
     MouthReader,
@@ -134,22 +135,24 @@ class SyncStage:
 
 
 def fit_readers(data: Path, run: Path, steps: int) -> dict[str, float]:
-    """Train both readers, write them to the assets, return how they do on held-out clips.
+    """Train both readers, write them and their card to the assets, return how they do on held-out clips.
 
     An interrupted fit is taken up again from `run`. The sync network learns faster and gets half the steps.
     Raises UserError when `data` lacks clips.
     """
     torch.manual_seed(SEED)
     train, heldout = (_footage(data, split) for split in ("train", "heldout"))
-    stages: dict[str, tuple[Stage, int]] = {
-        "mouth_reader": (MouthStage(MouthReader(), train, heldout), steps),
-        "sync_net": (SyncStage(SyncNet(), train, heldout), steps // 2),
-    }
-    report: dict[str, float] = {}
-    for name, (stage, count) in stages.items():
-        found = _fit(stage, run / name, count, reader_path(name))
-        report |= {f"{name}_{measure}": value for measure, value in found.items()}
-    return report
+    mouth, sync = (
+        MouthStage(MouthReader(), train, heldout),
+        SyncStage(SyncNet(), train, heldout),
+    )
+    fits = [
+        _fit(mouth, "mouth_reader", "opening of the mouth and closure of the eyes", run, steps),
+        _fit(sync, "sync_net", "offset of picture and sound", run, steps // 2),
+    ]
+    card = reader_card(fits, {"training": len(train), "held-out": len(heldout)}, SEED)
+    (reader_path(fits[0].name).parent / "README.md").write_text(card)
+    return {f"{fit.name}_{name}": value for fit in fits for name, value in fit.scores.items()}
 
 
 def _footage(data: Path, split: str) -> list[Footage]:
@@ -161,12 +164,13 @@ def _footage(data: Path, split: str) -> list[Footage]:
     return [load_footage(path) for path in paths]
 
 
-def _fit(stage: Stage, run: Path, steps: int, target: Path) -> Mapping[str, float]:
+def _fit(stage: Stage, name: str, purpose: str, run: Path, steps: int) -> Fit:
+    """Train one reader and write its weights; the last half of the steps slows down."""
     schedule = Schedule(1e-3, warmup=steps // 20, decay_from=steps // 2, decay_to=steps)
-    settings = LoopSettings(run, schedule, steps=steps, ema=0.99, evaluate_minutes=1e9)
+    settings = LoopSettings(run / name, schedule, steps=steps, ema=0.99, evaluate_minutes=1e9)
     loop = Loop(stage, settings)
     if loop.train() < steps:
-        raise UserError(f"{run} was interrupted; the same command goes on with it.")
-    save_reader(loop.ema.model, target)
+        raise UserError(f"{run / name} was interrupted; the same command goes on with it.")
+    save_reader(loop.ema.model, reader_path(name))
     with torch.no_grad():
-        return stage.evaluate(loop.ema.model, run, loop.step)
+        return Fit(name, purpose, steps, stage.evaluate(loop.ema.model, run, loop.step))

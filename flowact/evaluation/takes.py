@@ -53,7 +53,8 @@ class Take:
 
 def watch(subject: Subject, frames: Iterable[Frame], reader: MouthReader) -> Take:
     """Look at frames uint8 [480, 480, 3] once, in order. Raises ValueError when there are none."""
-    crops, small, change, shots = [], [], [], []
+    crops, small, change = [], [], []
+    shots: list[Frame] = []
     before: NDArray[np.int16] | None = None
     for index, frame in enumerate(frames):
         now = grey(frame)

@@ -96,8 +96,15 @@ def unpack(message: bytes) -> tuple[Header, bytes]:
         raise ValueError(f"protocol version {version}; expected {VERSION}")
     waited, denoise, decode, encode, media, heard, started, made, sent = times
     header = Header(
-        *(Kind(kind), Flag(flags), epoch, sequence),
-        *(media, heard, started, made, sent),
+        kind=Kind(kind),
+        flags=Flag(flags),
+        epoch=epoch,
+        sequence=sequence,
+        media_ms=media,
+        heard_ms=heard,
+        started_ms=started,
+        made_ms=made,
+        sent_ms=sent,
         stages=(waited, denoise, decode, encode),
     )
     return header, message[HEADER_BYTES:]

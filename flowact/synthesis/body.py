@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from flowact import assets
+from flowact.errors import UserError
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.build_humanoid import PARTS, RACES
 from flowact.synthesis.joints import FINGERS, JOINTS, PARENTS
@@ -133,9 +134,12 @@ class Humanoid:
 
     @staticmethod
     def load() -> "Humanoid":
-        """The humanoid of the repository's assets (cached)."""
+        """The humanoid of the repository's assets (cached). Raises UserError when they lack it."""
         if not _LOADED:
-            with np.load(assets.folder() / "humanoid.npz") as archive:
+            path = assets.folder() / "humanoid.npz"
+            if not path.is_file():
+                raise UserError(f"The body data {path} is missing; it comes with the repository.")
+            with np.load(path) as archive:
                 _LOADED.append(Humanoid(dict(archive)))
         return _LOADED[0]
 

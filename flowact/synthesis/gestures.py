@@ -71,7 +71,12 @@ def _rest_joints() -> dict[str, Floats]:
     return dict(zip(humanoid.bones, heads, strict=True))
 
 
-def _build() -> dict[str, Floats]:
+@cache
+def key_poses() -> dict[str, Floats]:
+    """Pose arrays [J, 3] by name; fingers of a hanging hand are relaxed by the animation.
+
+    Raises UserError when the body data is missing.
+    """
     rest = _rest_joints()
     poses: dict[str, Floats] = {"idle": np.zeros((len(JOINTS), 3), np.float32)}
     one_sided = {
@@ -89,7 +94,3 @@ def _build() -> dict[str, Floats]:
     for name in ("think", "point", "thumbs_up"):
         poses[name] = poses[f"{name}_right"]
     return poses
-
-
-KEY_POSES: dict[str, Floats] = _build()
-"""Pose arrays [J, 3] by name; fingers of a hanging hand are relaxed by the animation."""

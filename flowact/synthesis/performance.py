@@ -11,7 +11,7 @@ from flowact.synthesis import animation
 from flowact.synthesis.acoustics import change_register, random_channel
 from flowact.synthesis.arkit import ARKIT, columns
 from flowact.synthesis.behaviours import BEHAVIOURS, OPENS_MOUTH, Track, behaviour_track, envelope
-from flowact.synthesis.gestures import KEY_POSES
+from flowact.synthesis.gestures import key_poses
 from flowact.synthesis.joints import JOINTS, joint
 from flowact.synthesis.phonemes import PAUSE, Phoneme
 from flowact.synthesis.sentences import random_sentence
@@ -201,7 +201,7 @@ def _pose(acted: Track, level: Array, rng: np.random.Generator) -> Array:
     frames = len(level)
     pose = np.zeros((frames, len(JOINTS), 3))
     for name, weight in acted.gestures.items():
-        pose += np.clip(weight, 0, 1)[:, None, None] * KEY_POSES[name]
+        pose += np.clip(weight, 0, 1)[:, None, None] * key_poses()[name]
     _swing(pose, acted, frames)
     head = acted.head + animation.idle_head(rng, frames) + animation.talking_head(rng, level)
     head = np.clip(head, -np.radians((14, 20, 12)), np.radians((14, 20, 12)))

@@ -92,7 +92,8 @@ class ScoreStage(StepStage):
 
     def _renoised(self, batch: NoisyBatch, clean: Tensor) -> tuple[NoisyBatch, Tensor]:
         """Noise generated latents as the training of a flow does; the velocity comes with them."""
-        levels = draw_levels(*clean.shape[:2], self.settings.levels).to(clean.device)
+        batch_size, length = clean.shape[:2]
+        levels = draw_levels(batch_size, length, self.settings.levels).to(clean.device)
         latents, velocity = interpolate(clean, torch.randn_like(clean), levels)
         return batch.at(latents, levels), velocity
 

@@ -50,11 +50,13 @@ def test_the_face_is_shown_with_all_its_pixels(tmp_path: Path) -> None:
     frames = np.broadcast_to(stripes[None, :, None, None], (16, 480, 480, 3)).copy()
     with VideoWriter(tmp_path / "talk.mp4") as writer:
         writer.write(frames)
-    for options, contrast in ((["--face"], 100), ([], 0)):
+    contrast = []
+    for options in (["--face"], []):
         out = tmp_path / "sheet.png"
         assert main(["sheet", str(tmp_path / "talk.mp4"), "--out", str(out), *options]) == 0
         column = np.asarray(Image.open(out)).astype(int)[60:200, 120, 0]
-        assert np.abs(np.diff(column)).mean() == pytest.approx(contrast, abs=40)
+        contrast.append(np.abs(np.diff(column)).mean())
+    assert contrast[0] > 80 > 20 > contrast[1]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,10 @@ def test_readers_are_trained_and_the_report_has_every_section(
     out = tmp_path / "report"
     assert main(["eval", "--data", str(data), "--out", str(out), "--fit", "--fit-steps", "40"]) == 0
     assert "mouth_reader_opening_correlation" in capsys.readouterr().out
+    card = reader_path("mouth_reader").with_name("README.md").read_text()
+    assert "2 training and 2 held-out clips" in card
+    assert "--fit-steps 40`" in card
+    assert card.count("| 40 | opening correlation") == card.count("| 20 | within a frame") == 1
     before = reader_path("mouth_reader").read_bytes()
     assert main(["eval", "--data", str(data), "--out", str(out), "--threads", "1"]) == 0
     assert reader_path("mouth_reader").read_bytes() == before

@@ -114,7 +114,8 @@ def test_wrong_passwords_lock_out(built, tmp_path, clock, monkeypatch):
     assert codes == [401] * 5
     assert client.post("/admin/login", data={"password": WORD}).status_code == 429
     clock.pass_time(16 * 60)
-    assert client.post("/admin/login", data={"password": WORD}).status_code == 303
+    for _ in range(7):  # signing in often is no attack
+        assert client.post("/admin/login", data={"password": WORD}).status_code == 303
 
 
 def test_a_session_ends_with_time_and_by_signing_out(built, tmp_path, clock, monkeypatch):

@@ -97,8 +97,8 @@ def test_an_operator_excludes_closes_and_takes_the_results_out(running, browser,
     page.get_by_text("Type CLOSE to close the study").wait_for()
 
     show(page, "Participants")
-    page.get_by_label("Participant", exact=True).fill(read(place).people[1].code)
-    page.get_by_label("Reason").fill("asked to be left out")
+    page.get_by_placeholder("p-…").fill(read(place).people[1].code)
+    page.get_by_placeholder("reason, as it will be published").fill("asked to be left out")
     page.get_by_role("button", name="Exclude").click()
     page.get_by_role("cell", name="asked to be left out").wait_for()
 

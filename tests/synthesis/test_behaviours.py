@@ -5,7 +5,7 @@ import pytest
 
 from flowact.synthesis.arkit import ARKIT, CURVE
 from flowact.synthesis.behaviours import BEHAVIOURS, OPENS_MOUTH, Track, behaviour_track, envelope
-from flowact.synthesis.gestures import KEY_POSES
+from flowact.synthesis.gestures import key_poses
 
 FRAMES = 100
 
@@ -26,7 +26,7 @@ def test_a_track_is_well_formed(name: str) -> None:
         assert track.curves.shape == (FRAMES, len(ARKIT))
         assert track.head.shape == (FRAMES, 3)
         assert track.gaze.shape == (FRAMES, 2)
-        assert set(track.gestures) <= set(KEY_POSES)
+        assert set(track.gestures) <= set(key_poses())
         assert all(w.min() >= 0 and w.max() <= 1 for w in track.gestures.values())
         assert np.degrees(np.abs(track.head)).max() < 16
         assert track.curves.min() >= 0

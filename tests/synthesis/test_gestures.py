@@ -6,7 +6,7 @@ import pytest
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.body import Body, Humanoid, Identity, random_identity
 from flowact.synthesis.clip import LANDMARKS
-from flowact.synthesis.gestures import KEY_POSES
+from flowact.synthesis.gestures import key_poses
 from flowact.synthesis.joints import FINGERS, JOINTS, joint
 
 NAMES = {
@@ -24,7 +24,7 @@ def people() -> list[Body]:
 
 
 def posed(body: Body, name: str) -> np.ndarray:
-    return body.pose(np.zeros(len(ARKIT), np.float32), KEY_POSES[name])
+    return body.pose(np.zeros(len(ARKIT), np.float32), key_poses()[name])
 
 
 def landmark(body: Body, vertices: np.ndarray, name: str) -> np.ndarray:
@@ -65,17 +65,17 @@ def in_picture(body: Body, points: np.ndarray) -> float:
 
 
 def test_every_promised_pose_is_there() -> None:
-    assert set(KEY_POSES) >= NAMES
-    for pose in KEY_POSES.values():
+    assert set(key_poses()) >= NAMES
+    for pose in key_poses().values():
         assert pose.shape == (len(JOINTS), 3)
         assert pose.dtype == np.float32
         assert np.isfinite(pose).all()
-    assert not KEY_POSES["idle"].any()
+    assert not key_poses()["idle"].any()
 
 
-@pytest.mark.parametrize("name", KEY_POSES)
+@pytest.mark.parametrize("name", key_poses())
 def test_joints_stay_within_human_reach(name: str) -> None:
-    pose = KEY_POSES[name]
+    pose = key_poses()[name]
     limits = {"upper_arm": 2.4, "forearm": 2.8, "hand": 1.2, "clavicle": 0.5}
     for side in ("left", "right"):
         for part, limit in limits.items():

@@ -1,0 +1,44 @@
+"""The card that lies beside the weights of the readers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one reader was trained and what it reaches on held-out clips."""
+
+    name: str
+    purpose: str
+    steps: int
+    scores: Mapping[str, float]
+
+
+def reader_card(fits: list[Fit], clips: Mapping[str, int], seed: int) -> str:
+    """Markdown with data, steps, seed, command and scores.
+
+    Args:
+        fits: one a reader.
+        clips: how many of each split were used.
+        seed: of weights, batches and disturbances.
+    """
+    used = " and ".join(f"{count} {split}" for split, count in clips.items())
+    lines = [
+        "# Readers of `flowact eval`",
+        "",
+        "Small networks that judge generated video. They never see the networks they judge: they learn from clips of",
+        "`flowact synth`, where the truth is known, under random tone, blur, noise and shifts. Weights are in half",
+        "precision, Apache-2.0.",
+        "",
+        f"Data: {used} clips of `flowact synth`; the held-out ones show other sentences, another voice and, in part,",
+        f"other people. Seed {seed}. Command: `flowact eval --fit --data DIR --fit-steps {fits[0].steps}`.",
+        "",
+        "| reader | what for | steps | on held-out clips |",
+        "|---|---|---|---|",
+    ]
+    for fit in fits:
+        found = ", ".join(
+            f"{name.replace('_', ' ')} {value:.3f}" for name, value in fit.scores.items()
+        )
+        lines.append(f"| `{fit.name}` | {fit.purpose} | {fit.steps} | {found} |")
+    return "\n".join(lines) + "\n"
