@@ -95,11 +95,6 @@ class House:
             self._supervisor.send(command)
 
     @property
-    def worker_pid(self) -> int | None:
-        """Process number of the worker."""
-        return self._supervisor.pid if self._supervisor is not None else None
-
-    @property
     def settled(self) -> bool:
         """Whether everything is loaded, the spare worker too when there is to be one."""
         supervisor = self._supervisor

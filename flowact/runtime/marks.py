@@ -19,8 +19,8 @@ from flowact.timebase import FRAME_SIZE
 
 CELL: Final = 16
 CELLS: Final = FRAME_SIZE // CELL
-STRENGTH: Final = 2.0
-"""Grey levels that the middle of a cell is moved by."""
+STRENGTH: Final = 1.4
+"""Grey levels that the middle of a cell is moved by: with two, plain walls look mottled."""
 KEY: Final = 20260110103
 DETECTED: Final = 6.0
 """Standard deviations: chance reaches this once in a thousand million pictures."""

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from flowact.live.application import build
 from flowact.live.settings import LiveSettings
+from tests.live.viewer import wait_until_ready
 from tests.tiny_assets import write_assets
 
 
@@ -21,6 +22,7 @@ def client(assets_folder):
     patch.setenv("FLOWACT_ASSETS", str(assets_folder))
     settings = LiveSettings(threads=1, sessions=2, spare=False)
     with TestClient(build(settings)) as made:
+        wait_until_ready(made)
         yield made
     patch.undo()
 

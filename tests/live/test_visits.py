@@ -4,74 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 
 import av
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.framing import Flag, Kind, prefixed, split_prefixed, unpack
+from flowact.live.framing import Flag, Kind, prefixed, split_prefixed
 from flowact.runtime.sound import to_pcm16
+from tests.live.viewer import Viewer, ended, visiting
 from tests.tiny_assets import write_wave
 from tests.tiny_pipeline import speech
-
-PATIENCE = 120
-
-
-class Viewer:
-    """One end of a WebSocket, as the page is the other."""
-
-    def __init__(self, socket) -> None:
-        self.socket, self.seen = socket, []
-
-    def send(self, kind: str, **content: object) -> None:
-        self.socket.send_text(json.dumps({"type": kind, **content}))
-
-    def next(self):
-        message = self.socket.receive()
-        if message["type"] == "websocket.close":
-            raise WebSocketDisconnect(message.get("code", 1000))
-        text = message.get("text")
-        found = json.loads(text) if text is not None else unpack(message["bytes"])
-        self.seen.append(found)
-        return found
-
-    def until(self, condition):
-        limit = time.monotonic() + PATIENCE
-        while time.monotonic() < limit:
-            found = self.next()
-            if condition(found):
-                return found
-        raise AssertionError(f"waited in vain; the last messages: {self.seen[-5:]}")
-
-    def text(self, kind: str) -> dict:
-        return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
-
-    def media(self, kind: Kind, **wanted):
-        return self.until(
-            lambda m: (
-                isinstance(m, tuple)
-                and m[0].kind is kind
-                and all(getattr(m[0], name) == value for name, value in wanted.items())
-            )
-        )
-
-
-@contextlib.contextmanager
-def visiting(client, ticket, **hello):
-    with client.websocket_connect("/live/socket") as socket:
-        viewer = Viewer(socket)
-        viewer.send("hello", token=ticket, **hello)
-        yield viewer
-        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            viewer.send("bye")
-
-
-def ended(house) -> None:
-    limit = time.monotonic() + PATIENCE
-    while house.visits and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert not house.visits
 
 
 def test_a_visit_from_hello_to_goodbye(client, house, ticket):
@@ -245,9 +187,6 @@ def test_the_last_minutes_can_be_kept_as_a_marked_video(client, house, ticket, t
 
 
 def test_health_and_portraits_are_served(client, house):
-    limit = time.monotonic() + PATIENCE
-    while not client.get("/live/health").json()["ready"] and time.monotonic() < limit:
-        time.sleep(0.2)
     assert client.get("/live/health").json()["ready"]
     assert client.get("/live/portrait/mira").headers["content-type"] == "image/png"
     assert client.get("/live/portrait/nobody").status_code == 400
