@@ -23,8 +23,13 @@ def client(assets_folder):
     settings = LiveSettings(threads=1, sessions=2, spare=False)
     with TestClient(build(settings)) as made:
         wait_until_ready(made)
+        patch.undo()  # the server lives on while other folders' tests want the real assets
         yield made
-    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _tiny_assets(monkeypatch, assets_folder):
+    monkeypatch.setenv("FLOWACT_ASSETS", str(assets_folder))
 
 
 @pytest.fixture

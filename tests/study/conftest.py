@@ -56,9 +56,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A real Chromium without a window."""
+    """A real Chromium without a window; while it is open, no other event loop can run here."""
     sync_api = pytest.importorskip("playwright.sync_api")
     if PROGRAM is None:
         pytest.skip("no Chromium on this machine (Debian: apt install chromium)")

@@ -97,10 +97,10 @@ def test_sqlite_is_set_up_for_votes(place):
 
 def test_only_what_can_be_given_again_does_not_wait_for_the_disk(place, built, tmp_path, postgres):
     elsewhere = open_at(built, tmp_path, Clock(), postgres.fresh_url())
-    asked = {place: "PRAGMA synchronous", elsewhere: "SHOW synchronous_commit"}
+    asked = [(place, "PRAGMA synchronous"), (elsewhere, "SHOW synchronous_commit")]
     found = []
     for durable in (True, False, True):
-        for where, question in asked.items():
+        for where, question in asked:
             with where.store.write(durable) as session:
                 found.append(session.execute(text(question)).scalar())
     elsewhere.store.close()
