@@ -28,6 +28,8 @@ MEL_AFTER: Final = 2
 """Mel frames that the encoder needs before the first and after the last token's own four."""
 
 POWER_FLOOR: Final = 1e-6
+DILATIONS: Final = (1, 2, 1, 4)
+"""Of the convolutions along the tokens."""
 SILENT_MEL: Final = math.log10(POWER_FLOOR) / 2 + 1
 """Every bin of a mel frame of digital silence."""
 
@@ -93,10 +95,29 @@ def _mel_to_hertz(mel: Tensor) -> Tensor:
     )
 
 
-class AudioEncoder(nn.Module):
-    """Three convolutions: log-mel frames to one token per video frame.
+class Mixing(nn.Module):
+    """A residual convolution along the tokens; it begins as the identity."""
 
-    Tokens of sound that is not known yet, or that guidance shall ignore, are a learned vector.
+    def __init__(self, dim: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.near = nn.Conv1d(dim, dim, kernel_size=3, padding=dilation, dilation=dilation)
+        self.out = nn.Conv1d(dim, dim, kernel_size=1)
+        for values in self.out.parameters():
+            nn.init.zeros_(values)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[batch, tokens, dim]` to the same."""
+        seen: Tensor = self.out(F.gelu(self.near(self.norm(x).transpose(1, 2))))
+        return x + seen.transpose(1, 2)
+
+
+class AudioEncoder(nn.Module):
+    """Log-mel frames to one token per video frame, by convolutions.
+
+    The first ones turn the sound of a frame into its token, the others let tokens hear their
+    neighbours, as lips prepare a sound before it comes. Tokens of sound that is not known yet, or
+    that guidance shall ignore, are a learned vector.
     """
 
     def __init__(self, dim: int, width: int = 160) -> None:
@@ -105,6 +126,7 @@ class AudioEncoder(nn.Module):
         self.frames = nn.Conv1d(MEL_BINS, width, kernel_size=5)
         self.join = nn.Conv1d(width, dim, kernel_size=MEL_PER_TOKEN, stride=MEL_PER_TOKEN)
         self.context = nn.Conv1d(dim, dim, kernel_size=3)
+        self.mixing = nn.Sequential(*(Mixing(dim, dilation) for dilation in DILATIONS))
 
     def forward(self, mel: Tensor, known: Tensor) -> Tensor:
         """Encode a window of sound.
@@ -128,4 +150,6 @@ class AudioEncoder(nn.Module):
         x = mel.to(self.unknown.dtype).transpose(1, 2)
         x = F.gelu(self.frames(x))
         x = self.context(F.gelu(self.join(x))).transpose(1, 2)
-        return torch.where(known[..., None], x, self.unknown.to(x.dtype))
+        unknown = self.unknown.to(x.dtype)
+        x = self.mixing(torch.where(known[..., None], x, unknown))
+        return torch.where(known[..., None], x, unknown)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Section = dict[str, Any]
 
 SHEET_ROWS = 6
+ABLATED_CLIPS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=6000,
         help="of the mouth reader; the sync network takes half (%(default)d)",
     )
+    parser.add_argument(
+        "--ablate", action="store_true", help="only measure what each part and setting is worth"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="NAME=DIR",
+        action="append",
+        default=[],
+        help="with --ablate, also a checkpoint or a run of another stage; may be repeated",
+    )
+    parser.add_argument(
+        "--seeds", metavar="N", type=int, default=2, help="of every ablation (%(default)d)"
+    )
     add_machine_arguments(parser)
 
 
@@ -60,6 +74,9 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     with _writing(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
+        if args.ablate:
+            ablate(args)
+            return
         report = _fit(args) if args.fit else evaluate(args)
         (args.out / "report.json").write_text(json.dumps(_plain(report), indent=2) + "\n")
     for name, numbers in report.items():
@@ -68,7 +85,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.data is None and (args.recordings is None or args.fit or args.minutes):
+    if args.against and not args.ablate:
+        raise UserError("--against belongs to --ablate.")
+    if args.seeds < 1:
+        raise UserError(f"--seeds must be 1 or more, not {args.seeds}.")
+    if (
+        not args.ablate
+        and args.data is None
+        and (args.recordings is None or args.fit or args.minutes)
+    ):
         raise UserError(
             "Say what to measure on: --data DIR for clips of `flowact synth` "
             "(the only thing for --fit and --minutes), --recordings DIR for real voices."
@@ -95,6 +120,39 @@ def _fit(args: argparse.Namespace) -> dict[str, Section]:
     from flowact.evaluation.fit import fit_readers
 
     return {"readers": dict(fit_readers(args.data, args.out / "readers", args.fit_steps))}
+
+
+def ablate(args: argparse.Namespace) -> None:
+    """Measure every variant, print one table and write `ablation.json`."""
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    from flowact.evaluation import ablation
+    from flowact.evaluation.reconstruction import own_tokenizer
+    from flowact.runtime.load import load_pipeline
+
+    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
+    chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
+    chosen += [ablation.other(*_named(text), pipeline.transformer.dtype) for text in args.against]
+    found = {
+        variant.name: ablation.measure_variant(variant, tokenizer, clips, args.seeds)
+        for variant in track(chosen, "ablating", console=Console(stderr=True), transient=True)
+    }
+    table = Table("variant", *next(iter(found.values())), title=f"{len(clips)} sentences")
+    for name, row in found.items():
+        table.add_row(name, *map(str, row.values()))
+    Console().print(table)
+    (args.out / "ablation.json").write_text(json.dumps(_plain(ablation.plain(found)), indent=2))
+    print(args.out / "ablation.json")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not (name and equals and Path(folder).is_dir()):
+        raise UserError(f"--against takes NAME=DIR with a folder that exists, not {text!r}.")
+    return name, Path(folder)
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, Section]:
@@ -185,6 +243,8 @@ def _plain(value: Any) -> Any:
     """What JSON can hold: not-a-number becomes null."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

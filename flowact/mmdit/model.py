@@ -42,6 +42,9 @@ from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PE
 LOWEST_LEVEL: Final = 0.05
 """Below this noise level the velocity is that of this level."""
 
+BLINK_KINDS: Final = FRAMES_PER_LATENT + 2
+"""What a latent can be told of blinks: none begins, one begins in its frame 0..3, or nothing."""
+
 WHOLE_AND_FACE: Final = (
     (0, 0, FRAME_SIZE, FRAME_SIZE),
     (FACE_BOX[0], FACE_BOX[1], FACE_BOX[2], FACE_BOX[2]),
@@ -176,6 +179,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.role_embedding = nn.Embedding(3, dim)
         self.level_embedding = ScalarEmbedding(dim)
         self.guidance_embedding = ScalarEmbedding(dim)
+        self.blink_embedding = nn.Embedding(BLINK_KINDS, dim)
         self.modulations = nn.ModuleDict({n: Modulation(dim, w, 6) for n, w in widths.items()})
         self.blocks = nn.ModuleList(
             Block(widths, heads, head_dim, mlp_ratio, index == layers - 1)
@@ -186,6 +190,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for layer in (self.video_out, self.guidance_embedding.out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.blink_embedding.weight)
         # Not buffers: positions keep full precision when the weights are cast.
         self.cells = self.grid.positions()
         self.centre = grid_positions(views[:1], 1, 1)
@@ -213,6 +218,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         text: Tensor,
         memory: MemoryCache | None = None,
         guidance: Tensor | None = None,
+        blinks: Tensor | None = None,
     ) -> Tensor:
         """Predict the velocity of the stream.
 
@@ -224,6 +230,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             text: tokens `[batch, chunks, text_tokens, text_dim]` of `encode_text`.
             memory: what `encode_memory` returned; `None` for no memory at all.
             guidance: `[batch]`, the guidance scale whose result a distilled model shall imitate.
+            blinks: for every latent, whether and when the lids fall in it, `[batch, L]` int64 of
+                `BLINK_KINDS`; `None` to let the model decide.
 
         Returns:
             Velocity `noise - clean`, shaped as `latents`.
@@ -233,6 +241,9 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         condition = self.level_embedding(levels)
         if guidance is not None:
             condition = condition + self.guidance_embedding(guidance / 10)[:, None]
+        if blinks is None:
+            blinks = torch.full_like(levels, BLINK_KINDS - 1, dtype=torch.int64)
+        condition = condition + self.blink_embedding(blinks)
         times = torch.arange(audio.shape[1] // FRAMES_PER_LATENT, device=latents.device)[None]
         ahead = condition[:, -1:].expand(-1, times.shape[1] - length, -1)
         tokens = {

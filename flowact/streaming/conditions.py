@@ -10,12 +10,14 @@ from torch import Tensor
 from flowact.conditioning.text import hash_pieces
 from flowact.conditioning.window import FRAMES_BEHIND, AudioTimeline, AudioWindow
 from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming.blinks import scheduled
 from flowact.streaming.state import SessionState
+from flowact.timebase import LATENTS_PER_CHUNK
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Sound and action of a batch of sessions.
+    """Sound, action and blinks of a batch of sessions.
 
     The whole stream reads the newest conditions, chunks already in flight too, so a change of
     sound or action shows in the very next chunk.
@@ -23,16 +25,19 @@ class Conditions:
     Attributes:
         audio: sound round the stream.
         text: hashed text of the action `[batch, pieces]`; all 0 for none.
+        blinks: whether and when the lids fall in each latent of the stream, `[batch, L]`; see
+            `streaming.blinks`.
     """
 
     audio: AudioWindow
     text: Tensor
+    blinks: Tensor
 
     @classmethod
     def of(
         cls, state: SessionState, timelines: Sequence[AudioTimeline], actions: Sequence[str]
     ) -> Self:
-        """Cut each session's window from its timeline and hash the text of its action.
+        """Cut each session's window from its timeline, hash its action's text, look up its blinks.
 
         Raises:
             ValueError: if the batch sizes differ.
@@ -44,7 +49,10 @@ class Conditions:
             timeline.window(frame, state.stream.shape[1])
             for timeline, frame in zip(timelines, state.frames, strict=True)
         ]
-        return cls(AudioWindow.stack(windows), torch.stack([hash_pieces(text) for text in actions]))
+        text = torch.stack([hash_pieces(text) for text in actions])
+        first = state.emitted * LATENTS_PER_CHUNK
+        blinks = scheduled(state.generators, first, state.stream.shape[1])
+        return cls(AudioWindow.stack(windows), text, blinks)
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,14 @@ class EncodedConditions:
         audio: sound of the stream and a little ahead, `[batch, 4 * (L + 1), audio_dim]`.
         muted: the same with every sound unknown.
         text: the action for every chunk, `[batch, chunks, text_tokens, text_dim]`.
+        blinks: of every latent, as they came, `[batch, L]`.
     """
 
     behind: Tensor
     audio: Tensor
     muted: Tensor
     text: Tensor
+    blinks: Tensor
 
 
 def encode_conditions(
@@ -78,4 +88,5 @@ def encode_conditions(
         audio=stream,
         muted=model.audio_encoder.unknown.expand_as(stream),
         text=text.expand(-1, chunks, -1, -1),
+        blinks=conditions.blinks.to(device),
     )

@@ -73,9 +73,10 @@ def _velocity(model: FlowActTransformer, context: MemoryBank, heard: EncodedCond
     cache = model.encode_memory(memory) if memory.latents.shape[1] else None
     first = (LATENTS_PER_CHUNK - SHORT_TERM_LATENTS) * FRAMES_PER_LATENT
     audio = heard.audio[:, first : (LATENTS_PER_CHUNK + 1) * FRAMES_PER_LATENT]
+    blinks = heard.blinks[:, LATENTS_PER_CHUNK - SHORT_TERM_LATENTS : LATENTS_PER_CHUNK]
 
     def velocity(latents: Tensor, levels: Tensor) -> Tensor:
-        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache)
+        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache, blinks=blinks)
         return predicted
 
     return velocity

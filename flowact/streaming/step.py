@@ -76,7 +76,9 @@ def _velocity(
     def hearing(audio: Tensor) -> Velocity:
         def velocity(latents: Tensor, levels: Tensor) -> Tensor:
             asked = None if scale is None else levels.new_full(levels.shape[:1], scale)
-            predicted: Tensor = model(latents, levels, audio, heard.text, cache, asked)
+            predicted: Tensor = model(
+                latents, levels, audio, heard.text, cache, asked, heard.blinks
+            )
             return predicted
 
         return velocity

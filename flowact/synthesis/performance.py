@@ -22,7 +22,7 @@ from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLE_RATE, SAMPLES_PER_FR
 Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
-TRAINING_VOICES = tuple(v for v in (*FLITE_VOICES * 3, *ESPEAK_VOICES) if v != HELD_OUT_VOICE)
+TRAINING_VOICES = tuple(v for v in (*FLITE_VOICES * 6, *ESPEAK_VOICES) if v != HELD_OUT_VOICE)
 _WHILE_TALKING = (
     "smiling",
     "nodding",
@@ -99,7 +99,7 @@ class _Timeline:
 def _lay_out(script: Script, frames: int, rng: np.random.Generator) -> _Timeline:
     """Speak the script one segment after the other, cut at `frames`."""
     audio = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
-    register, tempo = float(np.exp(rng.normal(0, 0.09))), float(rng.uniform(0.85, 1.15))
+    register, tempo = float(np.exp(rng.normal(0, 0.12))), float(rng.uniform(0.85, 1.15))
     phonemes: list[Phoneme] = []
     spans, clock = [], 0.0
     for segment in script.segments:

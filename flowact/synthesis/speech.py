@@ -49,9 +49,15 @@ class Voice(Protocol):
 
 
 FLITE_VOICES = ("flite:slt", "flite:rms", "flite:kal16", "flite:awb")
-ESPEAK_VOICES = (
-    *("espeak:en-us", "espeak:en-us+f2", "espeak:en-us+f4", "espeak:en-us+m3", "espeak:en-us+m7"),
-    *("espeak:en", "espeak:en+f3", "espeak:en-gb-x-rp+m4", "espeak:en-gb-scotland+f5"),
+ESPEAK_VOICES = tuple(
+    f"espeak:{accent}+{speaker}"
+    for accent, speakers in (
+        ("en-us", "f1 f2 f4 m1 m3 m5 m7 Andy Annie anika grandma grandpa klatt2 victor zac"),
+        ("en", "f3 m2 m6 Alicia belinda caleb Michael norbert robert steph2 travis"),
+        ("en-gb-x-rp", "m4 f2 linda"),
+        ("en-gb-scotland", "f5 m8 Denis"),
+    )
+    for speaker in speakers.split()
 )
 HELD_OUT_VOICE = "flite:awb"
 """Never used for training data, so that an unknown speaker can be tested."""

@@ -12,27 +12,29 @@ from flowact.tokenizer.views import FULL, VIEWS, Region
 
 HIDDEN = 256
 """Width of the encoder's layer between its coarsest features and the channels it estimates."""
+DROPOUT = 0.2
 
 
 class ViewEncoder(nn.Module):
-    """Four frames and the reference, 240x240 each, to standardised curves and pose of the frames."""
+    """A frame and the reference, 240x240 each, to standardised curves and pose of the frame."""
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
-        self.channels = config.readouts
-        self.pyramid = Pyramid(3 * (FRAMES_PER_LATENT + 1), config.encoder_widths, blocks=1)
+        self.pyramid = Pyramid(3 * 2, config.encoder_widths, blocks=1)
         self.gather = nn.Linear(config.encoder_widths[-1] * LATENT_GRID**2, HIDDEN)
-        self.leave = zero_init(nn.Linear(HIDDEN, FRAMES_PER_LATENT * self.channels))
+        self.dropout = nn.Dropout(DROPOUT)
+        self.leave = zero_init(nn.Linear(HIDDEN, config.readouts))
 
     def forward(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """``frames [batch, 4, 3, 240, 240]`` and ``reference [batch, 3, 240, 240]`` in [-1, 1].
+        """``frames`` and ``reference``, each ``[batch, 3, 240, 240]`` in [-1, 1].
 
-        Returns ``[batch, 4, curves + pose]``.
+        Returns ``[batch, curves + pose]``.
         """
-        stacked = torch.cat([frames.flatten(1, 2), reference], 1).to(self.leave.weight.dtype)
+        stacked = torch.cat([frames, reference], 1).to(self.leave.weight.dtype)
         features = self.pyramid(stacked.contiguous(memory_format=torch.channels_last))[-1]
-        estimate = self.leave(activate(self.gather(features.flatten(1))))
-        return estimate.float().unflatten(-1, (FRAMES_PER_LATENT, self.channels))
+        gathered = self.dropout(activate(self.gather(features.flatten(1))))
+        estimate: Tensor = self.leave(gathered)
+        return estimate.float()
 
 
 class ViewAutoencoder(nn.Module):
@@ -53,26 +55,20 @@ class ViewAutoencoder(nn.Module):
         self.decoder = ViewDecoder(config)
         to_channels_last(self)
 
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents of a view.
+    def estimate(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Standardised curves and pose of a view.
 
         Args:
-            frames: ``[batch, 4 * n, 3, 240, 240]`` in [-1, 1].
+            frames: ``[batch, n, 3, 240, 240]`` in [-1, 1].
             reference: ``[batch, 3, 240, 240]`` in [-1, 1].
 
         Returns:
-            ``[batch, n, 16, 8, 8]`` of about unit variance.
+            ``[batch, n, curves + pose]``.
         """
-        return self.code.write(self.estimate(frames, reference))
-
-    def estimate(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Standardised curves and pose ``[batch, 4 * n, channels]`` of frames as in :meth:`encode`."""
         batch, length = frames.shape[:2]
-        if length % FRAMES_PER_LATENT:
-            raise ValueError(f"{length} frames given, expected a multiple of {FRAMES_PER_LATENT}")
-        groups = frames.unflatten(1, (-1, FRAMES_PER_LATENT)).flatten(0, 1)
-        repeated = reference.repeat_interleave(length // FRAMES_PER_LATENT, 0)
-        return self.encoder(groups, repeated).unflatten(0, (batch, -1)).flatten(1, 2)
+        repeated = reference.repeat_interleave(length, 0)
+        estimate: Tensor = self.encoder(frames.flatten(0, 1), repeated)
+        return estimate.unflatten(0, (batch, length))
 
     def decode(self, previous: Tensor, current: Tensor, reference: ViewReference) -> Layers:
         """Paint the four frames of ``current``, given the latent before it.

@@ -58,6 +58,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         feather: width in pixels of the ramp at the border of the face box.
     """
 
+    face_share: Tensor
+    """How much the face view's encoder is believed about each curve and pose number, 0..1."""
+
     config_name = "config.json"
     _keep_in_fp32_modules = ("code",)
 
@@ -72,6 +75,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.register_buffer("seam", feather_mask(feather), persistent=False)
+        self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
 
     @classmethod
     def from_views(
@@ -95,14 +99,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
 
-        They have about unit variance per channel.
+        They have about unit variance per channel. Both halves say the same: the mean of what the two
+        views see, each believed as far as its encoder can tell.
         """
         _check_frames(frames)
-        halves = [
-            view.encode(view.view.crop(frames), view.view.crop(reference))
+        if frames.shape[1] % FRAMES_PER_LATENT:
+            raise ValueError(
+                f"{frames.shape[1]} frames given, expected a multiple of {FRAMES_PER_LATENT}"
+            )
+        whole, face = (
+            view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
-        ]
-        return torch.cat(halves, -1)
+        )
+        motion = torch.lerp(whole, face, self.face_share.float())
+        return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""

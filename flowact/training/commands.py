@@ -17,6 +17,13 @@ TRANSFORMER_STAGES = (
 )
 """Name, summary, samples per step and learning rate, in the order of the recipe."""
 
+SAMPLING_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("calls", int, "model calls per chunk"),
+    ("shift", float, "above 1 spends more calls on high noise"),
+    ("guidance", float, "classifier-free guidance towards the sound; 1 costs one call"),
+)
+"""Fields of the scheduler that an export may choose anew."""
+
 HELDOUT_CLIPS = 24
 """Imagined clips of held-out voice and sentences."""
 
@@ -33,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tokenizer.add_argument(
         "--batch", type=int, help="windows per step (6 for the decoder, 24 for the encoder)"
     )
-    tokenizer.add_argument("--init", type=Path, help="run whose weights it starts from")
+    tokenizer.add_argument(
+        "--init", type=Path, help="run or checkpoint whose weights it starts from"
+    )
     tokenizer.set_defaults(start=_train_tokenizer)
     latents = stages.add_parser(
         "latents", help="imagine performances, and encode clips, for the transformer"
@@ -51,8 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_loop_arguments(stage, learning_rate=rate)
         stage.add_argument("--batch", type=int, default=batch, help="samples per step")
         stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
-        stage.add_argument("--init", type=Path, help="run whose weights it starts from")
+        stage.add_argument(
+            "--init", type=Path, help="run or checkpoint whose weights it starts from"
+        )
         stage.set_defaults(start=_train_transformer)
+    everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")
+    everything.add_argument("--out", type=Path, required=True, help="folder of data, runs and logs")
+    everything.add_argument(
+        "--budget", default="two-cores", help="how much of everything; or a .yaml (%(default)s)"
+    )
+    everything.set_defaults(start=_train_all)
     export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
     for view in ("whole", "face"):
         for part in ("decoder", "encoder"):
@@ -64,6 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    for name, kind, what in SAMPLING_OPTIONS:
+        export.add_argument(f"--{name}", type=kind, help=f"{what} (as it was trained)")
     export.set_defaults(start=_export)
 
 
@@ -150,10 +169,18 @@ def _train_transformer(args: argparse.Namespace) -> None:
     )
 
 
+def _train_all(args: argparse.Namespace) -> None:
+    from flowact.training.everything import load_budget, train_all
+
+    print(train_all(load_budget(args.budget), args.out))  # noqa: T201 - the result
+
+
 def _export(args: argparse.Namespace) -> None:
     from flowact.training.export import TokenizerRuns, export
 
     runs = TokenizerRuns(
         args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder
     )
-    export(runs, args.transformer, args.out)
+    asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
+    sampling = {name: value for name, value in asked.items() if value is not None}
+    export(runs, args.transformer, args.out, sampling)

@@ -15,9 +15,9 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training import tokenizer_losses as losses
-from flowact.training.checkpoints import adopt_fitting, load_averaged_weights, newest_step
+from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
-from flowact.training.export import save_view_config
+from flowact.training.export import save_view_config, starting_view
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 from flowact.training.tokenizer_sheet import draw_sheet
@@ -184,13 +184,13 @@ def train_decoder(
         loop: how long and how.
         settings: weights of the losses.
         seed: of weights and windows.
-        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+        init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
     torch.manual_seed(seed)
     save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
     if init is not None:
-        adopt_fitting(model, load_averaged_weights(init))
+        adopt_fitting(model, starting_view(init, config.view))
     model.code.adopt(*map(torch.from_numpy, statistics.load()))
     model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view) for split in ("train", "heldout"))

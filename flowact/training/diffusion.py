@@ -1,9 +1,9 @@
 """Training of the transformer: the stages `adapt` and `joint` of FlowAct-R1's recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,8 @@ from flowact.presets import load_preset
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
-from flowact.training.export import load_transformer, save_config
-from flowact.training.flow_matching import LevelSettings, VelocityLoss
+from flowact.training.export import save_config, starting_transformer
+from flowact.training.flow_matching import CURVES, LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
 from flowact.training.loop import Stateful
@@ -24,7 +24,7 @@ from flowact.training.metrics import Values
 from flowact.training.noisy import NoisyBatch, noisy_batch
 from flowact.training.readout import Readout
 from flowact.training.rollouts import follow
-from flowact.training.samples import SHORTEST_CLIP, Dropout, SampleSource
+from flowact.training.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class DiffusionSettings:
         levels: noise levels.
         dropout: what samples do not get.
         self_forcing: memory made by the model.
-        lips: weight of the read-out-weighted velocity loss.
+        lips: weight of the velocity loss on face curves.
+        smooth: weight of the velocity loss on changes of the motion.
+        heard: weight of what the audio tokens alone say of the face.
         heldout: held-out clips that an evaluation generates.
     """
 
@@ -66,6 +68,8 @@ class DiffusionSettings:
     dropout: Dropout = field(default_factory=Dropout)
     self_forcing: SelfForcing = field(default_factory=SelfForcing)
     lips: float = 1.0
+    smooth: float = 5.0
+    heard: float = 0.5
     heldout: int = 8
 
 
@@ -79,19 +83,35 @@ SELF_FORCING: Final = DiffusionSettings(self_forcing=SelfForcing(probability=0.5
 """The same on the model's own memory in part."""
 
 
+class Prediction(NamedTuple):
+    """What one training pass gives.
+
+    Attributes:
+        velocity: of the stream `[batch, L, channels, height, width]`.
+        curves: standardised face curves that the sound of each frame says by itself,
+            `[batch, 4 * L, 52]`.
+    """
+
+    velocity: Tensor
+    curves: Tensor
+
+
 class TeacherForcing(nn.Module):
     """One training pass, encoders and memory included, as a single call.
 
-    Distributed wrappers see all parameters used in one `forward`.
+    Distributed wrappers see all parameters used in one `forward`. The head that reads face curves
+    from audio tokens serves training only: it tells the audio encoder at once what lips follow from,
+    which the velocity tells only through the whole network.
     """
 
     def __init__(self, transformer: FlowActTransformer) -> None:
         super().__init__()
         self.transformer = transformer
+        self.articulation = nn.Linear(transformer.config.audio_dim, CURVES)
 
     def forward(
         self, batch: NoisyBatch, muted: bool = False, scale: Tensor | None = None
-    ) -> Tensor:
+    ) -> Prediction:
         """Predict the velocity of a noisy stream.
 
         Args:
@@ -107,10 +127,11 @@ class TeacherForcing(nn.Module):
             own = batch.memory_levels[:, None] * (memory.roles != REFERENCE)
             cache = model.encode_memory(memory.noised(batch.memory_noise, own))
         text, audio = model.encode_text(sample.text), heard[:, FRAMES_BEHIND:]
+        curves = self.articulation(audio[:, : sample.emphasis.shape[1]])
         if muted:
             audio = model.audio_encoder.unknown.expand_as(audio)
-        predicted: Tensor = model(batch.latents, batch.levels, audio, text, cache, scale)
-        return predicted
+        velocity = model(batch.latents, batch.levels, audio, text, cache, scale, sample.blinks)
+        return Prediction(velocity, curves)
 
 
 class DiffusionStage:
@@ -128,20 +149,35 @@ class DiffusionStage:
         self.source, self.heldout, self.readout = source, heldout, readout
         self.settings = settings
         self.extras: Mapping[str, Stateful] = {}
-        self.losses = VelocityLoss(readout, settings.lips)
+        self.losses = VelocityLoss(readout, settings.lips, settings.smooth)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Loss of a random batch."""
         self._roll_out(step)
         batch = noisy_batch(self.source.draw(), self.settings.levels)
-        parts = self.losses(model(batch), batch.velocity, batch.levels, batch.sample.silent)
+        return self.cost(model(batch), batch.velocity, batch)
+
+    def cost(
+        self, predicted: Prediction, velocity: Tensor, batch: NoisyBatch
+    ) -> tuple[Tensor, Values]:
+        """What a prediction costs against a wanted velocity, and the parts of that."""
+        emphasis = batch.sample.emphasis
+        parts = self.losses(predicted.velocity, velocity, batch.levels, emphasis)
+        parts["heard"] = self.settings.heard * self._heard(predicted.curves, batch.sample)
         return sum(parts.values(), torch.zeros(())), parts
+
+    def _heard(self, curves: Tensor, sample: Sample) -> Tensor:
+        """Error of the curves that the sound says, where it is known."""
+        known = sample.audio.known[:, FRAMES_BEHIND:][:, : curves.shape[1]]
+        truth = self.readout.standard(sample.motion)[..., :CURVES]
+        error = (curves.float() - truth).square().mean(-1) * sample.emphasis
+        return (error * known).mean()
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """Scores of streams along held-out clips, by the diagonal schedule."""
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
-        clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in self.heldout]
+        clips = [clip.shortened(length) for clip in self.heldout]
         return lip_scores(transformer, clips[: self.settings.heldout], self.readout, self.sampling)
 
     @property
@@ -157,7 +193,7 @@ class DiffusionStage:
         rng, clips = self.source.rng, self.source.folder.clips
         chosen = rng.choice(len(clips), min(forcing.clips, len(clips)), replace=False)
         length = min(len(clips[i]) for i in chosen)
-        cut = [replace(clips[i], z=clips[i].z[:length]) for i in chosen]
+        cut = [clips[i].shortened(length) for i in chosen]
         strength = float(rng.uniform(forcing.weakest, 1))
         self.model.eval()
         made = follow(self.model.transformer, cut, self.sampling, strength, seed=step)
@@ -196,7 +232,7 @@ def gather(
     Args:
         data: folder with `train/`, `heldout/` and `readout.safetensors`.
         preset: sizes of the network.
-        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+        init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
         run: folder of the run, in which the sizes are kept.
         settings: what the stage trains on.
         seed: of weights, noise and samples.
@@ -205,7 +241,7 @@ def gather(
     sizes = load_preset(preset).transformer.model_dump()
     transformer = FlowActTransformer(**sizes)
     if init is not None:
-        adopt_fitting(transformer, load_transformer(init).state_dict())
+        adopt_fitting(transformer, starting_transformer(init))
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips

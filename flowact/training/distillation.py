@@ -61,11 +61,9 @@ class GuidanceStage(DiffusionStage):
         batch = noisy_batch(self.source.draw(), self.settings.levels)
         scale = self._scales(len(batch.latents))
         with torch.no_grad():
-            heard, muted = (self.teacher(batch, muted=m).float() for m in (False, True))
+            heard, muted = (self.teacher(batch, muted=m).velocity.float() for m in (False, True))
             target = muted + scale[:, None, None, None, None] * (heard - muted)
-        predicted = model(batch, scale=scale)
-        parts = self.losses(predicted, target, batch.levels, batch.sample.silent)
-        return sum(parts.values(), torch.zeros(())), parts
+        return self.cost(model(batch, scale=scale), target, batch)
 
     @property
     def sampling(self) -> StepSettings:
@@ -96,9 +94,8 @@ class StepStage(GuidanceStage):
         moving = span > 0
         target = (batch.latents - reached) / torch.where(moving, span, 1.0)
         predicted = model(batch, scale=scale)
-        target = torch.where(moving, target, predicted.detach().float())
-        parts = self.losses(predicted, target, batch.levels, batch.sample.silent)
-        return sum(parts.values(), torch.zeros(())), parts
+        target = torch.where(moving, target, predicted.velocity.detach().float())
+        return self.cost(predicted, target, batch)
 
     def _batch_at(self, row: Levels) -> NoisyBatch:
         """Streams of full length at the levels of a row."""
@@ -129,7 +126,8 @@ def walk(
     for row, following in pairwise(rows):
         levels = spread(row, batch)
         change = (spread(following, batch) - levels)[..., None, None, None]
-        latents = latents + change * model(batch.at(latents, levels), scale=scale).float()
+        velocity = model(batch.at(latents, levels), scale=scale).velocity.float()
+        latents = latents + change * velocity
     return latents
 
 

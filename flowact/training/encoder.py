@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import cast
 
 import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from flowact.synthesis import statistics
@@ -15,15 +17,19 @@ from flowact.tokenizer.autoencoder import ViewEncoder
 from flowact.tokenizer.code import AnimationCode
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.views import VIEWS, View
-from flowact.training.checkpoints import adopt_fitting, load_averaged_weights, newest_step
+from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
-from flowact.training.export import save_view_config
+from flowact.training.export import ERRORS, save_view_config, starting_encoder
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 
 HELDOUT_WINDOWS = 64
 CURVES_COUNT = 2.0
 """How much more a curve counts than a joint angle."""
+SHIFT = 6
+"""Pixels by which a frame is moved at most."""
+NOISE = 0.08
+"""Deviation of the strongest noise on a frame, whose range is 2."""
 
 
 @dataclass
@@ -39,23 +45,46 @@ class EncoderStage:
     extras: Mapping[str, Stateful] = field(default_factory=dict)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
-        """Squared error of the standardised curves and pose of the next batch."""
+        """Squared error of the standardised curves and pose of one frame of each window."""
         windows = next(self.train).to(next(self.model.parameters()).device)
-        estimate = model(windows.frames, self.view.crop(windows.picture))
-        error = (estimate - self._truth(windows)).square().mean((0, 1))
+        chosen = torch.arange(len(windows.frames)), torch.randint(FRAMES_PER_LATENT, (1,))
+        frames, reference = disturbed(windows.frames[chosen], self.view.crop(windows.picture))
+        error = (model(frames, reference) - self._truth(windows)[chosen]).square().mean(0)
         curves, pose = error[: self.curves].sum(), error[self.curves :].sum()
         return (CURVES_COUNT * curves + pose) / len(error), {"curves": curves, "pose": pose}
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """Share of the variance left, and correlations of some curves, on held-out windows."""
+        """Share of the variance left, and correlations of some curves, on held-out windows.
+
+        The error of every channel is left in the run, for the export to weigh the views by.
+        """
         encoder, windows = cast(ViewEncoder, model), self.heldout
-        estimate = encoder(windows.frames, self.view.crop(windows.picture))
+        reference = self.view.crop(windows.picture)
+        frames = windows.frames.unbind(1)
+        estimate = torch.stack([encoder(frame, reference) for frame in frames], 1)
         truth = self._truth(windows)
-        left = (estimate - truth).square().mean() / truth.square().mean()
-        return {"left": float(left)} | _correlations(estimate, truth)
+        error = (estimate - truth).square()
+        save_file({"error": error.mean((0, 1))}, run / ERRORS)
+        left = float(error.mean() / truth.square().mean())
+        return {"left": left} | _correlations(estimate, truth)
 
     def _truth(self, windows: Windows) -> Tensor:
         return self.code.normalise(windows.readouts[:, FRAMES_PER_LATENT:])
+
+
+def disturbed(frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Shift frame and reference ``[batch, 3, 240, 240]`` together by a few pixels, and add noise.
+
+    The motion stays the same, the pixels do not, so that faces cannot be learned by heart.
+    """
+    both = torch.cat((frames, reference), 1)
+    padded = F.pad(both, [SHIFT] * 4, mode="replicate")
+    size, places = both.shape[-1], torch.randint(2 * SHIFT + 1, (len(both), 2)).tolist()
+    moved = torch.stack(
+        [p[:, y : y + size, x : x + size] for p, (y, x) in zip(padded, places, strict=True)]
+    )
+    noisy = moved + NOISE * torch.rand(len(both), 1, 1, 1) * torch.randn_like(moved)
+    return noisy[:, :3], noisy[:, 3:]
 
 
 def _correlations(estimate: Tensor, truth: Tensor) -> dict[str, float]:
@@ -88,13 +117,13 @@ def train_encoder(
         loop: how long and how.
         batch: windows per step.
         seed: of weights and windows.
-        init: run whose averaged weights a fresh run starts from; what does not fit starts afresh.
+        init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
     torch.manual_seed(seed)
     save_view_config(loop.run, config)
     model, view = ViewEncoder(config), VIEWS[config.view]
     if init is not None:
-        adopt_fitting(model, load_averaged_weights(init))
+        adopt_fitting(model, starting_encoder(init, config.view))
     code = AnimationCode(config.view, config.readouts)
     code.adopt(*map(torch.from_numpy, statistics.load()))
     train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file
 
 from flowact.errors import UserError
 from flowact.mmdit.model import FlowActTransformer
@@ -14,11 +16,15 @@ from flowact.pipeline.sampling import FlowActScheduler
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
-from flowact.training.checkpoints import load_averaged_weights
+from flowact.training.checkpoints import Tensors, load_averaged_weights
 
 CONFIG = "config.json"
 SAMPLING = "sampling.json"
 """File of a transformer's run that says how its model is sampled: fields of `FlowActScheduler`."""
+TOKENIZER = "tokenizer"
+"""Folder of the tokenizer in a checkpoint."""
+ERRORS = "errors.safetensors"
+"""File of an encoder's run: mean squared error of every channel on held-out windows."""
 WRAPPER = "transformer."
 """Prefix that the training wrapper gives the transformer's weights."""
 
@@ -56,18 +62,68 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    return Tokenizer.from_views(whole, face).eval().requires_grad_(False)
+    tokenizer = Tokenizer.from_views(whole, face)
+    errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
+    tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
+    return tokenizer.eval().requires_grad_(False)
+
+
+def starting_view(init: Path, view: str) -> Tensors:
+    """Weights that a view's decoder may start from: of a run, or of a whole checkpoint."""
+    return _component(init, TOKENIZER, f"{view}.") or load_averaged_weights(init)
+
+
+def starting_encoder(init: Path, view: str) -> Tensors:
+    """Weights that a view's encoder may start from: of a run, or of a whole checkpoint."""
+    return _component(init, TOKENIZER, f"{view}.encoder.") or load_averaged_weights(init)
+
+
+def starting_transformer(init: Path) -> Tensors:
+    """Weights that the transformer may start from: of a run, or of a whole checkpoint."""
+    return _component(init, "transformer") or _transformer_weights(init)
+
+
+def _component(folder: Path, name: str, prefix: str = "") -> Tensors:
+    """Weights of a checkpoint's component whose names begin so; none if this is no checkpoint."""
+    path = folder / name / SAFETENSORS_WEIGHTS_NAME
+    weights = load_file(path) if path.is_file() else {}
+    return {k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)}
 
 
 def load_transformer(run: Path) -> FlowActTransformer:
     """The averaged transformer of a run."""
     made: FlowActTransformer = FlowActTransformer.from_config(_config(run))
-    weights = load_averaged_weights(run)
-    made.load_state_dict({name.removeprefix(WRAPPER): w for name, w in weights.items()})
+    made.load_state_dict(_transformer_weights(run))
     return made.eval().requires_grad_(False)
 
 
-def export(runs: TokenizerRuns, transformer_run: Path | None, out: Path) -> None:
+def _transformer_weights(run: Path) -> Tensors:
+    """A run's averaged weights without what only training needs."""
+    weights = load_averaged_weights(run)
+    return {k.removeprefix(WRAPPER): w for k, w in weights.items() if k.startswith(WRAPPER)}
+
+
+def load_stage(folder: Path) -> tuple[FlowActTransformer, FlowActScheduler]:
+    """The transformer of a run or of a checkpoint, and how it is sampled."""
+    if (folder / "model_index.json").is_file():
+        pipeline = FlowActPipeline.from_pretrained(folder)
+        return pipeline.transformer, pipeline.scheduler
+    return load_transformer(folder), _trained_sampling(folder)
+
+
+def _trained_sampling(run: Path, **changes: object) -> FlowActScheduler:
+    path = run / SAMPLING
+    if not path.is_file():
+        raise UserError(f"{run} is no run of the transformer: {SAMPLING} is missing.")
+    return FlowActScheduler(**{**json.loads(path.read_text()), **changes})
+
+
+def export(
+    runs: TokenizerRuns,
+    transformer_run: Path | None,
+    out: Path,
+    sampling: Mapping[str, object] | None = None,
+) -> None:
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
     Args:
@@ -75,15 +131,16 @@ def export(runs: TokenizerRuns, transformer_run: Path | None, out: Path) -> None
         transformer_run: run of the transformer's last stage; without it only the ``tokenizer``
             folder is written.
         out: folder of the checkpoint.
+        sampling: fields of `FlowActScheduler` that replace those of the run.
     """
     tokenizer = load_tokenizer(runs)
     _to_half(tokenizer)
     if transformer_run is None:
-        tokenizer.save_pretrained(out / "tokenizer")
+        tokenizer.save_pretrained(out / TOKENIZER)
         return
     transformer = load_transformer(transformer_run)
     _to_half(transformer)
-    scheduler = FlowActScheduler(**json.loads((transformer_run / SAMPLING).read_text()))
+    scheduler = _trained_sampling(transformer_run, **(sampling or {}))
     FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)
 
 

@@ -42,11 +42,12 @@ def imagine_clip(
     rng = np.random.default_rng([seed, 11])
     performance = perform(random_script(rng, seconds, split), seed)
     smile = float(rng.uniform(0.2, 0.4))
+    motion = torch.from_numpy(statistics.readouts(performance))
     return LatentClip(
-        z=coded(codes, torch.from_numpy(statistics.readouts(performance))).half(),
+        z=coded(codes, motion).half(),
         reference=coded(codes, _rest(smile)).half(),
         mel=log_mel_of_clip(torch.from_numpy(performance.audio)[None])[0].half(),
-        curves=torch.from_numpy(performance.curves).half(),
+        motion=motion.half(),
         behaviour=torch.from_numpy(performance.behaviour),
         meta={"seed": seed, "voice": performance.voice, "text": performance.text, "imagined": True},
     )

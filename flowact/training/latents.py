@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -24,9 +24,12 @@ from flowact.conditioning.audio import (
 )
 from flowact.conditioning.window import LATENTS_BEHIND, AudioWindow, window_tokens
 from flowact.errors import UserError
+from flowact.streaming.blinks import falling
+from flowact.synthesis.arkit import ARKIT, columns
 from flowact.synthesis.clip import Clip
 from flowact.timebase import FRAMES_PER_LATENT
 
+_LIDS: Final = columns("eyeBlink")
 SPLITS: Final = ("train", "heldout")
 RESCAN_SECONDS: Final = 60.0
 
@@ -39,7 +42,7 @@ class LatentClip:
         z: latents, float16 `[n, channels, height, width]`.
         reference: latent of the reference picture, float16 `[1, channels, height, width]`.
         mel: log-mel frames, float16 `[16 * n, 80]`.
-        curves: ARKit activations, float16 `[4 * n, 52]`.
+        motion: ARKit activations, then pose, float16 `[4 * n, 52 + pose]`.
         behaviour: index into `BEHAVIOURS`, uint8 `[4 * n]`.
         meta: what the clip says of itself.
     """
@@ -47,13 +50,28 @@ class LatentClip:
     z: Tensor
     reference: Tensor
     mel: Tensor
-    curves: Tensor
+    motion: Tensor
     behaviour: Tensor
     meta: Mapping[str, Any]
 
     def __len__(self) -> int:
         """Count the latents."""
         return len(self.z)
+
+    @property
+    def curves(self) -> Tensor:
+        """ARKit activations `[4 * n, 52]`."""
+        return self.motion[:, : len(ARKIT)]
+
+    @property
+    def blinks(self) -> Tensor:
+        """Whether and when the lids fall in each latent, `[n]`; see `streaming.blinks`."""
+        return falling(self.motion[:, _LIDS].float().mean(1))
+
+    def shortened(self, latents: int) -> Self:
+        """The first latents of the clip, with what they show; the sound stays whole."""
+        frames = latents * FRAMES_PER_LATENT
+        return replace(self, z=self.z[:latents], motion=self.motion[:frames])
 
     def window(self, latent: int, stream_latents: int) -> AudioWindow:
         """Cut the sound round a stream; it is silent before the clip and unknown after."""
@@ -131,7 +149,7 @@ def encode_clip(tokenizer: Encoder, clip: Clip, latents_at_once: int = 8) -> Lat
         z=torch.cat(parts).half(),
         reference=still[0].half(),
         mel=log_mel_of_clip(samples[None])[0].half(),
-        curves=torch.from_numpy(np.array(clip.curves, np.float16)),
+        motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
         behaviour=torch.from_numpy(np.array(clip.behaviour)),
         meta=clip.meta,
     )

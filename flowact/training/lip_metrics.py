@@ -1,7 +1,6 @@
 """How well a model's latents speak: measured through the linear read-out, without a picture."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +9,10 @@ from torch import Tensor
 from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.settings import StepSettings
+from flowact.training.augmentation import SILENCE_MARGIN
 from flowact.training.latents import LatentClip
 from flowact.training.readout import Readout, curve_index
 from flowact.training.rollouts import generate
-from flowact.training.samples import SILENCE_MARGIN
 
 QUIET_FRAMES = 3
 """Frames before and after a frame that must be silent too for its mouth to count as silent."""
@@ -43,16 +42,16 @@ def lip_scores(
     made = generate(model, clips, settings)
     wrong = generate(model, clips, settings, [*clips[1:], clips[0]])
     length = made.shape[1]
-    clips = [replace(c, z=c.z[:length], curves=c.curves[: 4 * length]) for c in clips]
+    clips = [clip.shortened(length) for clip in clips]
     true = torch.stack([clip.z.float() for clip in clips])
     curves = torch.stack([clip.curves.float() for clip in clips])
     jaw, blink = curve_index("jawOpen"), curve_index("eyeBlinkLeft")
-    read = readout.curves(made)
+    read = readout.motion(made)
     quiet = torch.stack([quiet_frames(clip.mel)[: 4 * length] for clip in clips])
     return {
         "lips": correlation(read[..., jaw], curves[..., jaw]),
-        "lips_wrong": correlation(readout.curves(wrong)[..., jaw], curves[..., jaw]),
-        "lips_read": correlation(readout.curves(true)[..., jaw], curves[..., jaw]),
+        "lips_wrong": correlation(readout.motion(wrong)[..., jaw], curves[..., jaw]),
+        "lips_read": correlation(readout.motion(true)[..., jaw], curves[..., jaw]),
         "blink": _ratio(
             (read[..., blink] > 0.5).float().mean(), (curves[..., blink] > 0.5).float().mean()
         ),

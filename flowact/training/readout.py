@@ -1,8 +1,8 @@
-"""A linear map from latents to face curves: the directions of the latent that move the face.
+"""A linear map from latents to motion: the directions of the latent that move face and body.
 
-Most of a latent's variance is head, hair and light; lips are a tiny share of it. The map tells the
-training loss and the metrics where to look. It is fitted in closed form to encoded clips, so it
-exists for every tokenizer.
+Lips are a tiny share of a latent's variance, and a latent does not say which of its directions follow
+each other in time. The map tells the training loss and the metrics where to look. It is fitted in
+closed form to encoded clips, so it exists for every tokenizer.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,21 @@ from flowact.synthesis.arkit import ARKIT
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.training.latents import LatentClip
 
+STILL = 1e-3
+"""A channel that deviates less than this from its mean does not move (activation or radians)."""
+
 
 @dataclass(frozen=True)
 class Readout:
-    """Linear read-out of the curves of a latent's four frames.
+    """Linear read-out of the motion of a latent's four frames: face curves, then pose.
 
     Attributes:
-        matrix: `[values, 4 * 52]`, flattened latent to standardised curves.
-        bias: `[4 * 52]`.
-        mean: of the curves, `[52]`.
-        deviation: of the curves, `[52]`.
-        share: of the curves' variance that the read-out explains on held-out clips, `[52]`, 0..1.
+        matrix: `[values, 4 * channels]`, flattened latent to standardised motion.
+        bias: `[4 * channels]`.
+        mean: of the motion, `[channels]`.
+        deviation: of the motion, `[channels]`.
+        share: of each channel's variance that the read-out explains on held-out clips,
+            `[channels]`, 0..1; 0 for a channel that never moves.
     """
 
     matrix: Tensor
@@ -39,16 +43,20 @@ class Readout:
     share: Tensor
 
     def standardised(self, difference: Tensor) -> Tensor:
-        """Read a difference of latents: `[..., channels, height, width]` to `[..., 4, 52]`."""
+        """Read a difference of latents: `[..., channels, height, width]` to `[..., 4, channels]`."""
         flat = difference.flatten(-3) @ self.matrix
-        curves: Tensor = flat.unflatten(-1, (FRAMES_PER_LATENT, -1))
-        return curves
+        motion: Tensor = flat.unflatten(-1, (FRAMES_PER_LATENT, -1))
+        return motion
 
-    def curves(self, latents: Tensor) -> Tensor:
-        """Read curves: `[..., n, channels, height, width]` to `[..., 4 * n, 52]`."""
+    def motion(self, latents: Tensor) -> Tensor:
+        """Read motion: `[..., n, channels, height, width]` to `[..., 4 * n, channels]`."""
         bias = self.bias.unflatten(0, (FRAMES_PER_LATENT, -1))
         frames: Tensor = (self.standardised(latents) + bias) * self.deviation + self.mean
         return frames.flatten(-3, -2)
+
+    def standard(self, motion: Tensor) -> Tensor:
+        """Motion `[..., channels]` in deviations from its mean."""
+        return (motion - self.mean) / self.deviation
 
     def save(self, path: Path) -> None:
         """Write the tensors."""
@@ -72,10 +80,10 @@ def fit_readout(
         heldout: clips on which the explained variance is measured.
         noise: large values prefer directions that survive errors of the latents.
     """
-    inputs, curves = _flatten(train)
-    mean = curves.flatten(0, 1).mean(0)
-    deviation = curves.flatten(0, 1).std(0).clamp(min=0.01)
-    targets = ((curves - mean) / deviation).flatten(1)
+    inputs, motion = _flatten(train)
+    mean = motion.flatten(0, 1).mean(0)
+    deviation = motion.flatten(0, 1).std(0).clamp(min=STILL)
+    targets = ((motion - mean) / deviation).flatten(1)
     centre, offset = inputs.mean(0), targets.mean(0)
     x, y = inputs - centre, targets - offset
     ridge = noise**2 * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
@@ -85,18 +93,18 @@ def fit_readout(
         (offset - centre @ matrix).float(),
         mean.float(),
         deviation.float(),
-        torch.ones(curves.shape[-1]),
+        torch.ones(motion.shape[-1]),
     )
     return Readout(**{**vars(fitted), "share": explained_share(fitted, heldout)})
 
 
 def explained_share(readout: Readout, clips: Sequence[LatentClip]) -> Tensor:
-    """Measure which share of each curve's variance the read-out explains, `[52]`, 0..1."""
-    truth = torch.cat([clip.curves.float() for clip in clips])
-    error = torch.cat([readout.curves(clip.z.float()) for clip in clips]) - truth
+    """Measure which share of each channel's variance the read-out explains, `[channels]`, 0..1."""
+    truth = torch.cat([clip.motion.float() for clip in clips])
+    error = torch.cat([readout.motion(clip.z.float()) for clip in clips]) - truth
     variance = truth.var(0)
-    share = (1 - error.square().mean(0) / variance.clamp(min=1e-4)).clamp(0, 1)
-    return share * (variance > 1e-4)
+    share = (1 - error.square().mean(0) / variance.clamp(min=STILL**2)).clamp(0, 1)
+    return share * (variance > STILL**2)
 
 
 def curve_index(name: str) -> int:
@@ -107,7 +115,7 @@ def curve_index(name: str) -> int:
 
 
 def _flatten(clips: Sequence[LatentClip]) -> tuple[Tensor, Tensor]:
-    """Return latents `[n, values]` and curves `[n, 4, 52]` in float64."""
+    """Return latents `[n, values]` and motion `[n, 4, channels]` in float64."""
     latents = torch.cat([clip.z for clip in clips]).double().flatten(1)
-    curves = torch.cat([clip.curves for clip in clips]).double()
-    return latents, curves.unflatten(0, (-1, FRAMES_PER_LATENT))
+    motion = torch.cat([clip.motion for clip in clips]).double()
+    return latents, motion.unflatten(0, (-1, FRAMES_PER_LATENT))

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from flowact.conditioning.window import AudioWindow
 from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming.blinks import UNKNOWN
 from flowact.streaming.conditions import Conditions
+from flowact.streaming.memory import MemoryBank
 from flowact.streaming.schedule import Schedule
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -24,6 +27,7 @@ def generate(
     settings: StepSettings,
     sounds: Sequence[LatentClip] | None = None,
     seed: int = 0,
+    bank: type[MemoryBank] = MemoryBank,
 ) -> Tensor:
     """Stream along clips of one length, from their references and sound.
 
@@ -33,11 +37,12 @@ def generate(
         settings: of the step.
         sounds: clips to take the sound from instead.
         seed: of the first clip's noise; the next has the next.
+        bank: the kind of memory that the sessions have.
 
     Returns:
         `[clips, latents, channels, height, width]`, whole chunks.
     """
-    state = _start(model, clips, settings, seed)
+    state = _start(model, clips, settings, seed, bank)
     chunks = min(map(len, clips)) // LATENTS_PER_CHUNK
     made = []
     for chunk in range(chunks):
@@ -89,11 +94,16 @@ def follow(
 
 
 def _start(
-    model: FlowActTransformer, clips: Sequence[LatentClip], settings: StepSettings, seed: int
+    model: FlowActTransformer,
+    clips: Sequence[LatentClip],
+    settings: StepSettings,
+    seed: int,
+    bank: type[MemoryBank] = MemoryBank,
 ) -> SessionState:
     references = torch.stack([clip.reference.float() for clip in clips]).to(model.device)
     seeds = range(seed, seed + len(clips))
-    return SessionState.start(references, seeds, settings.schedule.chunks)
+    state = SessionState.start(references, seeds, settings.schedule.chunks)
+    return replace(state, memory=bank.start(references))
 
 
 def _conditions(
@@ -102,7 +112,14 @@ def _conditions(
     frames = slice(chunk * FRAMES_PER_CHUNK, (chunk + 1) * FRAMES_PER_CHUNK)
     phrases = [hashed_phrases()[int(clip.behaviour[frames].mode().values)][0] for clip in clips]
     windows = [sound.window(chunk * LATENTS_PER_CHUNK, length) for sound in sounds]
-    return Conditions(AudioWindow.stack(windows), torch.stack(phrases))
+    latents = slice(chunk * LATENTS_PER_CHUNK, chunk * LATENTS_PER_CHUNK + length)
+    blinks = torch.stack([_padded(clip.blinks[latents], length) for clip in clips])
+    return Conditions(AudioWindow.stack(windows), torch.stack(phrases), blinks)
+
+
+def _padded(blinks: Tensor, length: int) -> Tensor:
+    """The blinks of a stream that may reach beyond its clip."""
+    return F.pad(blinks, (0, length - len(blinks)), value=UNKNOWN)
 
 
 def _scaled(schedule: Schedule, strength: float) -> Schedule:

@@ -13,12 +13,20 @@ from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
 from flowact.conditioning.text import hash_pieces
 from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
 from flowact.streaming.batch import stack
+from flowact.streaming.blinks import UNKNOWN
 from flowact.streaming.memory import MemoryBank
+from flowact.synthesis.arkit import columns
 from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+from flowact.training.augmentation import SILENCE_MARGIN, Augmentation
 from flowact.training.latents import LatentClip, LatentFolder
 
-SILENCE_MARGIN: Final = 0.5
-"""A frame is silent if its loudest mel bin is no more than this above digital silence."""
+SILENCE: Final = 2.0
+"""How much a silent frame's lips count."""
+CLOSURE: Final = 4.0
+"""How much the lips of a P, B or M count."""
+PRESS: Final = 0.34
+"""`mouthPress` of lips that a P, B or M has shut."""
+_PRESSED: Final = columns("mouthPress")
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,19 @@ class Sample:
         memory: the latents before them.
         audio: the sound round them.
         text: hashed text of each chunk's action `[batch, chunks, pieces]`.
-        silent: share of silent frames in each latent of the stream `[batch, L]`.
+        blinks: whether and when the lids fall in each latent of the stream `[batch, L]`; see
+            `streaming.blinks`.
+        motion: of the stream, curves and pose, `[batch, 4 * L, channels]`.
+        emphasis: how much the lips of each frame of the stream count `[batch, 4 * L]`.
     """
 
     stream: Tensor
     memory: MemoryBank
     audio: AudioWindow
     text: Tensor
-    silent: Tensor
+    blinks: Tensor
+    motion: Tensor
+    emphasis: Tensor
 
 
 @dataclass(frozen=True)
@@ -93,25 +106,14 @@ class Dropout:
     Attributes:
         audio: no sound at all, neither in the stream nor, every other time, in the memory.
         text: no action.
+        blinks: nothing said of blinks.
         horizon: the sound is known only up to a random frame of the stream, as in a live session.
     """
 
     audio: float = 0.1
     text: float = 0.1
+    blinks: float = 0.1
     horizon: float = 0.15
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of the sound, so that other microphones do not matter.
-
-    Attributes:
-        gain: largest change of the log-mel values up or down; 0.3 is 6 dB.
-        noise: probability of a constant background noise.
-    """
-
-    gain: float = 0.3
-    noise: float = 0.3
 
 
 class SampleSource:
@@ -149,9 +151,12 @@ class SampleSource:
         latest = min(len(clip) - layout.stream, len(remembered))
         start = int(self.rng.integers(layout.history, latest + 1))
         sample = cut_sample(clip, start, layout, remembered)
-        window = self._augmented(self._dropped(sample.audio, layout))
+        window = self._dropped(sample.audio, layout)
+        window = replace(window, mel=self.augmentation(window.mel, self.rng))
         text = sample.text if self.rng.random() >= self.dropout.text else 0 * sample.text
-        return replace(sample, audio=window, text=text)
+        told = self.rng.random() >= self.dropout.blinks
+        blinks = sample.blinks if told else torch.full_like(sample.blinks, UNKNOWN)
+        return replace(sample, audio=window, text=text, blinks=blinks)
 
     def _clip(self, layout: Layout) -> tuple[LatentClip, Tensor]:
         """Choose a clip, and the latents that its memory shall hold."""
@@ -172,17 +177,8 @@ class SampleSource:
             )
         return replace(window, known=known)
 
-    def _augmented(self, window: AudioWindow) -> AudioWindow:
-        mel = window.mel + float(self.rng.uniform(-1, 1)) * self.augmentation.gain
-        if self.rng.random() < self.augmentation.noise:
-            floor = float(self.rng.uniform(SILENT_MEL, SILENT_MEL + 1.2))
-            mel = torch.logaddexp2(mel * _OCTAVES, torch.tensor(floor * _OCTAVES)) / _OCTAVES
-        return replace(window, mel=mel.clamp(min=SILENT_MEL))
-
 
 _LAYOUT_SHARES: Final = np.array([share for share, _ in LAYOUTS])
-_OCTAVES: Final = 2 * np.log2(10)
-"""Doublings of power per unit of log-mel."""
 
 
 def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor) -> Sample:
@@ -207,7 +203,9 @@ def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor)
         memory=memory,
         audio=clip.window(start, layout.stream),
         text=_random_phrases(clip.behaviour[frames])[None],
-        silent=_silent_share(clip.mel, frames)[None],
+        blinks=clip.blinks[start : start + layout.stream][None],
+        motion=clip.motion[frames][None].float(),
+        emphasis=_emphasis(clip, frames)[None],
     )
 
 
@@ -218,10 +216,12 @@ def _random_phrases(behaviour: Tensor) -> Tensor:
     return torch.stack([table[torch.randint(len(table), ())] for table in tables])
 
 
-def _silent_share(mel: Tensor, frames: slice) -> Tensor:
-    rows = mel[frames.start * MEL_PER_TOKEN : frames.stop * MEL_PER_TOKEN].float()
-    silent = (rows.amax(-1) < SILENT_MEL + SILENCE_MARGIN).float()
-    return silent.view(-1, MEL_PER_TOKEN * FRAMES_PER_LATENT).mean(-1)
+def _emphasis(clip: LatentClip, frames: slice) -> Tensor:
+    """How much the lips of each frame count: more where they must be shut, in silence or by a sound."""
+    rows = clip.mel[frames.start * MEL_PER_TOKEN : frames.stop * MEL_PER_TOKEN].float()
+    silent = (rows.amax(-1) < SILENT_MEL + SILENCE_MARGIN).float().view(-1, MEL_PER_TOKEN).mean(-1)
+    pressed = clip.curves[frames][:, _PRESSED].float().mean(1) / PRESS
+    return 1 + (SILENCE - 1) * silent + (CLOSURE - 1) * pressed.clamp(max=1)
 
 
 @cache

@@ -87,7 +87,7 @@ class ScoreStage(StepStage):
         with torch.no_grad():
             latents = walk(model, batch, rows[: reached + 1], scale)
         levels = spread(rows[reached], batch)
-        velocity = model(batch.at(latents, levels), scale=scale).float()
+        velocity = model(batch.at(latents, levels), scale=scale).velocity.float()
         return batch, latents - levels[..., None, None, None] * velocity
 
     def _renoised(self, batch: NoisyBatch, clean: Tensor) -> tuple[NoisyBatch, Tensor]:
@@ -100,9 +100,7 @@ class ScoreStage(StepStage):
     def _train_fake(self, batch: NoisyBatch, made: Tensor) -> Tensor:
         """One step of flow matching on the student's results."""
         noisy, velocity = self._renoised(batch, made)
-        predicted = self.fake(noisy)
-        parts = self.losses(predicted, velocity, noisy.levels, batch.sample.silent)
-        loss = sum(parts.values(), torch.zeros(()))
+        loss, _ = self.cost(self.fake(noisy), velocity, noisy)
         self.fake_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.fake.parameters(), 1.0)
@@ -116,8 +114,8 @@ class ScoreStage(StepStage):
         noisy, _ = self._renoised(batch, made)
         levels = noisy.levels[..., None, None, None]
         scale = levels.new_full((len(levels),), self.distillation.asked)
-        real = noisy.latents - levels * self.teacher(noisy, scale=scale).float()
-        fake = noisy.latents - levels * self.fake(noisy).float()
+        real = noisy.latents - levels * self.teacher(noisy, scale=scale).velocity.float()
+        fake = noisy.latents - levels * self.fake(noisy).velocity.float()
         size = (made - real).abs().mean((1, 2, 3, 4), keepdim=True).clamp(min=1e-3)
         return (real - fake) / size
 

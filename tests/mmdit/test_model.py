@@ -54,7 +54,8 @@ def masked_pass(
         "video": model._video(memory.latents, condition, memory.times),
         "audio": model._audio(memory.audio, condition[:, -2:], memory.times[:, -2:]),
     }
-    levels = model.level_embedding(stream["levels"])
+    unknown = model.blink_embedding.weight[-1]
+    levels = model.level_embedding(stream["levels"]) + unknown
     times = torch.arange(LENGTH + 1)[None]
     moving = {
         "video": model._video(stream["latents"], levels, times[:, :LENGTH]),

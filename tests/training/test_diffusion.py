@@ -8,6 +8,7 @@ from flowact.conditioning.window import FRAMES_BEHIND
 from flowact.training.diffusion import (
     JOINT,
     DiffusionStage,
+    Prediction,
     SelfForcing,
 )
 from flowact.training.latents import LatentFolder
@@ -92,9 +93,10 @@ def test_the_reference_is_never_seen_quite_clean(data: Path) -> None:
     training = stage(data)
     seen = []
 
-    def spy(batch: NoisyBatch) -> torch.Tensor:
+    def spy(batch: NoisyBatch) -> Prediction:
         seen.append(batch.sample.memory.reference)
-        return torch.zeros(batch.latents.shape, requires_grad=True)
+        curves = torch.zeros(*batch.sample.emphasis.shape, 52)
+        return Prediction(torch.zeros(batch.latents.shape, requires_grad=True), curves)
 
     for step in range(6):
         training.loss(spy, step)  # type: ignore[arg-type]
@@ -108,7 +110,9 @@ def test_the_reference_is_never_seen_quite_clean(data: Path) -> None:
 def test_teacher_forcing_is_one_call_of_the_transformer(data: Path) -> None:
     training = stage(data)
     batch = noisy_batch(training.source.draw(), SETTINGS.levels)
-    assert training.model(batch).shape == batch.latents.shape
+    predicted = training.model(batch)
+    assert predicted.velocity.shape == batch.latents.shape
+    assert predicted.curves.shape == (*batch.sample.emphasis.shape, 52)
 
 
 def test_muted_is_as_if_no_sound_were_known(data: Path) -> None:
@@ -120,7 +124,7 @@ def test_muted_is_as_if_no_sound_were_known(data: Path) -> None:
     known[:, FRAMES_BEHIND:] = False
     sample = replace(batch.sample, audio=replace(batch.sample.audio, known=known))
     with torch.no_grad():
-        muted = training.model(batch, muted=True)
-        unknown = training.model(replace(batch, sample=sample))
-        heard = training.model(batch)
+        muted = training.model(batch, muted=True).velocity
+        unknown = training.model(replace(batch, sample=sample)).velocity
+        heard = training.model(batch).velocity
     assert (muted - unknown).abs().mean() < 0.5 * (muted - heard).abs().mean()

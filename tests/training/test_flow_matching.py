@@ -86,34 +86,48 @@ def mouth() -> Readout:
     return Readout(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
 
 
-def loss_of(loss: VelocityLoss, value: int, level: float = 1.0, silent: float = 0.0):
+def loss_of(loss: VelocityLoss, value: int, level: float = 1.0, emphasis: float = 1.0):
     error = torch.zeros(1, 1, 8)
     error[..., value] = 0.6
     shape = (1, 1, 2, 2, 2)
-    return loss(
-        error.view(shape), torch.zeros(shape), torch.tensor([[level]]), torch.tensor([[silent]])
-    )
+    counts = torch.full((1, 4), emphasis)
+    return loss(error.view(shape), torch.zeros(shape), torch.tensor([[level]]), counts)
 
 
 def test_no_error_costs_nothing(mouth: Readout) -> None:
     velocity = torch.randn(2, 3, 2, 2, 2)
-    losses = VelocityLoss(mouth)(velocity, velocity, torch.ones(2, 3), torch.ones(2, 3))
-    assert [float(value) for value in losses.values()] == [0, 0]
+    losses = VelocityLoss(mouth, smooth=1.0)(
+        velocity, velocity, torch.ones(2, 3), torch.ones(2, 12)
+    )
+    assert [float(value) for value in losses.values()] == [0, 0, 0]
 
 
 def test_an_error_of_the_mouth_costs_extra(mouth: Readout) -> None:
-    loss = VelocityLoss(mouth, weight=0.3)
+    loss = VelocityLoss(mouth, lips=0.3)
     lips, hair = loss_of(loss, 0), loss_of(loss, 5)
     assert float(lips["velocity"]) == pytest.approx(0.36 / 8) == float(hair["velocity"])
     assert float(lips["lips"]) == pytest.approx(0.3 * 0.36)
     assert float(hair["lips"]) == 0
 
 
-def test_an_open_mouth_in_silence_costs_more(mouth: Readout) -> None:
-    loss = VelocityLoss(mouth, silence=2.0)
-    assert float(loss_of(loss, 0, silent=1.0)["lips"]) == pytest.approx(
+def test_lips_that_count_more_cost_more(mouth: Readout) -> None:
+    loss = VelocityLoss(mouth)
+    assert float(loss_of(loss, 0, emphasis=2.0)["lips"]) == pytest.approx(
         2 * float(loss_of(loss, 0)["lips"])
     )
+
+
+def test_a_tremble_costs_more_than_an_offset(mouth: Readout) -> None:
+    loss = VelocityLoss(mouth, smooth=1.0)
+    offset, tremble = torch.full((2, 1, 6, 8), 0.6).unbind(0)
+    tremble = tremble * torch.tensor([1.0, -1.0] * 3)[:, None]
+    costs = [
+        float(loss(e.view(1, 6, 2, 2, 2), torch.zeros(1, 6, 2, 2, 2), torch.ones(1, 6),
+                   torch.ones(1, 24))["smooth"])
+        for e in (offset, tremble)
+    ]  # fmt: skip
+    assert costs[0] == pytest.approx(0.36 / 24)  # the step from the memory, which has no error
+    assert costs[1] == pytest.approx((0.36 + 5 * 4 * 0.36) / 24)
 
 
 def test_levels_that_few_steps_never_visit_count_less(mouth: Readout) -> None:

@@ -15,7 +15,7 @@ def readout() -> Readout:
 
 def test_it_reads_what_the_latents_hold(readout: Readout) -> None:
     clip = toy_clip(50)
-    read = readout.curves(clip.z.float())[:, JAW]
+    read = readout.motion(clip.z.float())[:, JAW]
     assert torch.corrcoef(torch.stack((read, clip.curves[:, JAW].float())))[0, 1] > 0.98
     assert (read - clip.curves[:, JAW].float()).abs().mean() < 0.06
 
@@ -28,7 +28,7 @@ def test_curves_that_never_move_have_no_say(readout: Readout) -> None:
 def test_differences_are_read_in_deviations(readout: Readout) -> None:
     clip = toy_clip(50)
     a, b = clip.z[:5].float(), clip.z[5:10].float()
-    expected = (readout.curves(a) - readout.curves(b)) / readout.deviation
+    expected = (readout.motion(a) - readout.motion(b)) / readout.deviation
     torch.testing.assert_close(
         readout.standardised(a - b).flatten(0, 1), expected, atol=1e-4, rtol=1e-4
     )

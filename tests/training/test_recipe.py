@@ -69,7 +69,7 @@ def test_a_student_comes_closer_to_its_teacher(
     )
     train_stage(name, data, str(data / "toy.yaml"), joint, loop, 8)
     history = losses(tmp_path)
-    assert history[-1] < 0.8 * history[0]
+    assert sum(history[-2:]) < 0.8 * sum(history[:2])
     asked = json.loads((tmp_path / "sampling.json").read_text())
     assert asked == {"shift": 4.0, "guidance_embedding": 2.0}
 

@@ -69,8 +69,7 @@ def test_the_weaker_the_noise_the_nearer_the_clip(model: FlowActTransformer) -> 
         float((made - truth[:, : made.shape[1]]).square().mean())
         for made in (follow(model, clips, PLAIN, strength, seed=1) for strength in (0.02, 0.3, 1.0))
     ]
-    assert errors == sorted(errors)
-    assert errors[0] < 0.2 * errors[2]
+    assert errors[0] < 0.2 * min(errors[1:])
 
 
 def test_a_shifted_schedule_can_be_followed(model: FlowActTransformer) -> None:

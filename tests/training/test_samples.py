@@ -5,11 +5,16 @@ import torch
 
 from flowact.conditioning.actions import PHRASES
 from flowact.conditioning.text import hash_pieces
+from flowact.streaming.blinks import OPEN, UNKNOWN
+from flowact.synthesis.arkit import columns
+from flowact.training.augmentation import Augmentation
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.samples import (
+    CLOSURE,
     LAYOUTS,
+    PRESS,
     SHORTEST_CLIP,
-    Augmentation,
+    SILENCE,
     Dropout,
     Layout,
     SampleSource,
@@ -17,8 +22,8 @@ from flowact.training.samples import (
 )
 from tests.training.toy_latents import SHAPE, toy_clip
 
-NEVER = Dropout(audio=0, text=0, horizon=0)
-UNCHANGED = Augmentation(gain=0, noise=0)
+NEVER = Dropout(audio=0, text=0, blinks=0, horizon=0)
+UNCHANGED = Augmentation(gain=0, tilt=0, throat=0, noise=0)
 
 
 def numbered(latents: int = 40) -> LatentClip:
@@ -54,7 +59,8 @@ def test_every_layout_can_be_cut_from_the_shortest_clip(layout: Layout) -> None:
     clip = numbered(SHORTEST_CLIP)
     sample = cut_sample(clip, layout.history, layout, clip.z)
     chunks = -(-layout.stream // 3)
-    assert sample.stream.shape[1] == layout.stream == sample.silent.shape[1]
+    assert sample.stream.shape[1] == layout.stream == sample.blinks.shape[1]
+    assert sample.emphasis.shape[1] == 4 * layout.stream
     assert sample.audio.known.shape[1] == 4 * (layout.stream + 3)
     assert sample.text.shape[1] == chunks
     assert len(sample.memory.ages) == sample.memory.long_term.shape[1] == layout.long_term
@@ -78,12 +84,23 @@ def test_text_asks_for_what_the_clip_shows() -> None:
         assert text[0, chunk].tolist() in asked
 
 
-def test_silent_latents_are_known() -> None:
+def test_shut_lips_count_more() -> None:
     clip = toy_clip(1)
-    sample = cut_sample(clip, 0, Layout(long_term=0, short_term=0), clip.z)
-    loud = clip.curves[:36, 24].view(9, 4).float() > 0.1
-    assert 0 < sample.silent.mean() < 1
-    assert (sample.silent[0][loud.all(1)] == 0).all()
+    clip.motion[3, columns("mouthPress")[0] : columns("mouthPress")[1] + 1] = PRESS
+    emphasis = cut_sample(clip, 0, Layout(long_term=0, short_term=0), clip.z).emphasis[0]
+    loud = clip.curves[:36, 24].float() > 0.1
+    loud[3] = False
+    assert (emphasis[loud] == 1).all()
+    assert (emphasis == SILENCE).any()
+    assert emphasis[3] >= CLOSURE - 0.01
+
+
+def test_blinks_are_told_where_the_lids_fall() -> None:
+    clip = toy_clip(1)
+    for frame in (14, 15, 16):
+        clip.motion[frame, list(columns("eyeBlink"))] = 1.0
+    blinks = cut_sample(clip, 0, Layout(long_term=0, short_term=0), clip.z).blinks[0]
+    assert blinks.tolist() == [OPEN, OPEN, OPEN, 1 + 2, OPEN, OPEN, OPEN, OPEN, OPEN]
 
 
 def source(folder: Path, dropout: Dropout, augmentation: Augmentation = UNCHANGED) -> SampleSource:
@@ -102,8 +119,9 @@ def test_nothing_is_dropped_or_changed_when_nothing_shall_be(tmp_path: Path) -> 
 
 
 def test_dropped_sound_and_text_are_unknown(tmp_path: Path) -> None:
-    sample = source(tmp_path, Dropout(audio=1, text=1, horizon=0)).draw()
+    sample = source(tmp_path, Dropout(audio=1, text=1, blinks=1, horizon=0)).draw()
     assert not sample.text.any()
+    assert (sample.blinks == UNKNOWN).all()
     assert not sample.audio.known[:, 8:].any()
     assert 0 < sample.audio.known[:, :8].float().mean() < 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from flowact.cli import main
@@ -30,8 +31,15 @@ from flowact.training.clips import (
     window_weights,
 )
 from flowact.training.decoder import DecoderSettings, DecoderStage, draw_region, train_decoder
-from flowact.training.encoder import EncoderStage, correlation, train_encoder
-from flowact.training.export import TokenizerRuns, export
+from flowact.training.encoder import (
+    NOISE,
+    SHIFT,
+    EncoderStage,
+    correlation,
+    disturbed,
+    train_encoder,
+)
+from flowact.training.export import ERRORS, TokenizerRuns, export
 from flowact.training.loop import Loop, LoopSettings
 from flowact.training.schedule import Schedule
 from flowact.training.tokenizer_losses import EYE_LEFT, EYE_RIGHT, LOWER, UPPER, psnr
@@ -163,9 +171,26 @@ def test_a_small_encoder_learns_one_window(toy_data, tmp_path) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+    model.eval()
     with torch.no_grad():
         after = stage.evaluate(model, tmp_path, 40)
-    assert after["left"] < 0.2 * before["left"] and after["r_jaw"] > 0.8
+    assert after["left"] < 0.3 * before["left"] and after["r_jaw"] > 0.8
+    assert load_file(tmp_path / ERRORS)["error"].shape == (config.readouts,)
+
+
+def test_a_disturbed_frame_moves_with_its_reference() -> None:
+    frames, reference = torch.rand(2, 3, 240, 240), torch.rand(2, 3, 240, 240)
+    both = torch.cat((frames, reference), 1)
+    moved = torch.cat(disturbed(frames, reference), 1)
+    middle = moved[:, :, 20:-20, 20:-20]
+    places = range(-SHIFT, SHIFT + 1)
+    for shown, truth in zip(middle, both, strict=True):
+        errors = [
+            float((shown - truth[:, 20 + y : 220 + y, 20 + x : 220 + x]).square().mean())
+            for y in places
+            for x in places
+        ]
+        assert min(errors) < 2 * NOISE**2 < 0.05 < sorted(errors)[1]
 
 
 def test_a_run_may_start_from_another_of_other_sizes(toy_data, tmp_path) -> None:

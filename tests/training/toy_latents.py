@@ -44,7 +44,7 @@ def toy_clip(seed: int, latents: int = 40, behaviour: int = 2) -> LatentClip:
         z=(z + 0.1 * torch.randn(latents, 64, generator=rng)).view(latents, *SHAPE).half(),
         reference=(-2.1 * mouth.sum(0)).view(1, *SHAPE).half(),
         mel=(SILENT_MEL + heard * (2 + spectrum.abs())).half(),
-        curves=curves.half(),
+        motion=curves.half(),
         behaviour=torch.full((4 * latents,), behaviour, dtype=torch.uint8),
         meta={"seed": seed},
     )

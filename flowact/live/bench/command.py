@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flowact import assets
+from flowact.errors import UserError
 from flowact.evaluation import bench as pipeline
 from flowact.live.bench import measures
 from flowact.live.bench.chromium import chromium
@@ -23,6 +24,8 @@ from flowact.media import Recording
 
 CLICKS: Final = 10
 CUT_SECONDS: Final = 5.0
+SETTLED_SECONDS: Final = 60.0
+"""After which a soak first looks at the memory."""
 MOST_MICROPHONE_SECONDS: Final = 30.0
 
 
@@ -34,10 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure the live page in Chromium instead, with --seconds of speech",
     )
+    parser.add_argument(
+        "--soak",
+        metavar="MINUTES",
+        type=float,
+        help="of the live page, only watch the memory, for so long",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure what was asked for."""
+    if args.soak is not None and not (args.live and args.soak > 0):
+        raise UserError("--soak takes a number of minutes above 0 and needs --live.")
     if not args.live:
         pipeline.run(args)
         return
@@ -61,7 +72,10 @@ def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     heard = speech.repeated(min(args.seconds, MOST_MICROPHONE_SECONDS))
     microphone = measures.write_recording(folder / "microphone.wav", heard)
     with serving(*_flags(args)) as server, chromium(microphone) as browser:
-        yield from _all(browser, server, long, args.seconds)
+        if args.soak is not None:
+            yield from measures.memory(browser, server, 60 * args.soak, SETTLED_SECONDS)
+        else:
+            yield from _all(browser, server, long, args.seconds)
 
 
 def _all(browser: Any, server: Server, recording: Path, seconds: float) -> Iterator[Figure]:

@@ -23,6 +23,8 @@ PUPPET: Final = "microphone to lips"
 SENTENCE: Final = "This is a short sentence, typed a moment ago."
 FLAT: Final = 0.05
 FLAT_MB: Final = 5
+TURN_SECONDS: Final = 12
+"""From one sentence to the next while memory is watched; half of it is spoken."""
 _SPEAKING: Final = 4
 _WARM_FRAMES: Final = 50
 """Two seconds: decoder, sound and page have settled."""
@@ -229,25 +231,43 @@ def cut_network(browser: Any, server: Server, seconds: float) -> list[Figure]:
     ]
 
 
-def memory(browser: Any, server: Server, seconds: float) -> list[Figure]:
-    """Look for growth while a visitor listens and idles."""
+def memory(browser: Any, server: Server, seconds: float, settled: float = 0.0) -> list[Figure]:
+    """Look for growth while a visitor listens and idles in turn.
+
+    Args:
+        browser: to visit with.
+        server: that is visited.
+        seconds: from the first look at the memory to the second.
+        settled: seconds before the first.
+    """
     with visiting(browser, server.address) as visitor:
         visitor.start()
         visitor.wait_painted(_WARM_FRAMES)
-        sizes = [_sizes(visitor, server)]
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            visitor.sample()
-            visitor.page.wait_for_timeout(6000)
-        sizes.append(_sizes(visitor, server))
-    figures = []
-    for name, before, after in zip(("server", "worker", "browser heap"), *sizes, strict=True):
-        growth = after / before - 1
-        value = f"{before:.0f} MB, then {after:.0f} MB ({growth:+.1%})"
-        flat = growth <= FLAT or after - before < FLAT_MB
-        what = f"{name} memory over {seconds:.0f} s"
-        figures.append(Figure(what, f"flat within {FLAT:.0%} or {FLAT_MB} MB", value, flat))
-    return figures
+        _keep_busy(visitor, settled)
+        begun = _sizes(visitor, server)
+        _keep_busy(visitor, seconds)
+        ended = _sizes(visitor, server)
+        rate = visitor.summary()["frames_painted"] / (settled + seconds)
+    names = "server", "worker", "browser heap"
+    return [
+        _growth(f"{name} memory over {seconds:.0f} s at {rate:.1f} fps", before, after)
+        for name, before, after in zip(names, begun, ended, strict=True)
+    ]
+
+
+def _keep_busy(visitor: Visitor, seconds: float) -> None:
+    """Let the avatar speak its sample sentence and then idle, again and again."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        visitor.sample()
+        visitor.page.wait_for_timeout(TURN_SECONDS * 1000)
+
+
+def _growth(what: str, before: float, after: float) -> Figure:
+    growth = after / before - 1
+    value = f"{before:.1f} MB, then {after:.1f} MB ({growth:+.1%})"
+    flat = growth <= FLAT or after - before < FLAT_MB
+    return Figure(what, f"flat within {FLAT:.0%} or {FLAT_MB} MB", value, flat)
 
 
 def write_recording(path: Path, speech: Recording) -> Path:

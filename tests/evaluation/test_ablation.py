@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+
+from flowact.evaluation.ablation import (
+    Variant,
+    WithoutLongTerm,
+    WithoutMemory,
+    interval,
+    measure_variant,
+    plain,
+    sentences,
+    variants,
+)
+from flowact.mmdit.model import FlowActTransformer
+from flowact.pipeline.sampling import FlowActScheduler
+from flowact.streaming.settings import StepSettings
+from flowact.synthesis import statistics
+from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.training.latents import LatentClip
+from flowact.training.rollouts import generate
+from tests.tokenizer.test_tokenizer import SMALL
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[LatentClip]:
+    return sentences(2)
+
+
+@pytest.fixture(scope="module")
+def model() -> FlowActTransformer:
+    torch.manual_seed(0)
+    sizes = {"patch_size": 8, "dim": 32, "audio_dim": 16, "text_dim": 16, "heads": 1}
+    made = FlowActTransformer(**sizes, head_dim=32, layers=1).eval().requires_grad_(False)
+    for values in made.parameters():  # a fresh network's gates are shut
+        values.add_(0.05 * torch.randn_like(values))
+    return made
+
+
+def test_an_interval_holds_the_mean_of_what_is_known() -> None:
+    found = interval(np.array([1.0, 2.0, 3.0, np.nan]))
+    assert found.mean == 2.0
+    assert 1.0 <= found.low < 2.0 < found.high <= 3.0
+    assert np.isnan(interval(np.array([np.nan])).mean)
+    assert str(found).startswith("2.000 [")
+
+
+def test_every_part_is_taken_away_once(model: FlowActTransformer) -> None:
+    names = [v.name for v in variants(model, FlowActScheduler())]
+    assert len(set(names)) == len(names)
+    assert {"as shipped", "without memory", "without long-term memory"} <= set(names)
+    assert sum(name.startswith("sequential") for name in names) == 6
+
+
+def test_a_bank_without_memory_changes_what_is_made(
+    model: FlowActTransformer, clips: list[LatentClip]
+) -> None:
+    made = {
+        bank: generate(model, clips, StepSettings(), bank=bank)
+        for bank in (WithoutMemory, WithoutLongTerm)
+    }
+    whole = generate(model, clips, StepSettings())
+    for other in made.values():
+        assert torch.equal(other[:, :3], whole[:, :3])
+        assert not torch.equal(other[:, -3:], whole[:, -3:])
+
+
+def test_the_truth_scores_as_the_truth(
+    clips: list[LatentClip], monkeypatch: pytest.MonkeyPatch, model: FlowActTransformer
+) -> None:
+    truth = torch.stack([clip.z.float() for clip in clips])
+    monkeypatch.setattr("flowact.evaluation.ablation.generate", lambda *_, **__: truth)
+    tokenizer = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face"})
+    for view in (tokenizer.whole, tokenizer.face):
+        view.code.adopt(*map(torch.from_numpy, statistics.load()))
+    found = measure_variant(Variant("truth", model, StepSettings()), tokenizer, clips, seeds=1)
+    assert found["lips"].mean > 0.99
+    assert found["lips_wrong"].mean < 0.5
+    assert found["richness"].mean == pytest.approx(1, abs=0.02)
+    assert found["shut"].mean > 0.8
+    assert abs(found["silence"].mean) < 0.01
+    assert plain({"truth": found})["truth"]["lips"][0] == found["lips"].mean

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from flowact.cli import main
+from flowact.errors import UserError
+from flowact.training.everything import TRANSFORMER, Job, Lane, lanes, load_budget
+
+
+def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) -> None:
+    pictures, motion = lanes(load_budget("two-cores"), tmp_path)
+    assert pictures.jobs[0].name == "synth"
+    assert [job.name for job in motion.jobs] == ["latents", *TRANSFORMER]
+    for before, job in zip(motion.jobs[1:], motion.jobs[2:], strict=False):
+        assert job.words[job.words.index("--init") + 1] == str(tmp_path / before.name)
+    assert "--init" not in motion.jobs[1].words
+
+
+def test_every_command_of_the_recipe_is_one_that_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    for module in ("flowact.training.commands", "flowact.synthesis.dataset"):
+        monkeypatch.setattr(f"{module}.run", lambda args: seen.append(str(args.out)))
+    jobs = [job for lane in lanes(load_budget("two-cores"), tmp_path) for job in lane.jobs]
+    for job in jobs:
+        assert main(job.words) == 0
+    assert len(seen) == len(jobs)
+
+
+def test_a_lane_stops_at_the_job_that_fails(tmp_path: Path) -> None:
+    lane = Lane("motion", [Job("good", ("--version",)), Job("bad", ("nonsense",)), Job("c", ())])
+    lane.run(tmp_path)
+    assert lane.failed == ["bad"]
+    assert "nonsense" in (tmp_path / "motion.log").read_text()
+
+
+def test_a_wrong_budget_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no budget 'much'"):
+        load_budget("much")
+    path = tmp_path / "odd.yaml"
+    path.write_text("clips: many")
+    with pytest.raises(UserError, match="not a budget"):
+        load_budget(str(path))
