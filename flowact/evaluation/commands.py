@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="also measure drift over this long (with --data)"
     )
+    parser.add_argument("--hours", type=float, default=0.0, help="the same, in hours")
     parser.add_argument(
         "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
     )
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print tables, write `report.json` and the pictures."""
+    args.minutes += 60 * args.hours
     _check(args)
     with _writing(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
@@ -194,7 +196,7 @@ def _on_clips(
     if args.minutes:
         from flowact.evaluation.drift import measure_drift
 
-        report["drift"] = _drift(measure_drift(pipeline, subjects, args.minutes), args.out)
+        report["drift"] = _drift(measure_drift(pipeline, reader, subjects, args.minutes), args.out)
     return report
 
 
@@ -235,7 +237,9 @@ def _drift(drift: "Drift", out: Path) -> Section:
     plot_drift(drift, out / "drift.png")
     curves = {name: values.tolist() for name, values in asdict(drift).items()}
     (out / "drift.json").write_text(json.dumps(curves) + "\n")
-    minutes = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
+    minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
+    lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
+    minutes["lag_frames_by_minute"] = lags
     return drift.growth() | minutes
 
 

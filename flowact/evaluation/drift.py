@@ -1,68 +1,120 @@
-"""Whether a person stays the same over minutes of one session."""
+"""Whether a person, and the lips, stay the same over minutes or hours of one session."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from flowact.evaluation import scores
+from flowact.evaluation.bench import rss_mb
+from flowact.evaluation.readers import MouthReader, face_crop, read_mouth
 from flowact.evaluation.reconstruction import own_tokenizer, signed
+from flowact.evaluation.scores import LipSync, lip_sync
 from flowact.evaluation.subjects import Frame, Subject
+from flowact.evaluation.takes import Curve
 from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
 from flowact.timebase import FPS, SAMPLES_PER_FRAME
 from flowact.tokenizer.tokenizer import Tokenizer
 
 MINUTE = 60
+PAUSE_FRAMES: Final = 2 * FPS
+MEASURES: Final = ("identity", "colour", "sharpness", "motion", "memory")
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Once a second: distance to the reference in identity and colour, sharpness, and motion since the last frame."""
+    """A session, once a second, and its lips frame by frame.
 
-    seconds: NDArray[np.float64]
-    identity: NDArray[np.float64]
-    colour: NDArray[np.float64]
-    sharpness: NDArray[np.float64]
-    motion: NDArray[np.float64]
+    Attributes:
+        seconds: when.
+        identity, colour: distance to the reference.
+        sharpness: of the picture.
+        motion: since the last frame.
+        memory: that the process holds, in MB.
+        opening: of the mouth in every frame.
+        expected: what it should be; not a number where that is not known.
+    """
+
+    seconds: Curve
+    identity: Curve
+    colour: Curve
+    sharpness: Curve
+    motion: Curve
+    memory: Curve
+    opening: Curve
+    expected: Curve
 
     def by_minute(self) -> dict[str, list[float]]:
-        """Means of every measure in minute 1, 2, ...; a last minute of less than half its time is left out."""
+        """Means of every measure in minute 1, 2, ..., and `lips`, the correlation of opening and expectation.
+
+        A last minute of less than half its time is left out.
+        """
         minute = (self.seconds // MINUTE).astype(int)
         last = int(minute[-1]) + (np.count_nonzero(minute == minute[-1]) >= MINUTE // 2)
-        return {
-            field.name: [float(getattr(self, field.name)[minute == m].mean()) for m in range(last)]
-            for field in fields(self)
-            if field.name != "seconds"
+        means = {
+            name: [float(getattr(self, name)[minute == m].mean()) for m in range(last)]
+            for name in MEASURES
         }
+        return means | {"lips": [self.lip_sync(m).correlation for m in range(last)]}
+
+    def lip_sync(self, minute: int) -> LipSync:
+        """Correlation and lag of one minute, counted from 0."""
+        frames = slice(minute * MINUTE * FPS, (minute + 1) * MINUTE * FPS)
+        return lip_sync([self.opening[frames]], [self.expected[frames]])
 
     def growth(self) -> dict[str, float]:
         """The last minute's mean over the first minute's, of every measure."""
         return {name: means[-1] / max(means[0], 1e-9) for name, means in self.by_minute().items()}
 
 
-def measure_drift(pipeline: FlowActPipeline, subjects: list[Subject], minutes: float) -> Drift:
-    """Let the first subject's person say what all subjects say, over and over, and watch.
+def measure_drift(
+    pipeline: FlowActPipeline, reader: MouthReader, subjects: list[Subject], minutes: float
+) -> Drift:
+    """Let the first subject's person say what all subjects say, with pauses, over and over, and watch.
 
     Raises ValueError for less than half a minute.
     """
     if minutes < 0.5:
         raise ValueError(f"drift over {minutes} minutes cannot be told, expected at least 0.5")
-    speech = np.concatenate([s.samples for s in subjects])
-    samples = np.resize(speech, int(minutes * MINUTE * FPS) * SAMPLES_PER_FRAME)
-    recording = Recording.from_samples(samples, max_minutes=minutes + 1)
+    frames = int(minutes * MINUTE * FPS)
+    said, expected = _round(subjects)
+    recording = Recording.from_samples(
+        np.resize(said, frames * SAMPLES_PER_FRAME), max_minutes=minutes + 1
+    )
     reference = subjects[0].reference
     watch = IdentityWatch(own_tokenizer(pipeline), reference)
-    rows, previous = [], reference
+    rest = float(read_mouth(reader, face_crop(reference)[None])[0, 0])
+    rows, openings, crops, previous = [], [], [], reference
     for frame in pipeline.stream(reference, recording):
+        crops.append(face_crop(frame.image))
         if frame.index % FPS == FPS - 2:
             previous = frame.image
         if frame.index % FPS == FPS - 1:
             motion = float(np.abs(frame.image.astype(np.int16) - previous).mean())
-            rows.append((frame.time_s, *watch.look(frame.image), motion))
-    return Drift(*np.array(rows).T)
+            rows.append((frame.time_s, *watch.look(frame.image), motion, rss_mb()))
+            openings.append(read_mouth(reader, torch.stack(crops))[:, 0] - rest)
+            crops = []
+    opening = np.clip(np.concatenate(openings), 0, None)
+    by_second = np.array(rows).T
+    return Drift(
+        *by_second,
+        opening=opening,
+        expected=np.resize(expected, frames)[: len(opening)],
+    )
+
+
+def _round(subjects: list[Subject]) -> tuple[Curve, Curve]:
+    """What all subjects say, one after the other with pauses in which nothing is said: sound and opening."""
+    pause = np.zeros(PAUSE_FRAMES * SAMPLES_PER_FRAME, np.float32)
+    said, expected = [], []
+    for subject in subjects:
+        frames = len(subject.opening)
+        said += [np.resize(subject.samples, frames * SAMPLES_PER_FRAME), pause]
+        expected += [subject.opening, np.zeros(PAUSE_FRAMES, np.float32)]
+    return np.concatenate(said), np.concatenate(expected)
 
 
 class IdentityWatch:

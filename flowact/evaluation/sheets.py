@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from flowact.evaluation.drift import MINUTE, Drift
+from flowact.evaluation.drift import MEASURES, MINUTE, Drift
 from flowact.evaluation.takes import SHOTS, Take
 
 
@@ -18,14 +18,15 @@ def contact_sheet(takes: list[Take], path: Path) -> None:
 
 
 def plot_drift(drift: Drift, path: Path) -> None:
-    """Identity, colour, sharpness and motion over time, one panel each, minutes as steps."""
+    """Every measure over time, one panel each, minutes as steps; lips only by minutes."""
     from matplotlib.figure import Figure
 
     minutes = drift.by_minute()
-    figure = Figure(figsize=(9, 8), layout="constrained")
+    figure = Figure(figsize=(9, 11), layout="constrained")
     panels = figure.subplots(len(minutes), 1, sharex=True)
     for (name, means), axes in zip(minutes.items(), panels, strict=True):
-        axes.plot(drift.seconds / MINUTE, getattr(drift, name), linewidth=0.8)
+        if name in MEASURES:
+            axes.plot(drift.seconds / MINUTE, getattr(drift, name), linewidth=0.8)
         axes.stairs(means, range(len(means) + 1), baseline=None, linewidth=1.6)
         axes.set_ylabel(name)
         axes.set_ylim(bottom=0)

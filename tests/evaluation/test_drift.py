@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from flowact.evaluation.drift import Drift, IdentityWatch, measure_drift
+from flowact.evaluation.readers import MouthReader
 from flowact.evaluation.reconstruction import own_tokenizer
 from flowact.evaluation.sheets import plot_drift
 from flowact.evaluation.subjects import Subject
+from flowact.timebase import FPS
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import speech, tiny_pipeline
 
@@ -14,15 +16,25 @@ from tests.tiny_pipeline import speech, tiny_pipeline
 def drift(seconds: int) -> Drift:
     time = np.arange(seconds) + 0.96
     flat = np.ones(seconds)
-    return Drift(time, 1 + (time >= 60), flat, 1 / (1 + (time >= 120)), flat)
+    mouth = np.sin(np.arange(seconds * FPS) / 3)
+    late = np.concatenate([mouth[: 60 * FPS], np.roll(mouth, 2)[60 * FPS :]])
+    return Drift(time, 1 + (time >= 60), flat, 1 / (1 + (time >= 120)), flat, flat, late, mouth)
 
 
 def test_minutes_are_told_apart_and_a_short_rest_is_left_out() -> None:
     found = drift(200)
     assert found.by_minute()["identity"] == [1, 2, 2]
     assert found.by_minute()["sharpness"] == [1, 1, 0.5]
-    assert found.growth() == {"identity": 2, "colour": 1, "sharpness": 0.5, "motion": 1}
+    growth = found.growth()
+    assert growth.pop("lips") == pytest.approx(1)
+    assert growth == {"identity": 2, "colour": 1, "sharpness": 0.5, "motion": 1, "memory": 1}
     assert len(drift(150).by_minute()["colour"]) == 3
+
+
+def test_lips_are_followed_minute_by_minute() -> None:
+    found = drift(130)
+    assert [found.lip_sync(minute).lag_frames for minute in (0, 1)] == [0, 2]
+    assert found.lip_sync(0).correlation == pytest.approx(1)
 
 
 def test_curves_become_a_picture(tmp_path) -> None:
@@ -47,9 +59,12 @@ def test_a_session_is_watched_once_a_second(monkeypatch: pytest.MonkeyPatch) -> 
     sound = speech(3.0).read()
     silent, opening = np.zeros(75, bool), np.zeros(75, np.float32)
     person = Subject("a", picture(), sound, opening, silent, ())
-    found = measure_drift(tiny_pipeline(), [person], 0.5)
+    reader = MouthReader().eval()
+    found = measure_drift(tiny_pipeline(), reader, [person], 0.5)
     assert len(found.seconds) == 3
     assert found.seconds == pytest.approx([0.96, 1.96, 2.96])
     assert (found.motion > 0).all()
+    assert (found.memory > 50).all()
+    assert len(found.opening) == len(found.expected) == 75
     with pytest.raises(ValueError, match="at least 0.5"):
-        measure_drift(tiny_pipeline(), [person], 0.2)
+        measure_drift(tiny_pipeline(), reader, [person], 0.2)
