@@ -93,17 +93,14 @@ def measure_drift(
         if frame.index % FPS == FPS - 2:
             previous = frame.image
         if frame.index % FPS == FPS - 1:
-            motion = float(np.abs(frame.image.astype(np.int16) - previous).mean())
-            rows.append((frame.time_s, *watch.look(frame.image), motion, rss_mb()))
+            moved = float(np.abs(frame.image.astype(np.int16) - previous).mean())
+            rows.append((frame.time_s, *watch.look(frame.image), moved, rss_mb()))
             openings.append(read_mouth(reader, torch.stack(crops))[:, 0] - rest)
             crops = []
     opening = np.clip(np.concatenate(openings), 0, None)
-    by_second = np.array(rows).T
-    return Drift(
-        *by_second,
-        opening=opening,
-        expected=np.resize(expected, frames)[: len(opening)],
-    )
+    seconds, identity, colour, sharpness, motion, memory = np.array(rows).T
+    expected = np.resize(expected, frames)[: len(opening)]
+    return Drift(seconds, identity, colour, sharpness, motion, memory, opening, expected)
 
 
 def _round(subjects: list[Subject]) -> tuple[Curve, Curve]:
