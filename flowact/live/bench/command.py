@@ -20,12 +20,13 @@ from flowact.live.bench import measures
 from flowact.live.bench.chromium import chromium
 from flowact.live.bench.measures import Figure
 from flowact.live.bench.server import Server, serving
+from flowact.live.recorder import MINUTES
 from flowact.media import Recording
 
 CLICKS: Final = 10
 CUT_SECONDS: Final = 5.0
-SETTLED_SECONDS: Final = 60.0
-"""After which a soak first looks at the memory."""
+SETTLED_SECONDS: Final = 60.0 * MINUTES + 20.0
+"""After which a soak first looks at the memory: the server then keeps as much to record as it ever does."""
 MOST_MICROPHONE_SECONDS: Final = 30.0
 
 
