@@ -58,6 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ablate", action="store_true", help="only measure what each part and setting is worth"
     )
     parser.add_argument(
+        "--behaviours",
+        action="store_true",
+        help="only ask for every behaviour, and see whether it is recognised",
+    )
+    parser.add_argument(
         "--against",
         metavar="NAME=DIR",
         action="append",
@@ -79,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         if args.ablate:
             ablate(args)
             return
-        report = _fit(args) if args.fit else evaluate(args)
+        report = _chosen(args)
         (args.out / "report.json").write_text(json.dumps(_plain(report), indent=2) + "\n")
     for name, numbers in report.items():
         _print(name, numbers)
@@ -116,6 +121,29 @@ def _writing(folder: Path) -> Iterator[None]:
         raise UserError(
             f"The report in {folder} cannot be written: {error.strerror or error}."
         ) from error
+
+
+def _chosen(args: argparse.Namespace) -> dict[str, Section]:
+    if args.fit:
+        return _fit(args)
+    return _behaviours(args) if args.behaviours else evaluate(args)
+
+
+def _behaviours(args: argparse.Namespace) -> dict[str, Section]:
+    from flowact.evaluation.recognition import recognise
+    from flowact.evaluation.reconstruction import own_tokenizer
+    from flowact.runtime.load import load_pipeline
+
+    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    found = recognise(pipeline.transformer, pipeline.scheduler.settings, own_tokenizer(pipeline))
+    mean = sum(found.made.values()) / len(found.made)
+    return {
+        "behaviours": {
+            **found.made, "recognised": mean, "transition_seconds": found.transition_seconds
+        },
+        "rendered_behaviours": dict(found.truth),
+        "confusion": {"rows_asked": found.confusion.tolist()},
+    }  # fmt: skip
 
 
 def _fit(args: argparse.Namespace) -> dict[str, Section]:

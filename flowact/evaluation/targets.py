@@ -42,6 +42,7 @@ TARGETS: Final = {
         "silent_frames_shut": Target(0.98),
     },
     "real_voices": {"correlation": Target(0.60), "lag_frames": Target(-1, 1)},
+    "behaviours": {"recognised": Target(0.90), "transition_seconds": Target(most=1.0)},
     "drift": {"identity": Target(most=1.10), "colour": Target(most=1.10)},
 }
 """Sections of a report, their measures, and what these should be."""

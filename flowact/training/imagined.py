@@ -12,7 +12,7 @@ from torch import Tensor
 
 from flowact.conditioning.audio import log_mel_of_clip
 from flowact.synthesis import statistics
-from flowact.synthesis.performance import perform, random_script, rest_performance
+from flowact.synthesis.performance import Performance, perform, random_script, rest_performance
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
 from flowact.training.latents import LatentClip
@@ -38,10 +38,16 @@ def coded(codes: tuple[AnimationCode, AnimationCode], readouts: Tensor) -> Tenso
 def imagine_clip(
     codes: tuple[AnimationCode, AnimationCode], seed: int, seconds: float, split: str = "train"
 ) -> LatentClip:
-    """The performance of a seed, as an encoded clip."""
+    """A random performance, as an encoded clip."""
     rng = np.random.default_rng([seed, 11])
     performance = perform(random_script(rng, seconds, split), seed)
-    smile = float(rng.uniform(0.2, 0.4))
+    return encode_performance(codes, performance, seed, smile=float(rng.uniform(0.2, 0.4)))
+
+
+def encode_performance(
+    codes: tuple[AnimationCode, AnimationCode], performance: Performance, seed: int, smile: float
+) -> LatentClip:
+    """A performance as an encoded clip; its reference is a portrait with some of a smile, 0..1."""
     motion = torch.from_numpy(statistics.readouts(performance))
     return LatentClip(
         z=coded(codes, motion).half(),
