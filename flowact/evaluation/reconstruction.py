@@ -81,7 +81,8 @@ def reconstruct(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tens
     portrait = signed(reference).to(dtype)
     features = tokenizer.reference_features(portrait)
     latents = tokenizer.encode(signed(frames)[None].to(dtype), portrait)
-    made, _ = tokenizer.decode_uint8(tokenizer.initial_state(features), latents, features)
+    state = tokenizer.initial_state(features)
+    made, _ = tokenizer.decode_uint8(state, latents, features, follow=1.0)
     return made[0].movedim(-1, 1)
 
 

@@ -9,6 +9,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
+from flowact.synthesis.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
@@ -24,6 +25,8 @@ from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
+
+EYES = ("eye_left", "eye_right")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class ReferenceFeatures:
 
 @dataclass(frozen=True)
 class DecoderState:
-    """All that the decoder remembers: the latent it saw last, ``[batch, 16, 8, 16]``."""
+    """All that the decoder remembers: the latent it showed last, ``[batch, 16, 8, 16]``."""
 
     latent: Tensor
 
@@ -56,6 +59,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Args:
         whole_view, face_view: fields of :class:`ViewConfig` of the two views; None for the default.
         feather: width in pixels of the ramp at the border of the face box.
+        follow: how far the body, the eyes excepted, follows a generated pose within a frame, 0..1. A
+            transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
+            once; below 1 a one-pole filter takes it out and lets gestures lag by ``1 / follow - 1``
+            frames. 1 shows every latent as it is.
     """
 
     face_share: Tensor
@@ -70,19 +77,27 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         whole_view: dict[str, Any] | None = None,
         face_view: dict[str, Any] | None = None,
         feather: int = 16,
+        follow: float = 1.0,
     ) -> None:
         super().__init__()
+        if not 0 < follow <= 1:
+            raise ValueError(f"follow is {follow}, expected above 0 and at most 1")
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.register_buffer("seam", feather_mask(feather), persistent=False)
+        self._calm = [
+            self.whole.config.curves + i
+            for i in range(3 * len(JOINTS))
+            if JOINTS[i // 3] not in EYES
+        ]
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
 
     @classmethod
     def from_views(
-        cls, whole: ViewAutoencoder, face: ViewAutoencoder, feather: int = 16
+        cls, whole: ViewAutoencoder, face: ViewAutoencoder, feather: int = 16, follow: float = 1.0
     ) -> "Tokenizer":
         """Join two views that were trained on their own."""
-        made: Tokenizer = cls(asdict(whole.config), asdict(face.config), feather)
+        made: Tokenizer = cls(asdict(whole.config), asdict(face.config), feather, follow)
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
         return made
@@ -111,27 +126,63 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        motion = torch.lerp(whole, face, self.face_share.float())
-        return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
+        return self._latents(torch.lerp(whole, face, self.face_share.float()))
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
         return DecoderState(features.latent)
 
     def decode(
-        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+        self,
+        state: DecoderState,
+        z: Tensor,
+        features: ReferenceFeatures,
+        follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
-        """Frames ``[batch, 4 * n, 3, 480, 480]`` of ``z [batch, n, 16, 8, 16]``, and the next state."""
-        frames = [frame.clamp(-1, 1) for frame in self._paint(state, z, features)]
-        return torch.stack(frames, 1), DecoderState(z[:, -1])
+        """Frames ``[batch, 4 * n, 3, 480, 480]`` of ``z [batch, n, 16, 8, 16]``, and the next state.
+
+        ``follow`` replaces the configuration's, as reconstruction asks for 1.
+        """
+        shown = self._steadied(state, z, follow)
+        frames = [frame.clamp(-1, 1) for frame in self._paint(state, shown, features)]
+        return torch.stack(frames, 1), DecoderState(shown[:, -1])
 
     @torch.inference_mode()
     def decode_uint8(
-        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+        self,
+        state: DecoderState,
+        z: Tensor,
+        features: ReferenceFeatures,
+        follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
-        frames = [to_uint8(frame) for frame in self._paint(state, z, features)]
-        return torch.stack(frames, 1), DecoderState(z[:, -1])
+        shown = self._steadied(state, z, follow)
+        frames = [to_uint8(frame) for frame in self._paint(state, shown, features)]
+        return torch.stack(frames, 1), DecoderState(shown[:, -1])
+
+    def _steadied(self, state: DecoderState, z: Tensor, follow: float | None) -> Tensor:
+        """The latents to show; one at a time keeps results independent of chunking."""
+        _check_latents(z)
+        share = torch.ones(self.whole.config.readouts)
+        share[self._calm] = self.config.follow if follow is None else follow
+        shown = [state.latent]
+        for asked in z.unbind(1):
+            shown.append(self._steadied_latent(shown[-1], asked, share))
+        return torch.stack(shown[1:], 1)
+
+    def _steadied_latent(self, previous: Tensor, asked: Tensor, share: Tensor) -> Tensor:
+        """A latent whose halves both say the mean of what they were asked, followed by ``share`` a frame."""
+        halves = zip((self.whole, self.face), asked.split(LATENT_GRID, -1), strict=True)
+        whole, face = (view.code.read(half) for view, half in halves)
+        shown, rows = self.whole.code.read(previous[..., :LATENT_GRID])[:, -1], []
+        for row in ((whole + face) / 2).unbind(1):
+            shown = torch.lerp(shown, row, share)
+            rows.append(shown)
+        return self._latents(torch.stack(rows, 1))[:, 0]
+
+    def _latents(self, motion: Tensor) -> Tensor:
+        """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
+        return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
 
     def curves(self, z: Tensor) -> Tensor:
         """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
@@ -154,7 +205,6 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self, state: DecoderState, z: Tensor, features: ReferenceFeatures
     ) -> Iterator[Tensor]:
         """Frame after frame, ``[batch, 3, 480, 480]``; one latent at a time keeps results independent of chunking."""
-        _check_latents(z)
         previous = state.latent
         for current in z.unbind(1):
             whole, face = self._layers(previous, current, features)

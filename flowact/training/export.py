@@ -25,6 +25,8 @@ TOKENIZER = "tokenizer"
 """Folder of the tokenizer in a checkpoint."""
 ERRORS = "errors.safetensors"
 """File of an encoder's run: mean squared error of every channel on held-out windows."""
+FOLLOW = 0.3
+"""How fast a checkpoint's bodies follow the poses that its transformer generates; see `Tokenizer`."""
 WRAPPER = "transformer."
 """Prefix that the training wrapper gives the transformer's weights."""
 
@@ -53,8 +55,9 @@ class TokenizerRuns:
 def load_view(decoder: Path, encoder: Path) -> ViewAutoencoder:
     """A view out of the averaged weights of two runs; UserError if one has no checkpoint."""
     view = ViewAutoencoder(ViewConfig(**_config(decoder)))
-    view.load_state_dict(load_averaged_weights(decoder))
-    view.encoder.load_state_dict(load_averaged_weights(encoder))
+    drawing, seeing = load_averaged_weights(decoder), load_averaged_weights(encoder)
+    own = {name: w for name, w in drawing.items() if not name.startswith("encoder.")}
+    view.load_state_dict(own | {f"encoder.{name}": w for name, w in seeing.items()})
     return view.eval().requires_grad_(False)
 
 
@@ -62,7 +65,7 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    tokenizer = Tokenizer.from_views(whole, face)
+    tokenizer = Tokenizer.from_views(whole, face, follow=FOLLOW)
     errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
     tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
     return tokenizer.eval().requires_grad_(False)
