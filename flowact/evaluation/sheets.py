@@ -25,11 +25,14 @@ def plot_drift(drift: Drift, path: Path) -> None:
     figure = Figure(figsize=(9, 11), layout="constrained")
     panels = figure.subplots(len(minutes), 1, sharex=True)
     for (name, means), axes in zip(minutes.items(), panels, strict=True):
+        highest = max(means)
         if name in MEASURES:
-            axes.plot(drift.seconds / MINUTE, getattr(drift, name), linewidth=0.8)
+            values = getattr(drift, name)
+            axes.plot(drift.seconds / MINUTE, values, linewidth=0.8)
+            highest = float(values.max())
         axes.stairs(means, range(len(means) + 1), baseline=None, linewidth=1.6)
         axes.set_ylabel(name)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(1.1 * highest, 1e-6))
         axes.grid(alpha=0.3)
     panels[-1].set_xlabel("minutes")
     figure.savefig(path, dpi=110)
