@@ -80,9 +80,9 @@ def watch(subject: Subject, frames: Iterable[Frame], reader: MouthReader) -> Tak
 def generated(
     pipeline: FlowActPipeline, reader: MouthReader, subjects: Iterable[Subject]
 ) -> Iterator[Take]:
-    """Let the pipeline make every subject's frames."""
-    for subject in subjects:
-        yield watch(subject, subject.stream(pipeline), reader)
+    """Let the pipeline make every subject's frames, each from a seed of its own."""
+    for seed, subject in enumerate(subjects):
+        yield watch(subject, subject.stream(pipeline, seed), reader)
 
 
 def rendered(reader: MouthReader, subjects: Iterable[Subject]) -> Iterator[Take]:
