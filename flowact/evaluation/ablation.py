@@ -88,7 +88,7 @@ class Interval:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean:.2f}±{(self.high - self.low) / 2:.2f}"
 
 
 def variants(transformer: FlowActTransformer, scheduler: FlowActScheduler) -> Iterator[Variant]:

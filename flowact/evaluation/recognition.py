@@ -44,8 +44,8 @@ class Recognition:
     """What was recognised.
 
     Attributes:
-        share: of the requests that are recognised, by behaviour; `truth` is that of the data engine's
-            performances of the same seeds, `made` that of the model's.
+        truth: share of the data engine's own performances that are recognised, by behaviour.
+        made: the same of what the model makes of the same requests and sounds.
         confusion: requests of each behaviour (rows) taken for each other one (columns), the model's.
         transition_seconds: median time from a request until the motion has gone most of the way from what
             it was to what it becomes.

@@ -163,7 +163,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def _steadied(self, state: DecoderState, z: Tensor, follow: float | None) -> Tensor:
         """The latents to show; one at a time keeps results independent of chunking."""
         _check_latents(z)
-        share = torch.ones(self.whole.config.readouts)
+        share = torch.ones(self.whole.config.readouts, device=z.device)
         share[self._calm] = self.config.follow if follow is None else follow
         shown = [state.latent]
         for asked in z.unbind(1):

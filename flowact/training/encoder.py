@@ -83,7 +83,9 @@ def disturbed(frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     moved = torch.stack(
         [p[:, y : y + size, x : x + size] for p, (y, x) in zip(padded, places, strict=True)]
     )
-    noisy = moved + NOISE * torch.rand(len(both), 1, 1, 1) * torch.randn_like(moved)
+    noisy = moved + NOISE * torch.rand(len(both), 1, 1, 1, device=both.device) * torch.randn_like(
+        moved
+    )
     return noisy[:, :3], noisy[:, 3:]
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -100,7 +100,10 @@ class LatentClip:
         """Read a file that `save` wrote."""
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return cls(**tensors, meta=json.loads(file.metadata()["meta"]))
+            meta = json.loads(file.metadata()["meta"])
+        if tensors.keys() != {f.name for f in fields(cls)} - {"meta"}:
+            raise UserError(f"{path} is no encoded clip of this version; make it anew.")
+        return cls(**tensors, meta=meta)
 
 
 class LatentFolder:

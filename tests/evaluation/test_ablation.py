@@ -42,7 +42,7 @@ def test_an_interval_holds_the_mean_of_what_is_known() -> None:
     assert found.mean == 2.0
     assert 1.0 <= found.low < 2.0 < found.high <= 3.0
     assert np.isnan(interval(np.array([np.nan])).mean)
-    assert str(found).startswith("2.000 [")
+    assert str(found).startswith("2.00±0.")
 
 
 def test_every_part_is_taken_away_once(model: FlowActTransformer) -> None:
