@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from flowact.errors import UserError
 from flowact.pipeline import FlowActPipeline
 from flowact.runtime.allocator import keep_freed_memory
 from flowact.runtime.precision import PrecisionPlan, detect, plan_precision
+from flowact.tokenizer.tokenizer import Tokenizer
 
 MOST_THREADS = 4
 """More threads than this gain nothing at the size of the default model."""
@@ -74,4 +76,6 @@ def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) ->
     pipeline = FlowActPipeline.from_pretrained(
         checkpoint, dtype=getattr(torch, precision.dtype), device=device
     )
+    if division.concurrent and isinstance(pipeline.tokenizer, Tokenizer):
+        pipeline.tokenizer.share_work(ThreadPoolExecutor(division.per_operator, "flowact-face"))
     return Loaded(pipeline, precision, division)

@@ -1,8 +1,10 @@
 """The tokenizer: 480x480 video to latents and back, relative to a reference portrait."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final, ParamSpec
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -21,12 +23,14 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.decoder import Layers, ViewReference, compose
-from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
+from flowact.tokenizer.views import VIEW_SIZE
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
 
-EYES = ("eye_left", "eye_right")
+EYES: Final = ("eye_left", "eye_right")
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             if JOINTS[i // 3] not in EYES
         ]
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
+        self._helper: Executor | None = None
 
     @classmethod
     def from_views(
@@ -101,6 +106,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
         return made
+
+    def share_work(self, helper: Executor | None) -> None:
+        """Let another thread paint faces while the caller's paints the rest; the pictures are the same."""
+        self._helper = helper
 
     def reference_features(self, reference: Tensor) -> ReferenceFeatures:
         """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
@@ -207,22 +216,40 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Frame after frame, ``[batch, 3, 480, 480]``; one latent at a time keeps results independent of chunking."""
         previous = state.latent
         for current in z.unbind(1):
-            whole, face = self._layers(previous, current, features)
-            for frame in range(FRAMES_PER_LATENT):
-                picture = compose(_frame(whole, frame), features.whole.picture, WHOLE, FRAME_SIZE)
-                detail = compose(_frame(face, frame), features.face.picture, FACE, VIEW_SIZE)
+            (whole_before, face_before), (whole, face) = (
+                z.split(LATENT_GRID, -1) for z in (previous, current)
+            )
+            faces = self._begin(_pictures, self.face, face_before, face, features.face, VIEW_SIZE)
+            wholes = _pictures(self.whole, whole_before, whole, features.whole, FRAME_SIZE)
+            for picture, detail in zip(wholes, faces(), strict=True):
                 yield paste_face(picture, detail, self.seam.float())
             previous = current
 
-    def _layers(
-        self, previous: Tensor, current: Tensor, features: ReferenceFeatures
-    ) -> list[Layers]:
-        halves = zip(previous.split(LATENT_GRID, -1), current.split(LATENT_GRID, -1), strict=True)
-        views = ((self.whole, features.whole), (self.face, features.face))
-        return [
-            view.decode(before, now, reference)
-            for (view, reference), (before, now) in zip(views, halves, strict=True)
-        ]
+    def _begin(
+        self, work: Callable[P, list[Tensor]], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[], list[Tensor]]:
+        """Let the helper begin some work, if there is one; call what is returned for the result."""
+        if self._helper is None:
+            return partial(work, *args, **kwargs)
+        inference, gradient = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+        def as_here() -> list[Tensor]:
+            # These modes belong to a thread, not to the program.
+            with torch.inference_mode(inference), torch.set_grad_enabled(gradient):
+                return work(*args, **kwargs)
+
+        return self._helper.submit(as_here).result
+
+
+def _pictures(
+    autoencoder: ViewAutoencoder, before: Tensor, now: Tensor, reference: ViewReference, size: int
+) -> list[Tensor]:
+    """What a view shows in the four frames of a latent, ``[batch, 3, size, size]`` each."""
+    layers = autoencoder.decode(before, now, reference)
+    return [
+        compose(_frame(layers, frame), reference.picture, autoencoder.view, size)
+        for frame in range(FRAMES_PER_LATENT)
+    ]
 
 
 def _frame(layers: Layers, index: int) -> Layers:

@@ -63,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         stage.add_argument(
             "--init", type=Path, help="run or checkpoint whose weights it starts from"
         )
+        stage.add_argument(
+            "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
+        )
         stage.set_defaults(start=_train_transformer)
     everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")
     everything.add_argument("--out", type=Path, required=True, help="folder of data, runs and logs")
@@ -164,8 +167,9 @@ def _encode_rendered(args: argparse.Namespace) -> int:
 def _train_transformer(args: argparse.Namespace) -> None:
     from flowact.training.recipe import train_stage
 
+    loop = loop_settings(args)
     train_stage(
-        args.stage, args.data, args.preset, args.init, loop_settings(args), args.batch, args.seed
+        args.stage, args.data, args.preset, args.init, loop, args.batch, args.seed, args.teacher
     )
 
 

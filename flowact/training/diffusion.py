@@ -16,7 +16,7 @@ from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
 from flowact.training.export import save_config, starting_transformer
-from flowact.training.flow_matching import CURVES, LevelSettings, VelocityLoss
+from flowact.training.flow_matching import CURVES, SAMPLING_SHIFT, LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
 from flowact.training.loop import Stateful
@@ -60,6 +60,7 @@ class DiffusionSettings:
         lips: weight of the velocity loss on face curves.
         smooth: weight of the velocity loss on changes of the motion.
         heard: weight of what the audio tokens alone say of the face.
+        sampling_shift: moves the levels of the calls towards noise when the model is sampled.
         heldout: held-out clips that an evaluation generates.
     """
 
@@ -70,6 +71,7 @@ class DiffusionSettings:
     lips: float = 1.0
     smooth: float = 5.0
     heard: float = 0.5
+    sampling_shift: float = SAMPLING_SHIFT
     heldout: int = 8
 
 
@@ -183,7 +185,7 @@ class DiffusionStage:
     @property
     def sampling(self) -> StepSettings:
         """How the model of this stage is sampled."""
-        return StepSettings(schedule=diagonal(shift=self.settings.levels.shift))
+        return StepSettings(schedule=diagonal(shift=self.settings.sampling_shift))
 
     def _roll_out(self, step: int) -> None:
         """Now and then, let the model make the memory of some clips."""

@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.schedule import Levels, diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.timebase import LATENTS_PER_CHUNK
@@ -32,7 +33,7 @@ class DistillationSettings:
 
     weakest: float = 1.0
     strongest: float = 3.0
-    asked: float = 2.0
+    asked: float = 1.5
     substeps: int = 4
 
 
@@ -43,7 +44,8 @@ class GuidanceStage(DiffusionStage):
     """Removal of classifier-free guidance: one call learns what two gave.
 
     The scale enters through its own embedding (Meng et al., "On Distillation of Guided Diffusion
-    Models", arXiv 2210.03142), so that a single student serves a range of scales.
+    Models", arXiv 2210.03142), so that a single student serves a range of scales. The teacher is the
+    student as it was at its start, unless another is given.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class GuidanceStage(DiffusionStage):
         made: Materials,
         settings: DiffusionSettings,
         distillation: DistillationSettings = DISTILLATION,
+        teacher: FlowActTransformer | None = None,
     ) -> None:
         super().__init__(made.transformer, made.source, made.heldout, made.readout, settings)
         self.distillation = distillation
-        self.teacher = frozen(self.model)
+        self.teacher = frozen(TeacherForcing(teacher) if teacher else self.model)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Distance to the teacher's guided velocity, at random scales."""
@@ -85,7 +88,7 @@ class StepStage(GuidanceStage):
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Distance to the mean velocity of the teacher over a segment."""
-        rows = diagonal(shift=self.settings.levels.shift).rows
+        rows = self.sampling.schedule.rows
         row = int(self.source.rng.integers(len(rows) - 1))
         batch, scale = self._batch_at(rows[row]), self._scales(self.source.batch)
         with torch.no_grad():
@@ -108,7 +111,7 @@ class StepStage(GuidanceStage):
     def _teacher_path(self, batch: NoisyBatch, row: int, scale: Tensor) -> Tensor:
         """Where the teacher's small steps lead from a row to the next."""
         substeps = self.distillation.substeps
-        fine = diagonal(calls_per_chunk=substeps, shift=self.settings.levels.shift).rows
+        fine = diagonal(calls_per_chunk=substeps, shift=self.settings.sampling_shift).rows
         path = fine[row * substeps : (row + 1) * substeps + 1]
         return walk(self.teacher, batch, path, scale)
 

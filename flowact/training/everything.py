@@ -22,6 +22,10 @@ from flowact.errors import UserError
 TOKENIZER: Final = ("face-decoder", "whole-decoder", "face-encoder", "whole-encoder")
 TRANSFORMER: Final = ("adapt", "joint", "self-forcing", "cfg-distill", "step-distill", "dmd")
 
+TEACHER: Final = "cfg-distill"
+"""Stage whose many steps the stages after it imitate."""
+GUIDED: Final = ("step-distill", "dmd")
+
 
 class Budget(BaseModel):
     """How much of everything a recipe spends; see `two-cores.yaml`.
@@ -107,6 +111,8 @@ def lanes(chosen: Budget, work: Path) -> list[Lane]:
     for name in TRANSFORMER:
         words = _words(f"train {name}", work / name, data=latents, preset=chosen.preset)
         start = () if before is None else ("--init", str(before))
+        if name in GUIDED:
+            start = (*start, "--teacher", str(work / TEACHER))
         motion.append(Job(name, (*words, *start, *_schedule(chosen.steps[name]))))
         before = work / name
     return [Lane("pictures", pictures), Lane("motion", motion)]

@@ -17,6 +17,9 @@ CURVES: Final = len(ARKIT)
 NOISE_SHIFT: Final = 4.0
 """Where the compact latents are decided: they are redundant, so little noise hides nothing."""
 
+SAMPLING_SHIFT: Final = 20.0
+"""Where the few calls of a stream are spent: still further up, as `flowact eval --ablate` found."""
+
 
 @dataclass(frozen=True)
 class LevelSettings:

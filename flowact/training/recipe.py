@@ -16,7 +16,7 @@ from flowact.training.diffusion import (
     gather,
 )
 from flowact.training.distillation import GuidanceStage, StepStage
-from flowact.training.export import SAMPLING
+from flowact.training.export import SAMPLING, load_stage
 from flowact.training.loop import Loop, LoopSettings
 from flowact.training.score_distillation import ScoreStage
 
@@ -32,6 +32,7 @@ def train_stage(
     loop: LoopSettings,
     batch: int,
     seed: int = 0,
+    teacher: Path | None = None,
 ) -> int:
     """Train a stage of the transformer; resumes. Returns the steps done.
 
@@ -43,22 +44,28 @@ def train_stage(
         loop: how long and how.
         batch: samples per step.
         seed: of weights, noise and samples.
+        teacher: run or checkpoint that a distillation imitates; `init` if not given.
 
     Raises:
-        UserError: a distillation is to start from nothing.
+        UserError: a distillation is to start from nothing, or another stage is given a teacher.
     """
+    if name not in DISTILLATIONS and teacher is not None:
+        raise UserError(f"{name} imitates nobody; only {', '.join(DISTILLATIONS)} take a teacher.")
     if name in DISTILLATIONS and init is None:
         raise UserError(f"{name} needs --init, the run of the stage before it.")
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
     made = gather(data, preset, init, loop.run, settings, seed)
-    stage = _stage(name, made, settings)
+    stage = _stage(name, made, settings, teacher)
     sampling = stage.sampling
-    fields = {"shift": settings.levels.shift, "guidance_embedding": sampling.guidance_embedding}
+    fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}
     (loop.run / SAMPLING).write_text(json.dumps(fields, indent=2) + "\n")
     return Loop(stage, loop).train()
 
 
-def _stage(name: str, made: Materials, settings: DiffusionSettings) -> DiffusionStage:
+def _stage(
+    name: str, made: Materials, settings: DiffusionSettings, teacher: Path | None
+) -> DiffusionStage:
     if name in DISTILLATIONS:
-        return DISTILLATIONS[name](made, settings)
+        imitated = load_stage(teacher)[0] if teacher else None
+        return DISTILLATIONS[name](made, settings, teacher=imitated)
     return DiffusionStage(made.transformer, made.source, made.heldout, made.readout, settings)

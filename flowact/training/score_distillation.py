@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from flowact.streaming.schedule import diagonal
+from flowact.mmdit.model import FlowActTransformer
 from flowact.training.diffusion import DiffusionSettings, Materials
 from flowact.training.distillation import (
     DISTILLATION,
@@ -55,9 +55,10 @@ class ScoreStage(StepStage):
         made: Materials,
         settings: DiffusionSettings,
         distillation: DistillationSettings = DISTILLATION,
+        teacher: FlowActTransformer | None = None,
         scores: ScoreSettings = SCORES,
     ) -> None:
-        super().__init__(made, settings, distillation)
+        super().__init__(made, settings, distillation, teacher)
         self.scores = scores
         self.fake = frozen(self.model).train().requires_grad_(True)
         self.fake_optimizer = torch.optim.AdamW(self.fake.parameters(), scores.rate)
@@ -80,7 +81,7 @@ class ScoreStage(StepStage):
 
     def _generated(self, model: nn.Module) -> tuple[NoisyBatch, Tensor]:
         """What the student makes of streams at a random row: clean latents like the batch's."""
-        rows = diagonal(shift=self.settings.levels.shift).rows
+        rows = self.sampling.schedule.rows
         reached = int(self.source.rng.integers(len(rows) - 1))
         batch = self._batch_at(rows[0])
         scale = batch.levels.new_full((len(batch.levels),), self.distillation.asked)

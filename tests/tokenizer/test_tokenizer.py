@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -78,6 +80,19 @@ def test_sessions_in_a_batch_do_not_mix(tokenizer, portrait) -> None:
         alone = tokenizer.reference_features(portraits[i : i + 1])
         frames, _ = tokenizer.decode(tokenizer.initial_state(alone), z[i : i + 1], alone)
         torch.testing.assert_close(together[i], frames[0], atol=2e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_a_helper_paints_the_same_pictures(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
+    alone, _ = tokenizer.decode(state, z, features)
+    with ThreadPoolExecutor(1) as helper:
+        tokenizer.share_work(helper)
+        shared, _ = tokenizer.decode(state, z, features)
+        tokenizer.share_work(None)
+    assert torch.equal(alone, shared)
+    assert not shared.requires_grad
 
 
 @torch.no_grad()

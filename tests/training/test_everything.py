@@ -14,6 +14,8 @@ def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) 
     for before, job in zip(motion.jobs[1:], motion.jobs[2:], strict=False):
         assert job.words[job.words.index("--init") + 1] == str(tmp_path / before.name)
     assert "--init" not in motion.jobs[1].words
+    guided = [job.name for job in motion.jobs if "--teacher" in job.words]
+    assert guided == ["step-distill", "dmd"]
 
 
 def test_every_command_of_the_recipe_is_one_that_exists(

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from flowact.errors import UserError
+from flowact.training.diffusion import JOINT, gather
+from flowact.training.distillation import StepStage
 from flowact.training.export import load_transformer
 from flowact.training.loop import LoopSettings
 from flowact.training.recipe import DISTILLATIONS, train_stage
@@ -60,6 +62,25 @@ def test_a_distillation_needs_a_teacher(name: str, data: Path, tmp_path: Path) -
         train_stage(name, data, str(data / "toy.yaml"), None, limits(tmp_path / "r", 1), 4)
 
 
+def test_only_a_distillation_takes_a_teacher(data: Path, joint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="imitates nobody"):
+        train_stage(
+            "joint", data, str(data / "toy.yaml"), joint, limits(tmp_path, 1), 4, teacher=joint
+        )
+
+
+def test_a_student_imitates_the_teacher_that_it_is_given(
+    data: Path, joint: Path, tmp_path: Path
+) -> None:
+    preset, other = str(data / "toy.yaml"), tmp_path / "other"
+    train_stage("self-forcing", data, preset, None, limits(other, 1), 4)
+    made = gather(data, preset, joint, tmp_path, JOINT, seed=0)
+    stage = StepStage(made, JOINT, teacher=load_transformer(other))
+    weights = load_transformer(other).video_out.weight
+    assert torch.equal(stage.teacher.transformer.video_out.weight, weights)
+    assert not torch.equal(stage.model.transformer.video_out.weight, weights)
+
+
 @pytest.mark.parametrize("name", ["cfg-distill", "step-distill"])
 def test_a_student_comes_closer_to_its_teacher(
     name: str, data: Path, joint: Path, tmp_path: Path
@@ -71,7 +92,7 @@ def test_a_student_comes_closer_to_its_teacher(
     history = losses(tmp_path)
     assert sum(history[-2:]) < 0.8 * sum(history[:2])
     asked = json.loads((tmp_path / "sampling.json").read_text())
-    assert asked == {"shift": 4.0, "guidance_embedding": 2.0}
+    assert asked == {"shift": 20.0, "guidance_embedding": 1.5}
 
 
 def test_score_distillation_keeps_the_lips_and_resumes_with_its_scores(
@@ -79,10 +100,10 @@ def test_score_distillation_keeps_the_lips_and_resumes_with_its_scores(
 ) -> None:
     preset, first, last = str(data / "toy.yaml"), tmp_path / "step", tmp_path / "dmd"
     train_stage("step-distill", data, preset, joint, limits(first, 40, 2e-3), 8)
-    train_stage("dmd", data, preset, first, limits(last, 6, 2e-4), 8)
-    train_stage("dmd", data, preset, first, limits(last, 8, 2e-4), 8)
+    train_stage("dmd", data, preset, first, limits(last, 6, 2e-4), 8, teacher=joint)
+    train_stage("dmd", data, preset, first, limits(last, 8, 2e-4), 8, teacher=joint)
     saved = torch.load(last / "step-00000008" / "rest.pt", weights_only=True)["extras"]
-    teacher = load_transformer(first).state_dict()
-    moved = saved["fake"]["transformer.video_out.weight"] - teacher["video_out.weight"]
+    begun = load_transformer(first).state_dict()
+    moved = saved["fake"]["transformer.video_out.weight"] - begun["video_out.weight"]
     assert moved.abs().max() > 0
     assert last_scores(last)["lips"] > last_scores(first)["lips"] - 0.1
