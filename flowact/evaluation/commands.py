@@ -268,7 +268,8 @@ def _drift(drift: "Drift", out: Path) -> Section:
     minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
     lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
     minutes["lag_frames_by_minute"] = lags
-    return drift.growth() | minutes
+    ranges: Section = {f"{name}_range": drift.growth_range(name) for name in ("identity", "colour")}
+    return drift.growth() | ranges | minutes
 
 
 def _plain(value: Any) -> Any:

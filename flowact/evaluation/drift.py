@@ -21,6 +21,9 @@ from flowact.tokenizer.tokenizer import Tokenizer
 
 MINUTE = 60
 PAUSE_FRAMES: Final = 2 * FPS
+PIECE: Final = 10
+"""Seconds that hang together when chance is estimated."""
+RESAMPLES: Final = 2000
 MEASURES: Final = ("identity", "colour", "sharpness", "motion", "memory")
 
 
@@ -69,18 +72,33 @@ class Drift:
         """The last minute's mean over the first minute's, of every measure."""
         return {name: means[-1] / max(means[0], 1e-9) for name, means in self.by_minute().items()}
 
+    def growth_range(self, name: str) -> tuple[float, float]:
+        """What a measure's growth could have been by chance, with 95 % probability.
+
+        A gesture moves a minute's mean by more than drift would. So pieces of ten seconds are drawn anew,
+        the same ones of both minutes, in which the same is said.
+        """
+        values, last = getattr(self, name), len(self.by_minute()[name]) - 1
+        ends = [values[m * MINUTE : (m + 1) * MINUTE] for m in (0, last)]
+        pieces = min(map(len, ends)) // PIECE
+        first, final = (end[: pieces * PIECE].reshape(pieces, PIECE).mean(1) for end in ends)
+        drawn = np.random.default_rng(0).integers(0, pieces, (RESAMPLES, pieces))
+        growths = final[drawn].mean(1) / np.maximum(first[drawn].mean(1), 1e-9)
+        low, high = np.quantile(growths, (0.025, 0.975))
+        return float(low), float(high)
+
 
 def measure_drift(
     pipeline: FlowActPipeline, reader: MouthReader, subjects: list[Subject], minutes: float
 ) -> Drift:
-    """Let the first subject's person say what all subjects say, with pauses, over and over, and watch.
+    """Let the first subject's person say the same things minute after minute, and watch.
 
     Raises ValueError for less than half a minute.
     """
     if minutes < 0.5:
         raise ValueError(f"drift over {minutes} minutes cannot be told, expected at least 0.5")
     frames = int(minutes * MINUTE * FPS)
-    said, expected = _round(subjects)
+    said, expected = _minute(subjects)
     recording = Recording.from_samples(
         np.resize(said, frames * SAMPLES_PER_FRAME), max_minutes=minutes + 1
     )
@@ -103,15 +121,22 @@ def measure_drift(
     return Drift(seconds, identity, colour, sharpness, motion, memory, opening, expected)
 
 
-def _round(subjects: list[Subject]) -> tuple[Curve, Curve]:
-    """What all subjects say, one after the other with pauses in which nothing is said: sound and opening."""
+def _minute(subjects: list[Subject]) -> tuple[Curve, Curve]:
+    """A minute of what the subjects say, with pauses in which nothing is said: sound and opening.
+
+    Exactly a minute, so that what differs between minutes is not what is said in them.
+    """
     pause = np.zeros(PAUSE_FRAMES * SAMPLES_PER_FRAME, np.float32)
     said, expected = [], []
     for subject in subjects:
         frames = len(subject.opening)
         said += [np.resize(subject.samples, frames * SAMPLES_PER_FRAME), pause]
         expected += [subject.opening, np.zeros(PAUSE_FRAMES, np.float32)]
-    return np.concatenate(said), np.concatenate(expected)
+    frames = MINUTE * FPS
+    return (
+        np.resize(np.concatenate(said), frames * SAMPLES_PER_FRAME),
+        np.resize(np.concatenate(expected), frames),
+    )
 
 
 class IdentityWatch:

@@ -1,5 +1,7 @@
 """A session is watched over minutes, second by second."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,16 @@ def test_minutes_are_told_apart_and_a_short_rest_is_left_out() -> None:
     assert growth.pop("lips") == pytest.approx(1)
     assert growth == {"identity": 2, "colour": 1, "sharpness": 0.5, "motion": 1, "memory": 1}
     assert len(drift(150).by_minute()["colour"]) == 3
+
+
+def test_chance_is_told_from_growth() -> None:
+    found = drift(130)
+    assert found.growth_range("identity") == (2, 2)
+    rng = np.random.default_rng(0)
+    restless = replace(found, colour=rng.exponential(1, 130))
+    low, high = restless.growth_range("colour")
+    assert low < restless.growth()["colour"] < high
+    assert high - low > 0.2
 
 
 def test_lips_are_followed_minute_by_minute() -> None:
