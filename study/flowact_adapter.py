@@ -11,7 +11,7 @@ All get the same portrait and voice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from flowact import assets
 from flowact.errors import UserError
+from flowact.evaluation.forgetful import Forgetful
 from flowact.media import Recording
-from flowact.mmdit.memory import REFERENCE, MemoryCache, MemoryInput
-from flowact.mmdit.model import FlowActTransformer
+from flowact.mmdit.memory import REFERENCE
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.synthesis.clip import LANDMARKS, Clip
@@ -47,24 +47,6 @@ System = Callable[[Excerpt, Path], Frames]
 """Makes pictures [frames, 480, 480, 3] for an excerpt whose voice lies in a WAV file."""
 
 
-class Forgetful(FlowActTransformer):
-    """The network with nothing but the reference picture to look back at."""
-
-    def encode_memory(self, memory: MemoryInput) -> MemoryCache:
-        """Take in the reference alone, as at the start of every session."""
-        kept = memory.roles == REFERENCE
-        return super().encode_memory(
-            replace(
-                memory,
-                latents=memory.latents[:, kept],
-                roles=memory.roles[kept],
-                times=memory.times[:, kept],
-                levels=memory.levels[:, kept],
-                audio=memory.audio[:, :0],
-            )
-        )
-
-
 def systems() -> dict[str, System]:
     """Every system of the sample study; raises StudyError without a checkpoint that can be loaded."""
     try:
@@ -72,9 +54,10 @@ def systems() -> dict[str, System]:
     except UserError as error:
         raise StudyError(f"{assets.checkpoint()}: {str(error).rstrip('.')}") from None
     tokenizer, scheduler = model.tokenizer, model.scheduler
+    forgetful = Forgetful.of(model.transformer, REFERENCE)
     return {
         CANDIDATE: _played(model),
-        "no_memory": _played(FlowActPipeline(_forgetful(model), tokenizer, scheduler)),
+        "no_memory": _played(FlowActPipeline(forgetful, tokenizer, scheduler)),
         "one_step": _played(FlowActPipeline(model.transformer, tokenizer, _one_step(scheduler))),
         "jaw_loop": _jaw,
         ANCHOR: lambda excerpt, _voice: excerpt.pictures,
@@ -109,13 +92,6 @@ def _played(pipeline: FlowActPipeline) -> System:
 
 def _jaw(shown: Excerpt, _voice: Path) -> Frames:
     return jaw_loop(shown.portrait, loudness(shown.voice, len(shown.pictures)), shown.mouth, FPS)
-
-
-def _forgetful(model: FlowActPipeline) -> Forgetful:
-    network = Forgetful.from_config(model.transformer.config)
-    network.load_state_dict(model.transformer.state_dict())
-    forgetful: Forgetful = network.eval().requires_grad_(False)
-    return forgetful
 
 
 def _one_step(scheduler: FlowActScheduler) -> FlowActScheduler:

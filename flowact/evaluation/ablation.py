@@ -5,7 +5,7 @@ seconds instead of the minutes that pictures would take.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flowact.evaluation.forgetful import Forgetful
 from flowact.evaluation.motion import blinks_per_minute
+from flowact.mmdit.memory import REFERENCE, SHORT_TERM
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.sampling import FlowActScheduler
-from flowact.streaming.memory import MemoryBank
 from flowact.streaming.settings import StepSettings
 from flowact.synthesis.arkit import columns
 from flowact.synthesis.joints import joint
@@ -45,23 +46,6 @@ _SHUT: Final = 0.10
 Rows = NDArray[np.float64]
 
 
-class WithoutMemory(MemoryBank):
-    """A bank that keeps nothing but the portrait."""
-
-    def remember(self, chunk: Tensor, stride: int = 1) -> "WithoutMemory":
-        """Stay as it is."""
-        return self
-
-
-class WithoutLongTerm(MemoryBank):
-    """A bank whose queue stays empty."""
-
-    def remember(self, chunk: Tensor, stride: int = 1) -> "WithoutLongTerm":
-        """Take in the newest latents only."""
-        kept = super().remember(chunk, stride)
-        return replace(kept, long_term=kept.long_term[:, :0], ages=())
-
-
 @dataclass(frozen=True)
 class Variant:
     """One line of the table.
@@ -70,13 +54,11 @@ class Variant:
         name: of the line.
         transformer: that makes the latents.
         settings: how it is sampled.
-        bank: the kind of memory it has.
     """
 
     name: str
     transformer: FlowActTransformer
     settings: StepSettings
-    bank: type[MemoryBank] = MemoryBank
 
 
 @dataclass(frozen=True)
@@ -100,8 +82,9 @@ def variants(transformer: FlowActTransformer, scheduler: FlowActScheduler) -> It
         return Variant(name, transformer, made.settings)
 
     yield Variant("as shipped", transformer, shipped)
-    yield Variant("without memory", transformer, shipped, WithoutMemory)
-    yield Variant("without long-term memory", transformer, shipped, WithoutLongTerm)
+    portrait, recent = ((REFERENCE,), (REFERENCE, SHORT_TERM))
+    yield Variant("without memory", Forgetful.of(transformer, *portrait), shipped)
+    yield Variant("without long-term memory", Forgetful.of(transformer, *recent), shipped)
     for level in (0.2, 0.5):
         changes = {"refinement_period": 4, "refinement_level": level}
         yield sampled(f"memory refined every 4 chunks from {level}", **changes)
@@ -140,9 +123,7 @@ def measure_variant(
     """
     rows: list[dict[str, Rows]] = []
     for seed in range(seeds):
-        made = generate(
-            variant.transformer, clips, variant.settings, seed=1000 * seed, bank=variant.bank
-        )
+        made = generate(variant.transformer, clips, variant.settings, seed=1000 * seed)
         rows.append(_scores(tokenizer, made, [clip.shortened(made.shape[1]) for clip in clips]))
     joined = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     return {name: interval(values) for name, values in joined.items()}

@@ -11,7 +11,6 @@ from flowact.conditioning.window import AudioWindow
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.blinks import UNKNOWN
 from flowact.streaming.conditions import Conditions
-from flowact.streaming.memory import MemoryBank
 from flowact.streaming.schedule import Schedule
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -27,7 +26,6 @@ def generate(
     settings: StepSettings,
     sounds: Sequence[LatentClip] | None = None,
     seed: int = 0,
-    bank: type[MemoryBank] = MemoryBank,
 ) -> Tensor:
     """Stream along clips of one length, from their references and sound.
 
@@ -37,12 +35,11 @@ def generate(
         settings: of the step.
         sounds: clips to take the sound from instead.
         seed: of the first clip's noise; the next has the next.
-        bank: the kind of memory that the sessions have.
 
     Returns:
         `[clips, latents, channels, height, width]`, whole chunks.
     """
-    state = _start(model, clips, settings, seed, bank)
+    state = _start(model, clips, settings, seed)
     chunks = min(map(len, clips)) // LATENTS_PER_CHUNK
     made = []
     for chunk in range(chunks):
@@ -98,12 +95,10 @@ def _start(
     clips: Sequence[LatentClip],
     settings: StepSettings,
     seed: int,
-    bank: type[MemoryBank] = MemoryBank,
 ) -> SessionState:
     references = torch.stack([clip.reference.float() for clip in clips]).to(model.device)
     seeds = range(seed, seed + len(clips))
-    state = SessionState.start(references, seeds, settings.schedule.chunks)
-    return replace(state, memory=bank.start(references))
+    return SessionState.start(references, seeds, settings.schedule.chunks)
 
 
 def _conditions(
