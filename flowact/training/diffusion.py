@@ -21,10 +21,14 @@ from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
 from flowact.training.loop import Stateful
 from flowact.training.metrics import Values
+from flowact.training.motion_sheet import draw_motion
 from flowact.training.noisy import NoisyBatch, noisy_batch
 from flowact.training.readout import Readout
-from flowact.training.rollouts import follow
+from flowact.training.rollouts import follow, generate
 from flowact.training.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
+
+DRAWN: Final = 3
+"""Clips of an evaluation that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -176,11 +180,15 @@ class DiffusionStage:
         return (error * known).mean()
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """Scores of streams along held-out clips, by the diagonal schedule."""
+        """Scores of streams along held-out clips, by the diagonal schedule; draws some of them."""
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
-        clips = [clip.shortened(length) for clip in self.heldout]
-        return lip_scores(transformer, clips[: self.settings.heldout], self.readout, self.sampling)
+        clips = [clip.shortened(length) for clip in self.heldout][: self.settings.heldout]
+        drawn = clips[:DRAWN]
+        made = generate(transformer, drawn, self.sampling)
+        truth = torch.stack([clip.z[: made.shape[1]].float() for clip in drawn])
+        draw_motion(run / "samples" / f"{step:08d}.jpg", made.cpu(), truth)
+        return lip_scores(transformer, clips, self.readout, self.sampling)
 
     @property
     def sampling(self) -> StepSettings:
