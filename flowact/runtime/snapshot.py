@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 import torch
@@ -31,7 +31,7 @@ class Moment:
 
     Attributes:
         state: the transformer's side, batch of one.
-        decoder: what the tokenizer's decoder remembers; a dataclass with one tensor, `latent`.
+        decoder: what the tokenizer's decoder remembers; a dataclass of tensors.
         timeline: the sound that is still needed.
     """
 
@@ -43,7 +43,7 @@ class Moment:
 def to_bytes(moment: Moment) -> bytes:
     """Write a session's moment."""
     state, memory = moment.state, moment.state.memory
-    parts: dict[str, Tensor | tuple[float, ...] | tuple[int, ...] | int] = {
+    parts: dict[str, Tensor | tuple[Tensor | float, ...] | int] = {
         "reference": memory.reference,
         "long_term": memory.long_term,
         "short_term": memory.short_term,
@@ -52,7 +52,7 @@ def to_bytes(moment: Moment) -> bytes:
         "levels": state.levels,
         "generators": state.generators,
         "emitted": state.emitted,
-        "decoder": moment.decoder.latent,
+        "decoder": astuple(moment.decoder),
         # Cloned, or the storage of all sound ever heard would go along.
         "samples": moment.timeline.samples.clone(),
         "start": moment.timeline.start,
@@ -81,6 +81,6 @@ def from_bytes(data: bytes, decoder: type) -> Moment:
             memory, parts["stream"], parts["levels"], parts["generators"], parts["emitted"]
         )
         timeline = AudioTimeline(parts["samples"], parts["start"])
-        return Moment(state, decoder(parts["decoder"]), timeline)
+        return Moment(state, decoder(*parts["decoder"]), timeline)
     except DAMAGES as error:
         raise ValueError(f"snapshot of {len(data)} bytes cannot be read: {error}") from error

@@ -11,6 +11,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
+from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
@@ -28,7 +29,8 @@ from flowact.tokenizer.views import VIEW_SIZE
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
 
-EYES: Final = ("eye_left", "eye_right")
+CALM_CURVES: Final = ("brow", "eyeLook")
+"""First letters of the face curves that move slowly; lips and lids must be on time."""
 
 P = ParamSpec("P")
 
@@ -49,9 +51,20 @@ class ReferenceFeatures:
 
 @dataclass(frozen=True)
 class DecoderState:
-    """All that the decoder remembers: the latent it showed last, ``[batch, 16, 8, 16]``."""
+    """All that the decoder remembers, ``[batch, 16, 8, 16]`` each.
+
+    Attributes:
+        latent: what it showed last.
+        aim: what that was on its way to; see ``follow`` of :class:`Tokenizer`.
+    """
 
     latent: Tensor
+    aim: Tensor
+
+    @classmethod
+    def still(cls, latent: Tensor) -> "DecoderState":
+        """As if a latent had been held for long."""
+        return cls(latent, latent)
 
 
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -63,10 +76,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Args:
         whole_view, face_view: fields of :class:`ViewConfig` of the two views; None for the default.
         feather: width in pixels of the ramp at the border of the face box.
-        follow: how far the body, the eyes excepted, follows a generated pose within a frame, 0..1. A
+        follow: how far body, gaze and brows follow what is generated within a frame, 0..1. A
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
-            once; below 1 a one-pole filter takes it out and lets gestures lag by ``1 / follow - 1``
-            frames. 1 shows every latent as it is.
+            once; below 1 a filter of two equal poles takes it out and lets gestures lag by
+            ``2 / follow - 2`` frames. 1 shows every latent as it is.
     """
 
     face_share: Tensor
@@ -89,11 +102,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.register_buffer("seam", feather_mask(feather), persistent=False)
-        self._calm = [
-            self.whole.config.curves + i
-            for i in range(3 * len(JOINTS))
-            if JOINTS[i // 3] not in EYES
-        ]
+        calm = [name.startswith(CALM_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
+        self.register_buffer("calm", torch.tensor(calm), persistent=False)
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
         self._helper: Executor | None = None
 
@@ -139,7 +149,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
-        return DecoderState(features.latent)
+        return DecoderState.still(features.latent)
 
     def decode(
         self,
@@ -152,9 +162,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         ``follow`` replaces the configuration's, as reconstruction asks for 1.
         """
-        shown = self._steadied(state, z, follow)
-        frames = [frame.clamp(-1, 1) for frame in self._paint(state, shown, features)]
-        return torch.stack(frames, 1), DecoderState(shown[:, -1])
+        shown, last = self._steadied(state, z, follow)
+        frames = [frame.clamp(-1, 1) for frame in self._paint(state.latent, shown, features)]
+        return torch.stack(frames, 1), last
 
     @torch.inference_mode()
     def decode_uint8(
@@ -165,29 +175,39 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
-        shown = self._steadied(state, z, follow)
-        frames = [to_uint8(frame) for frame in self._paint(state, shown, features)]
-        return torch.stack(frames, 1), DecoderState(shown[:, -1])
+        shown, last = self._steadied(state, z, follow)
+        frames = [to_uint8(frame) for frame in self._paint(state.latent, shown, features)]
+        return torch.stack(frames, 1), last
 
-    def _steadied(self, state: DecoderState, z: Tensor, follow: float | None) -> Tensor:
-        """The latents to show; one at a time keeps results independent of chunking."""
+    def _steadied(
+        self, state: DecoderState, z: Tensor, follow: float | None
+    ) -> tuple[list[Tensor], DecoderState]:
+        """The latents to show, whose halves say the same, and the state after them."""
         _check_latents(z)
-        share = torch.ones(self.whole.config.readouts, device=z.device)
-        share[self._calm] = self.config.follow if follow is None else follow
-        shown = [state.latent]
+        given = self.config.follow if follow is None else follow
+        share = torch.where(self.calm, given, 1.0)
+        shown = []
         for asked in z.unbind(1):
-            shown.append(self._steadied_latent(shown[-1], asked, share))
-        return torch.stack(shown[1:], 1)
+            state = self._follow(state, asked, share)
+            shown.append(state.latent)
+        return shown, state
 
-    def _steadied_latent(self, previous: Tensor, asked: Tensor, share: Tensor) -> Tensor:
-        """A latent whose halves both say the mean of what they were asked, followed by ``share`` a frame."""
-        halves = zip((self.whole, self.face), asked.split(LATENT_GRID, -1), strict=True)
-        whole, face = (view.code.read(half) for view, half in halves)
-        shown, rows = self.whole.code.read(previous[..., :LATENT_GRID])[:, -1], []
-        for row in ((whole + face) / 2).unbind(1):
-            shown = torch.lerp(shown, row, share)
+    def _follow(self, state: DecoderState, asked: Tensor, share: Tensor) -> DecoderState:
+        """Go on for the four frames of a latent, by ``share`` of the way in each."""
+        aim, shown = (self._read(latent)[:, -1] for latent in (state.aim, state.latent))
+        aims, rows = [], []
+        for row in self._read(asked).unbind(1):
+            aim = torch.lerp(aim, row, share)
+            shown = torch.lerp(shown, aim, share)
+            aims.append(aim)
             rows.append(shown)
-        return self._latents(torch.stack(rows, 1))[:, 0]
+        latent, aim = (self._latents(torch.stack(each, 1))[:, 0] for each in (rows, aims))
+        return DecoderState(latent, aim)
+
+    def _read(self, z: Tensor) -> Tensor:
+        """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
+        whole, face = z.split(LATENT_GRID, -1)
+        return (self.whole.code.read(whole) + self.face.code.read(face)) / 2
 
     def _latents(self, motion: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
@@ -211,11 +231,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
 
     def _paint(
-        self, state: DecoderState, z: Tensor, features: ReferenceFeatures
+        self, previous: Tensor, latents: list[Tensor], features: ReferenceFeatures
     ) -> Iterator[Tensor]:
         """Frame after frame, ``[batch, 3, 480, 480]``; one latent at a time keeps results independent of chunking."""
-        previous = state.latent
-        for current in z.unbind(1):
+        for current in latents:
             (whole_before, face_before), (whole, face) = (
                 z.split(LATENT_GRID, -1) for z in (previous, current)
             )

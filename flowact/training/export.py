@@ -25,8 +25,8 @@ TOKENIZER = "tokenizer"
 """Folder of the tokenizer in a checkpoint."""
 ERRORS = "errors.safetensors"
 """File of an encoder's run: mean squared error of every channel on held-out windows."""
-FOLLOW = 0.3
-"""How fast a checkpoint's bodies follow the poses that its transformer generates; see `Tokenizer`."""
+FOLLOW = 0.5
+"""How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
 WRAPPER = "transformer."
 """Prefix that the training wrapper gives the transformer's weights."""
 

@@ -56,7 +56,9 @@ def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Sequence[Tensor] | Ten
     shots = [portrait]
     for at in torch.linspace(1, len(latents) - 1, SHOTS).int().tolist():
         before, now = (latents[i][None].float() for i in (at - 1, at))
-        frames, _ = tokenizer.decode_uint8(DecoderState(before), now[:, None], features, follow=1)
+        frames, _ = tokenizer.decode_uint8(
+            DecoderState.still(before), now[:, None], features, follow=1
+        )
         shots.append(frames[0, FRAMES_PER_LATENT // 2])
     step = portrait.shape[0] // SHOWN
     return torch.cat([shot[::step, ::step] for shot in shots], 1)
