@@ -105,6 +105,7 @@ def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) ->
     parser.add_argument("--steps", type=int, help="stop at this step")
     parser.add_argument("--minutes", type=float, help="stop after this time")
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument("--warm-up", type=int, default=200, help="steps of rising learning rate")
     parser.add_argument("--decay-from", type=int, help="first step of the cosine decay")
     parser.add_argument("--decay-to", type=int, help="last step of the cosine decay")
     parser.add_argument("--evaluate-minutes", type=float, default=10.0)
@@ -114,7 +115,7 @@ def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) ->
 
 def loop_settings(args: argparse.Namespace) -> LoopSettings:
     """The loop's settings out of parsed arguments."""
-    schedule = Schedule(args.learning_rate, decay_from=args.decay_from, decay_to=args.decay_to)
+    schedule = Schedule(args.learning_rate, args.warm_up, args.decay_from, args.decay_to)
     return LoopSettings(
         run=args.out,
         schedule=schedule,

@@ -146,9 +146,10 @@ def _words(command: str, out: Path, **options: object) -> tuple[str, ...]:
 
 
 def _schedule(steps: int) -> tuple[str, ...]:
-    """The rate falls over the second half of a stage."""
-    half, whole = str(steps // 2), str(steps)
-    return ("--steps", whole, "--decay-from", half, "--decay-to", whole)
+    """The rate rises over a tenth of a stage and falls over its second half."""
+    tenth, half, whole = str(steps // 10), str(steps // 2), str(steps)
+    decay = ("--decay-from", half, "--decay-to", whole)
+    return ("--steps", whole, "--warm-up", tenth, *decay)
 
 
 def _export(work: Path) -> tuple[str, ...]:
