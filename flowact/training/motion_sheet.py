@@ -35,9 +35,10 @@ def draw_motion(path: Path, made: Tensor, truth: Tensor) -> bool:
     if made.shape[2:] != LATENT_SHAPE or not assets.checkpoint().is_dir():
         return False
     tokenizer, rows = _tokenizer(), []
-    for name, *clip in zip(assets.character_names(), truth, made, strict=False):
-        portrait = torch.from_numpy(load_reference(assets.character(name).portrait).copy())
-        rows += [_row(tokenizer, portrait, latents) for latents in clip]
+    with torch.autocast("cpu", enabled=False):  # a stage measures itself in mixed precision
+        for name, *clip in zip(assets.character_names(), truth, made, strict=False):
+            portrait = torch.from_numpy(load_reference(assets.character(name).portrait).copy())
+            rows += [_row(tokenizer, portrait, latents) for latents in clip]
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(torch.cat(rows).numpy()).save(path, quality=88)
     return True

@@ -16,7 +16,8 @@ def test_truth_and_made_are_shown_for_every_clip(
     motion_sheet._tokenizer.cache_clear()
     made, truth = torch.randn(2, 1, 12, 16, 8, 16)
     path = tmp_path / "samples" / "1.jpg"
-    assert draw_motion(path, made, truth)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert draw_motion(path, made, truth)
     assert Image.open(path).size == (SHOWN * (SHOTS + 1), 2 * SHOWN)
     motion_sheet._tokenizer.cache_clear()
 
