@@ -33,7 +33,7 @@ class DistillationSettings:
 
     weakest: float = 1.0
     strongest: float = 3.0
-    asked: float = 1.5
+    asked: float = 2.0
     substeps: int = 4
 
 

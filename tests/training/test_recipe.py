@@ -92,7 +92,7 @@ def test_a_student_comes_closer_to_its_teacher(
     history = losses(tmp_path)
     assert sum(history[-2:]) < 0.8 * sum(history[:2])
     asked = json.loads((tmp_path / "sampling.json").read_text())
-    assert asked == {"shift": 20.0, "guidance_embedding": 1.5}
+    assert asked == {"shift": 20.0, "guidance_embedding": 2.0}
 
 
 def test_score_distillation_keeps_the_lips_and_resumes_with_its_scores(
