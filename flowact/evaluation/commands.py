@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flowact.errors import UserError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowact.pipeline import FlowActPipeline
 
 Section = dict[str, Any]
+ABLATION_COLUMNS: Final = 130
 
 SHEET_ROWS = 6
 ABLATED_CLIPS = 12
@@ -173,7 +174,9 @@ def ablate(args: argparse.Namespace) -> None:
     table = Table("variant", *next(iter(found.values())), title=f"{len(clips)} sentences")
     for name, row in found.items():
         table.add_row(name, *map(str, row.values()))
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, ABLATION_COLUMNS)  # a narrower table cuts its numbers
+    console.print(table)
     (args.out / "ablation.json").write_text(json.dumps(_plain(ablation.plain(found)), indent=2))
     print(args.out / "ablation.json")
 
