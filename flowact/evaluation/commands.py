@@ -98,7 +98,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.seeds < 1:
         raise UserError(f"--seeds must be 1 or more, not {args.seeds}.")
     if (
-        not args.ablate
+        not (args.ablate or args.behaviours)
         and args.data is None
         and (args.recordings is None or args.fit or args.minutes)
     ):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from flowact.cli import main
 from flowact.evaluation.readers import MouthReader, SyncNet, load_readers, reader_path, save_reader
+from flowact.evaluation.recognition import Recognition
 from flowact.evaluation.targets import TARGETS, Target
 from flowact.synthesis.clip import Clip
 from tests.tiny_assets import write_assets
@@ -40,6 +41,17 @@ def data(tmp_path: Path) -> Path:
         for seed, named in ((1, True), (2, False)):
             spoken_clip(seed, named).save(tmp_path / "data" / split / f"{seed}.npz")
     return tmp_path / "data"
+
+
+def test_behaviours_need_no_clips(
+    tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_assets(assets)
+    found = Recognition({"idling": 1.0}, {"idling": 0.5}, np.ones((1, 1), np.int64), 0.4)
+    monkeypatch.setattr("flowact.evaluation.recognition.recognise", lambda *_: found)
+    assert main(["eval", "--behaviours", "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["behaviours"] == {"idling": 0.5, "recognised": 0.5, "transition_seconds": 0.4}
 
 
 def test_readers_are_trained_and_the_report_has_every_section(
