@@ -93,8 +93,9 @@ def variants(transformer: FlowActTransformer, scheduler: FlowActScheduler) -> It
         yield sampled(f"sequential, {calls} steps", kind="sequential", calls=calls)
     for calls in (1, 2, 4):
         yield sampled(f"diagonal, {3 * calls} steps", kind="diagonal", calls=calls)
-    for guidance in (1.0, 2.0):
-        yield sampled(f"guidance {guidance:g}", guidance=guidance)
+    asked = "guidance" if shipped.guidance_embedding is None else "guidance_embedding"
+    for guidance in (1.0, 2.0, 3.0):
+        yield sampled(f"guidance {guidance:g}", **{asked: guidance})
 
 
 def other(name: str, folder: Path, dtype: torch.dtype) -> Variant:

@@ -76,6 +76,7 @@ def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) ->
     pipeline = FlowActPipeline.from_pretrained(
         checkpoint, dtype=getattr(torch, precision.dtype), device=device
     )
+    # As many helpers as threads that paint: of the default two threads each is one.
     if division.concurrent and isinstance(pipeline.tokenizer, Tokenizer):
         pipeline.tokenizer.share_work(ThreadPoolExecutor(division.per_operator, "flowact-face"))
     return Loaded(pipeline, precision, division)

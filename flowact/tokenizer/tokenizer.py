@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Final, ParamSpec
+from typing import Any, Final
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -31,8 +31,6 @@ LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 
 CALM_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -238,24 +236,24 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             (whole_before, face_before), (whole, face) = (
                 z.split(LATENT_GRID, -1) for z in (previous, current)
             )
-            faces = self._begin(_pictures, self.face, face_before, face, features.face, VIEW_SIZE)
+            faces = self._begin(
+                partial(_pictures, self.face, face_before, face, features.face, VIEW_SIZE)
+            )
             wholes = _pictures(self.whole, whole_before, whole, features.whole, FRAME_SIZE)
             for picture, detail in zip(wholes, faces(), strict=True):
                 yield paste_face(picture, detail, self.seam.float())
             previous = current
 
-    def _begin(
-        self, work: Callable[P, list[Tensor]], *args: P.args, **kwargs: P.kwargs
-    ) -> Callable[[], list[Tensor]]:
+    def _begin(self, work: Callable[[], list[Tensor]]) -> Callable[[], list[Tensor]]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
         if self._helper is None:
-            return partial(work, *args, **kwargs)
+            return work
         inference, gradient = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 
         def as_here() -> list[Tensor]:
             # These modes belong to a thread, not to the program.
             with torch.inference_mode(inference), torch.set_grad_enabled(gradient):
-                return work(*args, **kwargs)
+                return work()
 
         return self._helper.submit(as_here).result
 

@@ -18,7 +18,7 @@ NOISE_SHIFT: Final = 4.0
 """Where the compact latents are decided: they are redundant, so little noise hides nothing."""
 
 SAMPLING_SHIFT: Final = 20.0
-"""Where the few calls of a stream are spent: still further up, as `flowact eval --ablate` found."""
+"""Where the few calls of a stream are spent: still further up, chosen on held-out sentences."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The picture that tells a person how a transformer is doing: what it makes, shown on known faces."""
 
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def draw_motion(path: Path, made: Tensor, truth: Tensor) -> bool:
     """
     if made.shape[2:] != LATENT_SHAPE or not assets.checkpoint().is_dir():
         return False
-    tokenizer, rows = _tokenizer(), []
+    tokenizer, rows = _tokenizer(assets.checkpoint()), []
     with torch.autocast("cpu", enabled=False):  # a stage measures itself in mixed precision
         for name, *clip in zip(assets.character_names(), truth, made, strict=False):
             portrait = torch.from_numpy(load_reference(assets.character(name).portrait).copy())
@@ -45,13 +44,13 @@ def draw_motion(path: Path, made: Tensor, truth: Tensor) -> bool:
 
 
 @cache
-def _tokenizer() -> Tokenizer:
-    made: Tokenizer = Tokenizer.from_pretrained(assets.checkpoint() / "tokenizer")
+def _tokenizer(checkpoint: Path) -> Tokenizer:
+    made: Tokenizer = Tokenizer.from_pretrained(checkpoint / "tokenizer")
     return made.eval().requires_grad_(False)
 
 
 @torch.inference_mode()
-def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Sequence[Tensor] | Tensor) -> Tensor:
+def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Tensor) -> Tensor:
     """The portrait, then pictures at equal distances, `[240, 240 * (SHOTS + 1), 3]` uint8."""
     features = tokenizer.reference_features(portrait.movedim(-1, 0)[None].float() / 127.5 - 1)
     shots = [portrait]

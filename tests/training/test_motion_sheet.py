@@ -4,7 +4,6 @@ import pytest
 import torch
 from PIL import Image
 
-from flowact.training import motion_sheet
 from flowact.training.motion_sheet import SHOTS, SHOWN, draw_motion
 from tests.tiny_assets import write_assets
 
@@ -13,13 +12,11 @@ def test_truth_and_made_are_shown_for_every_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWACT_ASSETS", str(write_assets(tmp_path / "assets")))
-    motion_sheet._tokenizer.cache_clear()
     made, truth = torch.randn(2, 1, 12, 16, 8, 16)
     path = tmp_path / "samples" / "1.jpg"
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert draw_motion(path, made, truth)
     assert Image.open(path).size == (SHOWN * (SHOTS + 1), 2 * SHOWN)
-    motion_sheet._tokenizer.cache_clear()
 
 
 def test_latents_of_another_tokenizer_are_not_drawn(tmp_path: Path) -> None:
