@@ -184,11 +184,12 @@ class DiffusionStage:
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [clip.shortened(length) for clip in self.heldout][: self.settings.heldout]
-        drawn = clips[:DRAWN]
-        made = generate(transformer, drawn, self.sampling)
-        truth = torch.stack([clip.z[: made.shape[1]].float() for clip in drawn])
-        draw_motion(run / "samples" / f"{step:08d}.jpg", made.cpu(), truth)
-        return lip_scores(transformer, clips, self.readout, self.sampling)
+        made = generate(transformer, clips, self.sampling)
+        wrong = generate(transformer, clips, self.sampling, [*clips[1:], clips[0]])
+        drawn = made[:DRAWN].cpu()
+        truth = torch.stack([clip.z[: drawn.shape[1]].float() for clip in clips[:DRAWN]])
+        draw_motion(run / "samples" / f"{step:08d}.jpg", drawn, truth)
+        return lip_scores(made, wrong, clips, self.readout)
 
     @property
     def sampling(self) -> StepSettings:

@@ -7,30 +7,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
-from flowact.mmdit.model import FlowActTransformer
-from flowact.streaming.settings import StepSettings
 from flowact.training.augmentation import SILENCE_MARGIN
 from flowact.training.latents import LatentClip
 from flowact.training.readout import Readout, curve_index
-from flowact.training.rollouts import generate
 
 QUIET_FRAMES = 3
 """Frames before and after a frame that must be silent too for its mouth to count as silent."""
 
 
 def lip_scores(
-    model: FlowActTransformer,
-    clips: Sequence[LatentClip],
-    readout: Readout,
-    settings: StepSettings,
+    made: Tensor, wrong: Tensor, clips: Sequence[LatentClip], readout: Readout
 ) -> dict[str, float]:
-    """Generate clips and compare their curves with the true ones.
+    """Compare the curves of generated latents with the true ones.
 
     Args:
-        model: in evaluation mode.
+        made: what a model makes of the clips' sound, `[clips, latents, channels, height, width]`.
+        wrong: the same with the sound of other clips.
         clips: held-out clips of one length; at least two.
         readout: latents to curves.
-        settings: of the step.
 
     Returns:
         `lips`: mean correlation of jaw opening with the truth, clip by clip; `lips_wrong`: the same
@@ -39,8 +33,6 @@ def lip_scores(
         the true number; `silence`: mean jaw opening in silence above the truth's; `motion`: mean
         change between latents over the truth's.
     """
-    made = generate(model, clips, settings)
-    wrong = generate(model, clips, settings, [*clips[1:], clips[0]])
     length = made.shape[1]
     clips = [clip.shortened(length) for clip in clips]
     true = torch.stack([clip.z.float() for clip in clips])
