@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from flowact.errors import UserError
 from flowact.media import Recording
 from flowact.media.audio import SILENCE_PEAK
 from flowact.pipeline import FlowActPipeline
-from flowact.synthesis.behaviours import BEHAVIOURS, OPENS_MOUTH, TRANSITION
+from flowact.synthesis.behaviours import opens_without_speech
 from flowact.synthesis.clip import Clip
 from flowact.synthesis.performance import quiet_frames
 from flowact.synthesis.phonemes import viseme_of
-from flowact.timebase import FPS, SAMPLE_RATE
+from flowact.timebase import SAMPLE_RATE
 
 Frame = NDArray[np.uint8]
 
@@ -56,7 +55,8 @@ class Subject:
 def clip_subject(path: Path) -> Subject:
     """Read a clip as a subject."""
     clip = Clip.load(path)
-    opening = np.where(_other_opening(clip), np.nan, np.asarray(clip.opening, np.float32))
+    other = opens_without_speech(clip.behaviour)
+    opening = np.where(other, np.nan, np.asarray(clip.opening, np.float32))
     closed = ((p[1], p[2]) for p in clip.phonemes if viseme_of(p[0]) == "PP")
     return Subject(
         path.stem,
@@ -67,12 +67,6 @@ def clip_subject(path: Path) -> Subject:
         tuple(closed),
         clip,
     )
-
-
-def _other_opening(clip: Clip) -> NDArray[np.bool_]:
-    """Frames [frames] in which a laugh or a surprise parts the lips, or still blends in or out."""
-    opens = np.isin(clip.behaviour, [BEHAVIOURS.index(name) for name in sorted(OPENS_MOUTH)])
-    return np.asarray(binary_dilation(opens, iterations=round(TRANSITION * FPS)))
 
 
 def speaking_clips(paths: list[Path]) -> list[Subject]:

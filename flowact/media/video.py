@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from flowact.errors import UserError
 from flowact.media.audio import Recording
+from flowact.media.canvas import Canvas
 from flowact.media.soundtrack import Soundtrack
 from flowact.timebase import FPS, FRAME_SIZE
 
-_X264: Final = {"preset": "superfast", "crf": "18", "threads": "1"}
-"""One encoder thread: the other core belongs to the transformer."""
+_X264: Final = {"preset": "ultrafast", "crf": "20", "threads": "1"}
+"""One encoder thread: the other core belongs to the transformer. A file of `superfast` at 18 is as
+large, 1 dB of 43 better, and takes more than twice the time."""
 
 
 class VideoWriter:
@@ -53,7 +55,11 @@ class VideoWriter:
     ) -> None:
         self._target = check_target(Path(path))
         self._partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.part")
-        self._recording, self._mark, self._metadata = soundtrack, mark, dict(metadata or {})
+        self._recording, self._canvas, self._metadata = (
+            soundtrack,
+            Canvas(mark),
+            dict(metadata or {}),
+        )
         self._frames = 0
 
     def __enter__(self) -> Self:
@@ -96,11 +102,7 @@ class VideoWriter:
             self._abandon()
 
     def _write_frame(self, image: NDArray[np.uint8]) -> None:
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-        )
-        if self._mark is not None:
-            self._mark(_luma(frame))
+        frame = self._canvas.draw(image)
         frame.pts, frame.time_base = self._frames, Fraction(1, FPS)
         self._container.mux(self._video.encode(frame))
         self._frames += 1
@@ -136,13 +138,6 @@ def check_target(path: Path) -> Path:
     if not path.parent.is_dir():
         raise UserError(f"There is no folder {path.parent} to write {path.name} into.")
     return path
-
-
-def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """The luma plane of a frame as an array `[480, 480]` that writes through."""
-    plane = frame.planes[0]
-    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-    return rows[:FRAME_SIZE, :FRAME_SIZE]
 
 
 def _add_video(container: OutputContainer) -> VideoStream:

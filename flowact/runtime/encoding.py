@@ -5,13 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final, Protocol
 
-import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
+from flowact.media.canvas import Canvas
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import Codec, EncodedFrame
 from flowact.timebase import FPS, FRAME_SIZE
@@ -52,7 +52,7 @@ class H264Encoder:
         context.time_base, context.framerate = Fraction(1, FPS), Fraction(FPS)
         context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
         context.color_primaries = context.color_trc = _BT709
-        self._context, self._canvas = context, MarkedCanvas(mark)
+        self._context, self._canvas = context, Canvas(mark.apply)
         self._count, self._key = 0, True
 
     def restart(self) -> None:
@@ -82,7 +82,7 @@ class JpegEncoder:
         context.pix_fmt, context.time_base = "yuv420p", Fraction(1, FPS)
         context.color_range = ColorRange.JPEG
         context.qmin = context.qmax = 4
-        self._context, self._canvas, self._count = context, MarkedCanvas(mark), 0
+        self._context, self._canvas, self._count = context, Canvas(mark.apply), 0
         self._converter = VideoReformatter()
 
     def restart(self) -> None:
@@ -120,28 +120,3 @@ def make_encoder(codec: Codec, mark: Mark) -> VideoEncoder:
     if codec not in kinds:
         raise ValueError(f"codec {codec!r}; expected one of {', '.join(kinds)}")
     return kinds[codec](mark)
-
-
-class MarkedCanvas:
-    """Pictures to what encoders take, with the marks on them.
-
-    The converter is kept: a new one for every frame starts threads, which takes longer than the
-    conversion and, where processors are few, longer than everything else about a frame.
-    """
-
-    def __init__(self, mark: Mark) -> None:
-        self._mark, self._converter = mark, VideoReformatter()
-
-    def draw(self, image: NDArray[np.uint8]) -> av.VideoFrame:
-        """Convert uint8 RGB `[480, 480, 3]` to BT.709 yuv420p with the marks in its luma plane."""
-        frame = self._converter.reformat(
-            av.VideoFrame.from_ndarray(image, format="rgb24"),
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        plane = frame.planes[0]
-        luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        self._mark.apply(luma[:FRAME_SIZE, :FRAME_SIZE])
-        return frame

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from flowact.synthesis.animation import smooth_noise
 from flowact.synthesis.arkit import ARKIT, columns
@@ -174,6 +175,16 @@ _TRACKS: dict[str, Callable[[np.random.Generator, int], Track]] = {
 
 OPENS_MOUTH = frozenset({"laughing", "surprised"})
 """Behaviours that part the lips without speech."""
+
+
+def opens_without_speech(behaviour: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Frames in which a laugh or a surprise parts the lips, or still blends in or out.
+
+    Args:
+        behaviour: index into `BEHAVIOURS` of each frame, [frames].
+    """
+    opens = np.isin(behaviour, [BEHAVIOURS.index(name) for name in sorted(OPENS_MOUTH)])
+    return np.asarray(binary_dilation(opens, iterations=round(TRANSITION * FPS)))
 
 
 def behaviour_track(name: str, rng: np.random.Generator, frames: int) -> Track:

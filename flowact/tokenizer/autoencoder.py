@@ -1,5 +1,7 @@
 """The autoencoder of one view: frames to latents, latents to curves, pose and pictures."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -86,16 +88,19 @@ class ViewAutoencoder(nn.Module):
         """Training pass of the decoder.
 
         Args:
-            motion: standardised curves and pose, ``[batch, 8, channels]``; the last four frames are
-                painted.
+            motion: standardised curves and pose, ``[batch, 4 * (n + 1), channels]``; all but the
+                first four frames are painted.
             picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
             region: the part of the view to paint.
 
         Returns:
-            Layers of ``batch * 4`` frames.
+            Layers of ``batch * 4 * n`` frames.
         """
-        before, now = motion.split(FRAMES_PER_LATENT, 1)
-        return self.decoder(before, now, self.reference(picture), region)
+        latents = motion.unflatten(1, (-1, FRAMES_PER_LATENT))
+        before, now = latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1)
+        seen: ViewReference = self.reference(picture)
+        guides = tuple(guide.repeat_interleave(latents.shape[1] - 1, 0) for guide in seen.guides)
+        return self.decoder(before, now, replace(seen, guides=guides), region)
 
 
 def _check_latent(z: Tensor) -> None:

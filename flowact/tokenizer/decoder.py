@@ -52,12 +52,14 @@ class Layers:
             frame coordinates.
         mask: ``[n, 1, p, p]`` in [0, 1], how much of the warp is kept; p is 120 or 240.
         paint: ``[n, 3, p, p]``, added to the masked warp.
+        warp: ``[n, 3, p, p]``, fp32, the reference as the flow moves it.
         region: the part of the view that the maps cover.
     """
 
     flow: Tensor
     mask: Tensor
     paint: Tensor
+    warp: Tensor
     region: Region = FULL
 
 
@@ -157,23 +159,22 @@ class ViewDecoder(nn.Module):
         x = self.up_middle(x) + self.take_features(warped)
         x = self.blocks[1](activate(modulate(x, second)))
         flow = coarse + self.fine_flow(x).float() * FLOW_UNIT
-        pixels = self._warp_pixels(flow, reference.picture, region)
-        x = self.up_fine(x) + self.take_pixels(pixels.to(x.dtype))
+        size = VIEW_SIZE // 2 * self.paint_scale
+        warp = render_warp(flow, reference.picture, self.view, size, region)
+        x = self.up_fine(x) + self.take_pixels(self._fold(warp.to(x.dtype)))
         x = self.blocks[2](activate(modulate(x, third)))
         painted = F.pixel_shuffle(self.leave(x), self.paint_scale)
         mask = torch.sigmoid(painted[:, :1].float() + MASK_BIAS)
-        return Layers(flow, mask, painted[:, 1:], region)
+        return Layers(flow, mask, painted[:, 1:], warp, region)
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
         warped = sample(features, grid).to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
 
-    def _warp_pixels(self, flow: Tensor, picture: Tensor, region: Region) -> Tensor:
-        """What the warp will show, at 120x120 with ``paint_scale`` squared pixels folded into channels."""
-        size = VIEW_SIZE // 2 * self.paint_scale
-        warp = render_warp(flow, picture, self.view, size, region)
-        folded = F.pixel_unshuffle(warp, self.paint_scale)
+    def _fold(self, pixels: Tensor) -> Tensor:
+        """``[n, 3, p, p]`` at 120x120, with ``paint_scale`` squared pixels folded into channels."""
+        folded = F.pixel_unshuffle(pixels, self.paint_scale)
         return folded.contiguous(memory_format=torch.channels_last)
 
 
@@ -196,7 +197,9 @@ def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
     The paint is added rather than blended in by ``1 - mask``: a blending mask saturates at one
     early in training and the painter then gets no gradient.
     """
-    warp = render_warp(layers.flow, picture, view, size, layers.region)
+    warp = layers.warp
+    if warp.shape[-1] * CELLS != size * layers.region.width:
+        warp = render_warp(layers.flow, picture, view, size, layers.region)
     painted = torch.cat([layers.mask.to(layers.paint.dtype), layers.paint], 1)
     overlay = enlarge(painted, warp.shape[-1] // painted.shape[-1])
     return torch.addcmul(overlay[:, 1:], overlay[:, :1], warp)

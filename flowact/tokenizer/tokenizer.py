@@ -272,7 +272,7 @@ def _pictures(
 def _frame(layers: Layers, index: int) -> Layers:
     """One of the four frames of every session in a batch."""
     pick = slice(index, None, FRAMES_PER_LATENT)
-    return Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick])
+    return Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick], layers.warp[pick])
 
 
 def _check_frames(frames: Tensor) -> None:

@@ -20,9 +20,6 @@ from flowact.synthesis.clip import Clip
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import View
 
-WINDOW = 2 * FRAMES_PER_LATENT
-"""Frames of a training window: of the first four the motion is known, the last four are painted."""
-
 RESCAN_SECONDS = 60.0
 BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 Array = npt.NDArray[Any]
@@ -30,16 +27,16 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows as a view sees them. All but the motion belongs to the last four frames.
+    """A batch of windows as a view sees them: ``n`` frames, and the motion of the four before.
 
     Attributes:
-        frames: ``[batch, 4, 3, 240, 240]`` in [-1, 1].
+        frames: ``[batch, n, 3, 240, 240]`` in [-1, 1].
         picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
-        flow: true sampling positions in the reference, ``[batch, 4, 60, 60, 2]``, frame
+        flow: true sampling positions in the reference, ``[batch, n, 60, 60, 2]``, frame
             coordinates in [-1, 1].
-        visible: 1 where the surface is visible in the reference, ``[batch, 4, 60, 60]``.
-        landmarks: pixels of the 240x240 view, ``[batch, 4, 8, 2]``.
-        readouts: curves, then pose, of all eight frames, ``[batch, 8, curves + pose]``.
+        visible: 1 where the surface is visible in the reference, ``[batch, n, 60, 60]``.
+        landmarks: pixels of the 240x240 view, ``[batch, n, 8, 2]``.
+        readouts: curves, then pose, ``[batch, 4 + n, curves + pose]``.
     """
 
     frames: Tensor
@@ -109,11 +106,17 @@ def _hue_saturation(angle: float, saturation: float) -> Array:
 
 
 class ViewClip:
-    """A clip as one view sees it. Its pictures are decoded when they are first needed, and then kept."""
+    """A clip as one view sees it. Its pictures are decoded when they are first needed, and then kept.
 
-    def __init__(self, clip: Clip, view: View) -> None:
-        self.clip, self.view = clip, view
-        self.weights = window_weights(clip)
+    Args:
+        clip: of at least ``4 + shown`` frames.
+        view: what is cut out of it.
+        shown: frames of a window, without the four before it.
+    """
+
+    def __init__(self, clip: Clip, view: View, shown: int = FRAMES_PER_LATENT) -> None:
+        self.clip, self.view, self.shown = clip, view, shown
+        self.weights = window_weights(clip, shown)
 
     @cached_property
     def frames(self) -> Tensor:
@@ -127,8 +130,9 @@ class ViewClip:
         return torch.tensor(self.clip.reference_image()).movedim(-1, 0).contiguous()
 
     def window(self, start: int, colours: "Colours | None" = None) -> Windows:
-        """The window that begins at frame ``start``, as a batch of one."""
-        now, both = slice(start + FRAMES_PER_LATENT, start + WINDOW), slice(start, start + WINDOW)
+        """The window whose motion begins at frame ``start``, as a batch of one."""
+        end = start + FRAMES_PER_LATENT + self.shown
+        now, both = slice(start + FRAMES_PER_LATENT, end), slice(start, end)
         clip, recolour = self.clip, colours or Colours()
         truth = {
             "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
@@ -146,17 +150,27 @@ class ViewClip:
 
 
 class ClipFolder:
-    """The clips of a folder as a view sees them; new files are noticed once a minute."""
+    """The clips of a folder as a view sees them; new files are noticed once a minute.
 
-    def __init__(self, folder: Path, view: View) -> None:
-        self.folder, self.view = folder, view
+    Args:
+        folder: of ``.npz`` files; those too short for a window are passed over.
+        view: what is cut out of them.
+        shown: frames of a window, without the four before it.
+
+    Raises:
+        UserError: there is no clip that is long enough.
+    """
+
+    def __init__(self, folder: Path, view: View, shown: int = FRAMES_PER_LATENT) -> None:
+        self.folder, self.view, self.shown = folder, view, shown
         self.clips: list[ViewClip] = []
         self._known: set[Path] = set()
         self._scanned = -RESCAN_SECONDS
         self.rescan()
         if not self.clips:
             raise UserError(
-                f"{folder} holds no clips of at least {WINDOW} frames (.npz files are expected)."
+                f"{folder} holds no clips of at least {FRAMES_PER_LATENT + shown} frames "
+                "(.npz files are expected)."
             )
 
     def rescan(self) -> None:
@@ -167,8 +181,8 @@ class ClipFolder:
         for path in sorted(set(self.folder.glob("*.npz")) - self._known):
             self._known.add(path)
             clip = Clip.load(path)
-            if len(clip) >= WINDOW:
-                self.clips.append(ViewClip(clip, self.view))
+            if len(clip) >= FRAMES_PER_LATENT + self.shown:
+                self.clips.append(ViewClip(clip, self.view, self.shown))
 
     def draw(self, rng: np.random.Generator) -> tuple[ViewClip, int]:
         """A random clip and the start of a window in it; blinks and open mouths come more often."""
@@ -176,12 +190,12 @@ class ClipFolder:
         return clip, int(rng.choice(len(clip.weights), p=clip.weights))
 
 
-def window_weights(clip: Clip) -> Array:
+def window_weights(clip: Clip, shown: int = FRAMES_PER_LATENT) -> Array:
     """Probability of every window start: a blink counts six times, an open mouth up to four."""
     blink = np.asarray(clip.curves)[:, BLINKS].max(1) > 0.4
     wide = np.clip(np.asarray(clip.opening, np.float32) / 0.3, 0, 1)
     frame = 1 + 5 * blink + 3 * wide
-    views = np.lib.stride_tricks.sliding_window_view(frame[FRAMES_PER_LATENT:], FRAMES_PER_LATENT)
+    views = np.lib.stride_tricks.sliding_window_view(frame[FRAMES_PER_LATENT:], shown)
     weights = views.max(-1).astype(np.float64)
     return weights / weights.sum()
 

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--part", choices=("decoder", "encoder"), required=True, help="they are trained apart"
     )
     tokenizer.add_argument(
-        "--batch", type=int, help="windows per step (6 for the decoder, 24 for the encoder)"
+        "--batch", type=int, help="windows per step (4 for the decoder, 24 for the encoder)"
     )
     tokenizer.add_argument(
         "--init", type=Path, help="run or checkpoint whose weights it starts from"
@@ -55,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
     )
     latents.set_defaults(start=_make_latents)
+    audio = stages.add_parser("audio", help="train the audio encoder on the mouth's curves")
+    add_loop_arguments(audio, learning_rate=1e-3)
+    audio.add_argument("--batch", type=int, default=32, help="windows per step")
+    audio.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
+    audio.add_argument("--init", type=Path, help="run or checkpoint whose encoder it starts from")
+    audio.set_defaults(start=_train_audio)
     for name, summary, batch, rate in TRANSFORMER_STAGES:
         stage = stages.add_parser(name, help=summary)
         add_loop_arguments(stage, learning_rate=rate)
@@ -65,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         stage.add_argument(
             "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
+        )
+        stage.add_argument(
+            "--audio", type=Path, help="run of `train audio` whose encoder is used and not changed"
         )
         stage.set_defaults(start=_train_transformer)
     everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")
@@ -136,7 +145,7 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
     if args.part == "encoder":
         train_encoder(config, args.data, loop, args.batch or 24, args.seed, args.init)
     else:
-        settings = DecoderSettings(batch=args.batch or 6)
+        settings = DecoderSettings(batch=args.batch or 4)
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
@@ -165,12 +174,26 @@ def _encode_rendered(args: argparse.Namespace) -> int:
     return encode_folders(tokenizer, args.data, args.out)
 
 
+def _train_audio(args: argparse.Namespace) -> None:
+    from flowact.training.hearing import train_hearing
+
+    loop = loop_settings(args)
+    train_hearing(args.data, args.preset, args.init, loop, args.batch, args.seed)
+
+
 def _train_transformer(args: argparse.Namespace) -> None:
     from flowact.training.recipe import train_stage
 
-    loop = loop_settings(args)
     train_stage(
-        args.stage, args.data, args.preset, args.init, loop, args.batch, args.seed, args.teacher
+        args.stage,
+        args.data,
+        args.preset,
+        args.init,
+        loop_settings(args),
+        args.batch,
+        args.seed,
+        args.teacher,
+        args.audio,
     )
 
 

@@ -23,6 +23,8 @@ from flowact.training.metrics import Values
 from flowact.training.tokenizer_sheet import draw_sheet
 
 HELDOUT_WINDOWS = 24
+SHOWN = 2 * FRAMES_PER_LATENT
+"""Frames of a window: two latents, so that the border between them is seen."""
 REGION = (16, 20)
 """Rows and columns of cells that a training step paints, a third of the view."""
 
@@ -38,20 +40,23 @@ class DecoderSettings:
     """Weights of the losses and how they change.
 
     Attributes:
-        batch: windows per step.
+        batch: windows of two latents per step.
         noise: deviation of the noise on the motion, as a transformer will not hit it exactly.
         on_mouth, on_eyes: share of the steps that paint a region round the mouth, or the eyes, of
             one of the windows; the others paint anywhere. Face view only.
         mouth, eyes, hidden: extra weight of those pixels; mouth and eyes in the face view only.
         covered: factor on the weight of what the face view hides.
         detail: weight of the edge loss.
+        steady: weight of the loss on what the error changes from frame to frame. The four frames of a
+            latent share most of their computation and so their errors; without it those jump at its
+            end, which the eye sees as flicker at six hertz.
         flow, visibility: weights of the supervised warp.
         restraint: weight of the paint's size where the reference shows the surface. Without it the
             painter blurs what the warp does not yet place exactly, and goes on doing so.
         eps_start, eps_end, eps_steps: width of the Charbonnier loss over the first steps.
     """
 
-    batch: int = 6
+    batch: int = 4
     noise: float = 0.05
     on_mouth: float = 0.35
     on_eyes: float = 0.3
@@ -60,6 +65,7 @@ class DecoderSettings:
     hidden: float = 4.0
     covered: float = 0.05
     detail: float = 0.5
+    steady: float = 3.0
     flow: float = 0.15
     visibility: float = 0.2
     restraint: float = 0.3
@@ -104,10 +110,12 @@ class DecoderStage:
         weight = region.cut(self._weight(windows.landmarks.flatten(0, 1), visible, region))
         visible = region.cut(visible)
         eps = losses.annealed(s.eps_start, s.eps_end, step, s.eps_steps)
+        length = windows.frames.shape[1]
         flow = losses.flow_loss(layers.flow, region.cut(moved), visible, weight)
         return {
             "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
+            "steady": s.steady * losses.steady_loss(painted, truth, eps, weight, length),
             "flow": s.flow * flow,
             "restraint": s.restraint * losses.needless_paint(layers.paint, visible, weight),
             "visibility": s.visibility * losses.visibility_loss(layers.mask, visible, weight),
@@ -130,7 +138,7 @@ class DecoderStage:
 
 
 def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
-    """Windows as the decoder draws a motion ``[n, 8, channels]``: ``[n * 4, 3, 240, 240]`` in [-1, 1]."""
+    """Windows as the decoder draws a motion ``[n, 4 + m, channels]``: ``[n * m, 3, 240, 240]`` in [-1, 1]."""
     frames = []
     for i in range(len(motion)):
         picture = windows.picture[i : i + 1]
@@ -153,9 +161,9 @@ def draw_region(landmarks: Tensor, view: View, settings: DecoderSettings) -> Reg
 
 
 def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
-    """PSNR of ``painted [windows * 4, 3, 240, 240]`` and of the still reference, by region."""
+    """PSNR of ``painted [windows * n, 3, 240, 240]`` and of the still reference, by region; jumps."""
     truth = windows.frames.flatten(0, 1)
-    still = view.crop(windows.picture).repeat_interleave(FRAMES_PER_LATENT, 0)
+    still = view.crop(windows.picture).repeat_interleave(windows.frames.shape[1], 0)
     landmarks = windows.landmarks.flatten(0, 1)
     regions = {
         "view": None,
@@ -163,9 +171,16 @@ def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, f
         "eyes": losses.eyes_box(landmarks),
     }
     scores = {f"psnr_{name}": losses.psnr(painted, truth, where) for name, where in regions.items()}
-    return scores | {
-        f"still_{name}": losses.psnr(still, truth, where) for name, where in regions.items()
-    }
+    scores |= {f"still_{name}": losses.psnr(still, truth, where) for name, where in regions.items()}
+    return scores | {"jump": jump(painted, windows)}
+
+
+def jump(painted: Tensor, windows: Windows) -> float:
+    """How much more the error changes from one latent to the next than inside one; 1 is no flicker."""
+    error = painted.unflatten(0, windows.frames.shape[:2]) - windows.frames
+    change = error.diff(dim=1).abs().mean((0, 2, 3, 4))
+    border = torch.arange(1, len(change) + 1) % FRAMES_PER_LATENT == 0
+    return float(change[border].mean() / change[~border].mean())
 
 
 def train_decoder(
@@ -193,7 +208,7 @@ def train_decoder(
         adopt_fitting(model, starting_view(init, config.view))
     model.code.adopt(*map(torch.from_numpy, statistics.load()))
     model.encoder.requires_grad_(False)
-    train, heldout = (ClipFolder(data / split, model.view) for split in ("train", "heldout"))
+    train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))
     loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run)))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
     return Loop(DecoderStage(model, loader, windows, settings), loop).train()

@@ -15,7 +15,7 @@ from flowact.presets import load_preset
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
-from flowact.training.export import save_config, starting_transformer
+from flowact.training.export import save_config, starting_audio_encoder, starting_transformer
 from flowact.training.flow_matching import CURVES, SAMPLING_SHIFT, LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
@@ -236,7 +236,13 @@ class Materials:
 
 
 def gather(
-    data: Path, preset: str, init: Path | None, run: Path, settings: DiffusionSettings, seed: int
+    data: Path,
+    preset: str,
+    init: Path | None,
+    audio: Path | None,
+    run: Path,
+    settings: DiffusionSettings,
+    seed: int,
 ) -> Materials:
     """Read encoded clips (`flowact train latents`) and make the transformer.
 
@@ -244,6 +250,7 @@ def gather(
         data: folder with `train/`, `heldout/` and `readout.safetensors`.
         preset: sizes of the network.
         init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
+        audio: run or checkpoint whose audio encoder is taken, and left as it is.
         run: folder of the run, in which the sizes are kept.
         settings: what the stage trains on.
         seed: of weights, noise and samples.
@@ -253,6 +260,9 @@ def gather(
     transformer = FlowActTransformer(**sizes)
     if init is not None:
         adopt_fitting(transformer, starting_transformer(init))
+    if audio is not None:
+        transformer.audio_encoder.load_state_dict(starting_audio_encoder(audio))
+        transformer.audio_encoder.requires_grad_(False)
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from flowact.errors import UserError
 
 TOKENIZER: Final = ("face-decoder", "whole-decoder", "face-encoder", "whole-encoder")
+AUDIO: Final = "audio"
 TRANSFORMER: Final = ("adapt", "joint", "self-forcing", "cfg-distill", "step-distill", "dmd")
 
 TEACHER: Final = "cfg-distill"
@@ -60,7 +61,7 @@ def load_budget(name: str) -> Budget:
         raise UserError(f"There is no budget {name!r}; known is two-cores.") from None
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"{path.name} is not a budget: {error}.") from error
-    missing = {*TOKENIZER, *TRANSFORMER} ^ budget.steps.keys()
+    missing = {*TOKENIZER, AUDIO, *TRANSFORMER} ^ budget.steps.keys()
     if missing:
         raise UserError(f"{path.name} has no steps of, or unknown stages: {sorted(missing)}.")
     return budget
@@ -107,9 +108,12 @@ def lanes(chosen: Budget, work: Path) -> list[Lane]:
         words = _words("train tokenizer", work / name, view=view, part=part, data=clips)
         pictures.append(Job(name, (*words, *_schedule(chosen.steps[name]))))
     motion = [Job("latents", _words("train latents", latents, imagined=chosen.imagined))]
+    hearing = _words("train audio", work / AUDIO, data=latents, preset=chosen.preset)
+    motion.append(Job(AUDIO, (*hearing, *_schedule(chosen.steps[AUDIO]))))
     before: Path | None = None
     for name in TRANSFORMER:
-        words = _words(f"train {name}", work / name, data=latents, preset=chosen.preset)
+        given = {"data": latents, "preset": chosen.preset, AUDIO: work / AUDIO}
+        words = _words(f"train {name}", work / name, **given)
         start = () if before is None else ("--init", str(before))
         if name in GUIDED:
             start = (*start, "--teacher", str(work / TEACHER))

@@ -27,6 +27,8 @@ ERRORS = "errors.safetensors"
 """File of an encoder's run: mean squared error of every channel on held-out windows."""
 FOLLOW = 0.5
 """How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
+HEARING = "audio_encoder."
+"""Prefix of the audio encoder's weights."""
 WRAPPER = "transformer."
 """Prefix that the training wrapper gives the transformer's weights."""
 
@@ -84,6 +86,15 @@ def starting_encoder(init: Path, view: str) -> Tensors:
 def starting_transformer(init: Path) -> Tensors:
     """Weights that the transformer may start from: of a run, or of a whole checkpoint."""
     return _component(init, "transformer") or _transformer_weights(init)
+
+
+def starting_audio_encoder(init: Path) -> Tensors:
+    """Weights that the audio encoder may start from: of its own run, the transformer's, or a checkpoint."""
+    weights = starting_transformer(init) or load_averaged_weights(init)
+    encoder = {k.removeprefix(HEARING): w for k, w in weights.items() if k.startswith(HEARING)}
+    if not encoder:
+        raise UserError(f"{init} has no audio encoder; `flowact train audio` makes one.")
+    return encoder
 
 
 def _component(folder: Path, name: str, prefix: str = "") -> Tensors:

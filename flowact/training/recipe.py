@@ -33,6 +33,7 @@ def train_stage(
     batch: int,
     seed: int = 0,
     teacher: Path | None = None,
+    audio: Path | None = None,
 ) -> int:
     """Train a stage of the transformer; resumes. Returns the steps done.
 
@@ -45,6 +46,8 @@ def train_stage(
         batch: samples per step.
         seed: of weights, noise and samples.
         teacher: run or checkpoint that a distillation imitates; `init` if not given.
+        audio: run of `train_hearing` whose encoder is taken and left as it is; without it the encoder
+            is trained along.
 
     Raises:
         UserError: a distillation is to start from nothing, or another stage is given a teacher.
@@ -54,7 +57,7 @@ def train_stage(
     if name in DISTILLATIONS and init is None:
         raise UserError(f"{name} needs --init, the run of the stage before it.")
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
-    made = gather(data, preset, init, loop.run, settings, seed)
+    made = gather(data, preset, init, audio, loop.run, settings, seed)
     stage = _stage(name, made, settings, teacher)
     sampling = stage.sampling
     fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}

@@ -151,6 +151,20 @@ def detail_loss(
     return total / (2 * levels)
 
 
+def steady_loss(painted: Tensor, truth: Tensor, eps: float, weight: Tensor, frames: int) -> Tensor:
+    """Charbonnier distance of the changes between the ``frames`` of every window: flicker.
+
+    Args:
+        painted: frame after frame, window after window.
+        truth: what they should show.
+        eps: of the Charbonnier distance.
+        weight: how much every pixel counts, ``[n, 1, 240, 240]``.
+        frames: of a window.
+    """
+    change = (painted - truth).unflatten(0, (-1, frames)).diff(dim=1)
+    return charbonnier(change, eps, weight.unflatten(0, (-1, frames))[:, 1:])
+
+
 def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
     """Huber distance to the renderer's flow, in pixels of the frame, over what the reference shows.
 

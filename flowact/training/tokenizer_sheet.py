@@ -8,7 +8,6 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import VIEW_SIZE, View
 from flowact.training.clips import Windows
 from flowact.training.tokenizer_losses import EYE_LEFT, EYE_RIGHT, LOWER, UPPER
@@ -24,10 +23,10 @@ def draw_sheet(path: Path, windows: Windows, painted: Tensor, view: View) -> Non
     Args:
         path: PNG file to write.
         windows: ``n`` held-out windows.
-        painted: their reconstructions ``[n * 4, 3, 240, 240]``; the third of four is shown.
+        painted: their reconstructions ``[n * m, 3, 240, 240]``; the third is shown.
         view: the view they show.
     """
-    made = painted.unflatten(0, (-1, FRAMES_PER_LATENT))[:, 2]
+    made = painted.unflatten(0, windows.frames.shape[:2])[:, 2]
     truth = windows.frames[:, 2]
     still = view.crop(windows.picture)
     rows = [

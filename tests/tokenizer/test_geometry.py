@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
+import flowact.tokenizer.decoder as decoder_module
 from flowact.timebase import FACE_BOX
 from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
-from flowact.tokenizer.decoder import Layers, compose
+from flowact.tokenizer.decoder import Layers, compose, render_warp
 from flowact.tokenizer.views import FACE, VIEW_SIZE, VIEWS, WHOLE, Region, View
 from flowact.tokenizer.warp import sample, sampling_grid
 
@@ -56,6 +59,7 @@ def test_paint_is_added_to_the_masked_warp(picture) -> None:
         torch.zeros(1, 2, 60, 60),
         torch.full((1, 1, 120, 120), 0.5),
         torch.full((1, 3, 120, 120), 0.25),
+        torch.zeros(1, 3, 120, 120),
     )
     torch.testing.assert_close(
         compose(layers, picture, WHOLE, 480), picture / 2 + 0.25, atol=2e-3, rtol=0
@@ -66,12 +70,22 @@ def test_a_region_is_that_part_of_the_view(picture) -> None:
     region = Region(top=4, left=10, height=12, width=20)
     flow = torch.randn(1, 2, 60, 60) * 0.02
     mask, paint = torch.rand(1, 1, 120, 120), torch.randn(1, 3, 120, 120)
-    full = compose(Layers(flow, mask, paint), picture, FACE, 240)
-    part = Layers(*(region.cut(x) for x in (flow, mask, paint)), region)
+    warp = render_warp(flow, picture, FACE, 120)
+    full = compose(Layers(flow, mask, paint, warp), picture, FACE, 240)
+    part = Layers(*(region.cut(x) for x in (flow, mask, paint, warp)), region)
     made = compose(part, picture, FACE, 240)
     assert made.shape == (1, 3, 96, 160)
     inner = (..., slice(8, -8), slice(8, -8))  # at its border the region has no neighbours
     torch.testing.assert_close(made[inner], region.cut(full)[inner], atol=1e-4, rtol=0)
+
+
+def test_a_warp_of_the_right_size_is_not_made_again(picture, monkeypatch) -> None:
+    flow = torch.randn(1, 2, 60, 60) * 0.02
+    mask, paint = torch.rand(1, 1, 240, 240), torch.randn(1, 3, 240, 240)
+    layers = Layers(flow, mask, paint, render_warp(flow, picture, FACE, 240))
+    anew = compose(replace(layers, warp=torch.zeros(1, 3, 120, 120)), picture, FACE, 240)
+    monkeypatch.setattr(decoder_module, "render_warp", lambda *_: 1 / 0)
+    assert torch.equal(compose(layers, picture, FACE, 240), anew)
 
 
 def test_the_seam_of_the_face_is_smooth() -> None:

@@ -1,19 +1,23 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from flowact.cli import main
 from flowact.errors import UserError
-from flowact.training.everything import TRANSFORMER, Job, Lane, lanes, load_budget
+from flowact.training.everything import AUDIO, TRANSFORMER, Job, Lane, lanes, load_budget
 
 
 def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) -> None:
     pictures, motion = lanes(load_budget("two-cores"), tmp_path)
     assert pictures.jobs[0].name == "synth"
-    assert [job.name for job in motion.jobs] == ["latents", *TRANSFORMER]
-    for before, job in zip(motion.jobs[1:], motion.jobs[2:], strict=False):
+    assert [job.name for job in motion.jobs] == ["latents", AUDIO, *TRANSFORMER]
+    stages = motion.jobs[2:]
+    for before, job in pairwise(stages):
         assert job.words[job.words.index("--init") + 1] == str(tmp_path / before.name)
-    assert "--init" not in motion.jobs[1].words
+    assert "--init" not in stages[0].words
+    for job in stages:
+        assert job.words[job.words.index("--audio") + 1] == str(tmp_path / AUDIO)
     guided = [job.name for job in motion.jobs if "--teacher" in job.words]
     assert guided == ["step-distill", "dmd"]
 

@@ -74,7 +74,7 @@ def test_a_student_imitates_the_teacher_that_it_is_given(
 ) -> None:
     preset, other = str(data / "toy.yaml"), tmp_path / "other"
     train_stage("self-forcing", data, preset, None, limits(other, 1), 4)
-    made = gather(data, preset, joint, tmp_path, JOINT, seed=0)
+    made = gather(data, preset, joint, None, tmp_path, JOINT, seed=0)
     stage = StepStage(made, JOINT, teacher=load_transformer(other))
     weights = load_transformer(other).video_out.weight
     assert torch.equal(stage.teacher.transformer.video_out.weight, weights)

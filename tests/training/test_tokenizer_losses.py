@@ -125,3 +125,14 @@ def test_psnr() -> None:
     wrong = truth.clone()
     wrong[..., 2:] = 9
     assert losses.psnr(wrong + 0.2, truth, half) == pytest.approx(20, abs=1e-3)
+
+
+def test_only_an_error_that_changes_flickers() -> None:
+    truth = torch.rand(8, 3, 4, 4)
+    weight = torch.ones(8, 1, 4, 4)
+    constant = truth + 0.5
+    assert losses.steady_loss(constant, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
+    jumps = constant.clone()
+    jumps[4:] = truth[4:]  # between windows, which do not follow each other
+    assert losses.steady_loss(jumps, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
+    assert losses.steady_loss(jumps, truth, 1e-6, weight, 8) == pytest.approx(0.5 / 7, abs=1e-4)

@@ -30,7 +30,14 @@ from flowact.training.clips import (
     spread_windows,
     window_weights,
 )
-from flowact.training.decoder import DecoderSettings, DecoderStage, draw_region, train_decoder
+from flowact.training.decoder import (
+    DecoderSettings,
+    DecoderStage,
+    draw_region,
+    jump,
+    paint,
+    train_decoder,
+)
 from flowact.training.encoder import (
     NOISE,
     SHIFT,
@@ -154,6 +161,22 @@ def test_a_small_view_learns_one_window(toy_data) -> None:
     )
     assert last["flow"] < first["flow"] * 0.6
     assert last["picture"] < first["picture"] * 0.8
+
+
+def test_a_window_of_two_latents_shows_their_border(toy_data) -> None:
+    folder = ClipFolder(toy_data / "train", VIEWS["face"], shown=8)
+    windows = spread_windows(folder, 2)
+    assert windows.frames.shape[1] == 8 and windows.readouts.shape[1] == 12
+    model = ViewAutoencoder(ViewConfig(view="face", paint_scale=2, **SMALL)).eval()
+    motion = model.code.normalise(windows.readouts)
+    painted = paint(model, windows, motion).unflatten(0, (2, 8))
+    alone = paint(model, windows, motion[:, 4:]).unflatten(0, (2, 4))
+    torch.testing.assert_close(painted[:, 4:], alone, atol=1e-4, rtol=0)
+    offset = torch.zeros_like(painted)
+    offset[:, :, :, :2] = 0.01 * torch.arange(8)[:, None, None, None]  # inside latents too
+    offset[:, 4:] += 0.02
+    made = (windows.frames + offset).flatten(0, 1)
+    assert jump(made, windows) == pytest.approx(1 + 0.02 / (0.01 * 2 / 240), rel=1e-2)
 
 
 def test_a_small_encoder_learns_one_window(toy_data, tmp_path) -> None:

@@ -1,0 +1,156 @@
+"""Training of the audio encoder by itself: sound to the mouth that makes it.
+
+The stages of the transformer hear few seconds of speech per second of training, and know the voices
+that they heard before they know the language. By itself the encoder hears forty times as much, in
+voices that are stretched much further. A head reads the curves of the mouth from each of its tokens;
+the stages after it take the encoder as it is (`--audio`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from flowact.conditioning.audio import AudioEncoder
+from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
+from flowact.presets import load_preset
+from flowact.synthesis.behaviours import opens_without_speech
+from flowact.synthesis.visemes import MOUTH
+from flowact.timebase import FRAMES_PER_LATENT
+from flowact.training.augmentation import Augmentation
+from flowact.training.checkpoints import adopt_fitting
+from flowact.training.export import save_config, starting_audio_encoder
+from flowact.training.latents import LatentClip, LatentFolder
+from flowact.training.lip_metrics import correlation
+from flowact.training.loop import Loop, LoopSettings, Stateful
+from flowact.training.metrics import Values
+from flowact.training.readout import Readout, curve_index
+from flowact.training.samples import emphasis
+
+STREAM: Final = 9
+"""Latents of a window, as many as a stream has."""
+HORIZON: Final = 0.15
+"""Probability that the sound is known only up to some frame of the window, as in a live session."""
+AUGMENTATION: Final = Augmentation(throat=0.12)
+"""Twice the stretch that the transformer trains on: voices are what differs most."""
+_MOUTH: Final = np.flatnonzero(MOUTH).tolist()
+_JAW: Final = _MOUTH.index(curve_index("jawOpen"))
+
+
+class Articulation(nn.Module):
+    """The audio encoder, and a head that reads the curves of the mouth from its tokens."""
+
+    def __init__(self, encoder: AudioEncoder) -> None:
+        super().__init__()
+        self.audio_encoder = encoder
+        self.head = nn.Linear(encoder.unknown.shape[0], len(_MOUTH))
+
+    def forward(self, window: AudioWindow) -> Tensor:
+        """Standardised curves `[batch, tokens - 12, curves]` of the stream that a window is about."""
+        heard = self.audio_encoder(window.mel, window.known)
+        stream = heard[:, FRAMES_BEHIND : FRAMES_BEHIND + STREAM * FRAMES_PER_LATENT]
+        curves: Tensor = self.head(stream)
+        return curves.float()
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A batch.
+
+    Attributes:
+        audio: sound of streams of nine latents.
+        curves: standardised curves of the mouth `[batch, 36, curves]`.
+        weight: how much each frame counts `[batch, 36]`; 0 where something else opens the mouth, or
+            the sound is not known.
+    """
+
+    audio: AudioWindow
+    curves: Tensor
+    weight: Tensor
+
+
+@dataclass
+class HearingStage:
+    """The audio encoder in training; see `flowact.training.loop.Stage`."""
+
+    model: Articulation
+    folder: LatentFolder
+    heldout: Sequence[LatentClip]
+    readout: Readout
+    batch: int
+    rng: np.random.Generator
+    extras: Mapping[str, Stateful] = field(default_factory=dict)
+
+    def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
+        """Squared error of a random batch's curves."""
+        self.folder.rescan()
+        windows = [self._draw() for _ in range(self.batch)]
+        audio = AudioWindow.stack([w.audio for w in windows])
+        truth, weight = (torch.cat([getattr(w, n) for w in windows]) for n in ("curves", "weight"))
+        error = ((model(audio) - truth).square().mean(-1) * weight).mean()
+        return error, {"error": error}
+
+    def _draw(self) -> Spoken:
+        """A random window of a random clip, in another voice."""
+        clip = self.folder.clips[self.rng.integers(len(self.folder.clips))]
+        spoken = self._cut(clip, int(self.rng.integers(0, len(clip) - STREAM + 1)))
+        known = spoken.audio.known.clone()
+        if self.rng.random() < HORIZON:
+            last = self.rng.integers(FRAMES_PER_LATENT, STREAM * FRAMES_PER_LATENT + 1)
+            known[:, FRAMES_BEHIND + int(last) :] = False
+        audio = AudioWindow(AUGMENTATION(spoken.audio.mel, self.rng), known)
+        in_stream = known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]
+        return replace(spoken, audio=audio, weight=spoken.weight * in_stream)
+
+    def _cut(self, clip: LatentClip, start: int) -> Spoken:
+        """The window of the stream that begins at a latent of a clip."""
+        frames = slice(start * FRAMES_PER_LATENT, (start + STREAM) * FRAMES_PER_LATENT)
+        curves = self.readout.standard(clip.motion[frames].float())[:, _MOUTH]
+        spoken = torch.from_numpy(~opens_without_speech(clip.behaviour.numpy()))[frames]
+        weight = emphasis(clip, frames) * spoken
+        return Spoken(clip.window(start, STREAM), curves[None], weight[None])
+
+    def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
+        """Correlation of the jaw with the truth's over windows of held-out clips, and the error."""
+        windows = [
+            self._cut(clip, start)
+            for clip in self.heldout
+            for start in range(0, len(clip) - STREAM + 1, STREAM)
+        ]
+        made = torch.cat([cast(Articulation, model)(w.audio) for w in windows])
+        truth, weight = (torch.cat([getattr(w, n) for w in windows]) for n in ("curves", "weight"))
+        spoken = weight > 0
+        pair = (x[..., _JAW][spoken][None] for x in (made, truth))
+        error = (made - truth).square().mean(-1) * weight
+        return {"jaw": correlation(*pair), "error": float(error.mean())}
+
+
+def train_hearing(
+    data: Path, preset: str, init: Path | None, loop: LoopSettings, batch: int, seed: int = 0
+) -> int:
+    """Train the audio encoder on encoded clips; resumes. Returns the steps done.
+
+    Args:
+        data: folder with `train/`, `heldout/` and `readout.safetensors` (`flowact train latents`).
+        preset: sizes of the transformer it is for.
+        init: run of this stage or of the transformer, or checkpoint, whose encoder it starts from.
+        loop: how long and how.
+        batch: windows per step.
+        seed: of weights and windows.
+    """
+    torch.manual_seed(seed)
+    sizes = load_preset(preset).transformer
+    encoder = AudioEncoder(sizes.audio_dim)
+    if init is not None:
+        adopt_fitting(encoder, starting_audio_encoder(init))
+    save_config(loop.run, sizes.model_dump())
+    folder = LatentFolder(data / "train", STREAM)
+    heldout = LatentFolder(data / "heldout", STREAM).clips
+    readout = Readout.load(data / "readout.safetensors")
+    rng = np.random.default_rng(seed)
+    stage = HearingStage(Articulation(encoder), folder, heldout, readout, batch, rng)
+    return Loop(stage, loop).train()
