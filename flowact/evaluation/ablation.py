@@ -21,6 +21,7 @@ from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.streaming.settings import StepSettings
 from flowact.synthesis.arkit import columns
+from flowact.synthesis.behaviours import opens_without_speech
 from flowact.synthesis.joints import joint
 from flowact.timebase import FRAMES_PER_CHUNK
 from flowact.tokenizer.tokenizer import Tokenizer
@@ -36,6 +37,8 @@ FIRST_SEED: Final = 70_000_000
 """Of the sentences that are said; no training clip has such a seed."""
 RESAMPLES: Final = 2000
 STEPS: Final = (1, 2, 3, 4, 8, 20)
+MANY: Final = 7
+"""Calls a chunk of a teacher: 21 steps from noise to picture on the diagonal."""
 _JAW: Final = columns("jawOpen")[0]
 _PRESSED: Final = columns("mouthPress")
 _LIDS: Final = columns("eyeBlink")
@@ -98,10 +101,15 @@ def variants(transformer: FlowActTransformer, scheduler: FlowActScheduler) -> It
         yield sampled(f"guidance {guidance:g}", **{asked: guidance})
 
 
-def other(name: str, folder: Path, dtype: torch.dtype) -> Variant:
-    """The model of another checkpoint, or of a run of any stage, sampled as it was trained to be."""
+def others(name: str, folder: Path, dtype: torch.dtype) -> Iterator[Variant]:
+    """The model of another checkpoint, or of a run of any stage: as it was trained to be sampled, and in many steps.
+
+    The second is what a student of few steps is compared with.
+    """
     transformer, scheduler = load_stage(folder)
-    return Variant(name, transformer.to(dtype), scheduler.settings)
+    yield Variant(name, transformer.to(dtype), scheduler.settings)
+    patient: FlowActScheduler = FlowActScheduler.from_config(scheduler.config, calls=MANY)
+    yield Variant(f"{name}, {3 * MANY} steps", transformer, patient.settings)
 
 
 def sentences(count: int) -> list[LatentClip]:
@@ -116,9 +124,9 @@ def measure_variant(
     """Generate the clips with every seed and compare their motion with the truth's.
 
     Returns:
-        `lips`: correlation of the jaw's opening with the truth's. `lips_wrong`: with another
-        sentence's. `shut`: share of the frames of P, B and M in which the lips are shut. `silence`:
-        opening in silence above the truth's. `blinks`: per minute. `richness`: deviation of the
+        `lips`: correlation of the jaw's opening with the truth's where only speech opens it.
+        `lips_wrong`: with another sentence's. `shut`: share of the frames of P, B and M in which the
+        lips are shut. `silence`: opening in silence above the truth's. `blinks`: per minute. `richness`: deviation of the
         head's pose over the truth's. `tremble`: change of the head's speed from frame to frame over
         the truth's. `border`: change of the head's pose across chunk borders over that within chunks.
     """
@@ -152,8 +160,9 @@ def _scores(tokenizer: Tokenizer, made: Tensor, clips: Sequence[LatentClip]) -> 
     quiet = [quiet_frames(clip.mel)[: curves.shape[1]].numpy() for clip in clips]
     jaws, true_jaws = curves[..., _JAW], true_curves[..., _JAW]
     pairs = list(zip(jaws, true_jaws, quiet, strict=True))
+    spoken = [~opens_without_speech(clip.behaviour.numpy())[: curves.shape[1]] for clip in clips]
     return {
-        "lips": np.array([_correlation(a, b) for a, b, _ in pairs]),
+        "lips": np.array([_correlation(a[s], b[s]) for (a, b, _), s in zip(pairs, spoken, strict=True)]),
         "lips_wrong": np.array([_correlation(a, b) for a, b in zip(jaws, np.roll(true_jaws, 1, 0), strict=True)]),
         "shut": np.array([_shut(a, b) for a, b in zip(curves, true_curves, strict=True)]),
         "silence": np.array([(a - b)[q].mean() if q.any() else np.nan for a, b, q in pairs]),

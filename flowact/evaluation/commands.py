@@ -68,7 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         action="append",
         default=[],
-        help="with --ablate, also a checkpoint or a run of another stage; may be repeated",
+        help="with --ablate, also a checkpoint or a run of another stage, as it is sampled and in 21 steps; "
+        "may be repeated",
     )
     parser.add_argument(
         "--seeds", metavar="N", type=int, default=2, help="of every ablation (%(default)d)"
@@ -166,7 +167,8 @@ def ablate(args: argparse.Namespace) -> None:
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
     tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
     chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
-    chosen += [ablation.other(*_named(text), pipeline.transformer.dtype) for text in args.against]
+    for text in args.against:
+        chosen += ablation.others(*_named(text), pipeline.transformer.dtype)
     found = {
         variant.name: ablation.measure_variant(variant, tokenizer, clips, args.seeds)
         for variant in track(chosen, "ablating", console=Console(stderr=True), transient=True)

@@ -72,24 +72,37 @@ class ViewAutoencoder(nn.Module):
         estimate: Tensor = self.encoder(frames.flatten(0, 1), repeated)
         return estimate.unflatten(0, (batch, length))
 
-    def decode(self, previous: Tensor, current: Tensor, reference: ViewReference) -> Layers:
+    def decode(
+        self, held: Tensor, previous: Tensor, current: Tensor, reference: ViewReference
+    ) -> tuple[Layers, Tensor]:
         """Paint the four frames of ``current``, given the latent before it.
 
         Args:
+            held: what the call before returned, or :meth:`still`.
             previous: ``[batch, 16, 8, 8]``.
             current: ``[batch, 16, 8, 8]``.
             reference: features of ``batch`` references.
+
+        Returns:
+            Layers of ``batch * 4`` frames, and what to hold for the next call.
         """
         for z in (previous, current):
             _check_latent(z)
-        return self.decoder(self.code.read(previous), self.code.read(current), reference)
+        motion = self.code.read(current)
+        shared = self.decoder.share(self.code.read(previous), motion, reference)
+        return self.decoder(held, shared, motion, reference), shared[:, -1]
+
+    def still(self, latent: Tensor, reference: ViewReference) -> Tensor:
+        """What to hold before the first call: as if ``latent [batch, 16, 8, 8]`` had lasted for long."""
+        motion = self.code.read(latent)
+        return self.decoder.share(motion, motion, reference)[:, -1]
 
     def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
         """Training pass of the decoder.
 
         Args:
-            motion: standardised curves and pose, ``[batch, 4 * (n + 1), channels]``; all but the
-                first four frames are painted.
+            motion: standardised curves and pose, ``[batch, 4 * (n + 2), channels]``; all but the
+                first eight frames are painted.
             picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
             region: the part of the view to paint.
 
@@ -97,10 +110,14 @@ class ViewAutoencoder(nn.Module):
             Layers of ``batch * 4 * n`` frames.
         """
         latents = motion.unflatten(1, (-1, FRAMES_PER_LATENT))
-        before, now = latents[:, :-1].flatten(0, 1), latents[:, 1:].flatten(0, 1)
+        before, now = latents[:, :-1], latents[:, 1:]
         seen: ViewReference = self.reference(picture)
-        guides = tuple(guide.repeat_interleave(latents.shape[1] - 1, 0) for guide in seen.guides)
-        return self.decoder(before, now, replace(seen, guides=guides), region)
+        guides = tuple(guide.repeat_interleave(now.shape[1], 0) for guide in seen.guides)
+        shared = self.decoder.share(
+            before.flatten(0, 1), now.flatten(0, 1), replace(seen, guides=guides)
+        ).unflatten(0, now.shape[:2])
+        held, own = shared[:, :-1, -1].flatten(0, 1), shared[:, 1:].flatten(0, 1)
+        return self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, region)
 
 
 def _check_latent(z: Tensor) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from flowact.timebase import FRAMES_PER_LATENT
+
 LATENT_CHANNELS = 16
 LATENT_GRID = 8
 """Cells per side of one view's latent."""
@@ -19,6 +21,9 @@ class ViewConfig:
             latent.
         frame_widths: channels of the decoder at 30, 60 and 120, for every frame.
         trunk_blocks, frame_blocks: residual blocks at those resolutions.
+        blend: share of its own part in what each of the four frames takes from the trunk; the rest
+            is what the last frame before them took. Where that rises slowly to 1, nothing jumps from
+            one latent to the next.
         paint_scale: 1 paints at 120x120, 2 at 240x240 by pixel shuffle.
         curves: facial curves read from a latent, per frame.
         joints: joints whose three pose numbers are read from a latent, per frame.
@@ -31,13 +36,15 @@ class ViewConfig:
     frame_widths: tuple[int, ...] = (96, 64, 32)
     trunk_blocks: tuple[int, ...] = (2, 2, 1)
     frame_blocks: tuple[int, ...] = (1, 1, 1)
+    blend: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     paint_scale: int = 1
     curves: int = 52
     joints: int = 18
 
     def __post_init__(self) -> None:
         lengths = {"encoder_widths": 5, "reference_widths": 5, "trunk_widths": 3, "frame_widths": 3}
-        for name, length in (lengths | {"trunk_blocks": 3, "frame_blocks": 3}).items():
+        lengths |= {"trunk_blocks": 3, "frame_blocks": 3, "blend": FRAMES_PER_LATENT}
+        for name, length in lengths.items():
             value = getattr(self, name)
             if len(value) != length:
                 raise ValueError(f"{name} has {len(value)} entries, expected {length}: {value}")
@@ -53,5 +60,5 @@ class ViewConfig:
         return self.curves + 3 * self.joints
 
 
-WHOLE_CONFIG = ViewConfig(view="whole", frame_blocks=(1, 1, 0))
+WHOLE_CONFIG = ViewConfig(view="whole", frame_blocks=(1, 1, 0), blend=(0.25, 0.5, 0.75, 1.0))
 FACE_CONFIG = ViewConfig(view="face", frame_blocks=(1, 2, 1), paint_scale=2)

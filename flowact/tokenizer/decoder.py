@@ -98,27 +98,29 @@ class Trunk(nn.Module):
         self.leave = conv(fine, FRAMES_PER_LATENT * config.frame_widths[0], 1)
 
     def forward(self, motion: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
-        """Motion of eight frames ``[batch, 8, channels]`` to ``[batch * 4, width, 30, 30]``, frame by frame."""
+        """Motion of eight frames ``[batch, 8, channels]`` to ``[batch, 4, width, 30, 30]``, frame by frame."""
         first, *others = self.modulation(motion.flatten(1))
         x = self.blocks[0](activate(modulate(guides[0], first)))
         for up, guide, blocks, by in zip(
             self.ups, guides[1:], self.blocks[1:], others, strict=True
         ):
             x = blocks(activate(modulate(up(x) + guide, by)))
-        frames = self.leave(x).unflatten(1, (FRAMES_PER_LATENT, -1)).flatten(0, 1)
-        return frames.contiguous(memory_format=torch.channels_last)
+        frames: Tensor = self.leave(x).unflatten(1, (FRAMES_PER_LATENT, -1))
+        return frames
 
 
 class ViewDecoder(nn.Module):
-    """Decoder of a view: ``(motion before, motion, reference) -> Layers`` of four frames.
+    """Decoder of a view: from motion and reference to :class:`Layers`, four frames at a time.
 
-    Motion modulates the features of the reference (FiLM) at every scale, so that a single number -
+    First :meth:`share` computes what the frames of a latent have in common, then :meth:`forward` paints
+    them. Motion modulates the features of the reference (FiLM) at every scale, so that a single number -
     how far a lid is shut - reaches the few cells that it moves.
     """
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         self.view, self.paint_scale = VIEWS[config.view], config.paint_scale
+        self.register_buffer("blend", torch.tensor(config.blend)[:, None, None, None], False)
         coarse, middle, fine = config.frame_widths
         self.trunk = Trunk(config)
         self.place = nn.Parameter(torch.zeros(1, coarse, CELLS, CELLS))
@@ -135,24 +137,41 @@ class ViewDecoder(nn.Module):
         self.take_pixels = conv(3 * self.paint_scale**2, fine, 3)
         self.leave = zero_init(conv(fine, 4 * self.paint_scale**2, 3))
 
-    def forward(
-        self, before: Tensor, motion: Tensor, reference: ViewReference, region: Region = FULL
-    ) -> Layers:
-        """Paint four frames.
+    def share(self, before: Tensor, motion: Tensor, reference: ViewReference) -> Tensor:
+        """What the trunk has for the four frames of a latent, ``[batch, 4, width, 30, 30]``.
 
         Args:
             before: standardised curves and pose of the four frames before, ``[batch, 4, channels]``.
             motion: those of the four frames to paint.
             reference: features of ``batch`` references.
+        """
+        shared: Tensor = self.trunk(self._seen(torch.cat([before, motion], 1)), reference.guides)
+        return shared
+
+    def forward(
+        self,
+        held: Tensor,
+        shared: Tensor,
+        motion: Tensor,
+        reference: ViewReference,
+        region: Region = FULL,
+    ) -> Layers:
+        """Paint four frames.
+
+        Args:
+            held: what :meth:`share` gave to the frame before them, ``[batch, width, 30, 30]``.
+            shared: what it gives to them.
+            motion: standardised curves and pose of the four frames, ``[batch, 4, channels]``.
+            reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
 
         Returns:
             Layers of ``batch * 4`` frames.
         """
-        dtype = self.place.dtype
-        seen = torch.cat([before, motion], 1).clamp(-FARTHEST, FARTHEST).to(dtype)
-        first, second, third = self.modulation(seen[:, FRAMES_PER_LATENT:].flatten(0, 1))
-        x = region.cut(self.trunk(seen, reference.guides) + self.place)
+        first, second, third = self.modulation(self._seen(motion).flatten(0, 1))
+        blended = torch.lerp(held[:, None], shared, self.blend.to(shared.dtype)).flatten(0, 1)
+        blended = blended.contiguous(memory_format=torch.channels_last)
+        x = region.cut(blended + self.place)
         x = self.blocks[0](modulate(x, first))
         coarse = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
         warped = self._warp_features(coarse, reference.warpable, region)
@@ -166,6 +185,9 @@ class ViewDecoder(nn.Module):
         painted = F.pixel_shuffle(self.leave(x), self.paint_scale)
         mask = torch.sigmoid(painted[:, :1].float() + MASK_BIAS)
         return Layers(flow, mask, painted[:, 1:], warp, region)
+
+    def _seen(self, motion: Tensor) -> Tensor:
+        return motion.clamp(-FARTHEST, FARTHEST).to(self.place.dtype)
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))

@@ -1,6 +1,6 @@
 """The tokenizer: 480x480 video to latents and back, relative to a reference portrait."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,8 @@ from flowact.tokenizer.views import VIEW_SIZE
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
 
+Pictures = tuple[list[Tensor], Tensor]
+
 CALM_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
 
@@ -49,20 +51,18 @@ class ReferenceFeatures:
 
 @dataclass(frozen=True)
 class DecoderState:
-    """All that the decoder remembers, ``[batch, 16, 8, 16]`` each.
+    """All that the decoder remembers.
 
     Attributes:
-        latent: what it showed last.
+        latent: what it showed last, ``[batch, 16, 8, 16]``.
         aim: what that was on its way to; see ``follow`` of :class:`Tokenizer`.
+        whole, face: what each view holds for its next frame, ``[batch, width, 30, 30]``.
     """
 
     latent: Tensor
     aim: Tensor
-
-    @classmethod
-    def still(cls, latent: Tensor) -> "DecoderState":
-        """As if a latent had been held for long."""
-        return cls(latent, latent)
+    whole: Tensor
+    face: Tensor
 
 
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -147,7 +147,17 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
-        return DecoderState.still(features.latent)
+        return self.still(features.latent, features)
+
+    def still(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
+        """As if a latent ``[batch, 16, 8, 16]`` had been held for long."""
+        whole, face = latent.split(LATENT_GRID, -1)
+        return DecoderState(
+            latent,
+            latent,
+            self.whole.still(whole, features.whole),
+            self.face.still(face, features.face),
+        )
 
     def decode(
         self,
@@ -160,9 +170,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         ``follow`` replaces the configuration's, as reconstruction asks for 1.
         """
-        shown, last = self._steadied(state, z, follow)
-        frames = [frame.clamp(-1, 1) for frame in self._paint(state.latent, shown, features)]
-        return torch.stack(frames, 1), last
+        return self._decoded(state, z, features, follow, lambda frame: frame.clamp(-1, 1))
 
     @torch.inference_mode()
     def decode_uint8(
@@ -173,25 +181,30 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
-        shown, last = self._steadied(state, z, follow)
-        frames = [to_uint8(frame) for frame in self._paint(state.latent, shown, features)]
-        return torch.stack(frames, 1), last
+        return self._decoded(state, z, features, follow, to_uint8)
 
-    def _steadied(
-        self, state: DecoderState, z: Tensor, follow: float | None
-    ) -> tuple[list[Tensor], DecoderState]:
-        """The latents to show, whose halves say the same, and the state after them."""
+    def _decoded(
+        self,
+        state: DecoderState,
+        z: Tensor,
+        features: ReferenceFeatures,
+        follow: float | None,
+        finish: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, DecoderState]:
+        """All frames, each as ``finish`` leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
         given = self.config.follow if follow is None else follow
         share = torch.where(self.calm, given, 1.0)
-        shown = []
+        frames: list[Tensor] = []
         for asked in z.unbind(1):
-            state = self._follow(state, asked, share)
-            shown.append(state.latent)
-        return shown, state
+            shown, aim = self._follow(state, asked, share)
+            painted, whole, face = self._paint(state, shown, features)
+            frames += map(finish, painted)
+            state = DecoderState(shown, aim, whole, face)
+        return torch.stack(frames, 1), state
 
-    def _follow(self, state: DecoderState, asked: Tensor, share: Tensor) -> DecoderState:
-        """Go on for the four frames of a latent, by ``share`` of the way in each."""
+    def _follow(self, state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent and aim after the four frames of a latent, ``share`` of the way gone in each."""
         aim, shown = (self._read(latent)[:, -1] for latent in (state.aim, state.latent))
         aims, rows = [], []
         for row in self._read(asked).unbind(1):
@@ -200,7 +213,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             aims.append(aim)
             rows.append(shown)
         latent, aim = (self._latents(torch.stack(each, 1))[:, 0] for each in (rows, aims))
-        return DecoderState(latent, aim)
+        return latent, aim
 
     def _read(self, z: Tensor) -> Tensor:
         """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
@@ -229,28 +242,31 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
 
     def _paint(
-        self, previous: Tensor, latents: list[Tensor], features: ReferenceFeatures
-    ) -> Iterator[Tensor]:
-        """Frame after frame, ``[batch, 3, 480, 480]``; one latent at a time keeps results independent of chunking."""
-        for current in latents:
-            (whole_before, face_before), (whole, face) = (
-                z.split(LATENT_GRID, -1) for z in (previous, current)
-            )
-            faces = self._begin(
-                partial(_pictures, self.face, face_before, face, features.face, VIEW_SIZE)
-            )
-            wholes = _pictures(self.whole, whole_before, whole, features.whole, FRAME_SIZE)
-            for picture, detail in zip(wholes, faces(), strict=True):
-                yield paste_face(picture, detail, self.seam.float())
-            previous = current
+        self, state: DecoderState, latent: Tensor, features: ReferenceFeatures
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """The four frames of a latent, ``[batch, 3, 480, 480]`` each, and what each view holds."""
+        (whole_before, face_before), (whole, face) = (
+            z.split(LATENT_GRID, -1) for z in (state.latent, latent)
+        )
+        faces = self._begin(
+            partial(_pictures, self.face, state.face, face_before, face, features.face, VIEW_SIZE)
+        )
+        wholes, whole_held = _pictures(
+            self.whole, state.whole, whole_before, whole, features.whole, FRAME_SIZE
+        )
+        details, face_held = faces()
+        pasted = [
+            paste_face(*pair, self.seam.float()) for pair in zip(wholes, details, strict=True)
+        ]
+        return pasted, whole_held, face_held
 
-    def _begin(self, work: Callable[[], list[Tensor]]) -> Callable[[], list[Tensor]]:
+    def _begin(self, work: Callable[[], Pictures]) -> Callable[[], Pictures]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
         if self._helper is None:
             return work
         inference, gradient = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 
-        def as_here() -> list[Tensor]:
+        def as_here() -> Pictures:
             # These modes belong to a thread, not to the program.
             with torch.inference_mode(inference), torch.set_grad_enabled(gradient):
                 return work()
@@ -259,14 +275,19 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 def _pictures(
-    autoencoder: ViewAutoencoder, before: Tensor, now: Tensor, reference: ViewReference, size: int
-) -> list[Tensor]:
-    """What a view shows in the four frames of a latent, ``[batch, 3, size, size]`` each."""
-    layers = autoencoder.decode(before, now, reference)
+    autoencoder: ViewAutoencoder,
+    held: Tensor,
+    before: Tensor,
+    now: Tensor,
+    reference: ViewReference,
+    size: int,
+) -> Pictures:
+    """What a view shows in the four frames of a latent, ``[batch, 3, size, size]`` each, and what it holds."""
+    layers, after = autoencoder.decode(held, before, now, reference)
     return [
         compose(_frame(layers, frame), reference.picture, autoencoder.view, size)
         for frame in range(FRAMES_PER_LATENT)
-    ]
+    ], after
 
 
 def _frame(layers: Layers, index: int) -> Layers:

@@ -20,6 +20,9 @@ from flowact.synthesis.clip import Clip
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import View
 
+BEFORE = 2 * FRAMES_PER_LATENT
+"""Frames of a window whose motion is known and which are not shown."""
+
 RESCAN_SECONDS = 60.0
 BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 Array = npt.NDArray[Any]
@@ -27,7 +30,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows as a view sees them: ``n`` frames, and the motion of the four before.
+    """A batch of windows as a view sees them: ``n`` frames, and the motion of the eight before.
 
     Attributes:
         frames: ``[batch, n, 3, 240, 240]`` in [-1, 1].
@@ -36,7 +39,7 @@ class Windows:
             coordinates in [-1, 1].
         visible: 1 where the surface is visible in the reference, ``[batch, n, 60, 60]``.
         landmarks: pixels of the 240x240 view, ``[batch, n, 8, 2]``.
-        readouts: curves, then pose, ``[batch, 4 + n, curves + pose]``.
+        readouts: curves, then pose, ``[batch, 8 + n, curves + pose]``.
     """
 
     frames: Tensor
@@ -109,9 +112,9 @@ class ViewClip:
     """A clip as one view sees it. Its pictures are decoded when they are first needed, and then kept.
 
     Args:
-        clip: of at least ``4 + shown`` frames.
+        clip: of at least ``8 + shown`` frames.
         view: what is cut out of it.
-        shown: frames of a window, without the four before it.
+        shown: frames of a window, without the eight before it.
     """
 
     def __init__(self, clip: Clip, view: View, shown: int = FRAMES_PER_LATENT) -> None:
@@ -131,8 +134,8 @@ class ViewClip:
 
     def window(self, start: int, colours: "Colours | None" = None) -> Windows:
         """The window whose motion begins at frame ``start``, as a batch of one."""
-        end = start + FRAMES_PER_LATENT + self.shown
-        now, both = slice(start + FRAMES_PER_LATENT, end), slice(start, end)
+        end = start + BEFORE + self.shown
+        now, both = slice(start + BEFORE, end), slice(start, end)
         clip, recolour = self.clip, colours or Colours()
         truth = {
             "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
@@ -155,7 +158,7 @@ class ClipFolder:
     Args:
         folder: of ``.npz`` files; those too short for a window are passed over.
         view: what is cut out of them.
-        shown: frames of a window, without the four before it.
+        shown: frames of a window, without the eight before it.
 
     Raises:
         UserError: there is no clip that is long enough.
@@ -169,7 +172,7 @@ class ClipFolder:
         self.rescan()
         if not self.clips:
             raise UserError(
-                f"{folder} holds no clips of at least {FRAMES_PER_LATENT + shown} frames "
+                f"{folder} holds no clips of at least {BEFORE + shown} frames "
                 "(.npz files are expected)."
             )
 
@@ -181,7 +184,7 @@ class ClipFolder:
         for path in sorted(set(self.folder.glob("*.npz")) - self._known):
             self._known.add(path)
             clip = Clip.load(path)
-            if len(clip) >= FRAMES_PER_LATENT + self.shown:
+            if len(clip) >= BEFORE + self.shown:
                 self.clips.append(ViewClip(clip, self.view, self.shown))
 
     def draw(self, rng: np.random.Generator) -> tuple[ViewClip, int]:
@@ -195,7 +198,7 @@ def window_weights(clip: Clip, shown: int = FRAMES_PER_LATENT) -> Array:
     blink = np.asarray(clip.curves)[:, BLINKS].max(1) > 0.4
     wide = np.clip(np.asarray(clip.opening, np.float32) / 0.3, 0, 1)
     frame = 1 + 5 * blink + 3 * wide
-    views = np.lib.stride_tricks.sliding_window_view(frame[FRAMES_PER_LATENT:], shown)
+    views = np.lib.stride_tricks.sliding_window_view(frame[BEFORE:], shown)
     weights = views.max(-1).astype(np.float64)
     return weights / weights.sum()
 

@@ -138,7 +138,7 @@ class DecoderStage:
 
 
 def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
-    """Windows as the decoder draws a motion ``[n, 4 + m, channels]``: ``[n * m, 3, 240, 240]`` in [-1, 1]."""
+    """Windows as the decoder draws a motion ``[n, 8 + m, channels]``: ``[n * m, 3, 240, 240]`` in [-1, 1]."""
     frames = []
     for i in range(len(motion)):
         picture = windows.picture[i : i + 1]

@@ -18,7 +18,7 @@ from flowact.tokenizer.code import AnimationCode
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.views import VIEWS, View
 from flowact.training.checkpoints import adopt_fitting, newest_step
-from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
+from flowact.training.clips import BEFORE, ClipFolder, WindowLoader, Windows, spread_windows
 from flowact.training.export import ERRORS, save_view_config, starting_encoder
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
@@ -69,7 +69,7 @@ class EncoderStage:
         return {"left": left} | _correlations(estimate, truth)
 
     def _truth(self, windows: Windows) -> Tensor:
-        return self.code.normalise(windows.readouts[:, FRAMES_PER_LATENT:])
+        return self.code.normalise(windows.readouts[:, BEFORE:])
 
 
 def disturbed(frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from flowact import assets
 from flowact.media import load_reference
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.tokenizer import LATENT_SHAPE, DecoderState, Tokenizer
+from flowact.tokenizer.tokenizer import LATENT_SHAPE, Tokenizer
 
 SHOTS = 8
 """Pictures in a row, spread over the clip."""
@@ -56,9 +56,8 @@ def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Tensor) -> Tensor:
     shots = [portrait]
     for at in torch.linspace(1, len(latents) - 1, SHOTS).int().tolist():
         before, now = (latents[i][None].float() for i in (at - 1, at))
-        frames, _ = tokenizer.decode_uint8(
-            DecoderState.still(before), now[:, None], features, follow=1
-        )
+        state = tokenizer.still(before, features)
+        frames, _ = tokenizer.decode_uint8(state, now[:, None], features, follow=1)
         shots.append(frames[0, FRAMES_PER_LATENT // 2])
     step = portrait.shape[0] // SHOWN
     return torch.cat([shot[::step, ::step] for shot in shots], 1)

@@ -6,7 +6,7 @@ import torch
 
 from flowact.synthesis.joints import JOINTS
 from flowact.tokenizer.config import ViewConfig
-from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
+from flowact.tokenizer.tokenizer import Tokenizer
 
 SMALL = {
     "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
@@ -65,8 +65,8 @@ def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait)
 def test_the_decoder_looks_at_the_last_latent_and_no_further(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
     z = torch.randn(1, 1, 16, 8, 16)
-    a, _ = tokenizer.decode(DecoderState.still(torch.zeros(1, 16, 8, 16)), z, features)
-    b, _ = tokenizer.decode(DecoderState.still(torch.ones(1, 16, 8, 16)), z, features)
+    a, _ = tokenizer.decode(tokenizer.still(torch.zeros(1, 16, 8, 16), features), z, features)
+    b, _ = tokenizer.decode(tokenizer.still(torch.ones(1, 16, 8, 16), features), z, features)
     assert not torch.equal(a, b)
 
 
@@ -109,7 +109,7 @@ def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
 @torch.no_grad()
 def test_both_halves_of_a_latent_have_a_say(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
-    state = DecoderState.still(torch.zeros(1, 16, 8, 16))
+    state = tokenizer.still(torch.zeros(1, 16, 8, 16), features)
     z = torch.zeros(1, 1, 16, 8, 16)
     base, _ = tokenizer.decode(state, z, features)
     for half in (slice(8), slice(8, None)):
@@ -127,7 +127,7 @@ def test_a_calm_body_follows_and_lips_do_so_at_once(portrait) -> None:
     asked = torch.ones(1, 4, 106)
     z = torch.cat([view.code.write(asked) for view in (calm.whole, calm.face)], -1)
     features = calm.eval().reference_features(portrait)
-    state = DecoderState.still(torch.zeros(1, 16, 8, 16))
+    state = calm.still(torch.zeros(1, 16, 8, 16), features)
     _, last = calm.decode(state, z, features)
     shown = calm.whole.code.read(last.latent[..., :8])[0]
     lively = ~calm.calm[:52]

@@ -68,7 +68,7 @@ def _toy():
 
 @pytest.fixture(scope="session")
 def toy_data(tmp_path_factory) -> Path:
-    return _toy().write_toy_data(tmp_path_factory.mktemp("toy"), train=1, heldout=1, length=16)
+    return _toy().write_toy_data(tmp_path_factory.mktemp("toy"), train=1, heldout=1, length=20)
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=lambda view: view.name)
@@ -89,23 +89,23 @@ def test_windows_take_what_belongs_together(toy_data) -> None:
     window = ViewClip(clip, VIEWS["face"]).window(3)
     assert window.frames.shape == (1, 4, 3, 240, 240) and window.picture.shape == (1, 3, 480, 480)
     left, top, size = 120, 88, 240
-    expected = clip.frame(9)[top : top + size, left : left + size].astype(np.float32) / 127.5 - 1
+    expected = clip.frame(13)[top : top + size, left : left + size].astype(np.float32) / 127.5 - 1
     np.testing.assert_allclose(window.frames[0, 2].movedim(0, -1), expected, atol=1e-5)
     jaw = ARKIT.index("jawOpen")
-    np.testing.assert_allclose(window.readouts[0, :, jaw], clip.curves[3:11, jaw])
+    np.testing.assert_allclose(window.readouts[0, :, jaw], clip.curves[3:15, jaw])
     np.testing.assert_allclose(
-        window.landmarks[0, 2], clip.landmarks[9].astype(np.float32) - [left, top], atol=1e-3
+        window.landmarks[0, 2], clip.landmarks[13].astype(np.float32) - [left, top], atol=1e-3
     )
 
 
 def test_open_mouths_and_blinks_come_more_often(toy_data) -> None:
     clip = Clip.load(next((toy_data / "train").glob("*.npz")))
     weights = window_weights(clip)
-    assert len(weights) == len(clip) - 7 and weights.sum() == pytest.approx(1)
+    assert len(weights) == len(clip) - 11 and weights.sum() == pytest.approx(1)
     curves, opening = np.zeros_like(clip.curves), np.zeros_like(clip.opening)
     curves[12, ARKIT.index("eyeBlinkRight")] = 1
     one_blink = window_weights(Clip(**{**vars(clip), "curves": curves, "opening": opening}))
-    np.testing.assert_allclose(one_blink / one_blink.min(), [1] * 5 + [6] * 4)
+    np.testing.assert_allclose(one_blink / one_blink.min(), [1] + [6] * 4 + [1] * 4)
 
 
 def test_colours_change_frames_and_reference_alike() -> None:
@@ -122,7 +122,7 @@ def test_a_growing_folder_is_noticed(tmp_path, monkeypatch) -> None:
     toy = _toy()
     with pytest.raises(UserError, match="holds no clips"):
         ClipFolder(tmp_path, VIEWS["face"])
-    clip = toy.toy_clip(0, 8)
+    clip = toy.toy_clip(0, 12)
     clip.save(tmp_path / "0.npz")
     folder = ClipFolder(tmp_path, VIEWS["face"])
     clip.save(tmp_path / "1.npz")
@@ -166,7 +166,7 @@ def test_a_small_view_learns_one_window(toy_data) -> None:
 def test_a_window_of_two_latents_shows_their_border(toy_data) -> None:
     folder = ClipFolder(toy_data / "train", VIEWS["face"], shown=8)
     windows = spread_windows(folder, 2)
-    assert windows.frames.shape[1] == 8 and windows.readouts.shape[1] == 12
+    assert windows.frames.shape[1] == 8 and windows.readouts.shape[1] == 16
     model = ViewAutoencoder(ViewConfig(view="face", paint_scale=2, **SMALL)).eval()
     motion = model.code.normalise(windows.readouts)
     painted = paint(model, windows, motion).unflatten(0, (2, 8))
