@@ -126,9 +126,10 @@ def measure_variant(
     Returns:
         `lips`: correlation of the jaw's opening with the truth's where only speech opens it.
         `lips_wrong`: with another sentence's. `shut`: share of the frames of P, B and M in which the
-        lips are shut. `silence`: opening in silence above the truth's. `blinks`: per minute. `richness`: deviation of the
-        head's pose over the truth's. `tremble`: change of the head's speed from frame to frame over
-        the truth's. `border`: change of the head's pose across chunk borders over that within chunks.
+        lips are shut. `silence`: opening in silence above the truth's. `blinks`: per minute.
+        `richness`: deviation of the head's pose over the truth's. `tremble`: change of the head's
+        speed from frame to frame over the truth's. `border`: change of the head's pose across chunk
+        borders over that within chunks.
     """
     rows: list[dict[str, Rows]] = []
     for seed in range(seeds):

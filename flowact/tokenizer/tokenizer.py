@@ -122,10 +122,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def reference_features(self, reference: Tensor) -> ReferenceFeatures:
         """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
         _check_frames(reference[:, None])
-        still = reference[:, None].expand(-1, FRAMES_PER_LATENT, -1, -1, -1)
-        latent = self.encode(still, reference)[:, 0]
+        still = self._estimate(reference[:, None], reference).expand(-1, FRAMES_PER_LATENT, -1)
         return ReferenceFeatures(
-            self.whole.reference(reference), self.face.reference(reference), latent
+            self.whole.reference(reference),
+            self.face.reference(reference),
+            self._latents(still)[:, 0],
         )
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
@@ -139,11 +140,15 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(
                 f"{frames.shape[1]} frames given, expected a multiple of {FRAMES_PER_LATENT}"
             )
+        return self._latents(self._estimate(frames, reference))
+
+    def _estimate(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Standardised motion ``[batch, n, channels]`` that is seen in ``frames [batch, n, ...]``."""
         whole, face = (
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return self._latents(torch.lerp(whole, face, self.face_share.float()))
+        return torch.lerp(whole, face, self.face_share.float())
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
