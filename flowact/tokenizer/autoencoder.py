@@ -90,12 +90,13 @@ class ViewAutoencoder(nn.Module):
             _check_latent(z)
         motion = self.code.read(current)
         shared = self.decoder.share(self.code.read(previous), motion, reference)
-        return self.decoder(held, shared, motion, reference), shared[:, -1]
+        # Cloned, or a saved state would carry what all four frames share.
+        return self.decoder(held, shared, motion, reference), shared[:, -1].clone()
 
     def still(self, latent: Tensor, reference: ViewReference) -> Tensor:
         """What to hold before the first call: as if ``latent [batch, 16, 8, 8]`` had lasted for long."""
         motion = self.code.read(latent)
-        return self.decoder.share(motion, motion, reference)[:, -1]
+        return self.decoder.share(motion, motion, reference)[:, -1].clone()
 
     def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
         """Training pass of the decoder.
