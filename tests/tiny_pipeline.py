@@ -16,6 +16,7 @@ VIEW = {
     "frame_widths": (16, 16, 16),
     "trunk_blocks": (1, 1, 1),
     "frame_blocks": (1, 1, 1),
+    "blend": (0.25, 0.5, 0.75, 1.0),
 }
 
 

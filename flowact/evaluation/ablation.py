@@ -38,7 +38,7 @@ FIRST_SEED: Final = 70_000_000
 RESAMPLES: Final = 2000
 STEPS: Final = (1, 2, 3, 4, 8, 20)
 MANY: Final = 7
-"""Calls a chunk of a teacher: 21 steps from noise to picture on the diagonal."""
+"""Calls a chunk of a patient model: 21 steps from noise to latents on a diagonal of three chunks."""
 _JAW: Final = columns("jawOpen")[0]
 _PRESSED: Final = columns("mouthPress")
 _LIDS: Final = columns("eyeBlink")
@@ -109,7 +109,7 @@ def others(name: str, folder: Path, dtype: torch.dtype) -> Iterator[Variant]:
     transformer, scheduler = load_stage(folder)
     yield Variant(name, transformer.to(dtype), scheduler.settings)
     patient: FlowActScheduler = FlowActScheduler.from_config(scheduler.config, calls=MANY)
-    yield Variant(f"{name}, {3 * MANY} steps", transformer, patient.settings)
+    yield Variant(f"{name}, {MANY} calls", transformer, patient.settings)
 
 
 def sentences(count: int) -> list[LatentClip]:
@@ -162,9 +162,10 @@ def _scores(tokenizer: Tokenizer, made: Tensor, clips: Sequence[LatentClip]) -> 
     jaws, true_jaws = curves[..., _JAW], true_curves[..., _JAW]
     pairs = list(zip(jaws, true_jaws, quiet, strict=True))
     spoken = [~opens_without_speech(clip.behaviour.numpy())[: curves.shape[1]] for clip in clips]
+    both = [s & spoken[i - 1] for i, s in enumerate(spoken)]
     return {
         "lips": np.array([_correlation(a[s], b[s]) for (a, b, _), s in zip(pairs, spoken, strict=True)]),
-        "lips_wrong": np.array([_correlation(a, b) for a, b in zip(jaws, np.roll(true_jaws, 1, 0), strict=True)]),
+        "lips_wrong": np.array([_correlation(jaws[i][s], true_jaws[i - 1][s]) for i, s in enumerate(both)]),
         "shut": np.array([_shut(a, b) for a, b in zip(curves, true_curves, strict=True)]),
         "silence": np.array([(a - b)[q].mean() if q.any() else np.nan for a, b, q in pairs]),
         "blinks": np.array([blinks_per_minute([c]) for c in curves[..., _LIDS].mean(-1)]),

@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         action="append",
         default=[],
-        help="with --ablate, also a checkpoint or a run of another stage, as it is sampled and in 21 steps; "
+        help="with --ablate, also a checkpoint or a run of another stage, as it is sampled and in 7 calls a chunk; "
         "may be repeated",
     )
     parser.add_argument(

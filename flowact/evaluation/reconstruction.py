@@ -52,9 +52,9 @@ def tokenizer_report(tokenizer: Tokenizer, paths: list[Path], frames: int = 32) 
 
 
 def _measure(tokenizer: Tokenizer, clip: Clip, frames: int) -> dict[str, float]:
-    """Scores of the middle of one clip; the latent before it is decoded too, for the decoder's memory."""
+    """Scores of the middle of one clip; the two latents before it are decoded too, for the decoder's memory."""
     first = max(0, (len(clip) - frames) // 2 // FRAMES_PER_LATENT * FRAMES_PER_LATENT)
-    lead = min(first, FRAMES_PER_LATENT)
+    lead = min(first, 2 * FRAMES_PER_LATENT)
     window = slice(first, first + frames)
     pictures = torch.from_numpy(clip.pictures(slice(first - lead, window.stop)).copy())
     reference = torch.from_numpy(clip.reference_image().copy()).movedim(-1, 0)[None]

@@ -111,7 +111,7 @@ class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
         self._tokenizer, self._features = tokenizer, features
 
     def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
-        """Decode a latent `[1, 1, ...]`; the state carries the one before it."""
+        """Decode a latent `[1, 1, ...]`; the state carries what it follows on."""
         frames, state = self._tokenizer.decode_uint8(state, given, self._features)
         return state, frames[0].numpy(force=True)
 

@@ -102,7 +102,8 @@ def _look(picture: bytes, pipeline: FlowActPipeline) -> Any:
 
 
 def _first_moment(create: Create, pipeline: FlowActPipeline, features: Any) -> Moment:
-    decoder = pipeline.tokenizer.initial_state(features)
+    with torch.no_grad():
+        decoder = pipeline.tokenizer.initial_state(features)
     if create.snapshot is not None:
         return from_bytes(create.snapshot, type(decoder))
     chunks = pipeline.scheduler.settings.schedule.chunks

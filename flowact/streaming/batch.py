@@ -31,6 +31,12 @@ def scatter(value: T, rows: Tensor, update: T) -> T:
     return updated
 
 
+def move(value: T, device: torch.device) -> T:
+    """The same on another device."""
+    moved: T = _map_tensors(lambda tensors: tensors[0].to(device), [value])
+    return moved
+
+
 def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, Tensor):

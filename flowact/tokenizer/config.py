@@ -49,6 +49,8 @@ class ViewConfig:
             if len(value) != length:
                 raise ValueError(f"{name} has {len(value)} entries, expected {length}: {value}")
             object.__setattr__(self, name, tuple(value))
+        if self.blend[-1] != 1 or not all(0 <= share <= 1 for share in self.blend):
+            raise ValueError(f"blend is {self.blend}, expected shares of 0 to 1 that end with 1")
         if self.view not in ("whole", "face"):
             raise ValueError(f"view is {self.view!r}, expected 'whole' or 'face'")
         if self.paint_scale not in (1, 2):

@@ -29,7 +29,8 @@ from flowact.tokenizer.views import VIEW_SIZE
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
 
-Pictures = tuple[list[Tensor], Tensor]
+Painted = tuple[list[Tensor], Tensor]
+"""Pictures of the four frames of a latent, and what the view holds for the next."""
 
 CALM_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
@@ -265,13 +266,13 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         ]
         return pasted, whole_held, face_held
 
-    def _begin(self, work: Callable[[], Pictures]) -> Callable[[], Pictures]:
+    def _begin(self, work: Callable[[], Painted]) -> Callable[[], Painted]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
         if self._helper is None:
             return work
         inference, gradient = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 
-        def as_here() -> Pictures:
+        def as_here() -> Painted:
             # These modes belong to a thread, not to the program.
             with torch.inference_mode(inference), torch.set_grad_enabled(gradient):
                 return work()
@@ -286,7 +287,7 @@ def _pictures(
     now: Tensor,
     reference: ViewReference,
     size: int,
-) -> Pictures:
+) -> Painted:
     """What a view shows in the four frames of a latent, ``[batch, 3, size, size]`` each, and what it holds."""
     layers, after = autoencoder.decode(held, before, now, reference)
     return [

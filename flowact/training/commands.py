@@ -73,7 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
         )
         stage.add_argument(
-            "--audio", type=Path, help="run of `train audio` whose encoder is used and not changed"
+            "--audio",
+            type=Path,
+            help="run of `train audio`, or any with an audio encoder, which is used and not changed",
         )
         stage.set_defaults(start=_train_transformer)
     everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")

@@ -161,7 +161,7 @@ def draw_region(landmarks: Tensor, view: View, settings: DecoderSettings) -> Reg
 
 
 def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
-    """PSNR of ``painted [windows * n, 3, 240, 240]`` and of the still reference, by region; jumps."""
+    """PSNR of ``painted [windows * n, 3, 240, 240]`` and of the still reference, by region; and `jump`."""
     truth = windows.frames.flatten(0, 1)
     still = view.crop(windows.picture).repeat_interleave(windows.frames.shape[1], 0)
     landmarks = windows.landmarks.flatten(0, 1)
@@ -176,7 +176,10 @@ def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, f
 
 
 def jump(painted: Tensor, windows: Windows) -> float:
-    """How much more the error changes from one latent to the next than inside one; 1 is no flicker."""
+    """How much more the error changes from one latent to the next than inside one; 1 is no flicker.
+
+    Not a number for windows of one latent.
+    """
     error = painted.unflatten(0, windows.frames.shape[:2]) - windows.frames
     change = error.diff(dim=1).abs().mean((0, 2, 3, 4))
     border = torch.arange(1, len(change) + 1) % FRAMES_PER_LATENT == 0

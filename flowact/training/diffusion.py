@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from flowact.conditioning.window import FRAMES_BEHIND
+from flowact.errors import UserError
 from flowact.mmdit.memory import REFERENCE
 from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import load_preset
+from flowact.streaming.batch import move
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
@@ -27,6 +29,7 @@ from flowact.training.readout import Readout
 from flowact.training.rollouts import follow, generate
 from flowact.training.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
 
+CPU: Final = torch.device("cpu")
 DRAWN: Final = 3
 """Clips of an evaluation that are drawn."""
 
@@ -106,14 +109,19 @@ class TeacherForcing(nn.Module):
     """One training pass, encoders and memory included, as a single call.
 
     Distributed wrappers see all parameters used in one `forward`. The head that reads face curves
-    from audio tokens serves training only: it tells the audio encoder at once what lips follow from,
-    which the velocity tells only through the whole network.
+    from audio tokens serves training only: it tells an audio encoder that is trained along what lips
+    follow from, which the velocity tells only through the whole network.
+
+    Attributes:
+        hears: whether the audio encoder is trained along.
     """
 
     def __init__(self, transformer: FlowActTransformer) -> None:
         super().__init__()
         self.transformer = transformer
         self.articulation = nn.Linear(transformer.config.audio_dim, CURVES)
+        self.hears = any(p.requires_grad for p in transformer.audio_encoder.parameters())
+        self.articulation.requires_grad_(self.hears)
 
     def forward(
         self, batch: NoisyBatch, muted: bool = False, scale: Tensor | None = None
@@ -151,17 +159,22 @@ class DiffusionStage:
         readout: Readout,
         settings: DiffusionSettings,
     ) -> None:
-        self.model = TeacherForcing(transformer)
+        self.model = TeacherForcing(transformer).to(transformer.device)
         self.source, self.heldout, self.readout = source, heldout, readout
         self.settings = settings
         self.extras: Mapping[str, Stateful] = {}
         self.losses = VelocityLoss(readout, settings.lips, settings.smooth)
+        self.device = transformer.device
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Loss of a random batch."""
         self._roll_out(step)
-        batch = noisy_batch(self.source.draw(), self.settings.levels)
+        batch = self.noisy(self.source.draw())
         return self.cost(model(batch), batch.velocity, batch)
+
+    def noisy(self, sample: Sample, levels: Tensor | None = None) -> NoisyBatch:
+        """A sample with noise on it, at random levels or given ones, where the model is."""
+        return move(noisy_batch(sample, self.settings.levels, levels), self.device)
 
     def cost(
         self, predicted: Prediction, velocity: Tensor, batch: NoisyBatch
@@ -169,8 +182,9 @@ class DiffusionStage:
         """What a prediction costs against a wanted velocity, and the parts of that."""
         emphasis = batch.sample.emphasis
         parts = self.losses(predicted.velocity, velocity, batch.levels, emphasis)
-        parts["heard"] = self.settings.heard * self._heard(predicted.curves, batch.sample)
-        return sum(parts.values(), torch.zeros(())), parts
+        if self.model.hears:
+            parts["heard"] = self.settings.heard * self._heard(predicted.curves, batch.sample)
+        return sum(parts.values(), torch.zeros((), device=self.device)), parts
 
     def _heard(self, curves: Tensor, sample: Sample) -> Tensor:
         """Error of the curves that the sound says, where it is known."""
@@ -184,12 +198,12 @@ class DiffusionStage:
         transformer = cast(TeacherForcing, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [clip.shortened(length) for clip in self.heldout][: self.settings.heldout]
-        made = generate(transformer, clips, self.sampling)
-        wrong = generate(transformer, clips, self.sampling, [*clips[1:], clips[0]])
-        drawn = made[:DRAWN].cpu()
+        made = generate(transformer, clips, self.sampling).cpu()
+        wrong = generate(transformer, clips, self.sampling, [*clips[1:], clips[0]]).cpu()
+        drawn = made[:DRAWN]
         truth = torch.stack([clip.z[: drawn.shape[1]].float() for clip in clips[:DRAWN]])
         draw_motion(run / "samples" / f"{step:08d}.jpg", drawn, truth)
-        return lip_scores(made, wrong, clips, self.readout)
+        return lip_scores(made, wrong, clips, move(self.readout, CPU))
 
     @property
     def sampling(self) -> StepSettings:
@@ -212,7 +226,7 @@ class DiffusionStage:
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         for index, latents in zip(chosen, made, strict=True):
             self.source.generated.pop(int(index), None)
-            self.source.generated[int(index)] = latents.half()
+            self.source.generated[int(index)] = latents.half().cpu()
         while len(self.source.generated) > forcing.kept:
             del self.source.generated[next(iter(self.source.generated))]
         self.source.self_forcing = forcing.probability
@@ -243,6 +257,7 @@ def gather(
     run: Path,
     settings: DiffusionSettings,
     seed: int,
+    device: torch.device = CPU,
 ) -> Materials:
     """Read encoded clips (`flowact train latents`) and make the transformer.
 
@@ -254,6 +269,10 @@ def gather(
         run: folder of the run, in which the sizes are kept.
         settings: what the stage trains on.
         seed: of weights, noise and samples.
+        device: where it is trained.
+
+    Raises:
+        UserError: something given is missing, or the audio encoder has other sizes.
     """
     torch.manual_seed(seed)
     sizes = load_preset(preset).transformer.model_dump()
@@ -261,10 +280,22 @@ def gather(
     if init is not None:
         adopt_fitting(transformer, starting_transformer(init))
     if audio is not None:
-        transformer.audio_encoder.load_state_dict(starting_audio_encoder(audio))
-        transformer.audio_encoder.requires_grad_(False)
+        _take_hearing(transformer, audio)
+    transformer.to(device)
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
     source = SampleSource(folder, settings.batch, settings.dropout, seed)
-    return Materials(transformer, source, heldout, Readout.load(data / "readout.safetensors"))
+    readout = move(Readout.load(data / "readout.safetensors"), device)
+    return Materials(transformer, source, heldout, readout)
+
+
+def _take_hearing(transformer: FlowActTransformer, audio: Path) -> None:
+    """Give a transformer a trained audio encoder, and leave that as it is."""
+    try:
+        transformer.audio_encoder.load_state_dict(starting_audio_encoder(audio))
+    except RuntimeError as error:
+        raise UserError(
+            f"The audio encoder in {audio} is of another size than --preset."
+        ) from error
+    transformer.audio_encoder.requires_grad_(False)

@@ -17,7 +17,7 @@ from flowact.streaming.settings import StepSettings
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.diffusion import DiffusionSettings, DiffusionStage, Materials, TeacherForcing
 from flowact.training.metrics import Values
-from flowact.training.noisy import NoisyBatch, noisy_batch
+from flowact.training.noisy import NoisyBatch
 from flowact.training.samples import Layout
 
 
@@ -57,11 +57,11 @@ class GuidanceStage(DiffusionStage):
     ) -> None:
         super().__init__(made.transformer, made.source, made.heldout, made.readout, settings)
         self.distillation = distillation
-        self.teacher = frozen(TeacherForcing(teacher) if teacher else self.model)
+        self.teacher = frozen(TeacherForcing(teacher) if teacher else self.model).to(self.device)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Distance to the teacher's guided velocity, at random scales."""
-        batch = noisy_batch(self.source.draw(), self.settings.levels)
+        batch = self.noisy(self.source.draw())
         scale = self._scales(len(batch.latents))
         with torch.no_grad():
             heard, muted = (self.teacher(batch, muted=m).velocity.float() for m in (False, True))
@@ -75,7 +75,7 @@ class GuidanceStage(DiffusionStage):
 
     def _scales(self, batch: int) -> Tensor:
         d = self.distillation
-        return d.weakest + (d.strongest - d.weakest) * torch.rand(batch)
+        return d.weakest + (d.strongest - d.weakest) * torch.rand(batch, device=self.device)
 
 
 class StepStage(GuidanceStage):
@@ -106,7 +106,7 @@ class StepStage(GuidanceStage):
         levels = (
             torch.tensor(row).repeat_interleave(LATENTS_PER_CHUNK).expand(len(sample.stream), -1)
         )
-        return noisy_batch(sample, self.settings.levels, levels)
+        return self.noisy(sample, levels)
 
     def _teacher_path(self, batch: NoisyBatch, row: int, scale: Tensor) -> Tensor:
         """Where the teacher's small steps lead from a row to the next."""

@@ -1,9 +1,9 @@
 """`flowact train all`: every stage of the recipe in order, from nothing to a checkpoint.
 
 Two lanes run beside each other, one processor core each: pictures (rendering, then the tokenizer) and
-motion (imagined performances, then the transformer). Each stage is the command that one would type; its
-run is resumed, and a stage that has reached its last step is over in seconds, so the same command goes on
-after an interruption.
+motion (imagined performances, the audio encoder, then the transformer). Each stage is the command that
+one would type; its run is resumed, and a stage that has reached its last step is over in seconds, so the
+same command goes on after an interruption.
 """
 
 import os

@@ -85,13 +85,17 @@ def starting_encoder(init: Path, view: str) -> Tensors:
 
 def starting_transformer(init: Path) -> Tensors:
     """Weights that the transformer may start from: of a run, or of a whole checkpoint."""
-    return _component(init, "transformer") or _transformer_weights(init)
+    weights = _component(init, "transformer") or _transformer_weights(init)
+    if not weights:
+        raise UserError(f"{init} holds no transformer; a run of `train audio` is given by --audio.")
+    return weights
 
 
 def starting_audio_encoder(init: Path) -> Tensors:
     """Weights that the audio encoder may start from: of its own run, the transformer's, or a checkpoint."""
-    weights = starting_transformer(init) or load_averaged_weights(init)
-    encoder = {k.removeprefix(HEARING): w for k, w in weights.items() if k.startswith(HEARING)}
+    weights = _component(init, "transformer") or load_averaged_weights(init)
+    bare = {k.removeprefix(WRAPPER): w for k, w in weights.items()}
+    encoder = {k.removeprefix(HEARING): w for k, w in bare.items() if k.startswith(HEARING)}
     if not encoder:
         raise UserError(f"{init} has no audio encoder; `flowact train audio` makes one.")
     return encoder

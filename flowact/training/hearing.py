@@ -9,7 +9,7 @@ the stages after it take the encoder as it is (`--audio`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import torch
@@ -18,23 +18,22 @@ from torch import Tensor, nn
 from flowact.conditioning.audio import AudioEncoder
 from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
 from flowact.presets import load_preset
+from flowact.streaming.batch import move, stack
 from flowact.synthesis.behaviours import opens_without_speech
 from flowact.synthesis.visemes import MOUTH
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.training.augmentation import Augmentation
-from flowact.training.checkpoints import adopt_fitting
+from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.export import save_config, starting_audio_encoder
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import correlation
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 from flowact.training.readout import Readout, curve_index
-from flowact.training.samples import emphasis
+from flowact.training.samples import Dropout, cut_short, emphasis
 
 STREAM: Final = 9
 """Latents of a window, as many as a stream has."""
-HORIZON: Final = 0.15
-"""Probability that the sound is known only up to some frame of the window, as in a live session."""
 AUGMENTATION: Final = Augmentation(throat=0.12)
 """Twice the stretch that the transformer trains on: voices are what differs most."""
 _MOUTH: Final = np.flatnonzero(MOUTH).tolist()
@@ -88,23 +87,26 @@ class HearingStage:
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Squared error of a random batch's curves."""
         self.folder.rescan()
-        windows = [self._draw() for _ in range(self.batch)]
-        audio = AudioWindow.stack([w.audio for w in windows])
-        truth, weight = (torch.cat([getattr(w, n) for w in windows]) for n in ("curves", "weight"))
-        error = ((model(audio) - truth).square().mean(-1) * weight).mean()
-        return error, {"error": error}
+        return self._error(model, self._joined([self._draw() for _ in range(self.batch)])), {}
+
+    def _joined(self, windows: Sequence[Spoken]) -> Spoken:
+        """Windows as one batch, where the model is."""
+        return move(stack(windows), next(self.model.parameters()).device)
+
+    @staticmethod
+    def _error(model: nn.Module, spoken: Spoken) -> Tensor:
+        error: Tensor = (model(spoken.audio) - spoken.curves).square().mean(-1) * spoken.weight
+        return error.mean()
 
     def _draw(self) -> Spoken:
         """A random window of a random clip, in another voice."""
         clip = self.folder.clips[self.rng.integers(len(self.folder.clips))]
         spoken = self._cut(clip, int(self.rng.integers(0, len(clip) - STREAM + 1)))
-        known = spoken.audio.known.clone()
-        if self.rng.random() < HORIZON:
-            last = self.rng.integers(FRAMES_PER_LATENT, STREAM * FRAMES_PER_LATENT + 1)
-            known[:, FRAMES_BEHIND + int(last) :] = False
-        audio = AudioWindow(AUGMENTATION(spoken.audio.mel, self.rng), known)
-        in_stream = known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]
-        return replace(spoken, audio=audio, weight=spoken.weight * in_stream)
+        audio = replace(spoken.audio, mel=AUGMENTATION(spoken.audio.mel, self.rng))
+        if self.rng.random() < Dropout().horizon:
+            audio = cut_short(audio, STREAM, self.rng)
+        known = audio.known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]
+        return replace(spoken, audio=audio, weight=spoken.weight * known)
 
     def _cut(self, clip: LatentClip, start: int) -> Spoken:
         """The window of the stream that begins at a latent of a clip."""
@@ -116,17 +118,16 @@ class HearingStage:
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """Correlation of the jaw with the truth's over windows of held-out clips, and the error."""
-        windows = [
-            self._cut(clip, start)
-            for clip in self.heldout
-            for start in range(0, len(clip) - STREAM + 1, STREAM)
-        ]
-        made = torch.cat([cast(Articulation, model)(w.audio) for w in windows])
-        truth, weight = (torch.cat([getattr(w, n) for w in windows]) for n in ("curves", "weight"))
-        spoken = weight > 0
-        pair = (x[..., _JAW][spoken][None] for x in (made, truth))
-        error = (made - truth).square().mean(-1) * weight
-        return {"jaw": correlation(*pair), "error": float(error.mean())}
+        spoken = self._joined(
+            [
+                self._cut(clip, start)
+                for clip in self.heldout
+                for start in range(0, len(clip) - STREAM + 1, STREAM)
+            ]
+        )
+        made, counts = model(spoken.audio), spoken.weight > 0
+        pair = (x[..., _JAW][counts][None] for x in (made, spoken.curves))
+        return {"jaw": correlation(*pair), "heldout_error": float(self._error(model, spoken))}
 
 
 def train_hearing(
@@ -151,6 +152,6 @@ def train_hearing(
     folder = LatentFolder(data / "train", STREAM)
     heldout = LatentFolder(data / "heldout", STREAM).clips
     readout = Readout.load(data / "readout.safetensors")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng((seed, newest_step(loop.run)))
     stage = HearingStage(Articulation(encoder), folder, heldout, readout, batch, rng)
     return Loop(stage, loop).train()

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from flowact.errors import UserError
 from flowact.runtime.allocator import keep_freed_memory
 from flowact.training.backend import Backend, choose_backend
 from flowact.training.checkpoints import Snapshot, load_newest, save_snapshot
@@ -184,9 +185,15 @@ class Loop:
         snapshot = load_newest(self.settings.run)
         if snapshot is None:
             return
-        self.stage.model.load_state_dict(snapshot.model)
-        self.ema.model.load_state_dict(snapshot.ema)
-        self.optimizer.load_state_dict(snapshot.rest["optimizer"])
+        try:
+            self.stage.model.load_state_dict(snapshot.model)
+            self.ema.model.load_state_dict(snapshot.ema)
+            self.optimizer.load_state_dict(snapshot.rest["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{self.settings.run} was trained with other sizes or options than those given now; "
+                "give the same ones, or another folder."
+            ) from error
         torch.set_rng_state(snapshot.rest["random"])
         for name, extra in self.stage.extras.items():
             if name in snapshot.rest["extras"]:

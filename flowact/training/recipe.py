@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from flowact.errors import UserError
+from flowact.training.backend import choose_backend
 from flowact.training.diffusion import (
     ADAPT,
     JOINT,
@@ -46,8 +47,8 @@ def train_stage(
         batch: samples per step.
         seed: of weights, noise and samples.
         teacher: run or checkpoint that a distillation imitates; `init` if not given.
-        audio: run of `train_hearing` whose encoder is taken and left as it is; without it the encoder
-            is trained along.
+        audio: run of `train_hearing` or of the transformer, or checkpoint, whose audio encoder is taken
+            and left as it is; without it the encoder is trained along.
 
     Raises:
         UserError: a distillation is to start from nothing, or another stage is given a teacher.
@@ -57,18 +58,19 @@ def train_stage(
     if name in DISTILLATIONS and init is None:
         raise UserError(f"{name} needs --init, the run of the stage before it.")
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
-    made = gather(data, preset, init, audio, loop.run, settings, seed)
+    backend = choose_backend()
+    made = gather(data, preset, init, audio, loop.run, settings, seed, backend.device)
     stage = _stage(name, made, settings, teacher)
     sampling = stage.sampling
     fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}
     (loop.run / SAMPLING).write_text(json.dumps(fields, indent=2) + "\n")
-    return Loop(stage, loop).train()
+    return Loop(stage, loop, backend).train()
 
 
 def _stage(
     name: str, made: Materials, settings: DiffusionSettings, teacher: Path | None
 ) -> DiffusionStage:
     if name in DISTILLATIONS:
-        imitated = load_stage(teacher)[0] if teacher else None
+        imitated = load_stage(teacher)[0].to(made.transformer.device) if teacher else None
         return DISTILLATIONS[name](made, settings, teacher=imitated)
     return DiffusionStage(made.transformer, made.source, made.heldout, made.readout, settings)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flowact.conditioning.window import AudioWindow
 from flowact.mmdit.model import FlowActTransformer
+from flowact.streaming.batch import move
 from flowact.streaming.blinks import UNKNOWN
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.schedule import Schedule
@@ -43,7 +44,9 @@ def generate(
     chunks = min(map(len, clips)) // LATENTS_PER_CHUNK
     made = []
     for chunk in range(chunks):
-        conditions = _conditions(clips, sounds or clips, chunk, state.stream.shape[1])
+        conditions = move(
+            _conditions(clips, sounds or clips, chunk, state.stream.shape[1]), model.device
+        )
         state, latents = step(model, state, conditions, settings)
         made.append(latents)
     return torch.cat(made, 1)
@@ -73,7 +76,7 @@ def follow(
         `[clips, latents, channels, height, width]`: as many chunks as streams fit into the clips.
     """
     settings = replace(settings, schedule=_scaled(settings.schedule, strength))
-    truth = torch.stack([clip.z.float() for clip in clips])
+    truth = torch.stack([clip.z.float() for clip in clips]).to(model.device)
     state = _start(model, clips, settings, seed)
     length = state.stream.shape[1]
     state = replace(
@@ -83,7 +86,8 @@ def follow(
     )
     made = []
     for first in range(0, truth.shape[1] - length - LATENTS_PER_CHUNK + 1, LATENTS_PER_CHUNK):
-        conditions = _conditions(clips, clips, first // LATENTS_PER_CHUNK, length)
+        chunk = first // LATENTS_PER_CHUNK
+        conditions = move(_conditions(clips, clips, chunk, length), model.device)
         state, latents = step(model, state, conditions, settings)
         made.append(latents)
         state = _entering_from(state, truth[:, first + length :], strength)

@@ -170,15 +170,21 @@ class SampleSource:
         known = window.known.clone()
         if self.rng.random() < self.dropout.audio:
             known[:, FRAMES_BEHIND * int(self.rng.integers(2)) :] = False
+        window = replace(window, known=known)
         if self.rng.random() < self.dropout.horizon:
-            frames = layout.stream * FRAMES_PER_LATENT
-            known[:, FRAMES_BEHIND + int(self.rng.integers(FRAMES_PER_LATENT, frames + 1)) :] = (
-                False
-            )
-        return replace(window, known=known)
+            return cut_short(window, layout.stream, self.rng)
+        return window
 
 
 _LAYOUT_SHARES: Final = np.array([share for share, _ in LAYOUTS])
+
+
+def cut_short(window: AudioWindow, stream: int, rng: np.random.Generator) -> AudioWindow:
+    """Sound that is known only up to a random frame of a stream of so many latents, as in a live session."""
+    known = window.known.clone()
+    last = int(rng.integers(FRAMES_PER_LATENT, stream * FRAMES_PER_LATENT + 1))
+    known[:, FRAMES_BEHIND + last :] = False
+    return replace(window, known=known)
 
 
 def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor) -> Sample:

@@ -60,8 +60,11 @@ class ScoreStage(StepStage):
     ) -> None:
         super().__init__(made, settings, distillation, teacher)
         self.scores = scores
-        self.fake = frozen(self.model).train().requires_grad_(True)
-        self.fake_optimizer = torch.optim.AdamW(self.fake.parameters(), scores.rate)
+        self.fake = frozen(self.model).train()
+        for own, student in zip(self.fake.parameters(), self.model.parameters(), strict=True):
+            own.requires_grad_(student.requires_grad)
+        learned = [p for p in self.fake.parameters() if p.requires_grad]
+        self.fake_optimizer = torch.optim.AdamW(learned, scores.rate)
         self.extras: Mapping[str, Stateful] = {
             "fake": self.fake,
             "fake_optimizer": self.fake_optimizer,
@@ -77,7 +80,7 @@ class ScoreStage(StepStage):
         parts = {"score": self._score_loss(batch, made)}
         anchor, _ = super().loss(model, step)
         parts["anchor"] = self.scores.anchor * anchor
-        return sum(parts.values(), torch.zeros(())), parts | {"fake": surprise}
+        return parts["score"] + parts["anchor"], parts | {"fake": surprise}
 
     def _generated(self, model: nn.Module) -> tuple[NoisyBatch, Tensor]:
         """What the student makes of streams at a random row: clean latents like the batch's."""

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from flowact.evaluation.ablation import (
     Variant,
     interval,
     measure_variant,
+    others,
     plain,
     sentences,
     variants,
@@ -50,6 +53,17 @@ def test_every_part_is_taken_away_once(model: FlowActTransformer) -> None:
     assert len(set(names)) == len(names)
     assert {"as shipped", "without memory", "without long-term memory"} <= set(names)
     assert sum(name.startswith("sequential") for name in names) == 6
+
+
+def test_another_run_is_seen_as_trained_and_with_more_calls(
+    model: FlowActTransformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = FlowActScheduler(shift=20.0)
+    monkeypatch.setattr("flowact.evaluation.ablation.load_stage", lambda _: (model, scheduler))
+    trained, patient = others("joint", Path("run"), torch.float32)
+    assert (trained.name, patient.name) == ("joint", "joint, 7 calls")
+    steps = [len(v.settings.schedule.rows) - 1 for v in (trained, patient)]
+    assert steps[1] == 7 * steps[0]
 
 
 def test_a_model_that_forgets_makes_something_else_from_the_second_chunk_on(

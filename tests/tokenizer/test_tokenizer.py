@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from flowact.tokenizer.tokenizer import Tokenizer
 SMALL = {
     "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
     "trunk_blocks": (1, 1, 1), "frame_widths": (16, 16, 16), "frame_blocks": (1, 1, 1),
+    "blend": (0.25, 0.5, 0.75, 1.0),
 }  # fmt: skip
 
 
@@ -57,17 +59,44 @@ def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait)
     first, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :1], features)
     rest, state = tokenizer.decode(state, z[:, 1:], features)
     assert torch.equal(torch.cat([first, rest], 1), at_once)
-    assert torch.equal(state.latent, last.latent)
+    assert all(torch.equal(*pair) for pair in zip(astuple(state), astuple(last), strict=True))
     assert not torch.equal(at_once[:, :4], at_once[:, 4:8])
 
 
 @torch.no_grad()
-def test_the_decoder_looks_at_the_last_latent_and_no_further(tokenizer, portrait) -> None:
+def test_the_decoder_remembers_two_latents_and_no_more(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
-    z = torch.randn(1, 1, 16, 8, 16)
-    a, _ = tokenizer.decode(tokenizer.still(torch.zeros(1, 16, 8, 16), features), z, features)
-    b, _ = tokenizer.decode(tokenizer.still(torch.ones(1, 16, 8, 16), features), z, features)
-    assert not torch.equal(a, b)
+    z = torch.randn(1, 4, 16, 8, 16)
+    start = tokenizer.still(torch.zeros(1, 16, 8, 16), features)
+    base, _ = tokenizer.decode(start, z, features)
+    for ago in (1, 2, 3):
+        other = z.clone()
+        other[:, 3 - ago] += 1
+        last = tokenizer.decode(start, other, features)[0][:, -4:]
+        assert torch.equal(last, base[:, -4:]) == (ago == 3)
+
+
+@torch.no_grad()
+def test_training_paints_what_a_session_shows(tokenizer, portrait) -> None:
+    view = tokenizer.face
+    motion = torch.randn(1, 16, 106)
+    known, *latents = (view.code.write(part)[:, 0] for part in motion.split(4, 1))
+    reference = view.reference(portrait)
+    held, before, streamed = view.still(known, reference), known, []
+    for latent in latents:
+        layers, held = view.decode(held, before, latent, reference)
+        before = latent
+        streamed.append(layers.paint)
+    trained = view(
+        view.code.read(torch.stack([known, *latents], 1).flatten(0, 1)).flatten(0, 1)[None],
+        portrait,
+    )
+    torch.testing.assert_close(trained.paint, torch.cat(streamed[1:]), atol=1e-4, rtol=1e-4)
+
+
+def test_a_blend_that_would_jump_is_refused() -> None:
+    with pytest.raises(ValueError, match="end with 1"):
+        ViewConfig(blend=(0.2, 0.4, 0.6, 0.8))
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import torch
 
 from flowact.errors import UserError
 from flowact.synthesis.behaviours import BEHAVIOURS, opens_without_speech
+from flowact.training.checkpoints import Snapshot, save_snapshot
 from flowact.training.export import load_transformer, starting_audio_encoder
 from flowact.training.hearing import train_hearing
 from flowact.training.loop import LoopSettings
@@ -56,9 +57,19 @@ def test_it_goes_on_from_a_transformer(data: Path, tmp_path: Path) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_run_without_ears_is_refused(data: Path, run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no training checkpoint"):
-        train_stage("joint", data, str(data / "toy.yaml"), None, limits(tmp_path, 1), 4, audio=data)
+def test_what_does_not_fit_is_refused(data: Path, run: Path, tmp_path: Path) -> None:
+    preset = str(data / "toy.yaml")
+    deaf = {"weight": torch.zeros(1)}
+    save_snapshot(tmp_path / "deaf", Snapshot(1, deaf, deaf, {}))
+    with pytest.raises(UserError, match="no audio encoder"):
+        train_stage("joint", data, preset, None, limits(tmp_path, 1), 4, audio=tmp_path / "deaf")
+    with pytest.raises(UserError, match="of another size than --preset"):
+        train_stage("joint", data, "default", None, limits(tmp_path, 1), 4, audio=run)
+    with pytest.raises(UserError, match="given by --audio"):
+        train_stage("joint", data, preset, run, limits(tmp_path, 1), 4)
+    train_stage("joint", data, preset, None, limits(tmp_path / "joint", 1), 4)
+    with pytest.raises(UserError, match="other sizes or options"):
+        train_stage("joint", data, preset, None, limits(tmp_path / "joint", 2), 4, audio=run)
 
 
 def test_a_laugh_says_nothing_of_the_sound() -> None:

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from flowact.errors import UserError
-from flowact.training.diffusion import JOINT, gather
+from flowact.training.diffusion import JOINT, DiffusionStage, gather
 from flowact.training.distillation import StepStage
 from flowact.training.export import load_transformer
 from flowact.training.loop import LoopSettings
-from flowact.training.recipe import DISTILLATIONS, train_stage
+from flowact.training.recipe import DISTILLATIONS, FLOWS, train_stage
 from flowact.training.schedule import Schedule
 from tests.training.toy_latents import SIZES, write_toy_data
 
@@ -79,6 +79,25 @@ def test_a_student_imitates_the_teacher_that_it_is_given(
     weights = load_transformer(other).video_out.weight
     assert torch.equal(stage.teacher.transformer.video_out.weight, weights)
     assert not torch.equal(stage.model.transformer.video_out.weight, weights)
+
+
+@pytest.mark.parametrize("name", [*FLOWS, *DISTILLATIONS])
+def test_a_stage_works_where_its_model_is(
+    name: str, data: Path, joint: Path, tmp_path: Path
+) -> None:
+    # There is no GPU here; the meta device refuses tensors of the CPU as a GPU would.
+    elsewhere = torch.device("meta")
+    settings = FLOWS.get(name, JOINT)
+    preset = str(data / "toy.yaml")
+    made = gather(data, preset, joint, None, tmp_path, settings, 0, elsewhere)
+    teacher = load_transformer(joint).to(elsewhere)
+    if name in DISTILLATIONS:
+        stage = DISTILLATIONS[name](made, settings, teacher=teacher)
+    else:
+        stage = DiffusionStage(made.transformer, made.source, made.heldout, made.readout, settings)
+    loss, _ = stage.loss(stage.model, 1)
+    loss.backward()
+    assert loss.device == elsewhere
 
 
 @pytest.mark.parametrize("name", ["cfg-distill", "step-distill"])

@@ -35,7 +35,6 @@ from flowact.training.decoder import (
     DecoderStage,
     draw_region,
     jump,
-    paint,
     train_decoder,
 )
 from flowact.training.encoder import (
@@ -167,12 +166,7 @@ def test_a_window_of_two_latents_shows_their_border(toy_data) -> None:
     folder = ClipFolder(toy_data / "train", VIEWS["face"], shown=8)
     windows = spread_windows(folder, 2)
     assert windows.frames.shape[1] == 8 and windows.readouts.shape[1] == 16
-    model = ViewAutoencoder(ViewConfig(view="face", paint_scale=2, **SMALL)).eval()
-    motion = model.code.normalise(windows.readouts)
-    painted = paint(model, windows, motion).unflatten(0, (2, 8))
-    alone = paint(model, windows, motion[:, 4:]).unflatten(0, (2, 4))
-    torch.testing.assert_close(painted[:, 4:], alone, atol=1e-4, rtol=0)
-    offset = torch.zeros_like(painted)
+    offset = torch.zeros_like(windows.frames)
     offset[:, :, :, :2] = 0.01 * torch.arange(8)[:, None, None, None]  # inside latents too
     offset[:, 4:] += 0.02
     made = (windows.frames + offset).flatten(0, 1)
