@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -28,6 +28,8 @@ from flowact.tokenizer.views import VIEW_SIZE
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
+
+T = TypeVar("T")
 
 Painted = tuple[list[Tensor], Tensor]
 """Pictures of the four frames of a latent, and what the view holds for the next."""
@@ -117,18 +119,18 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return made
 
     def share_work(self, helper: Executor | None) -> None:
-        """Let another thread paint faces while the caller's paints the rest; the pictures are the same."""
+        """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
         self._helper = helper
 
     def reference_features(self, reference: Tensor) -> ReferenceFeatures:
         """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
         _check_frames(reference[:, None])
-        still = self._estimate(reference[:, None], reference).expand(-1, FRAMES_PER_LATENT, -1)
-        return ReferenceFeatures(
-            self.whole.reference(reference),
-            self.face.reference(reference),
-            self._latents(still)[:, 0],
-        )
+        faces = self._begin(partial(_look, self.face, reference))
+        whole_motion, whole = _look(self.whole, reference)
+        face_motion, face = faces()
+        motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
+        still = motion.expand(-1, FRAMES_PER_LATENT, -1)
+        return ReferenceFeatures(whole, face, self._latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
@@ -141,15 +143,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(
                 f"{frames.shape[1]} frames given, expected a multiple of {FRAMES_PER_LATENT}"
             )
-        return self._latents(self._estimate(frames, reference))
-
-    def _estimate(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Standardised motion ``[batch, n, channels]`` that is seen in ``frames [batch, n, ...]``."""
         whole, face = (
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return torch.lerp(whole, face, self.face_share.float())
+        return self._latents(torch.lerp(whole, face, self.face_share.float()))
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
@@ -266,18 +264,24 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         ]
         return pasted, whole_held, face_held
 
-    def _begin(self, work: Callable[[], Painted]) -> Callable[[], Painted]:
+    def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
         if self._helper is None:
             return work
         inference, gradient = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
 
-        def as_here() -> Painted:
+        def as_here() -> T:
             # These modes belong to a thread, not to the program.
             with torch.inference_mode(inference), torch.set_grad_enabled(gradient):
                 return work()
 
         return self._helper.submit(as_here).result
+
+
+def _look(autoencoder: ViewAutoencoder, portrait: Tensor) -> tuple[Tensor, ViewReference]:
+    """Standardised motion ``[batch, 1, channels]`` of portraits, and what a view's decoder must know of them."""
+    seen = autoencoder.view.crop(portrait)
+    return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait)
 
 
 def _pictures(

@@ -112,13 +112,17 @@ def test_sessions_in_a_batch_do_not_mix(tokenizer, portrait) -> None:
 
 
 @torch.no_grad()
-def test_a_helper_paints_the_same_pictures(tokenizer, portrait) -> None:
-    features = tokenizer.reference_features(portrait)
-    state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
-    alone, _ = tokenizer.decode(state, z, features)
+def test_a_helper_sees_and_paints_the_same_pictures(tokenizer, portrait) -> None:
+    z = torch.randn(1, 2, 16, 8, 16)
+
+    def look_and_decode() -> torch.Tensor:
+        features = tokenizer.reference_features(portrait)
+        return tokenizer.decode(tokenizer.initial_state(features), z, features)[0]
+
+    alone = look_and_decode()
     with ThreadPoolExecutor(1) as helper:
         tokenizer.share_work(helper)
-        shared, _ = tokenizer.decode(state, z, features)
+        shared = look_and_decode()
         tokenizer.share_work(None)
     assert torch.equal(alone, shared)
     assert not shared.requires_grad
