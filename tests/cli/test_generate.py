@@ -73,7 +73,9 @@ def test_videos_say_that_they_were_generated(
     assert main(["generate", *arguments, "--out", "seen.mp4"]) == 0
     assert main(["generate", *arguments, "--out", "unseen.mp4", "--no-label"]) == 0
     capsys.readouterr()
-    assert (corner("seen.mp4") - corner("unseen.mp4")).max() > 60
+    seen, unseen = corner("seen.mp4"), corner("unseen.mp4")
+    # Letters are most of the way to white; how far that is depends on the picture.
+    assert ((seen - unseen) / (225 - unseen)).max() > 0.6
     for name in ("seen.mp4", "unseen.mp4"):
         assert main(["verify", name, "--json"]) == 0
         verdict = json.loads(capsys.readouterr().out)
