@@ -94,6 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 help=f"run of the {view} view's {part}",
             )
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
+    export.add_argument(
+        "--audio", type=Path, help="run of `train audio` whose encoder replaces the transformer's"
+    )
     export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     for name, kind, what in SAMPLING_OPTIONS:
         export.add_argument(f"--{name}", type=kind, help=f"{what} (as it was trained)")
@@ -213,4 +216,4 @@ def _export(args: argparse.Namespace) -> None:
     )
     asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
     sampling = {name: value for name, value in asked.items() if value is not None}
-    export(runs, args.transformer, args.out, sampling)
+    export(runs, args.transformer, args.out, sampling, args.audio)

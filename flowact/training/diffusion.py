@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from flowact.conditioning.window import FRAMES_BEHIND
-from flowact.errors import UserError
 from flowact.mmdit.memory import REFERENCE
 from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import load_preset
@@ -17,7 +16,7 @@ from flowact.streaming.batch import move
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
-from flowact.training.export import save_config, starting_audio_encoder, starting_transformer
+from flowact.training.export import save_config, starting_transformer, take_hearing
 from flowact.training.flow_matching import CURVES, SAMPLING_SHIFT, LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
@@ -280,7 +279,7 @@ def gather(
     if init is not None:
         adopt_fitting(transformer, starting_transformer(init))
     if audio is not None:
-        _take_hearing(transformer, audio)
+        take_hearing(transformer, audio)
     transformer.to(device)
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
@@ -288,14 +287,3 @@ def gather(
     source = SampleSource(folder, settings.batch, settings.dropout, seed)
     readout = move(Readout.load(data / "readout.safetensors"), device)
     return Materials(transformer, source, heldout, readout)
-
-
-def _take_hearing(transformer: FlowActTransformer, audio: Path) -> None:
-    """Give a transformer a trained audio encoder, and leave that as it is."""
-    try:
-        transformer.audio_encoder.load_state_dict(starting_audio_encoder(audio))
-    except RuntimeError as error:
-        raise UserError(
-            f"The audio encoder in {audio} is of another size than --preset."
-        ) from error
-    transformer.audio_encoder.requires_grad_(False)

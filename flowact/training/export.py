@@ -101,6 +101,19 @@ def starting_audio_encoder(init: Path) -> Tensors:
     return encoder
 
 
+def take_hearing(transformer: FlowActTransformer, audio: Path) -> None:
+    """Give a transformer the audio encoder of a run or checkpoint, which stays as it is from then on.
+
+    Raises:
+        UserError: there is none, or it is of another size.
+    """
+    try:
+        transformer.audio_encoder.load_state_dict(starting_audio_encoder(audio))
+    except RuntimeError as error:
+        raise UserError(f"The audio encoder in {audio} is of another size than needed.") from error
+    transformer.audio_encoder.requires_grad_(False)
+
+
 def _component(folder: Path, name: str, prefix: str = "") -> Tensors:
     """Weights of a checkpoint's component whose names begin so; none if this is no checkpoint."""
     path = folder / name / SAFETENSORS_WEIGHTS_NAME
@@ -141,6 +154,7 @@ def export(
     transformer_run: Path | None,
     out: Path,
     sampling: Mapping[str, object] | None = None,
+    audio: Path | None = None,
 ) -> None:
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
@@ -150,6 +164,8 @@ def export(
             folder is written.
         out: folder of the checkpoint.
         sampling: fields of `FlowActScheduler` that replace those of the run.
+        audio: run whose audio encoder takes the place of the transformer's; one that was trained on
+            from that still says the same in the same words.
     """
     tokenizer = load_tokenizer(runs)
     _to_half(tokenizer)
@@ -157,6 +173,8 @@ def export(
         tokenizer.save_pretrained(out / TOKENIZER)
         return
     transformer = load_transformer(transformer_run)
+    if audio is not None:
+        take_hearing(transformer, audio)
     _to_half(transformer)
     scheduler = _trained_sampling(transformer_run, **(sampling or {}))
     FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)

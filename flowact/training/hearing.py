@@ -34,8 +34,8 @@ from flowact.training.samples import Dropout, cut_short, emphasis
 
 STREAM: Final = 9
 """Latents of a window, as many as a stream has."""
-AUGMENTATION: Final = Augmentation(throat=0.12)
-"""Twice the stretch that the transformer trains on: voices are what differs most."""
+AUGMENTATION: Final = Augmentation(gain=0.5, tilt=0.25, throat=0.2, noise=0.5)
+"""Far more than the transformer trains on: voices are what differs most, and there are few."""
 _MOUTH: Final = np.flatnonzero(MOUTH).tolist()
 _JAW: Final = _MOUTH.index(curve_index("jawOpen"))
 

@@ -63,7 +63,7 @@ def test_what_does_not_fit_is_refused(data: Path, run: Path, tmp_path: Path) -> 
     save_snapshot(tmp_path / "deaf", Snapshot(1, deaf, deaf, {}))
     with pytest.raises(UserError, match="no audio encoder"):
         train_stage("joint", data, preset, None, limits(tmp_path, 1), 4, audio=tmp_path / "deaf")
-    with pytest.raises(UserError, match="of another size than --preset"):
+    with pytest.raises(UserError, match="of another size than needed"):
         train_stage("joint", data, "default", None, limits(tmp_path, 1), 4, audio=run)
     with pytest.raises(UserError, match="given by --audio"):
         train_stage("joint", data, preset, run, limits(tmp_path, 1), 4)
