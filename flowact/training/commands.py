@@ -150,7 +150,7 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
     if args.part == "encoder":
         train_encoder(config, args.data, loop, args.batch or 24, args.seed, args.init)
     else:
-        settings = DecoderSettings(batch=args.batch or 4)
+        settings = DecoderSettings(batch=args.batch or DecoderSettings.batch)
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 

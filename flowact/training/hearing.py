@@ -1,7 +1,7 @@
 """Training of the audio encoder by itself: sound to the mouth that makes it.
 
 The stages of the transformer hear few seconds of speech per second of training, and know the voices
-that they heard before they know the language. By itself the encoder hears forty times as much, in
+that they heard before they know the language. By itself the encoder hears many times as much, in
 voices that are stretched much further. A head reads the curves of the mouth from each of its tokens;
 the stages after it take the encoder as it is (`--audio`).
 """
