@@ -69,9 +69,11 @@ browser: .venv/.test
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null; \
 	else $(BIN)/playwright install chromium; fi
 
-# flite speaks the training sentences; PostgreSQL holds one of the study's test databases.
+# flite and Festival speak the training sentences (of Festival's voices one will do here); PostgreSQL
+# holds one of the study's test databases.
 programs:
 	@missing=""; command -v flite >/dev/null || missing="flite"; \
+	command -v festival >/dev/null || missing="$$missing festival festvox-itapc16k"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
 	[ -z "$$missing" ] || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -12,6 +12,7 @@ from scipy.signal import resample_poly
 
 from flowact.errors import UserError
 from flowact.synthesis import espeak_process
+from flowact.synthesis.languages import ENGLISH
 from flowact.synthesis.phonemes import PAUSE, Phoneme, arpabet_from_ipa
 from flowact.synthesis.speech import Utterance
 from flowact.timebase import SAMPLE_RATE
@@ -56,6 +57,11 @@ class EspeakVoice:
     def name(self) -> str:
         """`espeak:` and the variant."""
         return f"espeak:{self.variant}"
+
+    @property
+    def language(self) -> str:
+        """English, in whatever accent."""
+        return ENGLISH
 
     def speak(self, text: str, tempo: float = 1.0) -> Utterance:
         """Speak `text` as 16 kHz audio with the phone times that the library reports.

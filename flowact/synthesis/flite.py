@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from flowact.errors import UserError
+from flowact.synthesis.languages import ENGLISH
 from flowact.synthesis.phonemes import Phoneme
 from flowact.synthesis.speech import Signal, Utterance
 from flowact.timebase import SAMPLE_RATE
@@ -46,6 +47,11 @@ class FliteVoice:
     def name(self) -> str:
         """`flite:` and the variant."""
         return f"flite:{self.variant}"
+
+    @property
+    def language(self) -> str:
+        """English, in whatever accent."""
+        return ENGLISH
 
     def speak(self, text: str, tempo: float = 1.0) -> Utterance:
         """Speak `text` as 16 kHz audio with phone times exact to a millisecond."""

@@ -1,6 +1,6 @@
 """A performance: what a person says and does over time, as sound, face curves and poses."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,17 @@ from flowact.synthesis.arkit import ARKIT, columns
 from flowact.synthesis.behaviours import BEHAVIOURS, OPENS_MOUTH, Track, behaviour_track, envelope
 from flowact.synthesis.gestures import key_poses
 from flowact.synthesis.joints import JOINTS, joint
+from flowact.synthesis.languages import ENGLISH, random_words
 from flowact.synthesis.phonemes import PAUSE, Phoneme
 from flowact.synthesis.sentences import random_sentence
-from flowact.synthesis.speech import ESPEAK_VOICES, FLITE_VOICES, HELD_OUT_VOICE, Signal, voice
+from flowact.synthesis.speech import (
+    ESPEAK_VOICES,
+    FESTIVAL_VOICES,
+    FLITE_VOICES,
+    HELD_OUT_VOICE,
+    Signal,
+    voice,
+)
 from flowact.synthesis.visemes import Articulation, mouth_curves
 from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLE_RATE, SAMPLES_PER_FRAME
 
@@ -23,6 +31,9 @@ Floats = NDArray[np.floating[Any]]
 Array = NDArray[np.float64]
 
 TRAINING_VOICES = tuple(v for v in (*FLITE_VOICES * 6, *ESPEAK_VOICES) if v != HELD_OUT_VOICE)
+"""Voices of flite, of whom there are few and who are people, weigh six times as much."""
+ALL_TRAINING_VOICES = (*TRAINING_VOICES, *FESTIVAL_VOICES * 4)
+"""Also voices of other languages, for which Festival is needed."""
 _WHILE_TALKING = (
     "smiling",
     "nodding",
@@ -67,14 +78,25 @@ class Performance:
     voice: str
 
 
-def random_script(rng: np.random.Generator, seconds: float, split: str = "train") -> Script:
+def random_script(
+    rng: np.random.Generator,
+    seconds: float,
+    split: str = "train",
+    voices: Sequence[str] = TRAINING_VOICES,
+) -> Script:
     """About 70 % speech; the rest silent behaviours. `split` other than train uses held-out voice and sentences."""
     held_out = split != "train"
+    name = HELD_OUT_VOICE if held_out else str(rng.choice(voices))
+    language = voice(name).language
     segments, total = [], 0.0
     while total < seconds:
         if rng.random() < 0.62:
             doing = "speaking" if rng.random() < 0.7 else str(rng.choice(_WHILE_TALKING))
-            text = random_sentence(rng, held_out)
+            text = (
+                random_sentence(rng, held_out)
+                if language == ENGLISH
+                else random_words(rng, language)
+            )
             segments.append(Segment(doing, text))
             total += 0.4 + 0.065 * len(text)
         else:
@@ -85,7 +107,6 @@ def random_script(rng: np.random.Generator, seconds: float, split: str = "train"
             )
             segments.append(Segment(doing, None, float(rng.uniform(1.2, 3.0))))
             total += segments[-1].seconds
-    name = HELD_OUT_VOICE if held_out else str(rng.choice(TRAINING_VOICES))
     return Script(tuple(segments), seconds, name)
 
 

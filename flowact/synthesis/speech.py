@@ -44,6 +44,10 @@ class Voice(Protocol):
     def name(self) -> str:
         """Name that `voice` finds it by, such as `flite:slt` or `espeak:en-us+f3`."""
 
+    @property
+    def language(self) -> str:
+        """What it speaks, one of `flowact.synthesis.languages.LANGUAGES`."""
+
     def speak(self, text: str, tempo: float = 1.0) -> Utterance:
         """Speak `text`, `tempo` times as fast as usual."""
 
@@ -59,17 +63,22 @@ ESPEAK_VOICES = tuple(
     )
     for speaker in speakers.split()
 )
+FESTIVAL_VOICES = tuple(
+    f"festival:{name}"
+    for name in ["ked", "lp", "pc", "ona", "dita", "krb", "machac", "ph", "lj", "mv", "nsh", "nsk"]
+)
 HELD_OUT_VOICE = "flite:awb"
 """Never used for training data, so that an unknown speaker can be tested."""
 
 
 @cache
 def voice(name: str) -> Voice:
-    """The voice called `engine:voice`, with engine `flite` or `espeak`.
+    """The voice called `engine:voice`, with engine `flite`, `espeak` or `festival`.
 
     Raises ValueError for an unknown engine and UserError when its program is not installed.
     """
     from flowact.synthesis.espeak import EspeakVoice
+    from flowact.synthesis.festival import FestivalVoice
     from flowact.synthesis.flite import FliteVoice
 
     engine, _, variant = name.partition(":")
@@ -77,4 +86,8 @@ def voice(name: str) -> Voice:
         return FliteVoice(variant)
     if engine == "espeak" and variant:
         return EspeakVoice(variant)
-    raise ValueError(f"unknown voice {name!r}; expected flite:<voice> or espeak:<voice>")
+    if engine == "festival" and variant:
+        return FestivalVoice(variant)
+    raise ValueError(
+        f"unknown voice {name!r}; expected flite:<voice>, espeak:<voice> or festival:<voice>"
+    )

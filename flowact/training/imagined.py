@@ -4,6 +4,7 @@ The tokenizer's code turns curves and pose straight into latents, so a performan
 pictures: an hour of speech costs minutes. Rendered clips remain for what only pictures tell.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ from torch import Tensor
 
 from flowact.conditioning.audio import log_mel_of_clip
 from flowact.synthesis import statistics
-from flowact.synthesis.performance import Performance, perform, random_script, rest_performance
+from flowact.synthesis.performance import (
+    TRAINING_VOICES,
+    Performance,
+    perform,
+    random_script,
+    rest_performance,
+)
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
 from flowact.training.latents import LatentClip
@@ -36,11 +43,15 @@ def coded(codes: tuple[AnimationCode, AnimationCode], readouts: Tensor) -> Tenso
 
 
 def imagine_clip(
-    codes: tuple[AnimationCode, AnimationCode], seed: int, seconds: float, split: str = "train"
+    codes: tuple[AnimationCode, AnimationCode],
+    seed: int,
+    seconds: float,
+    split: str = "train",
+    voices: Sequence[str] = TRAINING_VOICES,
 ) -> LatentClip:
-    """A random performance, as an encoded clip."""
+    """A random performance by one of the voices, or in held-out splits by theirs, as an encoded clip."""
     rng = np.random.default_rng([seed, 11])
-    performance = perform(random_script(rng, seconds, split), seed)
+    performance = perform(random_script(rng, seconds, split, voices), seed)
     return encode_performance(codes, performance, seed, smile=float(rng.uniform(0.2, 0.4)))
 
 
@@ -59,13 +70,13 @@ def encode_performance(
     )
 
 
-def imagine_folder(folder: Path, count: int, seconds: float) -> int:
+def imagine_folder(folder: Path, count: int, seconds: float, voices: Sequence[str]) -> int:
     """Write the imagined clips that ``<split>/`` lacks, the split being the folder's name; count them."""
     codes, made = shipped_codes(), 0
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         path = folder / f"{seed}.safetensors"
         if not path.exists():
-            imagine_clip(codes, seed, seconds, folder.name).save(path)
+            imagine_clip(codes, seed, seconds, folder.name, voices).save(path)
             made += 1
     return made
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from flowact.conditioning.actions import PHRASES
+from flowact.synthesis.performance import TRAINING_VOICES
 from flowact.tokenizer.code import AnimationCode
 from flowact.training.imagined import (
     FIRST_SEED,
@@ -71,8 +72,8 @@ def test_a_seed_gives_the_same_clip_again(codes: Codes, clip: LatentClip) -> Non
 
 def test_only_missing_clips_are_imagined(tmp_path: Path) -> None:
     folder = tmp_path / "train"
-    assert imagine_folder(folder, 2, seconds=1.0) == 2
+    assert imagine_folder(folder, 2, 1.0, TRAINING_VOICES) == 2
     first = (folder / f"{FIRST_SEED}.safetensors").read_bytes()
-    assert imagine_folder(folder, 3, seconds=1.0) == 1
+    assert imagine_folder(folder, 3, 1.0, TRAINING_VOICES) == 1
     assert (folder / f"{FIRST_SEED}.safetensors").read_bytes() == first
     assert len(list(folder.iterdir())) == 3
