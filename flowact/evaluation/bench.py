@@ -62,6 +62,7 @@ class Benchmark:
     concurrent: bool
     dtype: str
     dtype_reason: str
+    decoder: str
     parameters: int
     stages: tuple[StageCost, ...]
 
@@ -124,6 +125,7 @@ def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Be
         concurrent=concurrent,
         dtype=loaded.precision.dtype,
         dtype_reason=loaded.precision.reason,
+        decoder=loaded.precision.decoder,
         parameters=_parameters(pipeline),
         stages=tuple(_cost(name, times) for name in times.stages),
     )
@@ -208,7 +210,7 @@ def _print_table(benchmark: Benchmark, console: Console) -> None:
         f"({benchmark.rss_first_minute_mb:.0f} MB in the first minute of video, "
         f"{benchmark.rss_last_minute_mb:.0f} MB in the last)\n"
         f"{benchmark.threads} thread(s) per operator, transformer and decoder {side}; "
-        f"{benchmark.dtype} ({benchmark.dtype_reason}); "
+        f"{benchmark.dtype} ({benchmark.dtype_reason}), decoder {benchmark.decoder}; "
         f"{benchmark.parameters / 1e6:.1f} M parameters"
     )
 

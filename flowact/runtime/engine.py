@@ -31,6 +31,7 @@ from flowact.runtime.pacing import PIECE_SECONDS, lead
 from flowact.runtime.rendering import Denoised, Rendering
 from flowact.runtime.session import LiveSession
 from flowact.runtime.snapshot import Moment
+from flowact.runtime.threads import operators_use
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.streaming.step import step
@@ -50,6 +51,7 @@ class Engine:
         emit: where pieces, troubles and beats go.
         mark: the marks that every frame is given.
         now: seconds of a monotonic clock.
+        threads: how many the transformer may use, while which nothing else is painted.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class Engine:
         emit: Callable[[Event], None],
         mark: Mark,
         now: Callable[[], float] = time.monotonic,
+        threads: int = 1,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
+        self._threads = threads
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self.sessions: dict[str, LiveSession] = {}
 
@@ -152,7 +156,8 @@ class Engine:
         state = stack_sessions([session.moment.state for session in group])
         conditions = Conditions.of(state, timelines, [session.action for session in group])
         settings = self._pipeline.scheduler.settings
-        state, latents = step(self._pipeline.transformer, state, conditions, settings)
+        with operators_use(self._threads):
+            state, latents = step(self._pipeline.transformer, state, conditions, settings)
         states = split_sessions(state)
         return [
             (Moment(one, session.moment.decoder, timeline.trimmed(one.frames[0])), latents[[row]])

@@ -1,7 +1,8 @@
 """Which number formats to compute in: a pure function of what the machine can do.
 
 On CPUs bfloat16 pays only with instructions for it, and not on every processor that claims them,
-so a measurement of about a second decides. float16 is never used there: it is emulated.
+so a measurement of about a second decides. float16 is never used there: it is emulated. The
+decoder's convolutions are made of bytes where the processor multiplies those faster still.
 
 On GPUs the formats follow the compute capability. sm_80 (A100) has no FP8 arithmetic: its fast
 format is INT8, and FP8 only saves memory. sm_89 and sm_90 multiply in FP8, sm_100 in MXFP8.
@@ -13,18 +14,25 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
+from flowact.tokenizer.int8 import Int8ResidualBlock, Steps
+from flowact.tokenizer.layers import ResidualBlock, to_channels_last
+
 Dtype = Literal["float32", "bfloat16", "float16"]
+DecoderFormat = Literal["native", "int8"]
 LinearFormat = Literal["native", "int8", "fp8", "mxfp8"]
 
 CPU_BF16_FLAGS: Final = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 """Names in /proc/cpuinfo, x86 and ARM, of instructions that multiply bfloat16."""
+CPU_INT8_FLAGS: Final = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+"""Names of instructions that multiply bytes; without them a sum of products may overflow."""
 WORTHWHILE: Final = 1.3
-"""bfloat16 must be this much faster than float32 to be worth its rounding."""
+"""A format must be this much faster than the one it replaces to be worth its rounding."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,14 @@ class Capability:
         device: `cpu` or `cuda`.
         cpu_flags: instruction sets of the processor.
         bf16_speedup: time in float32 over time in bfloat16; None if it was not measured.
+        int8_speedup: time of the decoder's convolutions in the faster of those two over that in bytes.
         compute: compute capability of the GPU, `(9, 0)` for an H100.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
     cpu_flags: frozenset[str] = frozenset()
     bf16_speedup: float | None = None
+    int8_speedup: float | None = None
     compute: tuple[int, int] | None = None
 
 
@@ -48,20 +58,22 @@ class Capability:
 class PrecisionPlan:
     """What to compute in.
 
-    `dtype` is what `load_pipeline` applies. `linear` and `memory` are what large presets gain from;
-    the default model is so small that quantising would cost more than it saves.
+    `dtype` and `decoder` are what `load_pipeline` applies. `linear` and `memory` are what large presets
+    gain from; the default model is so small that quantising would cost more than it saves.
 
     Attributes:
         dtype: format of weights and activations.
         linear: arithmetic of the transformer's large matrix products.
         memory: format in which the memory's keys and values are kept.
         reason: why, for people.
+        decoder: arithmetic of the tokenizer's residual blocks.
     """
 
     dtype: Dtype
     linear: LinearFormat
     memory: Literal["native", "fp8"]
     reason: str
+    decoder: DecoderFormat = "native"
 
 
 def plan_precision(capability: Capability) -> PrecisionPlan:
@@ -78,14 +90,23 @@ def plan_precision(capability: Capability) -> PrecisionPlan:
 
 
 def _plan_cpu(capability: Capability) -> PrecisionPlan:
+    dtype, reason = _plan_cpu_dtype(capability)
+    quick = bool(capability.cpu_flags & CPU_INT8_FLAGS)
+    worthwhile = quick and (capability.int8_speedup or 0.0) >= WORTHWHILE
+    decoder: DecoderFormat = "int8" if worthwhile else "native"
+    return PrecisionPlan(dtype, "native", "native", reason, decoder)
+
+
+def _plan_cpu_dtype(capability: Capability) -> tuple[Dtype, str]:
+    """Format of a processor's activations, and why."""
     if not capability.cpu_flags & CPU_BF16_FLAGS:
-        return PrecisionPlan("float32", "native", "native", "the processor has no bfloat16")
+        return "float32", "the processor has no bfloat16"
     speedup = capability.bf16_speedup
-    if speedup is not None and speedup < WORTHWHILE:
-        reason = f"bfloat16 is only {speedup:.1f} times as fast as float32 here"
-        return PrecisionPlan("float32", "native", "native", reason)
-    measured = "not measured" if speedup is None else f"{speedup:.1f} times as fast as float32"
-    return PrecisionPlan("bfloat16", "native", "native", f"bfloat16 in hardware, {measured}")
+    if speedup is None:
+        return "bfloat16", "bfloat16 in hardware, not measured"
+    if speedup < WORTHWHILE:
+        return "float32", f"bfloat16 is only {speedup:.1f} times as fast as float32 here"
+    return "bfloat16", f"bfloat16 in hardware, {speedup:.1f} times as fast as float32"
 
 
 def _plan_cuda(compute: tuple[int, int]) -> PrecisionPlan:
@@ -102,12 +123,16 @@ def _plan_cuda(compute: tuple[int, int]) -> PrecisionPlan:
 
 
 def detect(device: str = "cpu", *, self_test: bool = True) -> Capability:
-    """Ask this machine; on a CPU that claims bfloat16, measure for about a second."""
+    """Ask this machine; measure for about a second what a processor says it can do."""
     if device != "cpu":
         return Capability("cuda", compute=torch.cuda.get_device_capability(device))
     flags = _cpu_flags()
-    measure = self_test and bool(flags & CPU_BF16_FLAGS)
-    return Capability("cpu", flags, bf16_speedup() if measure else None)
+    return Capability(
+        "cpu",
+        flags,
+        bf16_speedup() if self_test and flags & CPU_BF16_FLAGS else None,
+        int8_speedup() if self_test and flags & CPU_INT8_FLAGS else None,
+    )
 
 
 def bf16_speedup(seconds: float = 0.8) -> float:
@@ -115,17 +140,32 @@ def bf16_speedup(seconds: float = 0.8) -> float:
     return _time_product(torch.float32, seconds / 2) / _time_product(torch.bfloat16, seconds / 2)
 
 
+def int8_speedup(seconds: float = 0.6) -> float:
+    """Return how many times faster bytes are than the faster of float32 and bfloat16 in a residual block."""
+    block, steps = ResidualBlock(64), Steps.over(-4.0, 4.0)
+    to_channels_last(block)
+    x = torch.randn(4, 64, 60, 60).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        bytewise = Int8ResidualBlock(block, steps, steps)
+        times = [
+            _best_time(partial(each.to(dtype), x.to(dtype)), seconds / 4)
+            for each in (block, bytewise)
+            for dtype in (torch.float32, torch.bfloat16)
+        ]
+    return min(times[:2]) / min(times[2:])
+
+
 def _time_product(dtype: torch.dtype, seconds: float) -> float:
     """Return the best time of one product in seconds: other programs only ever make it slower."""
     layer = torch.nn.Linear(512, 2048).to(dtype)
     x = torch.randn(512, 512, dtype=dtype)
     with torch.inference_mode():
-        layer(x)
         return _best_time(lambda: layer(x), seconds)
 
 
 def _best_time(call: Callable[[], object], seconds: float, at_least: int = 5) -> float:
-    """Time calls for some seconds; on a machine too busy for that, at least a few."""
+    """Time calls for some seconds, but the first; on a machine too busy for that, at least a few."""
+    call()
     best, runs, end = float("inf"), 0, time.perf_counter() + seconds
     while runs < at_least or time.perf_counter() < end:
         start = time.perf_counter()

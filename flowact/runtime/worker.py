@@ -59,17 +59,16 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
     from flowact.runtime.engine import Engine
-    from flowact.runtime.load import available_threads, load_pipeline
+    from flowact.runtime.load import load_pipeline
     from flowact.runtime.marks import Mark
     from flowact.runtime.warmup import warm_up
 
-    threads = options.threads or available_threads()
-    loaded = load_pipeline(options.checkpoint, threads)
+    loaded = load_pipeline(options.checkpoint, options.threads)
     mark = Mark(visible=options.visible_mark)
-    warm_up(loaded.pipeline, mark)
+    warm_up(loaded.pipeline, mark, loaded.threads.total)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
     connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark)
+    engine = Engine(loaded.pipeline, connection.send, mark, threads=loaded.threads.total)
     _loop(connection, engine)
 
 

@@ -1,9 +1,76 @@
-"""Putting the face back into the frame."""
+"""Putting the two views together: the whole frame, and the face pasted into it."""
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from flowact.tokenizer.views import FACE
+from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.decoder import Layers, compose
+from flowact.tokenizer.kernels import draw, paste
+from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
+
+
+class Canvas(Protocol):
+    """How finished frames are put together; one frame of every session at a time."""
+
+    def whole(self, layers: Layers, picture: Tensor) -> Tensor:
+        """Paint the whole frame from its layers and the reference ``[n, 3, 480, 480]``."""
+
+    def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
+        """Paste the face into what :meth:`whole` made, and return the frames."""
+
+
+class Colours:
+    """Frames ``[n, 3, 480, 480]`` in [-1, 1].
+
+    Args:
+        seam: weight of the face view, ``[240, 240]``.
+    """
+
+    def __init__(self, seam: Tensor) -> None:
+        self.seam = seam.float()
+
+    def whole(self, layers: Layers, picture: Tensor) -> Tensor:
+        """See :class:`Canvas`."""
+        return compose(layers, picture, WHOLE, FRAME_SIZE)
+
+    def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
+        """See :class:`Canvas`."""
+        detail = compose(face, picture, FACE, VIEW_SIZE).clamp_(-1, 1)
+        return paste_face(whole.clamp_(-1, 1), detail, self.seam)
+
+
+class Levels(Colours):
+    """Frames as uint8 ``[n, 480, 480, 3]``."""
+
+    def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
+        """See :class:`Canvas`."""
+        return to_uint8(super().finish(whole, face, picture))
+
+
+class CompiledLevels:
+    """Like :class:`Levels`, on a processor and in one pass through memory for every view."""
+
+    def __init__(self, seam: Tensor) -> None:
+        self.seam = seam.float().numpy()
+
+    def whole(self, layers: Layers, picture: Tensor) -> Tensor:
+        """Levels ``[n, 3, 480, 480]``, uint8; see :class:`Canvas`."""
+        overlay = torch.cat([layers.mask.float(), layers.paint.float()], 1).numpy()
+        levels = torch.empty(picture.shape, dtype=torch.uint8)
+        maps = zip(
+            layers.flow.numpy(), overlay, picture.flatten(2).numpy(), levels.numpy(), strict=True
+        )
+        for flow, cover, colours, target in maps:
+            draw(flow, cover, colours, target)
+        return levels
+
+    def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
+        """See :class:`Canvas`."""
+        for row, detail in enumerate(compose(face, picture, FACE, VIEW_SIZE).numpy()):
+            paste(detail, self.seam, FACE.left, FACE.top, whole[row].numpy())
+        return torch.stack(whole.unbind(1), -1)
 
 
 def feather_mask(width: int) -> Tensor:

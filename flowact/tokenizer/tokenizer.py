@@ -15,7 +15,13 @@ from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
-from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
+from flowact.tokenizer.composite import (
+    Canvas,
+    Colours,
+    CompiledLevels,
+    Levels,
+    feather_mask,
+)
 from flowact.tokenizer.config import (
     FACE_CONFIG,
     LATENT_CHANNELS,
@@ -23,16 +29,16 @@ from flowact.tokenizer.config import (
     WHOLE_CONFIG,
     ViewConfig,
 )
-from flowact.tokenizer.decoder import Layers, ViewReference, compose
-from flowact.tokenizer.views import VIEW_SIZE
+from flowact.tokenizer.decoder import Layers, ViewReference
+from flowact.tokenizer.int8 import use_int8
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
 
 T = TypeVar("T")
 
-Painted = tuple[list[Tensor], Tensor]
-"""Pictures of the four frames of a latent, and what the view holds for the next."""
+ActivationRanges = dict[str, dict[str, tuple[float, float]]]
+"""For the views "whole" and "face", what :class:`flowact.tokenizer.int8.Ranges` says of their decoders."""
 
 CALM_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
@@ -81,6 +87,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
             ``2 / follow - 2`` frames. 1 shows every latent as it is.
+        activation_ranges: what :meth:`use_int8` needs; None before a calibration.
     """
 
     face_share: Tensor
@@ -96,6 +103,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_view: dict[str, Any] | None = None,
         feather: int = 16,
         follow: float = 1.0,
+        activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
         if not 0 < follow <= 1:
@@ -117,6 +125,15 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
         return made
+
+    def use_int8(self) -> bool:
+        """Decode in eight bits from now on, on a processor; False without a calibration."""
+        ranges = self.config.activation_ranges
+        if ranges is None:
+            return False
+        use_int8(self.whole.decoder, ranges["whole"])
+        use_int8(self.face.decoder, ranges["face"])
+        return True
 
     def share_work(self, helper: Executor | None) -> None:
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
@@ -174,7 +191,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         ``follow`` replaces the configuration's, as reconstruction asks for 1.
         """
-        return self._decoded(state, z, features, follow, lambda frame: frame.clamp(-1, 1))
+        return self._decoded(state, z, features, follow, Colours(self.seam))
 
     @torch.inference_mode()
     def decode_uint8(
@@ -185,7 +202,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
-        return self._decoded(state, z, features, follow, to_uint8)
+        make = CompiledLevels if z.device.type == "cpu" else Levels
+        return self._decoded(state, z, features, follow, make(self.seam))
 
     def _decoded(
         self,
@@ -193,17 +211,17 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         z: Tensor,
         features: ReferenceFeatures,
         follow: float | None,
-        finish: Callable[[Tensor], Tensor],
+        canvas: Canvas,
     ) -> tuple[Tensor, DecoderState]:
-        """All frames, each as ``finish`` leaves it; one latent at a time, so that chunking changes nothing."""
+        """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
         given = self.config.follow if follow is None else follow
         share = torch.where(self.calm, given, 1.0)
         frames: list[Tensor] = []
         for asked in z.unbind(1):
             shown, aim = self._follow(state, asked, share)
-            painted, whole, face = self._paint(state, shown, features)
-            frames += map(finish, painted)
+            painted, whole, face = self._paint(state, shown, features, canvas)
+            frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
 
@@ -246,23 +264,21 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
 
     def _paint(
-        self, state: DecoderState, latent: Tensor, features: ReferenceFeatures
+        self, state: DecoderState, latent: Tensor, features: ReferenceFeatures, canvas: Canvas
     ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """The four frames of a latent, ``[batch, 3, 480, 480]`` each, and what each view holds."""
+        """The four finished frames of a latent, and what each view holds."""
         (whole_before, face_before), (whole, face) = (
             z.split(LATENT_GRID, -1) for z in (state.latent, latent)
         )
-        faces = self._begin(
-            partial(_pictures, self.face, state.face, face_before, face, features.face, VIEW_SIZE)
-        )
-        wholes, whole_held = _pictures(
-            self.whole, state.whole, whole_before, whole, features.whole, FRAME_SIZE
-        )
-        details, face_held = faces()
-        pasted = [
-            paste_face(*pair, self.seam.float()) for pair in zip(wholes, details, strict=True)
+        faces = self._begin(partial(self.face.decode, state.face, face_before, face, features.face))
+        layers, whole_held = self.whole.decode(state.whole, whole_before, whole, features.whole)
+        wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
+        layers, face_held = faces()
+        finished = [
+            canvas.finish(whole, layer, features.face.picture)
+            for whole, layer in zip(wholes, _by_frame(layers), strict=True)
         ]
-        return pasted, whole_held, face_held
+        return finished, whole_held, face_held
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
@@ -284,26 +300,13 @@ def _look(autoencoder: ViewAutoencoder, portrait: Tensor) -> tuple[Tensor, ViewR
     return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait)
 
 
-def _pictures(
-    autoencoder: ViewAutoencoder,
-    held: Tensor,
-    before: Tensor,
-    now: Tensor,
-    reference: ViewReference,
-    size: int,
-) -> Painted:
-    """What a view shows in the four frames of a latent, ``[batch, 3, size, size]`` each, and what it holds."""
-    layers, after = autoencoder.decode(held, before, now, reference)
+def _by_frame(layers: Layers) -> list[Layers]:
+    """Each of the four frames of every session in a batch."""
+    picks = (slice(frame, None, FRAMES_PER_LATENT) for frame in range(FRAMES_PER_LATENT))
     return [
-        compose(_frame(layers, frame), reference.picture, autoencoder.view, size)
-        for frame in range(FRAMES_PER_LATENT)
-    ], after
-
-
-def _frame(layers: Layers, index: int) -> Layers:
-    """One of the four frames of every session in a batch."""
-    pick = slice(index, None, FRAMES_PER_LATENT)
-    return Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick], layers.warp[pick])
+        Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick], layers.warp[pick])
+        for pick in picks
+    ]
 
 
 def _check_frames(frames: Tensor) -> None:

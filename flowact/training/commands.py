@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
     latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
     latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
+    latents.add_argument(
+        "--voices",
+        choices=("all", "english"),
+        default="all",
+        help="all needs the program festival and its voices, which speak six more languages",
+    )
     latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
     latents.add_argument(
         "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
@@ -96,6 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument(
         "--audio", type=Path, help="run of `train audio` whose encoder replaces the transformer's"
+    )
+    export.add_argument(
+        "--calibration",
+        type=Path,
+        help="encoded clips by which the decoder learns to use eight bits",
     )
     export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     for name, kind, what in SAMPLING_OPTIONS:
@@ -154,6 +165,20 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
+def _voices(which: str) -> tuple[str, ...]:
+    from flowact.synthesis.festival import missing_packages
+    from flowact.synthesis.performance import ALL_TRAINING_VOICES, TRAINING_VOICES
+
+    if which == "english":
+        return TRAINING_VOICES
+    if missing := missing_packages():
+        raise UserError(
+            f"Some voices are not installed. Install the Debian packages {' '.join(missing)}, "
+            "or ask for --voices english."
+        )
+    return ALL_TRAINING_VOICES
+
+
 def _make_latents(args: argparse.Namespace) -> None:
     from flowact.training.imagined import imagine_folder
     from flowact.training.latents import SPLITS, LatentFolder
@@ -161,8 +186,9 @@ def _make_latents(args: argparse.Namespace) -> None:
 
     if (args.data is None) != (args.tokenizer is None):
         raise UserError("--data and --tokenizer belong together: give both or none of them.")
+    voices = _voices(args.voices)
     imagined = sum(
-        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds)
+        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
         for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
     )
     encoded = _encode_rendered(args) if args.data else 0
@@ -216,4 +242,4 @@ def _export(args: argparse.Namespace) -> None:
     )
     asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
     sampling = {name: value for name, value in asked.items() if value is not None}
-    export(runs, args.transformer, args.out, sampling, args.audio)
+    export(runs, args.transformer, args.out, sampling, args.audio, args.calibration)

@@ -161,4 +161,5 @@ def _export(work: Path) -> tuple[str, ...]:
     return (
         *("train", "export", "--out", str(work / "checkpoint"), *parts),
         *("--transformer", str(work / TRANSFORMER[-1])),
+        *("--calibration", str(work / "latents" / "heldout")),
     )

@@ -8,15 +8,21 @@ from pathlib import Path
 import torch
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file
+from torch import Tensor
 
+from flowact import assets
 from flowact.errors import UserError
+from flowact.media.image import load_reference
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.chunks import to_frames
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.training.calibration import calibrate
 from flowact.training.checkpoints import Tensors, load_averaged_weights
+from flowact.training.latents import LatentFolder
 
 CONFIG = "config.json"
 SAMPLING = "sampling.json"
@@ -27,6 +33,7 @@ ERRORS = "errors.safetensors"
 """File of an encoder's run: mean squared error of every channel on held-out windows."""
 FOLLOW = 0.5
 """How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
+CALIBRATION_CLIPS = 24
 HEARING = "audio_encoder."
 """Prefix of the audio encoder's weights."""
 WRAPPER = "transformer."
@@ -155,6 +162,7 @@ def export(
     out: Path,
     sampling: Mapping[str, object] | None = None,
     audio: Path | None = None,
+    calibration: Path | None = None,
 ) -> None:
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
@@ -166,8 +174,14 @@ def export(
         sampling: fields of `FlowActScheduler` that replace those of the run.
         audio: run whose audio encoder takes the place of the transformer's; one that was trained on
             from that still says the same in the same words.
+        calibration: folder of encoded clips that the named characters act out, so that processors may
+            decode in eight bits; without it they decode in the format of the weights.
     """
     tokenizer = load_tokenizer(runs)
+    if calibration is not None:
+        clips = LatentFolder(calibration).clips[:CALIBRATION_CLIPS]
+        ranges = calibrate(tokenizer, _portraits(), [clip.z.float() for clip in clips])
+        tokenizer.register_to_config(activation_ranges=ranges)
     _to_half(tokenizer)
     if transformer_run is None:
         tokenizer.save_pretrained(out / TOKENIZER)
@@ -178,6 +192,12 @@ def export(
     _to_half(transformer)
     scheduler = _trained_sampling(transformer_run, **(sampling or {}))
     FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)
+
+
+def _portraits() -> list[Tensor]:
+    """The named characters' pictures, ``[1, 3, 480, 480]`` each."""
+    characters = map(assets.character, assets.character_names())
+    return [to_frames(load_reference(character.portrait)) for character in characters]
 
 
 def _to_half(network: torch.nn.Module) -> None:

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from flowact.runtime.precision import Capability, bf16_speedup, detect, plan_precision
+from flowact.runtime.precision import (
+    Capability,
+    bf16_speedup,
+    detect,
+    int8_speedup,
+    plan_precision,
+)
 
 AVX = frozenset({"avx2", "avx512_bf16"})
 
@@ -33,6 +39,22 @@ def test_the_formats_follow_the_capability(
     assert plan.reason
 
 
+@pytest.mark.parametrize(
+    ("flags", "speedup", "decoder"),
+    [
+        ({"avx512_vnni"}, 3.0, "int8"),
+        ({"avx512_vnni"}, 1.1, "native"),
+        ({"avx512_vnni"}, None, "native"),
+        ({"avx2"}, 3.0, "native"),  # sums of products may overflow there
+    ],
+)
+def test_the_decoder_computes_in_bytes_where_that_is_fast(
+    flags: set[str], speedup: float | None, decoder: str
+) -> None:
+    capability = Capability(cpu_flags=frozenset(flags), int8_speedup=speedup)
+    assert plan_precision(capability).decoder == decoder
+
+
 def test_a_gpu_of_unknown_capability_is_refused() -> None:
     with pytest.raises(ValueError, match="compute must be given"):
         plan_precision(Capability("cuda"))
@@ -41,3 +63,4 @@ def test_a_gpu_of_unknown_capability_is_refused() -> None:
 def test_this_machine_gets_a_plan_with_and_without_the_measurement() -> None:
     assert plan_precision(detect(self_test=False)).dtype in ("float32", "bfloat16")
     assert 0.01 < bf16_speedup(seconds=0.05) < 100
+    assert 0.01 < int8_speedup(seconds=0.05) < 100

@@ -5,7 +5,13 @@ import torch
 
 import flowact.tokenizer.decoder as decoder_module
 from flowact.timebase import FACE_BOX
-from flowact.tokenizer.composite import feather_mask, paste_face, to_uint8
+from flowact.tokenizer.composite import (
+    CompiledLevels,
+    Levels,
+    feather_mask,
+    paste_face,
+    to_uint8,
+)
 from flowact.tokenizer.decoder import Layers, compose, render_warp
 from flowact.tokenizer.views import FACE, VIEW_SIZE, VIEWS, WHOLE, Region, View
 from flowact.tokenizer.warp import sample, sampling_grid
@@ -102,3 +108,24 @@ def test_the_seam_of_the_face_is_smooth() -> None:
 def test_bytes() -> None:
     frames = torch.tensor([-2.0, -1.0, 0.0, 1.0, 2.0]).reshape(1, 1, 1, 5).repeat(1, 3, 1, 1)
     assert to_uint8(frames)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def test_compiled_loops_give_the_same_levels(picture) -> None:
+    generator = torch.Generator().manual_seed(3)
+
+    def layers(paint: int) -> Layers:
+        flow = torch.randn(1, 2, 60, 60, generator=generator) * 0.02
+        flow[..., 0] -= 0.5  # far beyond the picture
+        mask = torch.rand(1, 1, paint, paint, generator=generator)
+        colours = torch.randn(1, 3, paint, paint, generator=generator) * 0.5
+        return Layers(flow, mask, colours, render_warp(flow, picture, FACE, paint))
+
+    whole, face, seam = layers(120), layers(240), feather_mask(16)
+    plain, compiled = (
+        canvas.finish(canvas.whole(whole, picture), face, picture)
+        for canvas in (Levels(seam), CompiledLevels(seam))
+    )
+    difference = (plain.int() - compiled.int()).abs()
+    assert difference.max() <= 1
+    assert difference.float().mean() < 0.01
+    assert plain.float().std() > 30

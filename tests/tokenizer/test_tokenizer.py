@@ -8,40 +8,12 @@ import torch
 from flowact.synthesis.joints import JOINTS
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
-
-SMALL = {
-    "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
-    "trunk_blocks": (1, 1, 1), "frame_widths": (16, 16, 16), "frame_blocks": (1, 1, 1),
-    "blend": (0.25, 0.5, 0.75, 1.0),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    """Small, with every weight random: a fresh network is the identity and would hide mistakes."""
-    torch.manual_seed(0)
-    made = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2})
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.copy_(torch.randn_like(parameter) * (0.3 if parameter.ndim == 1 else 0.05))
-        for view in (made.whole, made.face):
-            view.code.adopt(torch.randn(106) * 0.1, torch.rand(106) + 0.5)
-    return made.eval()
-
-
-@pytest.fixture(scope="module")
-def portrait() -> torch.Tensor:
-    ramp = torch.linspace(-1, 1, 480)
-    return torch.stack(
-        [ramp[None] * ramp[:, None], ramp[:, None].expand(480, 480), -ramp.expand(480, 480)]
-    )[None]
+from tests.tokenizer.small import SMALL, small_tokenizer
 
 
 @torch.no_grad()
 def test_a_fresh_tokenizer_shows_the_reference(portrait) -> None:
-    fresh = Tokenizer(
-        {**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2}
-    ).eval()
+    fresh = small_tokenizer()
     features = fresh.reference_features(portrait)
     z = torch.randn(1, 1, 16, 8, 16)
     frames, _ = fresh.decode(fresh.initial_state(features), z, features)

@@ -8,13 +8,12 @@ const EARLY_MS = 8; // a frame may be shown half a screen refresh before its tim
 const LATE_MS = 400; // a decoder this far behind the sound begins anew at a key frame
 const PATIENCE_MS = 2000; // between two such beginnings
 
+// Asked while the page loads: a browser that has just started takes a tenth of a second to answer.
+const supported = (async () => (await VideoDecoder.isConfigSupported(CODEC)).supported)();
+
 /** Find out what this browser can decode. */
 export async function bestCodec() {
-  try {
-    return (await VideoDecoder.isConfigSupported(CODEC)).supported ? "h264" : "jpeg";
-  } catch {
-    return "jpeg";
-  }
+  return (await supported.catch(() => false)) ? "h264" : "jpeg";
 }
 
 export class Painter {

@@ -1,6 +1,9 @@
 // Plays blocks of sound in order and tells where it is: the clock that pictures follow.
 
-const START_SECONDS = 0.06; // in hand before it begins, and begins again after it ran dry
+const START_SECONDS = 0.06; // in hand before it begins
+const MORE_SECONDS = 0.1; // it waits for so much more each time that it ran dry ...
+const MOST_SECONDS = 0.4;
+const FORGET = 0.01; // ... and for so much less after every second of play
 const SOURCE_RATE = 16000;
 const REPORT_EVERY = 8; // of 128 samples each
 const ENOUGH_SECONDS = 0.45; // in hand; with more it plays faster until the rest is caught up
@@ -13,6 +16,7 @@ class Speaker extends AudioWorkletProcessor {
     this.at = 0; // fractional index into the first block
     this.flowing = false;
     this.underruns = 0;
+    this.patience = START_SECONDS;
     this.turn = 0;
     this.port.onmessage = ({ data }) => this[data.do](data);
   }
@@ -47,7 +51,7 @@ class Speaker extends AudioWorkletProcessor {
   }
 
   process(_inputs, [[output]]) {
-    if (!this.flowing && this.seconds() >= START_SECONDS) this.flowing = true;
+    if (!this.flowing && this.seconds() >= this.patience) this.flowing = true;
     if (this.flowing) this.fill(output);
     if (this.turn++ % REPORT_EVERY === 0) this.report();
     return true;
@@ -65,11 +69,13 @@ class Speaker extends AudioWorkletProcessor {
         this.at = 0;
         this.flowing = false;
         this.underruns++;
+        this.patience = Math.min(this.patience + MORE_SECONDS, MOST_SECONDS);
         return;
       }
       output[n] = this.sample();
       this.at += step;
     }
+    this.patience = Math.max(this.patience - (FORGET * output.length) / sampleRate, START_SECONDS);
   }
 
   sample() {

@@ -1,0 +1,14 @@
+"""A tokenizer of the real shape and the least width."""
+
+from flowact.tokenizer.tokenizer import Tokenizer
+
+SMALL = {
+    "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
+    "trunk_blocks": (1, 1, 1), "frame_widths": (16, 16, 16), "frame_blocks": (1, 1, 1),
+    "blend": (0.25, 0.5, 0.75, 1.0),
+}  # fmt: skip
+
+
+def small_tokenizer() -> Tokenizer:
+    made = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2})
+    return made.eval()
