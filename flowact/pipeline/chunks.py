@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
@@ -40,8 +41,10 @@ class StreamingDecoder(Protocol[Features, Memory]):
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
 
-    def decode_uint8(self, state: Memory, z: Tensor, features: Features) -> tuple[Tensor, Memory]:
-        """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`."""
+    def decode_uint8(
+        self, state: Memory, z: Tensor, features: Features, *, sparse: Collection[str] = ()
+    ) -> tuple[Tensor, Memory]:
+        """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; sparse ones cost less."""
 
 
 class Look(Stage[None, NDArray[np.uint8], Features]):

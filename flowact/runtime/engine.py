@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
+from flowact.runtime.busyness import Busyness
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import (
     Beat,
@@ -51,7 +52,7 @@ class Engine:
         emit: where pieces, troubles and beats go.
         mark: the marks that every frame is given.
         now: seconds of a monotonic clock.
-        threads: how many the transformer may use, while which nothing else is painted.
+        threads: how many the transformer may use for a single session: nothing is painted meanwhile.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Engine:
         threads: int = 1,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
-        self._threads = threads
+        self._threads, self._busyness = threads, Busyness(now())
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self.sessions: dict[str, LiveSession] = {}
 
@@ -114,6 +115,7 @@ class Engine:
         due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
         for group in _alike(due):
             self._advance(group)
+        self._busyness.worked(now, self._now())
 
     def _begin(self, session: LiveSession) -> float:
         return session.pace.begin(session.piece, lead(session.taken))
@@ -135,6 +137,7 @@ class Engine:
                 session,
                 Denoised(moment, latents, started, max(now - begin, 0.0), took),
                 self._pipeline,
+                hurried=self._busyness.overloaded,
             )
             for session, (moment, latents), begin in zip(group, stepped, begins, strict=True)
         ]
@@ -156,7 +159,7 @@ class Engine:
         state = stack_sessions([session.moment.state for session in group])
         conditions = Conditions.of(state, timelines, [session.action for session in group])
         settings = self._pipeline.scheduler.settings
-        with operators_use(self._threads):
+        with operators_use(self._threads if len(group) == 1 else 1):
             state, latents = step(self._pipeline.transformer, state, conditions, settings)
         states = split_sessions(state)
         return [

@@ -48,12 +48,22 @@ class Rendering:
         session: whose; moved on to the chunk's end by the last piece.
         chunk: the chunk's latents.
         pipeline: decodes them.
+        hurried: whether there is too much to do: all but speaking faces then move more coarsely.
     """
 
-    def __init__(self, session: LiveSession, chunk: Denoised, pipeline: FlowActPipeline) -> None:
+    def __init__(
+        self,
+        session: LiveSession,
+        chunk: Denoised,
+        pipeline: FlowActPipeline,
+        *,
+        hurried: bool = False,
+    ) -> None:
         self._session, self._chunk = session, chunk
         self._tokenizer, self._decoder = pipeline.tokenizer, chunk.moment.decoder
         self._taken = session.source.take()
+        coarse = ("whole",) if self._taken.speaking else ("whole", "face")
+        self._sparse = coarse if hurried else ()
         self._first, self._flush = session.piece, session.flush
         session.flush = False
         if self._taken.finished:
@@ -64,7 +74,7 @@ class Rendering:
         begun = time.time()
         session, latent = self._session, self._chunk.latents[:, [part]]
         frames, self._decoder = self._tokenizer.decode_uint8(
-            self._decoder, latent, session.features
+            self._decoder, latent, session.features, sparse=self._sparse
         )
         decoded = time.time()
         encoded = session.encoder.encode(frames[0].numpy(force=True))

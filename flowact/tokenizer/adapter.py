@@ -1,5 +1,6 @@
 """A video autoencoder of `diffusers` in the place of FlowAct's own tokenizer."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -30,8 +31,13 @@ class VideoTokenizer(Protocol[Features, State]):
     def decode(self, state: State, z: Tensor, features: Features) -> tuple[Tensor, State]:
         """Latents to frames, and the state to go on with."""
 
-    def decode_uint8(self, state: State, z: Tensor, features: Features) -> tuple[Tensor, State]:
-        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``."""
+    def decode_uint8(
+        self, state: State, z: Tensor, features: Features, *, sparse: Collection[str] = ()
+    ) -> tuple[Tensor, State]:
+        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``.
+
+        ``sparse`` names what may move more coarsely if that is less work: "whole", "face".
+        """
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,14 @@ class DiffusersVideoTokenizer:
 
     @torch.inference_mode()
     def decode_uint8(
-        self, state: LatentContext, z: Tensor, features: ReferenceLatent
+        self,
+        state: LatentContext,
+        z: Tensor,
+        features: ReferenceLatent,
+        *,
+        sparse: Collection[str] = (),
     ) -> tuple[Tensor, LatentContext]:
-        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``."""
+        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``; never sparse."""
         frames, after = self.decode(state, z, features)
         return to_uint8(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), after
 

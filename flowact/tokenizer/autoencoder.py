@@ -8,7 +8,15 @@ from torch import Tensor, nn
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
 from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID, ViewConfig
-from flowact.tokenizer.decoder import Layers, ReferenceEncoder, ViewDecoder, ViewReference
+from flowact.tokenizer.decoder import (
+    ENDS,
+    EVERY_FRAME,
+    Layers,
+    ReferenceEncoder,
+    ViewDecoder,
+    ViewReference,
+    fill_between,
+)
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
 from flowact.tokenizer.views import FULL, VIEWS, Region
 
@@ -73,7 +81,12 @@ class ViewAutoencoder(nn.Module):
         return estimate.unflatten(0, (batch, length))
 
     def decode(
-        self, held: Tensor, previous: Tensor, current: Tensor, reference: ViewReference
+        self,
+        held: Tensor,
+        previous: Tensor,
+        current: Tensor,
+        reference: ViewReference,
+        sparse: bool = False,
     ) -> tuple[Layers, Tensor]:
         """Paint the four frames of ``current``, given the latent before it.
 
@@ -82,6 +95,7 @@ class ViewAutoencoder(nn.Module):
             previous: ``[batch, 16, 8, 8]``.
             current: ``[batch, 16, 8, 8]``.
             reference: features of ``batch`` references.
+            sparse: paint the first and the last frame only, and fill in what is between them.
 
         Returns:
             Layers of ``batch * 4`` frames, and what to hold for the next call.
@@ -90,8 +104,12 @@ class ViewAutoencoder(nn.Module):
             _check_latent(z)
         motion = self.code.read(current)
         shared = self.decoder.share(self.code.read(previous), motion, reference)
+        frames = ENDS if sparse else EVERY_FRAME
+        layers = self.decoder(held, shared, motion, reference, frames=frames)
+        if sparse:
+            layers = fill_between(layers, reference.picture, self.view)
         # Cloned, or a saved state would carry what all four frames share.
-        return self.decoder(held, shared, motion, reference), shared[:, -1].clone()
+        return layers, shared[:, -1].clone()
 
     def still(self, latent: Tensor, reference: ViewReference) -> Tensor:
         """What to hold before the first call: as if ``latent [batch, 16, 8, 8]`` had lasted for long."""

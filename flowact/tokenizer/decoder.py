@@ -24,6 +24,10 @@ from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 FLOW_UNIT = 0.1
 """Displacement, as a share of half the frame, that one unit of network output stands for."""
 
+EVERY_FRAME = slice(None)
+ENDS = slice(None, None, FRAMES_PER_LATENT - 1)
+"""The first and the last of a latent's frames."""
+
 MASK_BIAS = 2.0
 """A fresh network keeps 88 % of the warp."""
 
@@ -117,6 +121,9 @@ class ViewDecoder(nn.Module):
     how far a lid is shut - reaches the few cells that it moves.
     """
 
+    blend: Tensor
+    """How far each frame has come from what was held to what is shared, ``[4, 1, 1, 1]``."""
+
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         self.view, self.paint_scale = VIEWS[config.view], config.paint_scale
@@ -155,8 +162,9 @@ class ViewDecoder(nn.Module):
         motion: Tensor,
         reference: ViewReference,
         region: Region = FULL,
+        frames: slice = EVERY_FRAME,
     ) -> Layers:
-        """Paint four frames.
+        """Paint frames of a latent.
 
         Args:
             held: what :meth:`share` gave to the frame before them, ``[batch, width, 30, 30]``.
@@ -164,12 +172,14 @@ class ViewDecoder(nn.Module):
             motion: standardised curves and pose of the four frames, ``[batch, 4, channels]``.
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
+            frames: which of the four frames to paint.
 
         Returns:
-            Layers of ``batch * 4`` frames.
+            Layers of ``batch * 4`` frames, or of so many fewer.
         """
-        first, second, third = self.modulation(self._seen(motion).flatten(0, 1))
-        blended = torch.lerp(held[:, None], shared, self.blend.to(shared.dtype)).flatten(0, 1)
+        first, second, third = self.modulation(self._seen(motion[:, frames]).flatten(0, 1))
+        blend = self.blend[frames].to(shared.dtype)
+        blended = torch.lerp(held[:, None], shared[:, frames], blend).flatten(0, 1)
         blended = blended.contiguous(memory_format=torch.channels_last)
         x = region.cut(blended + self.place)
         x = self.blocks[0](modulate(x, first))
@@ -204,6 +214,22 @@ def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
     """``factor * x + shift``."""
     factor, shift = by
     return torch.addcmul(shift, x, factor)
+
+
+def fill_between(ends: Layers, picture: Tensor, view: View) -> Layers:
+    """Layers of all four frames of every latent from those of its :data:`ENDS`: half the work.
+
+    What moves goes straight from one to the other; the warp follows.
+    """
+    share = torch.linspace(0, 1, FRAMES_PER_LATENT, device=picture.device)[:, None, None, None]
+
+    def mixed(x: Tensor) -> Tensor:
+        first, last = x.unflatten(0, (-1, 2)).unbind(1)
+        return torch.lerp(first[:, None], last[:, None], share.to(x.dtype)).flatten(0, 1)
+
+    flow, size = mixed(ends.flow), ends.warp.shape[-1]
+    warp = render_warp(flow, picture, view, size)
+    return Layers(flow, mixed(ends.mask), mixed(ends.paint), warp)
 
 
 def render_warp(

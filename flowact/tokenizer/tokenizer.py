@@ -1,6 +1,6 @@
 """The tokenizer: 480x480 video to latents and back, relative to a reference portrait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -200,10 +200,17 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         z: Tensor,
         features: ReferenceFeatures,
         follow: float | None = None,
+        *,
+        sparse: Collection[str] = (),
     ) -> tuple[Tensor, DecoderState]:
-        """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder."""
+        """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder.
+
+        Of the views named in ``sparse``, "whole" and "face", every latent's first and last frame are
+        painted and the two between them go straight from one to the other: for half the work, and too
+        coarse for lips.
+        """
         make = CompiledLevels if z.device.type == "cpu" else Levels
-        return self._decoded(state, z, features, follow, make(self.seam))
+        return self._decoded(state, z, features, follow, make(self.seam), sparse)
 
     def _decoded(
         self,
@@ -212,6 +219,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         follow: float | None,
         canvas: Canvas,
+        sparse: Collection[str] = (),
     ) -> tuple[Tensor, DecoderState]:
         """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
@@ -220,7 +228,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         frames: list[Tensor] = []
         for asked in z.unbind(1):
             shown, aim = self._follow(state, asked, share)
-            painted, whole, face = self._paint(state, shown, features, canvas)
+            painted, whole, face = self._paint(state, shown, features, canvas, sparse)
             frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
@@ -264,14 +272,25 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
 
     def _paint(
-        self, state: DecoderState, latent: Tensor, features: ReferenceFeatures, canvas: Canvas
+        self,
+        state: DecoderState,
+        latent: Tensor,
+        features: ReferenceFeatures,
+        canvas: Canvas,
+        sparse: Collection[str],
     ) -> tuple[list[Tensor], Tensor, Tensor]:
         """The four finished frames of a latent, and what each view holds."""
         (whole_before, face_before), (whole, face) = (
             z.split(LATENT_GRID, -1) for z in (state.latent, latent)
         )
-        faces = self._begin(partial(self.face.decode, state.face, face_before, face, features.face))
-        layers, whole_held = self.whole.decode(state.whole, whole_before, whole, features.whole)
+        faces = self._begin(
+            partial(
+                self.face.decode, state.face, face_before, face, features.face, "face" in sparse
+            )
+        )
+        layers, whole_held = self.whole.decode(
+            state.whole, whole_before, whole, features.whole, "whole" in sparse
+        )
         wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
         layers, face_held = faces()
         finished = [

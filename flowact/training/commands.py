@@ -140,7 +140,12 @@ def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) ->
 
 def loop_settings(args: argparse.Namespace) -> LoopSettings:
     """The loop's settings out of parsed arguments."""
-    schedule = Schedule(args.learning_rate, args.warm_up, args.decay_from, args.decay_to)
+    try:
+        schedule = Schedule(args.learning_rate, args.warm_up, args.decay_from, args.decay_to)
+    except ValueError as error:
+        raise UserError(
+            f"--warm-up {args.warm_up}, --decay-from and --decay-to do not fit together: {error}."
+        ) from error
     return LoopSettings(
         run=args.out,
         schedule=schedule,

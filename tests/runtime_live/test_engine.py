@@ -115,6 +115,24 @@ def test_an_interruption_is_wanted_at_once_flushes_and_is_silent(bench):
     assert pieces[0].frames[0].key and not any(b"".join(piece.sound for piece in pieces))
 
 
+def test_in_a_hurry_all_but_speaking_faces_are_painted_coarsely(pipeline, monkeypatch):
+    made, asked = {}, []
+    decode = pipeline.tokenizer.decode_uint8
+
+    def spy(*given, sparse):
+        asked.append(sparse)
+        return decode(*given, sparse=sparse)
+
+    monkeypatch.setattr(pipeline.tokenizer, "decode_uint8", spy)
+    for hurried in (False, True):
+        bench = Bench(pipeline).do(create("a"))
+        bench.engine._busyness.overloaded = hurried
+        made[hurried] = bench.pieces(1)[0].frames
+        bench.do(Say("a", 1, to_pcm16(voice(1)), final=True)).pieces(1)
+    assert made[False] != made[True]
+    assert asked == [()] * 6 + [("whole", "face")] * 3 + [("whole",)] * 3
+
+
 def test_an_action_changes_the_next_chunk(pipeline):
     made = []
     for phrase in ("idling", "waving"):

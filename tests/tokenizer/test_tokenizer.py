@@ -112,6 +112,22 @@ def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
 
 
 @torch.no_grad()
+def test_sparse_frames_have_exact_ends_and_go_straight_between_them(tokenizer, portrait) -> None:
+    features = tokenizer.reference_features(portrait)
+    state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
+    exact, after = tokenizer.decode_uint8(state, z, features)
+    sparse, same = tokenizer.decode_uint8(state, z, features, sparse=("whole", "face"))
+    assert all(torch.equal(*pair) for pair in zip(astuple(after), astuple(same), strict=True))
+    ends = [0, 3, 4, 7]
+    assert (exact[:, ends].int() - sparse[:, ends].int()).abs().max() <= 1
+    between = [1, 2, 5, 6]
+    assert not torch.equal(exact[:, between], sparse[:, between])
+    straight = torch.lerp(sparse[:, 0].float(), sparse[:, 3].float(), 1 / 3)
+    near = (sparse[:, 1].float() - straight).abs().mean()
+    assert near < 0.5 * (sparse[:, 0].float() - straight).abs().mean()
+
+
+@torch.no_grad()
 def test_both_halves_of_a_latent_have_a_say(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
     state = tokenizer.still(torch.zeros(1, 16, 8, 16), features)
