@@ -32,7 +32,6 @@ from flowact.runtime.pacing import PIECE_SECONDS, lead
 from flowact.runtime.rendering import Denoised, Rendering
 from flowact.runtime.session import LiveSession
 from flowact.runtime.snapshot import Moment
-from flowact.runtime.threads import operators_use
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.streaming.step import step
@@ -52,7 +51,6 @@ class Engine:
         emit: where pieces, troubles and beats go.
         mark: the marks that every frame is given.
         now: seconds of a monotonic clock.
-        threads: how many the transformer may use for a single session: nothing is painted meanwhile.
     """
 
     def __init__(
@@ -61,10 +59,9 @@ class Engine:
         emit: Callable[[Event], None],
         mark: Mark,
         now: Callable[[], float] = time.monotonic,
-        threads: int = 1,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
-        self._threads, self._busyness = threads, Busyness(now())
+        self._busyness = Busyness(now())
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self.sessions: dict[str, LiveSession] = {}
 
@@ -159,8 +156,7 @@ class Engine:
         state = stack_sessions([session.moment.state for session in group])
         conditions = Conditions.of(state, timelines, [session.action for session in group])
         settings = self._pipeline.scheduler.settings
-        with operators_use(self._threads if len(group) == 1 else 1):
-            state, latents = step(self._pipeline.transformer, state, conditions, settings)
+        state, latents = step(self._pipeline.transformer, state, conditions, settings)
         states = split_sessions(state)
         return [
             (Moment(one, session.moment.decoder, timeline.trimmed(one.frames[0])), latents[[row]])

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-
-import torch
 
 from flowact.errors import UserError
 
@@ -20,12 +16,10 @@ class ThreadPlan:
     """How to divide the processor.
 
     Attributes:
-        total: threads in all.
         per_operator: threads that one operator of PyTorch may use beside others.
         concurrent: whether transformer and decoder run at the same time.
     """
 
-    total: int
     per_operator: int
     concurrent: bool
 
@@ -38,21 +32,10 @@ def plan_threads(total: int) -> ThreadPlan:
     """
     if total < 1:
         raise UserError(f"--threads must be at least 1, not {total}.")
-    return ThreadPlan(total, max(1, total // 2), concurrent=total > 1)
+    return ThreadPlan(max(1, total // 2), concurrent=total > 1)
 
 
 def available_threads() -> int:
     """Return the number of processors this process may use, at most four."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(usable or 1, MOST_THREADS)
-
-
-@contextmanager
-def operators_use(threads: int) -> Iterator[None]:
-    """Let operators of the calling thread use so many threads; those of other threads go on as they are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

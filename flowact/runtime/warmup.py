@@ -16,11 +16,11 @@ CHUNKS: Final = 4
 """After four chunks the memory is full and every shape of tensor has been seen."""
 
 
-def warm_up(pipeline: FlowActPipeline, mark: Mark, threads: int = 1) -> None:
+def warm_up(pipeline: FlowActPipeline, mark: Mark) -> None:
     """Generate a few chunks of a session that nobody sees."""
     events: list[Event] = []
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
-    engine = Engine(pipeline, events.append, mark, lambda: float(next(clock)), threads)
+    engine = Engine(pipeline, events.append, mark, now=lambda: float(next(clock)))
     grey = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.uint8).tobytes()
     engine.handle(Create("warm-up", grey, seed=0, action="idling"))
     for _ in range(CHUNKS):

@@ -65,10 +65,10 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
 
     loaded = load_pipeline(options.checkpoint, options.threads)
     mark = Mark(visible=options.visible_mark)
-    warm_up(loaded.pipeline, mark, loaded.threads.total)
+    warm_up(loaded.pipeline, mark)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
     connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark, threads=loaded.threads.total)
+    engine = Engine(loaded.pipeline, connection.send, mark)
     _loop(connection, engine)
 
 

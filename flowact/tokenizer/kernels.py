@@ -17,6 +17,9 @@ Bytes = NDArray[np.uint8]
 
 _BLOCK: Final = 1024
 _SIDE: Final = FRAME_SIZE
+_FLOW_SCALE: Final = 8
+_PAINT_SCALE: Final = 4
+"""Pixels per cell of flow and of paint; constants make the loops over them fast."""
 _NONE: Final = np.float32(0)
 _HALF: Final = np.float32(0.5)
 _MIDDLE: Final = np.float32(127.5)
@@ -62,8 +65,8 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
     """Move a picture, cover it, and round it to levels: `mask * warp + paint`.
 
     Args:
-        flow: `[2, f, f]`, as shares of half the picture's side.
-        overlay: `[4, p, p]`, the mask and three colours of paint.
+        flow: `[2, 60, 60]`, as shares of half the picture's side.
+        overlay: `[4, 120, 120]`, the mask and three colours of paint.
         picture: `[3, 480 * 480]` in -1..1.
         levels: `[3, 480, 480]`, written.
     """
@@ -72,8 +75,8 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
     moved, cover = np.empty((2, _SIDE), np.float32), np.empty((4, _SIDE), np.float32)
     reach, last = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001)
     for y in range(_SIDE):
-        _enlarged_row(flow, y, _SIDE // flow.shape[1], moved)
-        _enlarged_row(overlay, y, _SIDE // overlay.shape[1], cover)
+        _enlarged_row(flow, y, _FLOW_SCALE, moved)
+        _enlarged_row(overlay, y, _PAINT_SCALE, cover)
         for x in range(_SIDE):
             across = min(max(np.float32(x) + moved[0, x] * reach, _NONE), last)
             along = min(max(np.float32(y) + moved[1, x] * reach, _NONE), last)

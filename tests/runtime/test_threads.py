@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import threading
-
 import pytest
-import torch
 
 from flowact.errors import UserError
 from flowact.runtime.threads import (
     ThreadPlan,
     available_threads,
-    operators_use,
     plan_threads,
 )
 
@@ -17,10 +13,10 @@ from flowact.runtime.threads import (
 @pytest.mark.parametrize(
     ("total", "plan"),
     [
-        (1, ThreadPlan(1, 1, concurrent=False)),
-        (2, ThreadPlan(2, 1, concurrent=True)),
-        (3, ThreadPlan(3, 1, concurrent=True)),
-        (4, ThreadPlan(4, 2, concurrent=True)),
+        (1, ThreadPlan(1, concurrent=False)),
+        (2, ThreadPlan(1, concurrent=True)),
+        (3, ThreadPlan(1, concurrent=True)),
+        (4, ThreadPlan(2, concurrent=True)),
     ],
 )
 def test_threads_are_divided_between_transformer_and_decoder(total: int, plan: ThreadPlan) -> None:
@@ -35,24 +31,3 @@ def test_no_threads_is_the_users_error() -> None:
 
 def test_some_threads_are_available() -> None:
     assert 1 <= available_threads() <= 4
-
-
-def test_operators_of_other_threads_keep_their_share() -> None:
-    before, seen = torch.get_num_threads(), []
-    begin, done = threading.Event(), threading.Event()
-
-    def work() -> None:
-        seen.append(torch.get_num_threads())
-        begin.set()
-        done.wait(10)
-        seen.append(torch.get_num_threads())
-
-    other = threading.Thread(target=work)
-    other.start()
-    begin.wait(10)
-    with operators_use(before + 1):
-        inside = torch.get_num_threads()
-        done.set()
-        other.join(10)
-    assert seen == [before, before]
-    assert (inside, torch.get_num_threads()) == (before + 1, before)

@@ -21,8 +21,9 @@ class Speaker extends AudioWorkletProcessor {
     this.port.onmessage = ({ data }) => this[data.do](data);
   }
 
-  push({ samples, mediaMs, speaking }) {
+  push({ samples, mediaMs, speaking, live }) {
     this.blocks.push({ samples, mediaMs, speaking });
+    if (live) this.patience = START_SECONDS; // one's own voice is wanted soon rather than smooth
   }
 
   flush() {

@@ -56,7 +56,8 @@ class WorkletSpeaker {
 
   push({ body, mediaMs, heardMs }, speaking) {
     this.live = heardMs > 0;
-    this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking });
+    const { live } = this;
+    this.node.port.postMessage({ do: "push", samples: toFloats(body), mediaMs, speaking, live });
   }
 
   /** Be silent; `onsilent(ms)` tells when the last old sound has left, and how long it is on its way. */
