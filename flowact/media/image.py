@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from flowact import assets
 from flowact.errors import UserError
 from flowact.timebase import FRAME_SIZE
 
@@ -46,6 +47,12 @@ def load_reference(path: str | Path) -> NDArray[np.uint8]:
         raise UserError(_too_large(path.name)) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} is damaged and cannot be read as a picture.") from error
+
+
+def named_portraits() -> list[NDArray[np.uint8]]:
+    """Reference pictures of the characters that come with the repository, in the order of their names."""
+    characters = map(assets.character, assets.character_names())
+    return [load_reference(character.portrait) for character in characters]
 
 
 def fit_reference(image: Image.Image) -> NDArray[np.uint8]:

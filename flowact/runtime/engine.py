@@ -13,6 +13,7 @@ from torch import Tensor
 from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
 from flowact.runtime.busyness import Busyness
+from flowact.runtime.looks import Looks
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import (
     Beat,
@@ -50,6 +51,7 @@ class Engine:
         pipeline: the networks, ready for inference.
         emit: where pieces, troubles and beats go.
         mark: the marks that every frame is given.
+        looks: looks at the pictures of the sessions.
         now: seconds of a monotonic clock.
     """
 
@@ -58,10 +60,11 @@ class Engine:
         pipeline: FlowActPipeline,
         emit: Callable[[Event], None],
         mark: Mark,
+        looks: Looks,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
-        self._busyness = Busyness(now())
+        self._looks, self._busyness = looks, Busyness(now())
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self.sessions: dict[str, LiveSession] = {}
 
@@ -76,7 +79,9 @@ class Engine:
 
     def _handle(self, command: Command) -> None:
         if isinstance(command, Create):
-            self.sessions[command.session] = LiveSession(command, self._pipeline, self._mark)
+            look = self._looks.at(command.picture)
+            created = LiveSession(command, self._pipeline, look, self._mark)
+            self.sessions[created.name] = created
             self._emit(Beat("look"))
             return
         session = self.sessions.get(getattr(command, "session", ""))

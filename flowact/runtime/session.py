@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.chunks import to_frames
 from flowact.runtime.encoding import make_encoder
+from flowact.runtime.looks import Look
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import Create, PushAudio, Say
 from flowact.runtime.pacing import REMEMBERED, Pace
 from flowact.runtime.snapshot import Moment, from_bytes
 from flowact.runtime.sound import Microphone, Reply, Silence, Source, from_pcm16
 from flowact.streaming.state import SessionState
-from flowact.timebase import FRAME_SIZE, LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
+from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
 
 AFTER_INTERRUPTION: Final = "listening"
 
@@ -34,10 +32,10 @@ class LiveSession:
         taken: how late the last pieces came, as `pacing.lead` takes it.
     """
 
-    def __init__(self, create: Create, pipeline: FlowActPipeline, mark: Mark) -> None:
+    def __init__(self, create: Create, pipeline: FlowActPipeline, look: Look, mark: Mark) -> None:
         self.name, self.action, self.epoch = create.session, create.action, create.epoch
-        self.features = _look(create.picture, pipeline)
-        self.moment = _first_moment(create, pipeline, self.features)
+        self.features = look.features
+        self.moment = _first_moment(create, pipeline, look)
         self.source: Source = Silence()
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
@@ -90,22 +88,10 @@ class LiveSession:
         self.moment = Moment(moment.state.restarted(), moment.decoder, moment.timeline)
 
 
-def _look(picture: bytes, pipeline: FlowActPipeline) -> Any:
-    expected = FRAME_SIZE * FRAME_SIZE * 3
-    if len(picture) != expected:
-        raise ValueError(f"a picture of {len(picture)} bytes; expected {expected}")
-    image: NDArray[np.uint8] = np.frombuffer(picture, np.uint8)
-    image = image.reshape(FRAME_SIZE, FRAME_SIZE, 3)
-    with torch.no_grad():
-        device = pipeline.transformer.device
-        return pipeline.tokenizer.reference_features(to_frames(image).to(device))
-
-
-def _first_moment(create: Create, pipeline: FlowActPipeline, features: Any) -> Moment:
-    with torch.no_grad():
-        decoder = pipeline.tokenizer.initial_state(features)
+def _first_moment(create: Create, pipeline: FlowActPipeline, look: Look) -> Moment:
     if create.snapshot is not None:
-        return from_bytes(create.snapshot, type(decoder))
+        return from_bytes(create.snapshot, type(look.decoder))
     chunks = pipeline.scheduler.settings.schedule.chunks
-    state = SessionState.start(features.latent[:, None].float(), [create.seed], chunks)
-    return Moment(state, decoder, AudioTimeline.empty())
+    latent = look.features.latent[:, None].float()
+    state = SessionState.start(latent, [create.seed], chunks)
+    return Moment(state, look.decoder, AudioTimeline.empty())

@@ -8,6 +8,7 @@ import numpy as np
 
 from flowact.pipeline import FlowActPipeline
 from flowact.runtime.engine import Engine
+from flowact.runtime.looks import Looks
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import Create, Event
 from flowact.timebase import FRAME_SIZE
@@ -16,11 +17,11 @@ CHUNKS: Final = 4
 """After four chunks the memory is full and every shape of tensor has been seen."""
 
 
-def warm_up(pipeline: FlowActPipeline, mark: Mark) -> None:
+def warm_up(pipeline: FlowActPipeline, mark: Mark, looks: Looks) -> None:
     """Generate a few chunks of a session that nobody sees."""
     events: list[Event] = []
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
-    engine = Engine(pipeline, events.append, mark, now=lambda: float(next(clock)))
+    engine = Engine(pipeline, events.append, mark, looks, now=lambda: float(next(clock)))
     grey = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.uint8).tobytes()
     engine.handle(Create("warm-up", grey, seed=0, action="idling"))
     for _ in range(CHUNKS):

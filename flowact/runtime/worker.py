@@ -58,17 +58,20 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
+    from flowact.media.image import named_portraits
     from flowact.runtime.engine import Engine
     from flowact.runtime.load import load_pipeline
+    from flowact.runtime.looks import Looks
     from flowact.runtime.marks import Mark
     from flowact.runtime.warmup import warm_up
 
     loaded = load_pipeline(options.checkpoint, options.threads)
     mark = Mark(visible=options.visible_mark)
-    warm_up(loaded.pipeline, mark)
+    looks = Looks(loaded.pipeline, named_portraits())
+    warm_up(loaded.pipeline, mark, looks)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
     connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark)
+    engine = Engine(loaded.pipeline, connection.send, mark, looks)
     _loop(connection, engine)
 
 

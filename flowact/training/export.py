@@ -8,11 +8,9 @@ from pathlib import Path
 import torch
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 from safetensors.torch import load_file
-from torch import Tensor
 
-from flowact import assets
 from flowact.errors import UserError
-from flowact.media.image import load_reference
+from flowact.media.image import named_portraits
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import to_frames
@@ -179,8 +177,9 @@ def export(
     """
     tokenizer = load_tokenizer(runs)
     if calibration is not None:
+        portraits = [to_frames(picture) for picture in named_portraits()]
         clips = LatentFolder(calibration).clips[:CALIBRATION_CLIPS]
-        ranges = calibrate(tokenizer, _portraits(), [clip.z.float() for clip in clips])
+        ranges = calibrate(tokenizer, portraits, [clip.z.float() for clip in clips])
         tokenizer.register_to_config(activation_ranges=ranges)
     _to_half(tokenizer)
     if transformer_run is None:
@@ -192,12 +191,6 @@ def export(
     _to_half(transformer)
     scheduler = _trained_sampling(transformer_run, **(sampling or {}))
     FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)
-
-
-def _portraits() -> list[Tensor]:
-    """The named characters' pictures, ``[1, 3, 480, 480]`` each."""
-    characters = map(assets.character, assets.character_names())
-    return [to_frames(load_reference(character.portrait)) for character in characters]
 
 
 def _to_half(network: torch.nn.Module) -> None:

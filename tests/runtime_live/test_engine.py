@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from flowact.runtime.engine import Engine
+from flowact.runtime.looks import Looks
 from flowact.runtime.marks import Mark
 from flowact.runtime.messages import (
     Close,
@@ -38,7 +39,7 @@ class Bench:
 
     def __init__(self, pipeline) -> None:
         self.events, self.clock = [], Clock()
-        self.engine = Engine(pipeline, self.events.append, Mark(), now=self.clock)
+        self.engine = Engine(pipeline, self.events.append, Mark(), Looks(pipeline), now=self.clock)
 
     def do(self, *commands) -> Bench:
         for command in commands:

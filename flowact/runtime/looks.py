@@ -1,0 +1,63 @@
+"""What the networks know of a person's picture before the first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.chunks import to_frames
+from flowact.timebase import FRAME_SIZE
+
+PICTURE_BYTES: Final = FRAME_SIZE * FRAME_SIZE * 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the tokenizer knows of a picture.
+
+    Attributes:
+        features: for every later chunk.
+        decoder: what the decoder remembers before the first latent.
+    """
+
+    features: Any
+    decoder: Any
+
+
+class Looks:
+    """Looks at pictures, and knows some from before the first visitor came.
+
+    Args:
+        pipeline: whose tokenizer looks.
+        known: uint8 `[480, 480, 3]`; other pictures are a visitor's own and never kept.
+    """
+
+    def __init__(self, pipeline: FlowActPipeline, known: Iterable[NDArray[np.uint8]] = ()) -> None:
+        self._pipeline = pipeline
+        self._known = {picture.tobytes(): self._look(picture) for picture in known}
+
+    def at(self, picture: bytes) -> Look:
+        """Look at a picture given by its bytes.
+
+        Raises:
+            ValueError: it is not of 480x480 pixels in three colours.
+        """
+        if picture in self._known:
+            return self._known[picture]
+        if len(picture) != PICTURE_BYTES:
+            raise ValueError(f"a picture of {len(picture)} bytes; expected {PICTURE_BYTES}")
+        pixels: NDArray[np.uint8] = np.frombuffer(picture, np.uint8)
+        return self._look(pixels.reshape(FRAME_SIZE, FRAME_SIZE, 3))
+
+    @torch.no_grad()
+    def _look(self, picture: NDArray[np.uint8]) -> Look:
+        tokenizer = self._pipeline.tokenizer
+        frames = to_frames(picture).to(self._pipeline.transformer.device)
+        features = tokenizer.reference_features(frames)
+        return Look(features, tokenizer.initial_state(features))
