@@ -170,28 +170,14 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
-def _voices(which: str) -> tuple[str, ...]:
-    from flowact.synthesis.festival import missing_packages
-    from flowact.synthesis.performance import ALL_TRAINING_VOICES, TRAINING_VOICES
-
-    if which == "english":
-        return TRAINING_VOICES
-    if missing := missing_packages():
-        raise UserError(
-            f"Some voices are not installed. Install the Debian packages {' '.join(missing)}, "
-            "or ask for --voices english."
-        )
-    return ALL_TRAINING_VOICES
-
-
 def _make_latents(args: argparse.Namespace) -> None:
-    from flowact.training.imagined import imagine_folder
+    from flowact.training.imagined import imagine_folder, training_voices
     from flowact.training.latents import SPLITS, LatentFolder
     from flowact.training.readout import fit_readout
 
     if (args.data is None) != (args.tokenizer is None):
         raise UserError("--data and --tokenizer belong together: give both or none of them.")
-    voices = _voices(args.voices)
+    voices = training_voices(args.voices)
     imagined = sum(
         imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
         for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)

@@ -12,12 +12,13 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from flowact.errors import UserError
+from flowact.training.imagined import training_voices
 
 TOKENIZER: Final = ("face-decoder", "whole-decoder", "face-encoder", "whole-encoder")
 AUDIO: Final = "audio"
@@ -36,6 +37,7 @@ class Budget(BaseModel):
         preset: sizes of the transformer.
         clips, heldout: clips to render.
         imagined: performances without pictures.
+        voices: who speaks in them, see `flowact.training.imagined.training_voices`.
         steps: optimiser steps of every stage.
     """
 
@@ -45,6 +47,7 @@ class Budget(BaseModel):
     clips: PositiveInt
     heldout: PositiveInt
     imagined: PositiveInt
+    voices: Literal["all", "english"] = "all"
     steps: dict[str, PositiveInt]
 
 
@@ -107,7 +110,12 @@ def lanes(chosen: Budget, work: Path) -> list[Lane]:
         view, _, part = name.partition("-")
         words = _words("train tokenizer", work / name, view=view, part=part, data=clips)
         pictures.append(Job(name, (*words, *_schedule(chosen.steps[name]))))
-    motion = [Job("latents", _words("train latents", latents, imagined=chosen.imagined))]
+    motion = [
+        Job(
+            "latents",
+            _words("train latents", latents, imagined=chosen.imagined, voices=chosen.voices),
+        )
+    ]
     hearing = _words("train audio", work / AUDIO, data=latents, preset=chosen.preset)
     motion.append(Job(AUDIO, (*hearing, *_schedule(chosen.steps[AUDIO]))))
     before: Path | None = None
@@ -126,8 +134,9 @@ def train_all(budget: Budget, work: Path) -> Path:
     """Spend a budget and join its results; returns the folder of the checkpoint.
 
     Raises:
-        UserError: a stage failed; its log says why.
+        UserError: a voice is missing, or a stage failed; its log says why.
     """
+    training_voices(budget.voices)  # not after hours of rendering
     work.mkdir(parents=True, exist_ok=True)
     running = lanes(budget, work)
     threads = [threading.Thread(target=lane.run, args=(work,)) for lane in running]

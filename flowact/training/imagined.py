@@ -6,14 +6,18 @@ pictures: an hour of speech costs minutes. Rendered clips remain for what only p
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from flowact.conditioning.audio import log_mel_of_clip
+from flowact.errors import UserError
 from flowact.synthesis import statistics
+from flowact.synthesis.festival import missing_packages
 from flowact.synthesis.performance import (
+    ALL_TRAINING_VOICES,
     TRAINING_VOICES,
     Performance,
     perform,
@@ -26,6 +30,22 @@ from flowact.training.latents import LatentClip
 
 FIRST_SEED = 10_000_000
 """Imagined clips count their seeds from here, apart from rendered ones."""
+
+
+def training_voices(which: Literal["all", "english"]) -> tuple[str, ...]:
+    """The voices that imagined clips speak with.
+
+    Raises:
+        UserError: Festival or one of its voices is missing, and all voices are asked for.
+    """
+    if which == "english":
+        return TRAINING_VOICES
+    if missing := missing_packages():
+        raise UserError(
+            f"Some voices are not installed. Install the Debian packages {' '.join(missing)}, "
+            "or ask for English voices only: --voices english, or voices: english in a budget."
+        )
+    return ALL_TRAINING_VOICES
 
 
 def shipped_codes() -> tuple[AnimationCode, AnimationCode]:

@@ -5,7 +5,7 @@ import pytest
 
 from flowact.cli import main
 from flowact.errors import UserError
-from flowact.training.everything import AUDIO, TRANSFORMER, Job, Lane, lanes, load_budget
+from flowact.training.everything import AUDIO, TRANSFORMER, Job, Lane, lanes, load_budget, train_all
 
 
 def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) -> None:
@@ -39,6 +39,15 @@ def test_a_lane_stops_at_the_job_that_fails(tmp_path: Path) -> None:
     lane.run(tmp_path)
     assert lane.failed == ["bad"]
     assert "nonsense" in (tmp_path / "motion.log").read_text()
+
+
+def test_a_missing_voice_is_named_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowact.training.imagined.missing_packages", lambda: ["festvox-ru"])
+    with pytest.raises(UserError, match=r"packages festvox-ru, or ask .* voices: english"):
+        train_all(load_budget("two-cores"), tmp_path / "work")
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_wrong_budget_is_named(tmp_path: Path) -> None:
