@@ -37,7 +37,7 @@ def lead(taken: Sequence[float]) -> float:
     recent = list(taken)
     if not recent:
         return FIRST_LEAD
-    usual = float(np.quantile(recent, 0.95))
+    usual = float(np.quantile(recent, 0.9))
     return min(max(usual + MARGIN, LEAST_LEAD), MOST_LEAD)
 
 
