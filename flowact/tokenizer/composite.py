@@ -50,7 +50,10 @@ class Levels(Colours):
 
 
 class CompiledLevels:
-    """Like :class:`Levels`, on a processor and in one pass through memory for every view."""
+    """Like :class:`Levels`, on a processor and in one pass through memory for every view.
+
+    The whole view's paint has 120 cells a side.
+    """
 
     def __init__(self, seam: Tensor) -> None:
         self.seam = seam.float().numpy()

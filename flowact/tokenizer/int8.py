@@ -62,9 +62,10 @@ class Int8Conv2d(nn.Module):
         weight = trained.weight.detach().float()
         self.sizes = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / (LEVELS // 2)
         rounded = (weight / self.sizes[:, None, None, None]).round().to(torch.int8)
-        self.weight = torch.ops.onednn.qconv_prepack(
+        packed = torch.ops.onednn.qconv_prepack(
             rounded, self.sizes, steps.size, steps.zero, _ONES, _ONES, _ONES, 1, None
         )
+        self.weight = nn.Parameter(packed, requires_grad=False)
         self.zeros = torch.zeros(len(weight), dtype=torch.int32)
         self.bias = None if trained.bias is None else trained.bias.detach().float()
 

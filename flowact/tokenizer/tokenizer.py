@@ -209,8 +209,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         painted and the two between them go straight from one to the other: for half the work, and too
         coarse for lips.
         """
-        make = CompiledLevels if z.device.type == "cpu" else Levels
-        return self._decoded(state, z, features, follow, make(self.seam), sparse)
+        compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
+        canvas = CompiledLevels(self.seam) if compiled else Levels(self.seam)
+        return self._decoded(state, z, features, follow, canvas, sparse)
 
     def _decoded(
         self,

@@ -101,6 +101,18 @@ def test_a_helper_sees_and_paints_the_same_pictures(tokenizer, portrait) -> None
 
 
 @torch.no_grad()
+def test_bytes_of_finer_paint_are_rounded_too(portrait) -> None:
+    fine = Tokenizer({**SMALL, "view": "whole", "paint_scale": 2}, {**SMALL, "view": "face"}).eval()
+    for weight in fine.whole.decoder.leave.parameters():
+        weight.copy_(torch.randn_like(weight) * 0.1)
+    features = fine.reference_features(portrait)
+    state, z = fine.initial_state(features), torch.randn(1, 1, 16, 8, 16)
+    levels, _ = fine.decode_uint8(state, z, features)
+    expected = (fine.decode(state, z, features)[0].movedim(2, -1) * 127.5 + 127.5).round()
+    assert (levels.float() - expected).abs().max() <= 1
+
+
+@torch.no_grad()
 def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
     z = torch.randn(1, 1, 16, 8, 16)
