@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from flowact.errors import UserError
 
 if TYPE_CHECKING:
     from flowact.evaluation.drift import Drift
     from flowact.evaluation.readers import MouthReader, SyncNet
-    from flowact.evaluation.takes import Take
     from flowact.pipeline import FlowActPipeline
 
+T = TypeVar("T")
 Section = dict[str, Any]
 ABLATION_COLUMNS: Final = 130
 
@@ -46,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--hours", type=float, default=0.0, help="the same, in hours")
     parser.add_argument(
+        "--sessions",
+        metavar="N",
+        type=int,
+        default=1,
+        help="so many people for that long, as one minute differs from the next by chance (%(default)d)",
+    )
+    parser.add_argument(
         "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
     )
     parser.add_argument(
@@ -54,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=6000,
         help="of the mouth reader; the sync network takes half (%(default)d)",
+    )
+    parser.add_argument(
+        "--encode-steps",
+        metavar="N",
+        type=int,
+        default=20,
+        help="of fitting latents to a clip where the tokenizer is measured (%(default)d)",
     )
     parser.add_argument(
         "--ablate", action="store_true", help="only measure what each part and setting is worth"
@@ -111,6 +125,10 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--clips must be 1 or more, not {args.clips}.")
     if args.fit_steps < 40:
         raise UserError(f"--fit-steps must be 40 or more, not {args.fit_steps}.")
+    if args.sessions < 1:
+        raise UserError(f"--sessions must be 1 or more, not {args.sessions}.")
+    if args.encode_steps < 0:
+        raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
     if args.minutes and not args.minutes >= 0.5:
         raise UserError(f"--minutes must be 0.5 or more, not {args.minutes:g}.")
 
@@ -210,7 +228,6 @@ def _on_clips(
 ) -> dict[str, Section]:
     from flowact.evaluation.lips import lip_report
     from flowact.evaluation.motion import motion_report
-    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
     from flowact.evaluation.sheets import contact_sheet
     from flowact.evaluation.subjects import held_out, speaking_clips
     from flowact.evaluation.takes import generated, rendered
@@ -221,7 +238,7 @@ def _on_clips(
     made = list(_shown(generated(pipeline, reader, subjects), "saying clips", len(subjects)))
     contact_sheet(made[:SHEET_ROWS], args.out / "contact_sheet.jpg")
     report: dict[str, Section] = {
-        "tokenizer": dict(tokenizer_report(own_tokenizer(pipeline), paths)),
+        "tokenizer": _tokenizer(args, pipeline, paths),
         "rendered_lips": dict(lip_report(truth, sync)),
         "lip_sync": dict(lip_report(made, sync)),
         "motion": dict(motion_report(made, truth)),
@@ -229,8 +246,20 @@ def _on_clips(
     if args.minutes:
         from flowact.evaluation.drift import measure_drift
 
-        report["drift"] = _drift(measure_drift(pipeline, reader, subjects, args.minutes), args.out)
+        drift = measure_drift(pipeline, reader, subjects, args.minutes, args.sessions)
+        report["drift"] = _drift(drift, args.out)
     return report
+
+
+def _tokenizer(args: argparse.Namespace, pipeline: "FlowActPipeline", paths: list[Path]) -> Section:
+    """Decoded as the pipeline decodes; latents are fitted through the weights as they were trained."""
+    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
+    from flowact.pipeline import FlowActPipeline
+
+    tokenizer = own_tokenizer(pipeline)
+    trained = FlowActPipeline.from_pretrained(args.checkpoint, dtype=tokenizer.dtype)
+    shown = _shown(paths, "fitting latents", len(paths))
+    return dict(tokenizer_report(tokenizer, own_tokenizer(trained), shown, args.encode_steps))
 
 
 def _on_recordings(
@@ -255,12 +284,12 @@ def _on_recordings(
     return {**lip_report(takes, sync), **border_changes([take.change for take in takes])}
 
 
-def _shown(takes: Iterable["Take"], what: str, total: int | None) -> Iterator["Take"]:
-    """The same takes, with a progress bar."""
+def _shown(things: Iterable[T], what: str, total: int | None) -> Iterator[T]:
+    """The same things, with a progress bar."""
     from rich.console import Console
     from rich.progress import track
 
-    yield from track(takes, what, total, console=Console(stderr=True), transient=True)
+    yield from track(things, what, total, console=Console(stderr=True), transient=True)
 
 
 def _drift(drift: "Drift", out: Path) -> Section:

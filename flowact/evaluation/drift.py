@@ -1,7 +1,8 @@
 """Whether a person, and the lips, stay the same over minutes or hours of one session."""
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from flowact.evaluation.scores import LipSync, lip_sync
 from flowact.evaluation.subjects import Frame, Subject
 from flowact.evaluation.takes import Curve
 from flowact.media import Recording
-from flowact.pipeline import FlowActPipeline
+from flowact.pipeline import FlowActPipeline, StreamedFrame
 from flowact.timebase import FPS, SAMPLES_PER_FRAME
 from flowact.tokenizer.tokenizer import Tokenizer
 
@@ -29,15 +30,15 @@ MEASURES: Final = ("identity", "colour", "sharpness", "motion", "memory")
 
 @dataclass(frozen=True)
 class Drift:
-    """A session, once a second, and its lips frame by frame.
+    """Sessions, once a second, and their lips frame by frame.
 
     Attributes:
-        seconds: when.
-        identity, colour: distance to the reference.
+        seconds: when, `[seconds]`.
+        identity, colour: distance to the reference, `[sessions, seconds]`, as the next ones.
         sharpness: of the picture.
         motion: since the last frame.
         memory: that the process holds, in MB.
-        opening: of the mouth in every frame.
+        opening: of the mouth in every frame, `[sessions, frames]`.
         expected: what it should be; not a number where that is not known.
     """
 
@@ -50,6 +51,13 @@ class Drift:
     opening: Curve
     expected: Curve
 
+    @classmethod
+    def joined(cls, sessions: Sequence[Self]) -> Self:
+        """Sessions of one length as one."""
+        others = (field.name for field in fields(cls) if field.name != "seconds")
+        rows = {name: np.concatenate([getattr(s, name) for s in sessions]) for name in others}
+        return cls(seconds=sessions[0].seconds, **rows)
+
     def by_minute(self) -> dict[str, list[float]]:
         """Means of every measure in minute 1, 2, ..., and `lips`, the correlation of opening and expectation.
 
@@ -58,7 +66,7 @@ class Drift:
         minute = (self.seconds // MINUTE).astype(int)
         last = int(minute[-1]) + (np.count_nonzero(minute == minute[-1]) >= MINUTE // 2)
         means = {
-            name: [float(getattr(self, name)[minute == m].mean()) for m in range(last)]
+            name: [float(getattr(self, name)[:, minute == m].mean()) for m in range(last)]
             for name in MEASURES
         }
         return means | {"lips": [self.lip_sync(m).correlation for m in range(last)]}
@@ -66,7 +74,7 @@ class Drift:
     def lip_sync(self, minute: int) -> LipSync:
         """Correlation and lag of one minute, counted from 0."""
         frames = slice(minute * MINUTE * FPS, (minute + 1) * MINUTE * FPS)
-        return lip_sync([self.opening[frames]], [self.expected[frames]])
+        return lip_sync([*self.opening[:, frames]], [*self.expected[:, frames]])
 
     def growth(self) -> dict[str, float]:
         """The last minute's mean over the first minute's, of every measure."""
@@ -79,21 +87,40 @@ class Drift:
         the same ones of both minutes, in which the same is said.
         """
         values, last = getattr(self, name), len(self.by_minute()[name]) - 1
-        ends = [values[m * MINUTE : (m + 1) * MINUTE] for m in (0, last)]
-        pieces = min(map(len, ends)) // PIECE
-        first, final = (end[: pieces * PIECE].reshape(pieces, PIECE).mean(1) for end in ends)
-        drawn = np.random.default_rng(0).integers(0, pieces, (RESAMPLES, pieces))
+        first, final = (_pieces(values[:, m * MINUTE : (m + 1) * MINUTE]) for m in (0, last))
+        count = min(len(first), len(final))
+        drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
         growths = final[drawn].mean(1) / np.maximum(first[drawn].mean(1), 1e-9)
         low, high = np.quantile(growths, (0.025, 0.975))
         return float(low), float(high)
 
 
-def measure_drift(
-    pipeline: FlowActPipeline, reader: MouthReader, subjects: list[Subject], minutes: float
-) -> Drift:
-    """Let the first subject's person say the same things minute after minute, and watch.
+def _pieces(minute: Curve) -> Curve:
+    """Means of pieces of a minute `[sessions, seconds]`; the pieces of all sessions in order of time."""
+    whole = minute.shape[1] // PIECE * PIECE
+    means: Curve = minute[:, :whole].reshape(len(minute), -1, PIECE).mean(2).T.ravel()
+    return means
 
-    Raises ValueError for less than half a minute.
+
+def measure_drift(
+    pipeline: FlowActPipeline,
+    reader: MouthReader,
+    subjects: list[Subject],
+    minutes: float,
+    sessions: int = 1,
+) -> Drift:
+    """Let people say the same things minute after minute, and watch.
+
+    Args:
+        pipeline: that makes them.
+        reader: of their mouths.
+        subjects: what is said, and whose portraits are taken, one after the other.
+        minutes: how long.
+        sessions: how many. How someone holds their head differs by more from minute to minute than
+            drift would; only several sessions tell the two apart.
+
+    Raises:
+        ValueError: less than half a minute.
     """
     if minutes < 0.5:
         raise ValueError(f"drift over {minutes} minutes cannot be told, expected at least 0.5")
@@ -102,11 +129,22 @@ def measure_drift(
     recording = Recording.from_samples(
         np.resize(said, frames * SAMPLES_PER_FRAME), max_minutes=minutes + 1
     )
-    reference = subjects[0].reference
-    watch = IdentityWatch(own_tokenizer(pipeline), reference)
-    rest = float(read_mouth(reader, face_crop(reference)[None])[0, 0])
-    rows, openings, crops, previous = [], [], [], reference
-    for frame in pipeline.stream(reference, recording):
+    watched = []
+    for seed in range(sessions):
+        reference = subjects[seed % len(subjects)].reference
+        stream = pipeline.stream(reference, recording, seed=seed)
+        watch = IdentityWatch(own_tokenizer(pipeline), reference)
+        watched.append(_watched(stream, watch, reader, np.resize(expected, frames)))
+    return Drift.joined(watched)
+
+
+def _watched(
+    frames: Iterable[StreamedFrame], watch: "IdentityWatch", reader: MouthReader, expected: Curve
+) -> Drift:
+    """One session."""
+    rest = float(read_mouth(reader, face_crop(watch.reference)[None])[0, 0])
+    rows, openings, crops, previous = [], [], [], watch.reference
+    for frame in frames:
         crops.append(face_crop(frame.image))
         if frame.index % FPS == FPS - 2:
             previous = frame.image
@@ -116,9 +154,9 @@ def measure_drift(
             openings.append(read_mouth(reader, torch.stack(crops))[:, 0] - rest)
             crops = []
     opening = np.clip(np.concatenate(openings), 0, None)
-    seconds, identity, colour, sharpness, motion, memory = np.array(rows).T
-    expected = np.resize(expected, frames)[: len(opening)]
-    return Drift(seconds, identity, colour, sharpness, motion, memory, opening, expected)
+    seconds, *measured = np.array(rows).T
+    session = (*measured, opening, expected[: len(opening)])
+    return Drift(seconds, *(values[None] for values in session))
 
 
 def _minute(subjects: list[Subject]) -> tuple[Curve, Curve]:
@@ -147,13 +185,13 @@ class IdentityWatch:
     """
 
     def __init__(self, tokenizer: Tokenizer, reference: Frame) -> None:
-        self._tokenizer, self._reference = tokenizer, reference
+        self._tokenizer, self.reference = tokenizer, reference
         self._home = self._features(reference)
 
     def look(self, frame: Frame) -> tuple[float, float, float]:
         """Distance in identity (0 for the reference) and in colour, and sharpness."""
         identity = 1 - torch.cosine_similarity(self._features(frame), self._home, dim=0)
-        colour = scores.colour_distance(frame, self._reference)
+        colour = scores.colour_distance(frame, self.reference)
         return float(identity), colour, scores.sharpness(frame)
 
     @torch.inference_mode()

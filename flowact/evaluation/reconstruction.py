@@ -1,6 +1,6 @@
 """What the tokenizer keeps of rendered clips: PSNR and SSIM, whole, at the mouth and at the eyes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from flowact.evaluation.takes import Curve
 from flowact.pipeline import FlowActPipeline
 from flowact.synthesis.clip import LANDMARKS, Clip
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
+from flowact.tokenizer.fitting import fit_latents
 from flowact.tokenizer.tokenizer import Tokenizer
 
 Box = tuple[slice, slice]
@@ -31,18 +32,28 @@ def own_tokenizer(pipeline: FlowActPipeline) -> Tokenizer:
     return tokenizer
 
 
-def tokenizer_report(tokenizer: Tokenizer, paths: list[Path], frames: int = 32) -> dict[str, float]:
+def tokenizer_report(
+    tokenizer: Tokenizer, exact: Tokenizer, paths: Iterable[Path], steps: int, frames: int = 16
+) -> dict[str, float]:
     """Reconstruct the middle of every clip at 480x480, named characters and unseen people apart.
 
+    Args:
+        tokenizer: that decodes.
+        exact: the same with a decoder that has a gradient, to fit latents with.
+        paths: of the clips.
+        steps: of the fitting.
+        frames: of each clip.
+
     Returns:
-        For `named` and `unseen` people, as means over clips: PSNR in dB and SSIM over the whole picture, the
-        mouth and the eyes, and `still`, the PSNR of the portrait held still, for comparison.
+        For `named` and `unseen` people, as means over clips, over the whole picture, the mouth and the
+        eyes: PSNR in dB and SSIM of the picture from fitted latents; for comparison `encoded`, the PSNR
+        from the encoder's latents as they are, and `still`, that of the portrait held still.
     """
     groups: dict[str, list[dict[str, float]]] = {"named": [], "unseen": []}
     for path in paths:
         clip = Clip.load(path)
         group = "named" if clip.meta["character"] is not None else "unseen"
-        groups[group].append(_measure(tokenizer, clip, frames))
+        groups[group].append(_measure(tokenizer, exact, clip, steps, frames))
     report: dict[str, float] = {}
     for group, rows in groups.items():
         report[f"{group}_clips"] = len(rows)
@@ -51,7 +62,9 @@ def tokenizer_report(tokenizer: Tokenizer, paths: list[Path], frames: int = 32) 
     return report
 
 
-def _measure(tokenizer: Tokenizer, clip: Clip, frames: int) -> dict[str, float]:
+def _measure(
+    tokenizer: Tokenizer, exact: Tokenizer, clip: Clip, steps: int, frames: int
+) -> dict[str, float]:
     """Scores of the middle of one clip; the two latents before it are decoded too, for the decoder's memory."""
     first = max(0, (len(clip) - frames) // 2 // FRAMES_PER_LATENT * FRAMES_PER_LATENT)
     lead = min(first, 2 * FRAMES_PER_LATENT)
@@ -59,12 +72,17 @@ def _measure(tokenizer: Tokenizer, clip: Clip, frames: int) -> dict[str, float]:
     pictures = torch.from_numpy(clip.pictures(slice(first - lead, window.stop)).copy())
     reference = torch.from_numpy(clip.reference_image().copy()).movedim(-1, 0)[None]
     truth = pictures.movedim(-1, 1)
-    made, truth = reconstruct(tokenizer, truth, reference)[lead:], truth[lead:]
+    encoded = encode(exact, truth, reference)
+    portrait = signed(reference).to(exact.dtype)
+    fitted = fit_latents(exact, encoded, signed(truth)[None], portrait, steps)
+    made, at_once = (decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
+    truth = truth[lead:]
     alike = F.pad(ssim_map(made, truth), [_RIM] * 4, value=float("nan"))
     result = {}
     for name, boxes in _views(np.asarray(clip.landmarks[window], np.float32)):
         result[f"psnr{name}"] = decibel(_mean_in(_error(made, truth), boxes))
         result[f"ssim{name}"] = _mean_in(alike, boxes)
+        result[f"encoded{name}"] = decibel(_mean_in(_error(at_once, truth), boxes))
         result[f"still{name}"] = decibel(_mean_in(_error(reference, truth), boxes))
     return result
 
@@ -74,13 +92,18 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
     return (made.float() - truth.float()).square().mean(1)
 
 
+@torch.no_grad()
+def encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
+    """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
+    return tokenizer.encode(
+        signed(frames)[None].to(tokenizer.dtype), signed(reference).to(tokenizer.dtype)
+    )
+
+
 @torch.inference_mode()
-def reconstruct(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
-    """Encode and decode frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
-    dtype = next(tokenizer.parameters()).dtype
-    portrait = signed(reference).to(dtype)
-    features = tokenizer.reference_features(portrait)
-    latents = tokenizer.encode(signed(frames)[None].to(dtype), portrait)
+def decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
+    """Frames uint8 [n, 3, 480, 480] of latents of the person of a portrait [1, 3, 480, 480]."""
+    features = tokenizer.reference_features(signed(reference).to(tokenizer.dtype))
     state = tokenizer.initial_state(features)
     made, _ = tokenizer.decode_uint8(state, latents, features, follow=1.0)
     return made[0].movedim(-1, 1)

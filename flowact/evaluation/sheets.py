@@ -18,7 +18,7 @@ def contact_sheet(takes: list[Take], path: Path) -> None:
 
 
 def plot_drift(drift: Drift, path: Path) -> None:
-    """Every measure over time, one panel each, minutes as steps; lips only by minutes."""
+    """Every measure of every session over time, one panel each, minutes as steps; lips only by minutes."""
     from matplotlib.figure import Figure
 
     minutes = drift.by_minute()
@@ -28,7 +28,7 @@ def plot_drift(drift: Drift, path: Path) -> None:
         highest = max(means)
         if name in MEASURES:
             values = getattr(drift, name)
-            axes.plot(drift.seconds / MINUTE, values, linewidth=0.8)
+            axes.plot(drift.seconds / MINUTE, values.T, linewidth=0.8)
             highest = float(values.max())
         axes.stairs(means, range(len(means) + 1), baseline=None, linewidth=1.6)
         axes.set_ylabel(name)

@@ -147,7 +147,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
-        return ReferenceFeatures(whole, face, self._latents(still)[:, 0])
+        return ReferenceFeatures(whole, face, self.write(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
@@ -164,7 +164,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return self._latents(torch.lerp(whole, face, self.face_share.float()))
+        return self.write(torch.lerp(whole, face, self.face_share.float()))
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
@@ -236,22 +236,22 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def _follow(self, state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         """Latent and aim after the four frames of a latent, ``share`` of the way gone in each."""
-        aim, shown = (self._read(latent)[:, -1] for latent in (state.aim, state.latent))
+        aim, shown = (self.read(latent)[:, -1] for latent in (state.aim, state.latent))
         aims, rows = [], []
-        for row in self._read(asked).unbind(1):
+        for row in self.read(asked).unbind(1):
             aim = torch.lerp(aim, row, share)
             shown = torch.lerp(shown, aim, share)
             aims.append(aim)
             rows.append(shown)
-        latent, aim = (self._latents(torch.stack(each, 1))[:, 0] for each in (rows, aims))
+        latent, aim = (self.write(torch.stack(each, 1))[:, 0] for each in (rows, aims))
         return latent, aim
 
-    def _read(self, z: Tensor) -> Tensor:
+    def read(self, z: Tensor) -> Tensor:
         """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
         whole, face = z.split(LATENT_GRID, -1)
         return (self.whole.code.read(whole) + self.face.code.read(face)) / 2
 
-    def _latents(self, motion: Tensor) -> Tensor:
+    def write(self, motion: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
         return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
 

@@ -20,7 +20,8 @@ def drift(seconds: int) -> Drift:
     flat = np.ones(seconds)
     mouth = np.sin(np.arange(seconds * FPS) / 3)
     late = np.concatenate([mouth[: 60 * FPS], np.roll(mouth, 2)[60 * FPS :]])
-    return Drift(time, 1 + (time >= 60), flat, 1 / (1 + (time >= 120)), flat, flat, late, mouth)
+    rows = (1 + (time >= 60), flat, 1 / (1 + (time >= 120)), flat, flat, late, mouth)
+    return Drift(time, *(row[None] for row in rows))
 
 
 def test_minutes_are_told_apart_and_a_short_rest_is_left_out() -> None:
@@ -37,10 +38,26 @@ def test_chance_is_told_from_growth() -> None:
     found = drift(130)
     assert found.growth_range("identity") == (2, 2)
     rng = np.random.default_rng(0)
-    restless = replace(found, colour=rng.exponential(1, 130))
+    restless = replace(found, colour=rng.exponential(1, (1, 130)))
     low, high = restless.growth_range("colour")
     assert low < restless.growth()["colour"] < high
     assert high - low > 0.2
+
+
+def test_sessions_are_averaged_and_leave_less_to_chance() -> None:
+    rng = np.random.default_rng(0)
+    many = [replace(drift(130), colour=rng.exponential(1, (1, 130))) for _ in range(8)]
+    joined = Drift.joined(many)
+    assert joined.by_minute()["colour"][0] == pytest.approx(
+        np.mean([session.by_minute()["colour"][0] for session in many])
+    )
+    assert joined.lip_sync(1).lag_frames == 2
+
+    def width(found: Drift) -> float:
+        low, high = found.growth_range("colour")
+        return high - low
+
+    assert width(joined) < 0.7 * np.mean([width(session) for session in many])
 
 
 def test_lips_are_followed_minute_by_minute() -> None:
@@ -66,17 +83,21 @@ def test_another_person_is_further_away_than_the_same_one() -> None:
     assert watch.look(np.kron(portrait[::8, ::8], np.ones((8, 8, 1))).astype(np.uint8))[2] != sharp
 
 
-def test_a_session_is_watched_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_are_watched_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowact.evaluation.drift.MINUTE", 6)
     sound = speech(3.0).read()
     silent, opening = np.zeros(75, bool), np.zeros(75, np.float32)
-    person = Subject("a", picture(), sound, opening, silent, ())
+    people = [
+        Subject(name, portrait, sound, opening, silent, ())
+        for name, portrait in (("a", picture()), ("b", picture()[:, ::-1].copy()))
+    ]
     reader = MouthReader().eval()
-    found = measure_drift(tiny_pipeline(), reader, [person], 0.5)
-    assert len(found.seconds) == 3
+    found = measure_drift(tiny_pipeline(), reader, people, 0.5, sessions=2)
     assert found.seconds == pytest.approx([0.96, 1.96, 2.96])
+    assert found.motion.shape == (2, 3)
     assert (found.motion > 0).all()
+    assert (found.colour[0] != found.colour[1]).all()
     assert (found.memory > 50).all()
-    assert len(found.opening) == len(found.expected) == 75
+    assert found.opening.shape == found.expected.shape == (2, 75)
     with pytest.raises(ValueError, match="at least 0.5"):
-        measure_drift(tiny_pipeline(), reader, [person], 0.2)
+        measure_drift(tiny_pipeline(), reader, people, 0.2)

@@ -1,0 +1,57 @@
+"""Fitted latents: closer to the frames, window after window, from any start."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from flowact.tokenizer import fitting
+from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.int8 import Int8ResidualBlock
+from flowact.tokenizer.tokenizer import Tokenizer
+
+
+def motion(latents: int) -> Tensor:
+    return torch.randn(1, 4 * latents, 106, generator=torch.Generator().manual_seed(2))
+
+
+def shown(tokenizer: Tokenizer, z: Tensor, portrait: Tensor) -> Tensor:
+    with torch.no_grad():
+        features = tokenizer.reference_features(portrait)
+        frames, _ = tokenizer.decode(tokenizer.initial_state(features), z, features, follow=1.0)
+    return frames
+
+
+def test_fitted_latents_show_what_was_to_be_shown(tokenizer: Tokenizer, portrait: Tensor) -> None:
+    frames = shown(tokenizer, tokenizer.write(motion(1)), portrait)
+    start = tokenizer.write(torch.zeros(1, 4, 106))
+
+    def error(z: Tensor) -> float:
+        return float((shown(tokenizer, z, portrait) - frames).square().mean())
+
+    assert error(fit_latents(tokenizer, start, frames, portrait)) < 0.2 * error(start)
+    torch.testing.assert_close(fit_latents(tokenizer, start, frames, portrait, steps=0), start)
+
+
+def test_later_windows_do_not_change_earlier_ones(
+    tokenizer: Tokenizer, portrait: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "WINDOW", 1)
+    frames = shown(tokenizer, tokenizer.write(motion(2)), portrait)
+    start = tokenizer.write(torch.zeros(1, 8, 106))
+    both = fit_latents(tokenizer, start, frames, portrait, steps=2)
+    first = fit_latents(tokenizer, start[:, :1], frames[:, :4], portrait, steps=2)
+    assert torch.equal(both[:, :1], first)
+    assert not torch.equal(both[:, 1], both[:, 0])
+
+
+def test_what_cannot_be_fitted_is_said(
+    tokenizer: Tokenizer, portrait: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z, frames = tokenizer.write(motion(1)), torch.zeros(1, 8, 3, 480, 480)
+    with pytest.raises(ValueError, match="8 frames and 1 latents"):
+        fit_latents(tokenizer, z, frames, portrait)
+    monkeypatch.setattr(
+        tokenizer, "modules", lambda: [Int8ResidualBlock.__new__(Int8ResidualBlock)]
+    )
+    with pytest.raises(ValueError, match="eight bits has no gradient"):
+        fit_latents(tokenizer, z, frames[:, :4], portrait)
