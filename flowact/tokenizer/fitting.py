@@ -5,6 +5,8 @@ from. Descent through the decoder corrects it for each video (semi-amortised inf
 2018). That takes seconds a frame: for video that is encoded once and kept.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -57,6 +59,25 @@ def fit_latents(
     return torch.cat(fitted, 1)
 
 
+@dataclass(frozen=True)
+class FittingEncoder:
+    """Encodes as a tokenizer does, then fits; see :func:`fit_latents`.
+
+    Attributes:
+        tokenizer: whose encoder begins and whose decoder judges.
+        steps: of descent.
+    """
+
+    tokenizer: Tokenizer
+    steps: int
+
+    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``."""
+        with torch.no_grad():
+            latents = self.tokenizer.encode(frames, reference)
+        return fit_latents(self.tokenizer, latents, frames, reference, self.steps)
+
+
 def _fit(
     tokenizer: Tokenizer,
     state: DecoderState,
@@ -71,8 +92,9 @@ def _fit(
     descent = torch.optim.Adam([motion], RATE, betas=BETAS)
     fall = torch.optim.lr_scheduler.LinearLR(descent, 1.0, 0.0, total_iters=max(steps, 1))
     for _ in range(steps):
-        made, _ = tokenizer.decode(state, tokenizer.write(motion), features, follow=1.0)
-        (motion.grad,) = torch.autograd.grad(_difference(made, wanted), [motion])
+        with torch.enable_grad():  # whatever the caller has switched off
+            made, _ = tokenizer.decode(state, tokenizer.write(motion), features, follow=1.0)
+            (motion.grad,) = torch.autograd.grad(_difference(made, wanted), [motion])
         descent.step()
         fall.step()
     return tokenizer.write(motion.detach())

@@ -60,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     latents.add_argument(
         "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
     )
+    latents.add_argument(
+        "--encode-steps",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of fitting their latents through the decoder: truer, for seconds a frame (%(default)d)",
+    )
     latents.set_defaults(start=_make_latents)
     audio = stages.add_parser("audio", help="train the audio encoder on the mouth's curves")
     add_loop_arguments(audio, learning_rate=1e-3)
@@ -87,7 +94,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")
     everything.add_argument("--out", type=Path, required=True, help="folder of data, runs and logs")
     everything.add_argument(
-        "--budget", default="two-cores", help="how much of everything; or a .yaml (%(default)s)"
+        "--budget",
+        default="two-cores",
+        help="how much of everything: two-cores, half-hour, or a .yaml (%(default)s)",
     )
     everything.set_defaults(start=_train_all)
     export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
@@ -177,6 +186,8 @@ def _make_latents(args: argparse.Namespace) -> None:
 
     if (args.data is None) != (args.tokenizer is None):
         raise UserError("--data and --tokenizer belong together: give both or none of them.")
+    if args.encode_steps < 0:
+        raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
     voices = training_voices(args.voices)
     imagined = sum(
         imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
@@ -189,11 +200,12 @@ def _make_latents(args: argparse.Namespace) -> None:
 
 
 def _encode_rendered(args: argparse.Namespace) -> int:
+    from flowact.tokenizer.fitting import FittingEncoder
     from flowact.tokenizer.tokenizer import Tokenizer
     from flowact.training.latents import encode_folders
 
     tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
-    return encode_folders(tokenizer, args.data, args.out)
+    return encode_folders(FittingEncoder(tokenizer, args.encode_steps), args.data, args.out)
 
 
 def _train_audio(args: argparse.Namespace) -> None:

@@ -30,7 +30,7 @@ GUIDED: Final = ("step-distill", "dmd")
 
 
 class Budget(BaseModel):
-    """How much of everything a recipe spends; see `two-cores.yaml`.
+    """How much of everything a recipe spends; see `two-cores.yaml` and `half-hour.yaml`.
 
     Attributes:
         description: what it is for, and how long it takes.
@@ -61,7 +61,8 @@ def load_budget(name: str) -> Budget:
     try:
         budget = Budget.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UserError(f"There is no budget {name!r}; known is two-cores.") from None
+        known = " and ".join(sorted(p.stem for p in Path(__file__).parent.glob("*.yaml")))
+        raise UserError(f"There is no budget {name!r}; known are {known}.") from None
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"{path.name} is not a budget: {error}.") from error
     missing = {*TOKENIZER, AUDIO, *TRANSFORMER} ^ budget.steps.keys()

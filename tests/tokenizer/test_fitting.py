@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from flowact.tokenizer import fitting
-from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.fitting import FittingEncoder, fit_latents
 from flowact.tokenizer.int8 import Int8ResidualBlock
 from flowact.tokenizer.tokenizer import Tokenizer
 
@@ -30,6 +30,19 @@ def test_fitted_latents_show_what_was_to_be_shown(tokenizer: Tokenizer, portrait
 
     assert error(fit_latents(tokenizer, start, frames, portrait)) < 0.2 * error(start)
     torch.testing.assert_close(fit_latents(tokenizer, start, frames, portrait, steps=0), start)
+
+
+@torch.no_grad()
+def test_an_encoder_that_fits_comes_closer_than_its_first_look(
+    tokenizer: Tokenizer, portrait: Tensor
+) -> None:
+    frames = shown(tokenizer, tokenizer.write(motion(1)), portrait)
+    glance, fitted = (FittingEncoder(tokenizer, n).encode(frames, portrait) for n in (0, 4))
+    torch.testing.assert_close(glance, tokenizer.encode(frames, portrait))
+    far, near = (
+        float((shown(tokenizer, z, portrait) - frames).square().mean()) for z in (glance, fitted)
+    )
+    assert near < far
 
 
 def test_later_windows_do_not_change_earlier_ones(

@@ -22,13 +22,14 @@ def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) 
     assert guided == ["step-distill", "dmd"]
 
 
+@pytest.mark.parametrize("budget", ["two-cores", "half-hour"])
 def test_every_command_of_the_recipe_is_one_that_exists(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
     for module in ("flowact.training.commands", "flowact.synthesis.dataset"):
         monkeypatch.setattr(f"{module}.run", lambda args: seen.append(str(args.out)))
-    jobs = [job for lane in lanes(load_budget("two-cores"), tmp_path) for job in lane.jobs]
+    jobs = [job for lane in lanes(load_budget(budget), tmp_path) for job in lane.jobs]
     for job in jobs:
         assert main(job.words) == 0
     assert len(seen) == len(jobs)
@@ -51,7 +52,7 @@ def test_a_missing_voice_is_named_before_anything_is_done(
 
 
 def test_a_wrong_budget_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no budget 'much'"):
+    with pytest.raises(UserError, match="no budget 'much'; known are half-hour and two-cores"):
         load_budget("much")
     path = tmp_path / "odd.yaml"
     path.write_text("clips: many")
