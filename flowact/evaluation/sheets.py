@@ -28,9 +28,11 @@ def plot_drift(drift: Drift, path: Path) -> None:
         highest = max(means)
         if name in MEASURES:
             values = getattr(drift, name)
-            axes.plot(drift.seconds / MINUTE, values.T, linewidth=0.8)
+            axes.plot(drift.seconds / MINUTE, values.T, linewidth=0.6, alpha=0.7)
             highest = float(values.max())
-        axes.stairs(means, range(len(means) + 1), baseline=None, linewidth=1.6)
+        axes.stairs(
+            means, range(len(means) + 1), baseline=None, linewidth=1.8, color="black", zorder=3
+        )
         axes.set_ylabel(name)
         axes.set_ylim(0, max(1.1 * highest, 1e-6))
         axes.grid(alpha=0.3)
