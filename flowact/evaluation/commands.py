@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=1,
-        help="so many people for that long, as one minute differs from the next by chance (%(default)d)",
+        help="sessions of that length to average, each with the next person: "
+        "one minute differs from the next by chance (%(default)d)",
     )
     parser.add_argument(
         "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
@@ -127,6 +128,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--fit-steps must be 40 or more, not {args.fit_steps}.")
     if args.sessions < 1:
         raise UserError(f"--sessions must be 1 or more, not {args.sessions}.")
+    if args.sessions > 1 and not args.minutes:
+        raise UserError("--sessions belongs to --minutes or --hours.")
     if args.encode_steps < 0:
         raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
     if args.minutes and not args.minutes >= 0.5:

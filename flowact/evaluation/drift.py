@@ -1,4 +1,4 @@
-"""Whether a person, and the lips, stay the same over minutes or hours of one session."""
+"""Whether a person, and the lips, stay the same over minutes or hours of a session."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -83,22 +83,25 @@ class Drift:
     def growth_range(self, name: str) -> tuple[float, float]:
         """What a measure's growth could have been by chance, with 95 % probability.
 
-        A gesture moves a minute's mean by more than drift would. So pieces of ten seconds are drawn anew,
-        the same ones of both minutes, in which the same is said.
+        A gesture moves a minute's mean by more than drift would. So sessions are drawn anew, and of each
+        pieces of ten seconds, the same ones of both minutes, in which the same is said.
         """
         values, last = getattr(self, name), len(self.by_minute()[name]) - 1
         first, final = (_pieces(values[:, m * MINUTE : (m + 1) * MINUTE]) for m in (0, last))
-        count = min(len(first), len(final))
-        drawn = np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
-        growths = final[drawn].mean(1) / np.maximum(first[drawn].mean(1), 1e-9)
+        sessions, pieces = len(first), min(first.shape[1], final.shape[1])
+        rng = np.random.default_rng(0)
+        who = rng.integers(0, sessions, (RESAMPLES, sessions, 1))
+        when = rng.integers(0, pieces, (RESAMPLES, sessions, pieces))
+        starts, ends = (end[who, when].mean((1, 2)) for end in (first, final))
+        growths = ends / np.maximum(starts, 1e-9)
         low, high = np.quantile(growths, (0.025, 0.975))
         return float(low), float(high)
 
 
 def _pieces(minute: Curve) -> Curve:
-    """Means of pieces of a minute `[sessions, seconds]`; the pieces of all sessions in order of time."""
+    """Means of pieces of a minute `[sessions, seconds]`, `[sessions, pieces]`."""
     whole = minute.shape[1] // PIECE * PIECE
-    means: Curve = minute[:, :whole].reshape(len(minute), -1, PIECE).mean(2).T.ravel()
+    means: Curve = minute[:, :whole].reshape(len(minute), -1, PIECE).mean(2)
     return means
 
 

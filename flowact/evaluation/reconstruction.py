@@ -33,13 +33,13 @@ def own_tokenizer(pipeline: FlowActPipeline) -> Tokenizer:
 
 
 def tokenizer_report(
-    tokenizer: Tokenizer, exact: Tokenizer, paths: Iterable[Path], steps: int, frames: int = 16
+    tokenizer: Tokenizer, trained: Tokenizer, paths: Iterable[Path], steps: int, frames: int = 16
 ) -> dict[str, float]:
     """Reconstruct the middle of every clip at 480x480, named characters and unseen people apart.
 
     Args:
         tokenizer: that decodes.
-        exact: the same with a decoder that has a gradient, to fit latents with.
+        trained: the same as it was trained, to fit latents with: eight bits have no gradient.
         paths: of the clips.
         steps: of the fitting.
         frames: of each clip.
@@ -53,7 +53,7 @@ def tokenizer_report(
     for path in paths:
         clip = Clip.load(path)
         group = "named" if clip.meta["character"] is not None else "unseen"
-        groups[group].append(_measure(tokenizer, exact, clip, steps, frames))
+        groups[group].append(_measure(tokenizer, trained, clip, steps, frames))
     report: dict[str, float] = {}
     for group, rows in groups.items():
         report[f"{group}_clips"] = len(rows)
@@ -63,7 +63,7 @@ def tokenizer_report(
 
 
 def _measure(
-    tokenizer: Tokenizer, exact: Tokenizer, clip: Clip, steps: int, frames: int
+    tokenizer: Tokenizer, trained: Tokenizer, clip: Clip, steps: int, frames: int
 ) -> dict[str, float]:
     """Scores of the middle of one clip; the two latents before it are decoded too, for the decoder's memory."""
     first = max(0, (len(clip) - frames) // 2 // FRAMES_PER_LATENT * FRAMES_PER_LATENT)
@@ -72,17 +72,17 @@ def _measure(
     pictures = torch.from_numpy(clip.pictures(slice(first - lead, window.stop)).copy())
     reference = torch.from_numpy(clip.reference_image().copy()).movedim(-1, 0)[None]
     truth = pictures.movedim(-1, 1)
-    encoded = encode(exact, truth, reference)
-    portrait = signed(reference).to(exact.dtype)
-    fitted = fit_latents(exact, encoded, signed(truth)[None], portrait, steps)
-    made, at_once = (decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
+    encoded = _encode(trained, truth, reference)
+    portrait = signed(reference).to(trained.dtype)
+    fitted = fit_latents(trained, encoded, signed(truth)[None], portrait, steps)
+    made, first_look = (_decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
     truth = truth[lead:]
     alike = F.pad(ssim_map(made, truth), [_RIM] * 4, value=float("nan"))
     result = {}
     for name, boxes in _views(np.asarray(clip.landmarks[window], np.float32)):
         result[f"psnr{name}"] = decibel(_mean_in(_error(made, truth), boxes))
         result[f"ssim{name}"] = _mean_in(alike, boxes)
-        result[f"encoded{name}"] = decibel(_mean_in(_error(at_once, truth), boxes))
+        result[f"encoded{name}"] = decibel(_mean_in(_error(first_look, truth), boxes))
         result[f"still{name}"] = decibel(_mean_in(_error(reference, truth), boxes))
     return result
 
@@ -93,7 +93,7 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
+def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
     """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
     return tokenizer.encode(
         signed(frames)[None].to(tokenizer.dtype), signed(reference).to(tokenizer.dtype)
@@ -101,7 +101,7 @@ def encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
+def _decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
     """Frames uint8 [n, 3, 480, 480] of latents of the person of a portrait [1, 3, 480, 480]."""
     features = tokenizer.reference_features(signed(reference).to(tokenizer.dtype))
     state = tokenizer.initial_state(features)

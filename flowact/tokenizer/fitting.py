@@ -1,11 +1,9 @@
 """Latents by analysis and synthesis: those whose decoded frames come closest to given ones.
 
-The encoder says at one look what a face does, and is wrong about people unlike those it learned
-from. Descent through the decoder corrects it for each video (semi-amortised inference, Kim et al.,
-2018). That takes seconds a frame: for video that is encoded once and kept.
+The encoder says at one look what a face does, and not exactly. Descent through the decoder corrects
+it for each video (semi-amortised inference, Kim et al., 2018). That takes seconds a frame: for video
+that is encoded once and kept.
 """
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,6 +25,8 @@ def fit_latents(
 ) -> Tensor:
     """Improve latents of frames until what is decoded from them is like the frames.
 
+    Not for inference mode, in which nothing has a gradient.
+
     Args:
         tokenizer: must not have been told to use eight bits, which have no gradient.
         latents: where to begin, ``[batch, n, 16, 8, 16]``, such as :meth:`Tokenizer.encode` gives.
@@ -47,35 +47,19 @@ def fit_latents(
         )
     if any(isinstance(module, Int8ResidualBlock) for module in tokenizer.modules()):
         raise ValueError("a decoder in eight bits has no gradient, expected the trained one")
+    if not steps:
+        return latents
     with torch.no_grad():
         features = tokenizer.reference_features(reference)
         state = tokenizer.initial_state(features)
     windows = latents.split(WINDOW, 1), frames.split(FRAMES_PER_LATENT * WINDOW, 1)
-    fitted = []
+    fitted: list[Tensor] = []
     for z, wanted in zip(*windows, strict=True):
+        if fitted:
+            with torch.no_grad():
+                _, state = tokenizer.decode(state, fitted[-1], features, follow=1.0)
         fitted.append(_fit(tokenizer, state, z, wanted.float(), features, steps))
-        with torch.no_grad():
-            _, state = tokenizer.decode(state, fitted[-1], features, follow=1.0)
     return torch.cat(fitted, 1)
-
-
-@dataclass(frozen=True)
-class FittingEncoder:
-    """Encodes as a tokenizer does, then fits; see :func:`fit_latents`.
-
-    Attributes:
-        tokenizer: whose encoder begins and whose decoder judges.
-        steps: of descent.
-    """
-
-    tokenizer: Tokenizer
-    steps: int
-
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``."""
-        with torch.no_grad():
-            latents = self.tokenizer.encode(frames, reference)
-        return fit_latents(self.tokenizer, latents, frames, reference, self.steps)
 
 
 def _fit(
@@ -90,9 +74,9 @@ def _fit(
     rows = [tokenizer.read(latent) for latent in z.detach().unbind(1)]
     motion = torch.cat(rows, 1).requires_grad_()
     descent = torch.optim.Adam([motion], RATE, betas=BETAS)
-    fall = torch.optim.lr_scheduler.LinearLR(descent, 1.0, 0.0, total_iters=max(steps, 1))
+    fall = torch.optim.lr_scheduler.LinearLR(descent, 1.0, 0.0, total_iters=steps)
     for _ in range(steps):
-        with torch.enable_grad():  # whatever the caller has switched off
+        with torch.enable_grad():  # the caller may be under no_grad
             made, _ = tokenizer.decode(state, tokenizer.write(motion), features, follow=1.0)
             (motion.grad,) = torch.autograd.grad(_difference(made, wanted), [motion])
         descent.step()

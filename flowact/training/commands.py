@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=0,
-        help="of fitting their latents through the decoder: truer, for seconds a frame (%(default)d)",
+        help="of fitting their latents through the decoder, with --data; takes seconds a frame (%(default)d)",
     )
     latents.set_defaults(start=_make_latents)
     audio = stages.add_parser("audio", help="train the audio encoder on the mouth's curves")
@@ -188,6 +188,8 @@ def _make_latents(args: argparse.Namespace) -> None:
         raise UserError("--data and --tokenizer belong together: give both or none of them.")
     if args.encode_steps < 0:
         raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
+    if args.encode_steps and args.data is None:
+        raise UserError("--encode-steps belongs to --data: imagined clips need no encoding.")
     voices = training_voices(args.voices)
     imagined = sum(
         imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
@@ -200,12 +202,15 @@ def _make_latents(args: argparse.Namespace) -> None:
 
 
 def _encode_rendered(args: argparse.Namespace) -> int:
-    from flowact.tokenizer.fitting import FittingEncoder
+    from functools import partial
+
+    from flowact.tokenizer.fitting import fit_latents
     from flowact.tokenizer.tokenizer import Tokenizer
     from flowact.training.latents import encode_folders
 
     tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
-    return encode_folders(FittingEncoder(tokenizer, args.encode_steps), args.data, args.out)
+    fit = partial(fit_latents, tokenizer, steps=args.encode_steps) if args.encode_steps else None
+    return encode_folders(tokenizer, args.data, args.out, fit)
 
 
 def _train_audio(args: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
@@ -137,19 +137,30 @@ class Encoder(Protocol):
         """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
 
 
+Fit = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Latents, their frames and the reference to better latents; see `tokenizer.fitting.fit_latents`."""
+
+
 @torch.no_grad()
-def encode_clip(tokenizer: Encoder, clip: Clip, latents_at_once: int = 8) -> LatentClip:
-    """Encode a rendered clip with a frozen tokenizer."""
+def encode_clip(
+    tokenizer: Encoder, clip: Clip, latents_at_once: int = 8, fit: Fit | None = None
+) -> LatentClip:
+    """Encode a rendered clip with a frozen tokenizer; `fit` improves what it found."""
     reference = _pixels(clip.reference_image()[None])
-    still = tokenizer.encode(reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None], reference)
+    held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
+    still = tokenizer.encode(held, reference)
     span = latents_at_once * FRAMES_PER_LATENT
     parts = [
-        tokenizer.encode(_pixels(clip.pictures(slice(start, start + span)))[None], reference)[0]
+        tokenizer.encode(_pixels(clip.pictures(slice(start, start + span)))[None], reference)
         for start in range(0, len(clip), span)
     ]
+    z = torch.cat(parts, 1)
+    if fit is not None:
+        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
+        still, z = fit(still, held, reference), fit(z, frames, reference)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
     return LatentClip(
-        z=torch.cat(parts).half(),
+        z=z[0].half(),
         reference=still[0].half(),
         mel=log_mel_of_clip(samples[None])[0].half(),
         motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
@@ -158,19 +169,16 @@ def encode_clip(tokenizer: Encoder, clip: Clip, latents_at_once: int = 8) -> Lat
     )
 
 
-def encode_folders(tokenizer: Encoder, clips: Path, latents: Path) -> int:
+def encode_folders(tokenizer: Encoder, clips: Path, latents: Path, fit: Fit | None = None) -> int:
     """Encode the clips of `clips/train` and `clips/heldout` that `latents` lacks; count them."""
-    return sum(
-        _encode_missing(tokenizer, sorted((clips / split).glob("*.npz")), latents / split)
-        for split in SPLITS
-    )
-
-
-def _encode_missing(tokenizer: Encoder, sources: Iterable[Path], folder: Path) -> int:
-    missing = [s for s in sources if not (folder / f"{s.stem}.safetensors").exists()]
-    for source in missing:
-        encode_clip(tokenizer, Clip.load(source)).save(folder / f"{source.stem}.safetensors")
-    return len(missing)
+    made = 0
+    for split in SPLITS:
+        for source in sorted((clips / split).glob("*.npz")):
+            target = latents / split / f"{source.stem}.safetensors"
+            if not target.exists():
+                encode_clip(tokenizer, Clip.load(source), fit=fit).save(target)
+                made += 1
+    return made
 
 
 def _pixels(pictures: np.ndarray[Any, Any]) -> Tensor:

@@ -75,7 +75,7 @@ def test_readers_are_trained_and_the_report_has_every_section(
     assert set(TARGETS["lip_sync"]) < set(report["lip_sync"])
     assert report["tokenizer"]["named_clips"] == report["tokenizer"]["unseen_clips"] == 1
     assert report["tokenizer"]["named_still"] > 15
-    assert report["tokenizer"]["named_psnr"] > report["tokenizer"]["named_encoded"]
+    assert report["tokenizer"]["named_psnr"] > report["tokenizer"]["named_encoded"] + 0.1
     assert report["lip_sync"]["silent_frames"] == 2 * 18  # 0.72 s before the first sound
     assert report["lip_sync"]["closures"] == 2
     with Image.open(out / "contact_sheet.jpg") as sheet:
@@ -103,6 +103,7 @@ def test_readers_come_back_from_their_files_in_half_precision() -> None:
         (["--recordings", "r", "--fit"], "the only thing for --fit"),
         (["--data", "empty", "--clips", "0"], "--clips must be 1 or more, not 0."),
         (["--data", "empty", "--encode-steps", "-1"], "--encode-steps must be 0 or more, not -1."),
+        (["--data", "empty", "--sessions", "3"], "--sessions belongs to --minutes or --hours."),
         (["--data", "empty", "--sessions", "0"], "--sessions must be 1 or more, not 0."),
         (["--data", "empty", "--minutes", "0.1"], "--minutes must be 0.5 or more, not 0.1."),
         (["--data", "empty", "--minutes", "nan"], "--minutes must be 0.5 or more, not nan."),

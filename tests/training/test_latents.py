@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from flowact.cli import main
 from flowact.conditioning.window import AudioTimeline
 from flowact.errors import UserError
 from flowact.training.latents import LatentClip, LatentFolder, encode_clip, encode_folders
@@ -68,6 +69,32 @@ def test_a_clip_is_encoded_relative_to_its_reference() -> None:
     assert float(encoded.z[1, 0, 0, 0]) == pytest.approx(
         float(picture.mean() - still.mean()), abs=1e-3
     )
+
+
+def test_what_fits_gets_the_whole_clip_at_once() -> None:
+    clip, seen = rendered(0, 8), []
+
+    def fit(latents: torch.Tensor, frames: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        seen.append((latents.shape[1], frames.shape[1], float(reference.mean())))
+        return latents + 1
+
+    plain = encode_clip(Brightness(), clip, latents_at_once=1)
+    fitted = encode_clip(Brightness(), clip, latents_at_once=1, fit=fit)
+    assert [lengths[:2] for lengths in seen] == [(1, 4), (2, 8)]
+    torch.testing.assert_close(fitted.z, plain.z + 1)
+    torch.testing.assert_close(fitted.reference, plain.reference + 1)
+
+
+def test_fitting_belongs_to_clips_that_are_encoded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, reason in (
+        (["--encode-steps", "-1"], "--encode-steps must be 0 or more, not -1."),
+        (["--encode-steps", "5"], "--encode-steps belongs to --data"),
+    ):
+        assert main(["train", "latents", "--out", str(tmp_path / "made"), *arguments]) == 2
+        assert reason in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
 
 
 def test_only_clips_that_are_missing_are_encoded(tmp_path: Path) -> None:
