@@ -98,9 +98,7 @@ def test_sessions_are_watched_once_a_second(monkeypatch: pytest.MonkeyPatch) -> 
         pipeline, "stream", lambda who, *a, **kw: seen.append(who) or stream(who, *a, **kw)
     )
     found = measure_drift(pipeline, reader, people, 0.5, sessions=2)
-    assert [np.array_equal(who, p.reference) for who, p in zip(seen, people, strict=True)] == [
-        True
-    ] * 2
+    assert all(np.array_equal(who, p.reference) for who, p in zip(seen, people, strict=True))
     assert found.seconds == pytest.approx([0.96, 1.96, 2.96])
     assert found.motion.shape == (2, 3)
     assert (found.motion > 0).all()

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from flowact.runtime.precision import CPU_INT8_FLAGS, detect
+from flowact.tokenizer.fitting import fit_latents
 from flowact.tokenizer.int8 import Int8ResidualBlock, Steps, record_ranges, use_int8
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
@@ -106,6 +107,8 @@ def test_a_calibrated_tokenizer_shows_the_same_in_eight_bits(
     state = made.initial_state(features)
     frames, _ = made.decode(state, z, features)
     assert 0 < (frames - exact).abs().mean() < 0.02
+    with pytest.raises(ValueError, match="eight bits has no gradient"):
+        fit_latents(made, z, frames, portrait)
     first, after = made.decode(state, z[:, :1], features)
     rest, _ = made.decode(after, z[:, 1:], features)
     assert torch.equal(torch.cat([first, rest], 1), frames)
