@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeVar
 
@@ -42,9 +41,9 @@ class StreamingDecoder(Protocol[Features, Memory]):
         """Return what the decoder remembers before the first latent."""
 
     def decode_uint8(
-        self, state: Memory, z: Tensor, features: Features, *, sparse: Collection[str] = ()
+        self, state: Memory, z: Tensor, features: Features, *, coarse: bool = False
     ) -> tuple[Tensor, Memory]:
-        """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; sparse ones cost less."""
+        """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; coarse ones cost less."""
 
 
 class Look(Stage[None, NDArray[np.uint8], Features]):

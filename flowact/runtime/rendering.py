@@ -62,8 +62,7 @@ class Rendering:
         self._session, self._chunk = session, chunk
         self._tokenizer, self._decoder = pipeline.tokenizer, chunk.moment.decoder
         self._taken = session.source.take()
-        coarse = ("whole",) if self._taken.speaking else ("whole", "face")
-        self._sparse = coarse if hurried else ()
+        self._coarse = hurried and not self._taken.speaking
         self._first, self._flush = session.piece, session.flush
         session.flush = False
         if self._taken.finished:
@@ -74,7 +73,7 @@ class Rendering:
         begun = time.time()
         session, latent = self._session, self._chunk.latents[:, [part]]
         frames, self._decoder = self._tokenizer.decode_uint8(
-            self._decoder, latent, session.features, sparse=self._sparse
+            self._decoder, latent, session.features, coarse=self._coarse
         )
         decoded = time.time()
         encoded = session.encoder.encode(frames[0].numpy(force=True))

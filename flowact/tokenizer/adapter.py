@@ -1,6 +1,5 @@
 """A video autoencoder of `diffusers` in the place of FlowAct's own tokenizer."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar, cast
 
@@ -32,11 +31,11 @@ class VideoTokenizer(Protocol[Features, State]):
         """Latents to frames, and the state to go on with."""
 
     def decode_uint8(
-        self, state: State, z: Tensor, features: Features, *, sparse: Collection[str] = ()
+        self, state: State, z: Tensor, features: Features, *, coarse: bool = False
     ) -> tuple[Tensor, State]:
         """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``.
 
-        ``sparse`` names what may move more coarsely if that is less work: "whole", "face".
+        ``coarse`` allows that the face moves more coarsely, if that is less work.
         """
 
 
@@ -119,9 +118,9 @@ class DiffusersVideoTokenizer:
         z: Tensor,
         features: ReferenceLatent,
         *,
-        sparse: Collection[str] = (),
+        coarse: bool = False,
     ) -> tuple[Tensor, LatentContext]:
-        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``; never sparse."""
+        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``; never coarse."""
         frames, after = self.decode(state, z, features)
         return to_uint8(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), after
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
-from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID, ViewConfig
+from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
     ENDS,
     EVERY_FRAME,
@@ -83,37 +83,35 @@ class ViewAutoencoder(nn.Module):
     def decode(
         self,
         held: Tensor,
-        previous: Tensor,
-        current: Tensor,
+        before: Tensor,
+        motion: Tensor,
         reference: ViewReference,
-        sparse: bool = False,
+        coarse: bool = False,
     ) -> tuple[Layers, Tensor]:
-        """Paint the four frames of ``current``, given the latent before it.
+        """Paint the four frames of a latent, given the four before them.
 
         Args:
             held: what the call before returned, or :meth:`still`.
-            previous: ``[batch, 16, 8, 8]``.
-            current: ``[batch, 16, 8, 8]``.
+            before: standardised curves and pose, ``[batch, 4, channels]``.
+            motion: the same of the frames to paint.
             reference: features of ``batch`` references.
-            sparse: paint the first and the last frame only, and fill in what is between them.
+            coarse: paint the first and the last frame only, whatever the configuration says, and fill
+                in what is between them.
 
         Returns:
             Layers of ``batch * 4`` frames, and what to hold for the next call.
         """
-        for z in (previous, current):
-            _check_latent(z)
-        motion = self.code.read(current)
-        shared = self.decoder.share(self.code.read(previous), motion, reference)
-        frames = ENDS if sparse else EVERY_FRAME
+        shared = self.decoder.share(before, motion, reference)
+        ends_only = coarse or self.config.ends_only
+        frames = ENDS if ends_only else EVERY_FRAME
         layers = self.decoder(held, shared, motion, reference, frames=frames)
-        if sparse:
+        if ends_only:
             layers = fill_between(layers, reference.picture, self.view)
         # Cloned, or a saved state would carry what all four frames share.
         return layers, shared[:, -1].clone()
 
-    def still(self, latent: Tensor, reference: ViewReference) -> Tensor:
-        """What to hold before the first call: as if ``latent [batch, 16, 8, 8]`` had lasted for long."""
-        motion = self.code.read(latent)
+    def still(self, motion: Tensor, reference: ViewReference) -> Tensor:
+        """What to hold before the first call: as if ``motion [batch, 4, channels]`` had lasted for long."""
         return self.decoder.share(motion, motion, reference)[:, -1].clone()
 
     def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
@@ -137,9 +135,3 @@ class ViewAutoencoder(nn.Module):
         ).unflatten(0, now.shape[:2])
         held, own = shared[:, :-1, -1].flatten(0, 1), shared[:, 1:].flatten(0, 1)
         return self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, region)
-
-
-def _check_latent(z: Tensor) -> None:
-    expected = (LATENT_CHANNELS, LATENT_GRID, LATENT_GRID)
-    if z.shape[1:] != expected:
-        raise ValueError(f"a view's latent is {tuple(z.shape[1:])}, expected {expected}")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from flowact.timebase import FRAMES_PER_LATENT
+from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import FARTHEST
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.layers import (
@@ -16,8 +16,12 @@ from flowact.tokenizer.layers import (
     Upsample,
     activate,
     conv,
+    fold,
+    modulate,
+    unfold,
     zero_init,
 )
+from flowact.tokenizer.pixel_kernels import move
 from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 
@@ -108,7 +112,7 @@ class Trunk(nn.Module):
         for up, guide, blocks, by in zip(
             self.ups, guides[1:], self.blocks[1:], others, strict=True
         ):
-            x = blocks(activate(modulate(up(x) + guide, by)))
+            x = blocks(up(x, guide, by))
         frames: Tensor = self.leave(x).unflatten(1, (FRAMES_PER_LATENT, -1))
         return frames
 
@@ -185,15 +189,14 @@ class ViewDecoder(nn.Module):
         x = self.blocks[0](modulate(x, first))
         coarse = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
         warped = self._warp_features(coarse, reference.warpable, region)
-        x = self.up_middle(x) + self.take_features(warped)
-        x = self.blocks[1](activate(modulate(x, second)))
-        flow = coarse + self.fine_flow(x).float() * FLOW_UNIT
+        x = self.blocks[1](self.up_middle(x, self.take_features(warped), second))
+        flow = (coarse + self.fine_flow(x).float() * FLOW_UNIT).contiguous()
         size = VIEW_SIZE // 2 * self.paint_scale
         warp = render_warp(flow, reference.picture, self.view, size, region)
-        x = self.up_fine(x) + self.take_pixels(self._fold(warp.to(x.dtype)))
-        x = self.blocks[2](activate(modulate(x, third)))
-        painted = F.pixel_shuffle(self.leave(x), self.paint_scale)
-        mask = torch.sigmoid(painted[:, :1].float() + MASK_BIAS)
+        pixels = fold(warp, self.paint_scale).to(x.dtype)
+        x = self.blocks[2](self.up_fine(x, self.take_pixels(pixels), third))
+        painted = unfold(self.leave(x), self.paint_scale)
+        mask = torch.sigmoid(painted[:, :1] + MASK_BIAS)
         return Layers(flow, mask, painted[:, 1:], warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
@@ -203,17 +206,6 @@ class ViewDecoder(nn.Module):
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
         warped = sample(features, grid).to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
-
-    def _fold(self, pixels: Tensor) -> Tensor:
-        """``[n, 3, p, p]`` at 120x120, with ``paint_scale`` squared pixels folded into channels."""
-        folded = F.pixel_unshuffle(pixels, self.paint_scale)
-        return folded.contiguous(memory_format=torch.channels_last)
-
-
-def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
-    """``factor * x + shift``."""
-    factor, shift = by
-    return torch.addcmul(shift, x, factor)
 
 
 def fill_between(ends: Layers, picture: Tensor, view: View) -> Layers:
@@ -236,7 +228,13 @@ def render_warp(
     flow: Tensor, picture: Tensor, view: View, size: int, region: Region = FULL
 ) -> Tensor:
     """The reference as the flow ``[n, 2, 60, 60]`` moves it, ``[n, 3, size, size]`` in fp32."""
-    return sample(picture, sampling_grid(flow, view, size, region))
+    if region != FULL or not map_kernels.usable(flow):
+        return sample(picture, sampling_grid(flow, view, size, region))
+    moved = torch.empty(len(flow), 3, size, size)
+    sources, frames = picture.flatten(2).numpy(), len(flow) // len(picture)
+    for i, (by, target) in enumerate(zip(flow.numpy(), moved.numpy(), strict=True)):
+        move(by, sources[i // frames], view.left, view.top, view.size // size, target)
+    return moved
 
 
 def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
@@ -248,6 +246,5 @@ def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
     warp = layers.warp
     if warp.shape[-1] * CELLS != size * layers.region.width:
         warp = render_warp(layers.flow, picture, view, size, layers.region)
-    painted = torch.cat([layers.mask.to(layers.paint.dtype), layers.paint], 1)
-    overlay = enlarge(painted, warp.shape[-1] // painted.shape[-1])
-    return torch.addcmul(overlay[:, 1:], overlay[:, :1], warp)
+    mask, paint = (enlarge(x, warp.shape[-1] // x.shape[-1]) for x in (layers.mask, layers.paint))
+    return torch.addcmul(paint, mask, warp)

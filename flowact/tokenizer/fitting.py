@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from flowact.timebase import FACE_BOX, FRAMES_PER_LATENT
-from flowact.tokenizer.int8 import Int8ResidualBlock
+from flowact.tokenizer.int8 import Int8Conv2d
 from flowact.tokenizer.tokenizer import DecoderState, ReferenceFeatures, Tokenizer
 
 WINDOW = 6
@@ -45,7 +45,7 @@ def fit_latents(
             f"{frames.shape[1]} frames and {latents.shape[1]} latents given, "
             f"expected {FRAMES_PER_LATENT} frames a latent"
         )
-    if any(isinstance(module, Int8ResidualBlock) for module in tokenizer.modules()):
+    if any(isinstance(module, Int8Conv2d) for module in tokenizer.modules()):
         raise ValueError("a decoder in eight bits has no gradient, expected the trained one")
     if not steps:
         return latents

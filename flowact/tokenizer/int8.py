@@ -1,4 +1,4 @@
-"""The decoder's residual blocks in eight bits (integer-only convolutions, Jacob et al., 2018).
+"""The decoder's 3x3 convolutions in eight bits (integer-only convolutions, Jacob et al., 2018).
 
 Weights are rounded once, every output channel in steps of its own. Activations are rounded where they
 enter a convolution, in steps that a calibration fixed beforehand, so that no picture depends on what
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flowact.tokenizer.kernels import bfloat16_to_bytes, float32_to_bytes
 from flowact.tokenizer.layers import SLOPE, ResidualBlock
+from flowact.tokenizer.map_kernels import bfloat16_to_bytes, float32_to_bytes, rows_of
 
 Ranges = Mapping[str, tuple[float, float]]
 """Smallest and largest number that entered a convolution, by the convolution's name."""
@@ -24,6 +24,7 @@ Ranges = Mapping[str, tuple[float, float]]
 LEVELS: Final = 255
 MARGIN: Final = 1.1
 """Ranges are stretched by this much, for people and poses that the calibration did not see."""
+FLOW_CHANNELS: Final = 2
 _ONES: Final = [1, 1]
 
 
@@ -43,13 +44,11 @@ class Steps:
 
     def bytes_of(self, x: Tensor, slope: float = 1.0) -> Tensor:
         """Bytes ``[n, width, h, w]`` of a leaky rectifier of bfloat16 or float32 numbers; slope 1 is none."""
-        rows = x.permute(0, 2, 3, 1).contiguous()
+        rows = rows_of(x)
         levels = torch.empty(rows.shape, dtype=torch.uint8)
+        to_bytes = bfloat16_to_bytes if x.dtype == torch.bfloat16 else float32_to_bytes
         how = (np.float32(slope), np.float32(1 / self.size), np.float32(self.zero))
-        if x.dtype == torch.bfloat16:
-            bfloat16_to_bytes(rows.view(torch.uint16).numpy().ravel(), *how, levels.numpy().ravel())
-        else:
-            float32_to_bytes(rows.float().numpy().ravel(), *how, levels.numpy().ravel())
+        to_bytes(rows.ravel(), *how, levels.numpy().ravel())
         return levels.permute(0, 3, 1, 2)
 
 
@@ -69,22 +68,23 @@ class Int8Conv2d(nn.Module):
         self.zeros = torch.zeros(len(weight), dtype=torch.int32)
         self.bias = None if trained.bias is None else trained.bias.detach().float()
 
-    def forward(self, levels: Tensor, dtype: torch.dtype) -> Tensor:
-        """Convolve what ``steps.bytes_of`` made; the result is in ``dtype``."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``[n, width, h, w]``; the result is in its dtype."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise(
-            *self._operands(levels), self.bias, *self._geometry(), 1.0, 0, dtype, "none", [], ""
+            *self._operands(x, 1.0), self.bias, *self._geometry(), 1.0, 0, x.dtype, "none", [], ""
         )
         return made
 
-    def add_to(self, x: Tensor, levels: Tensor) -> Tensor:
-        """Like :meth:`forward`, added to ``x``, which is overwritten and returned."""
+    def add_to(self, x: Tensor, inner: Tensor) -> Tensor:
+        """Rectify and convolve ``inner``, and add that to ``x``, which is overwritten and returned."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
-            *self._operands(levels), x, self.bias, *self._geometry(),
+            *self._operands(inner, SLOPE), x, self.bias, *self._geometry(),
             1.0, 0, x.dtype, 1.0, 0, "sum", 1.0, "none", [], "",
         )  # fmt: skip
         return made
 
-    def _operands(self, levels: Tensor) -> tuple[object, ...]:
+    def _operands(self, x: Tensor, slope: float) -> tuple[object, ...]:
+        levels = self.steps.bytes_of(x, slope)
         return levels, self.steps.size, self.steps.zero, self.weight, self.sizes, self.zeros
 
     @staticmethod
@@ -104,13 +104,12 @@ class Int8ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, width, h, w]`` to the same shape."""
-        inner = self.first(self.first.steps.bytes_of(self.norm(x)), x.dtype)
-        return self.second.add_to(x, self.second.steps.bytes_of(inner, SLOPE))
+        return self.second.add_to(x, self.first(self.norm(x)))
 
 
 @contextmanager
 def record_ranges(network: nn.Module) -> Iterator[dict[str, tuple[float, float]]]:
-    """Note, while the block runs, what enters the convolutions of a network's residual blocks."""
+    """Note, while the block runs, what enters the convolutions that :func:`use_int8` replaces."""
     ranges: dict[str, tuple[float, float]] = {}
 
     def note(name: str, x: Tensor) -> None:
@@ -130,28 +129,35 @@ def record_ranges(network: nn.Module) -> Iterator[dict[str, tuple[float, float]]
 
 
 def use_int8(network: nn.Module, ranges: Ranges) -> None:
-    """Replace every residual block of a network, which is then for inference on a processor only.
+    """Replace the 3x3 convolutions of a network, which is then for inference on a processor only.
+
+    Those that give a flow stay: rounding would show as a tremble.
 
     Raises:
         ValueError: a convolution has no range.
     """
-    missing = _convolutions(network).keys() - ranges.keys()
-    if missing:
+    convolutions = _convolutions(network)
+    if missing := convolutions.keys() - ranges.keys():
         raise ValueError(f"no range of activations for {', '.join(sorted(missing))}")
-    for name, block in _blocks(network).items():
-        first, second = (Steps.over(*ranges[f"{name}.{part}"]) for part in ("first", "second"))
-        parent, _, attribute = name.rpartition(".")
-        setattr(network.get_submodule(parent), attribute, Int8ResidualBlock(block, first, second))
+    steps = {name: Steps.over(*ranges[name]) for name in convolutions}
+    for name, block in list(network.named_modules()):
+        if isinstance(block, ResidualBlock):
+            of_block = steps.pop(f"{name}.first"), steps.pop(f"{name}.second")
+            _replace(network, name, Int8ResidualBlock(block, *of_block))
+    for name, alone in steps.items():
+        _replace(network, name, Int8Conv2d(convolutions[name], alone))
 
 
-def _blocks(network: nn.Module) -> dict[str, ResidualBlock]:
-    modules = network.named_modules()
-    return {name: module for name, module in modules if isinstance(module, ResidualBlock)}
+def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, attribute = name.rpartition(".")
+    setattr(network.get_submodule(parent), attribute, module)
 
 
 def _convolutions(network: nn.Module) -> dict[str, nn.Conv2d]:
     return {
-        f"{name}.{part}": getattr(block, part)
-        for name, block in _blocks(network).items()
-        for part in ("first", "second")
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d)
+        and module.kernel_size == (3, 3)
+        and module.out_channels > FLOW_CHANNELS
     }

@@ -1,8 +1,11 @@
 """Convolution blocks of the tokenizer."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from flowact.tokenizer import map_kernels
 
 SLOPE = 0.1
 """Of the leaky rectifier's negative side."""
@@ -52,7 +55,9 @@ class ResidualBlock(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Change the width of ``[batch, width, h, w]`` and double height and width, repeating cells.
+    """Enlarge a map, add another one of the new size, modulate and rectify.
+
+    The width changes too. Height and width double, cells being repeated.
 
     Args:
         width_in, width_out: channels.
@@ -64,12 +69,29 @@ class Upsample(nn.Module):
         self.size = size
         self.project = conv(width_in, width_out, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[batch, width_in, h, w]`` to ``[batch, width_out, 2 h, 2 w]``, or to the given size."""
+    def forward(self, x: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
+        """``x [batch, width_in, h, w]`` to the shape of ``skip``, ``[batch, width_out, 2 h, 2 w]`` or the given size.
+
+        ``by`` is for :func:`modulate`.
+        """
         narrow = self.project(x)
-        if self.size is None:
-            return F.interpolate(narrow, scale_factor=2, mode="nearest")
-        return F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
+        if self.size is not None:
+            wide = F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
+        elif x.dtype == torch.bfloat16 and map_kernels.usable(x):
+            return _doubled(narrow, skip, by)
+        else:
+            wide = F.interpolate(narrow, scale_factor=2, mode="nearest")
+        return activate(modulate(wide + skip, by))
+
+
+def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
+    """What :class:`Upsample` makes of bfloat16, in one pass through memory."""
+    skip = skip.contiguous(memory_format=torch.channels_last)
+    factor, shift = (vector.flatten(1).float().numpy() for vector in by)
+    joined = torch.empty_like(skip)
+    coarse, fine, target = (map_kernels.rows_of(maps) for maps in (narrow, skip, joined))
+    map_kernels.join_bfloat16(coarse, fine, factor, shift, np.float32(SLOPE), target)
+    return joined
 
 
 class Modulation(nn.Module):
@@ -90,6 +112,33 @@ class Modulation(nn.Module):
         """``[n, inputs]`` to a (factor, shift) of shape ``[n, width, 1, 1]`` for every map."""
         values = self.leave(activate(self.enter(vector)))[..., None, None].split(self.sizes, 1)
         return [(1 + scale, shift) for scale, shift in zip(values[::2], values[1::2], strict=True)]
+
+
+def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
+    """``factor * x + shift``."""
+    factor, shift = by
+    return torch.addcmul(shift, x, factor)
+
+
+def fold(pixels: Tensor, scale: int) -> Tensor:
+    """``[n, k, scale * h, scale * w]`` in fp32 to ``[n, k * scale**2, h, w]``, stored channels-last."""
+    if not map_kernels.usable(pixels):
+        folded = F.pixel_unshuffle(pixels, scale)
+        return folded.contiguous(memory_format=torch.channels_last)
+    maps, channels, height, width = pixels.shape
+    made = pixels.new_empty(maps, height // scale, width // scale, channels * scale**2)
+    map_kernels.fold(pixels.contiguous().numpy(), scale, made.numpy())
+    return made.permute(0, 3, 1, 2)
+
+
+def unfold(folded: Tensor, scale: int) -> Tensor:
+    """The inverse of :func:`fold`, in fp32."""
+    if not map_kernels.usable(folded):
+        return F.pixel_shuffle(folded, scale).float()
+    maps, channels, height, width = folded.shape
+    made = torch.empty(maps, channels // scale**2, scale * height, scale * width)
+    map_kernels.unfold(map_kernels.rows_of(folded.float()), scale, made.numpy())
+    return made
 
 
 class Pyramid(nn.Module):

@@ -1,6 +1,6 @@
 """The tokenizer: 480x480 video to latents and back, relative to a reference portrait."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -63,12 +63,13 @@ class DecoderState:
     """All that the decoder remembers.
 
     Attributes:
-        latent: what it showed last, ``[batch, 16, 8, 16]``.
-        aim: what that was on its way to; see ``follow`` of :class:`Tokenizer`.
+        shown: standardised curves and pose of the last four frames, ``[batch, 4, channels]``.
+        aim: what those were on their way to, ``[batch, channels]``; see ``follow`` of
+            :class:`Tokenizer`.
         whole, face: what each view holds for its next frame, ``[batch, width, 30, 30]``.
     """
 
-    latent: Tensor
+    shown: Tensor
     aim: Tensor
     whole: Tensor
     face: Tensor
@@ -172,12 +173,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def still(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent ``[batch, 16, 8, 16]`` had been held for long."""
-        whole, face = latent.split(LATENT_GRID, -1)
+        motion = self.read(latent)
         return DecoderState(
-            latent,
-            latent,
-            self.whole.still(whole, features.whole),
-            self.face.still(face, features.face),
+            motion,
+            motion[:, -1],
+            self.whole.still(motion, features.whole),
+            self.face.still(motion, features.face),
         )
 
     def decode(
@@ -201,17 +202,16 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         follow: float | None = None,
         *,
-        sparse: Collection[str] = (),
+        coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder.
 
-        Of the views named in ``sparse``, "whole" and "face", every latent's first and last frame are
-        painted and the two between them go straight from one to the other: for half the work, and too
-        coarse for lips.
+        ``coarse`` paints the face as ``ends_only`` of :class:`ViewConfig` says too: for less work, and
+        not for someone who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
         canvas = CompiledLevels(self.seam) if compiled else Levels(self.seam)
-        return self._decoded(state, z, features, follow, canvas, sparse)
+        return self._decoded(state, z, features, follow, canvas, coarse)
 
     def _decoded(
         self,
@@ -220,31 +220,30 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         follow: float | None,
         canvas: Canvas,
-        sparse: Collection[str] = (),
+        coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
         given = self.config.follow if follow is None else follow
         share = torch.where(self.calm, given, 1.0)
         frames: list[Tensor] = []
-        for asked in z.unbind(1):
-            shown, aim = self._follow(state, asked, share)
-            painted, whole, face = self._paint(state, shown, features, canvas, sparse)
+        for latent in z.unbind(1):
+            shown, aim = self._follow(state, self.read(latent), share)
+            painted, whole, face = self._paint(state, shown, features, canvas, coarse)
             frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
 
-    def _follow(self, state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Latent and aim after the four frames of a latent, ``share`` of the way gone in each."""
-        aim, shown = (self.read(latent)[:, -1] for latent in (state.aim, state.latent))
-        aims, rows = [], []
-        for row in self.read(asked).unbind(1):
+    @staticmethod
+    def _follow(state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Motion to show and aim for a motion ``[batch, 4, channels]``, ``share`` of the way gone per frame."""
+        aim, shown = state.aim, state.shown[:, -1]
+        rows = []
+        for row in asked.unbind(1):
             aim = torch.lerp(aim, row, share)
             shown = torch.lerp(shown, aim, share)
-            aims.append(aim)
             rows.append(shown)
-        latent, aim = (self.write(torch.stack(each, 1))[:, 0] for each in (rows, aims))
-        return latent, aim
+        return torch.stack(rows, 1), aim
 
     def read(self, z: Tensor) -> Tensor:
         """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
@@ -275,23 +274,16 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def _paint(
         self,
         state: DecoderState,
-        latent: Tensor,
+        motion: Tensor,
         features: ReferenceFeatures,
         canvas: Canvas,
-        sparse: Collection[str],
+        coarse: bool,
     ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """The four finished frames of a latent, and what each view holds."""
-        (whole_before, face_before), (whole, face) = (
-            z.split(LATENT_GRID, -1) for z in (state.latent, latent)
-        )
+        """The four finished frames of a motion ``[batch, 4, channels]``, and what each view holds."""
         faces = self._begin(
-            partial(
-                self.face.decode, state.face, face_before, face, features.face, "face" in sparse
-            )
+            partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
         )
-        layers, whole_held = self.whole.decode(
-            state.whole, whole_before, whole, features.whole, "whole" in sparse
-        )
+        layers, whole_held = self.whole.decode(state.whole, state.shown, motion, features.whole)
         wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
         layers, face_held = faces()
         finished = [

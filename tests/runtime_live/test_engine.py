@@ -120,9 +120,9 @@ def test_in_a_hurry_all_but_speaking_faces_are_painted_coarsely(pipeline, monkey
     made, asked = {}, []
     decode = pipeline.tokenizer.decode_uint8
 
-    def spy(*given, sparse):
-        asked.append(sparse)
-        return decode(*given, sparse=sparse)
+    def spy(*given, coarse):
+        asked.append(coarse)
+        return decode(*given, coarse=coarse)
 
     monkeypatch.setattr(pipeline.tokenizer, "decode_uint8", spy)
     for hurried in (False, True):
@@ -131,7 +131,7 @@ def test_in_a_hurry_all_but_speaking_faces_are_painted_coarsely(pipeline, monkey
         made[hurried] = bench.pieces(1)[0].frames
         bench.do(Say("a", 1, to_pcm16(voice(1)), final=True)).pieces(1)
     assert made[False] != made[True]
-    assert asked == [()] * 6 + [("whole", "face")] * 3 + [("whole",)] * 3
+    assert asked == [False] * 6 + [True] * 3 + [False] * 3
 
 
 def test_an_action_changes_the_next_chunk(pipeline):

@@ -1,11 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
 import torch
 
 from flowact.synthesis.joints import JOINTS
+from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
 from tests.tokenizer.small import SMALL, small_tokenizer
@@ -52,17 +53,14 @@ def test_the_decoder_remembers_two_latents_and_no_more(tokenizer, portrait) -> N
 def test_training_paints_what_a_session_shows(tokenizer, portrait) -> None:
     view = tokenizer.face
     motion = torch.randn(1, 16, 106)
-    known, *latents = (view.code.write(part)[:, 0] for part in motion.split(4, 1))
+    known, *latents = motion.split(4, 1)
     reference = view.reference(portrait)
     held, before, streamed = view.still(known, reference), known, []
     for latent in latents:
         layers, held = view.decode(held, before, latent, reference)
         before = latent
         streamed.append(layers.paint)
-    trained = view(
-        view.code.read(torch.stack([known, *latents], 1).flatten(0, 1)).flatten(0, 1)[None],
-        portrait,
-    )
+    trained = view(motion, portrait)
     torch.testing.assert_close(trained.paint, torch.cat(streamed[1:]), atol=1e-4, rtol=1e-4)
 
 
@@ -124,19 +122,34 @@ def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
 
 
 @torch.no_grad()
-def test_sparse_frames_have_exact_ends_and_go_straight_between_them(tokenizer, portrait) -> None:
+def test_coarse_frames_have_exact_ends(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
     state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
     exact, after = tokenizer.decode_uint8(state, z, features)
-    sparse, same = tokenizer.decode_uint8(state, z, features, sparse=("whole", "face"))
+    coarse, same = tokenizer.decode_uint8(state, z, features, coarse=True)
     assert all(torch.equal(*pair) for pair in zip(astuple(after), astuple(same), strict=True))
     ends = [0, 3, 4, 7]
-    assert (exact[:, ends].int() - sparse[:, ends].int()).abs().max() <= 1
+    assert (exact[:, ends].int() - coarse[:, ends].int()).abs().max() <= 1
     between = [1, 2, 5, 6]
-    assert not torch.equal(exact[:, between], sparse[:, between])
-    straight = torch.lerp(sparse[:, 0].float(), sparse[:, 3].float(), 1 / 3)
-    near = (sparse[:, 1].float() - straight).abs().mean()
-    assert near < 0.5 * (sparse[:, 0].float() - straight).abs().mean()
+    assert not torch.equal(exact[:, between], coarse[:, between])
+
+
+@torch.no_grad()
+def test_a_view_of_ends_only_goes_straight_between_them(tokenizer, portrait) -> None:
+    config = replace(tokenizer.face.config, ends_only=True)
+    ends_only = ViewAutoencoder(config).eval()
+    ends_only.load_state_dict(tokenizer.face.state_dict())
+    reference = tokenizer.face.reference(portrait)
+    motion = torch.randn(1, 4, 106)
+    held = tokenizer.face.still(motion, reference)
+    given = held, -motion, motion, reference
+    exact, _ = tokenizer.face.decode(*given)
+    made, _ = ends_only.decode(*given)
+    for name in ("flow", "mask", "paint"):
+        maps, painted = getattr(made, name), getattr(exact, name)
+        torch.testing.assert_close(maps[[0, 3]], painted[[0, 3]], atol=1e-5, rtol=0)
+        torch.testing.assert_close(maps[1], torch.lerp(maps[0], maps[3], 1 / 3))
+        assert not torch.allclose(maps[1], painted[1], atol=1e-3)
 
 
 @torch.no_grad()
@@ -162,7 +175,7 @@ def test_a_calm_body_follows_and_lips_do_so_at_once(portrait) -> None:
     features = calm.eval().reference_features(portrait)
     state = calm.still(torch.zeros(1, 16, 8, 16), features)
     _, last = calm.decode(state, z, features)
-    shown = calm.whole.code.read(last.latent[..., :8])[0]
+    shown = last.shown[0]
     lively = ~calm.calm[:52]
     assert 10 <= (~lively).sum() <= 15
     torch.testing.assert_close(
@@ -173,7 +186,7 @@ def test_a_calm_body_follows_and_lips_do_so_at_once(portrait) -> None:
     eye = 52 + 3 * JOINTS.index("eye_left")
     torch.testing.assert_close(shown[:, eye], expected, atol=1e-4, rtol=0)
     _, exact = calm.decode(state, z, features, follow=1.0)
-    torch.testing.assert_close(exact.latent, z[:, 0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(exact.shown, asked, atol=1e-4, rtol=0)
     with pytest.raises(ValueError, match="follow is 0"):
         Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face"}, follow=0)
 

@@ -1,21 +1,15 @@
-"""Loops over activations and pixels that PyTorch would make in many passes through memory, compiled by numba.
+"""Compiled loops over pixels: moving a picture, covering it with paint, rounding it to levels.
 
-Only processors run them. Numbers within a loop stay float32, and what is read and what is written are
-loops of their own: that is what the compiler turns into vector instructions.
+As those of :mod:`flowact.tokenizer.map_kernels`, they spare passes through memory.
 """
 
-from typing import Any, Final
+from typing import Final
 
-import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.map_kernels import Bytes, Floats, Integers, compiled
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
-
-_BLOCK: Final = 1024
 _SIDE: Final = FRAME_SIZE
 _FLOW_SCALE: Final = 8
 _PAINT_SCALE: Final = 4
@@ -24,43 +18,9 @@ _NONE: Final = np.float32(0)
 _HALF: Final = np.float32(0.5)
 _MIDDLE: Final = np.float32(127.5)
 _FULL: Final = np.float32(255)
-_compiled: Any = numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
 
 
-@_compiled
-def float32_to_bytes(
-    numbers: Floats, slope: np.float32, factor: np.float32, zero: np.float32, levels: Bytes
-) -> None:
-    """Write `max(x, slope * x) * factor + zero`, rounded and limited to 0..255, for every number."""
-    for n in range(numbers.size):
-        level = max(numbers[n], numbers[n] * slope) * factor + (zero + _HALF)
-        levels[n] = np.uint8(np.int32(min(max(level, _NONE), _FULL)))
-
-
-@_compiled
-def bfloat16_to_bytes(
-    bits: NDArray[np.uint16],
-    slope: np.float32,
-    factor: np.float32,
-    zero: np.float32,
-    levels: Bytes,
-) -> None:
-    """Like `float32_to_bytes`, for numbers in bfloat16 given by their bits."""
-    wide = np.empty(_BLOCK, np.uint32)
-    numbers, rounded = wide.view(np.float32), np.empty(_BLOCK, np.int32)
-    for start in range(0, bits.size, _BLOCK):
-        count = min(_BLOCK, bits.size - start)
-        source, target = bits[start : start + count], levels[start : start + count]
-        for n in range(count):
-            wide[n] = np.uint32(source[n]) << np.uint32(16)
-        for n in range(count):
-            level = max(numbers[n], numbers[n] * slope) * factor + (zero + _HALF)
-            rounded[n] = np.int32(min(max(level, _NONE), _FULL))
-        for n in range(count):
-            target[n] = rounded[n]
-
-
-@_compiled
+@compiled
 def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
     """Move a picture, cover it, and round it to levels: `mask * warp + paint`.
 
@@ -71,25 +31,13 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
         levels: `[3, 480, 480]`, written.
     """
     place, mixed = np.empty(_SIDE, np.int32), np.empty((3, _SIDE), np.float32)
-    right, down = np.empty(_SIDE, np.float32), np.empty(_SIDE, np.float32)
-    moved, cover = np.empty((2, _SIDE), np.float32), np.empty((4, _SIDE), np.float32)
-    reach, last = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001)
+    shares, moved = np.empty((2, _SIDE), np.float32), np.empty((2, _SIDE), np.float32)
+    cover = np.empty((4, _SIDE), np.float32)
     for y in range(_SIDE):
         _enlarged_row(flow, y, _FLOW_SCALE, moved)
         _enlarged_row(overlay, y, _PAINT_SCALE, cover)
-        for x in range(_SIDE):
-            across = min(max(np.float32(x) + moved[0, x] * reach, _NONE), last)
-            along = min(max(np.float32(y) + moved[1, x] * reach, _NONE), last)
-            column, row = np.int32(across), np.int32(along)
-            place[x], right[x], down[x] = row * _SIDE + column, across - column, along - row
-        for x in range(_SIDE):
-            here = np.uint64(place[x])
-            below = here + np.uint64(_SIDE)
-            for c in range(3):
-                a, b = picture[c, here], picture[c, here + np.uint64(1)]
-                d, e = picture[c, below], picture[c, below + np.uint64(1)]
-                top, bottom = a + (b - a) * right[x], d + (e - d) * right[x]
-                mixed[c, x] = top + (bottom - top) * down[x]
+        _find(moved, _NONE, np.float32(y), np.float32(1), place, shares)
+        _sample(picture, place, shares, mixed)
         for c in range(3):
             for x in range(_SIDE):
                 level = (mixed[c, x] * cover[0, x] + cover[c + 1, x]) * _MIDDLE
@@ -97,7 +45,61 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
                 levels[c, y, x] = np.uint8(np.int32(level))
 
 
-@_compiled
+@compiled
+def move(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved: Floats) -> None:
+    """Move a view of a picture.
+
+    Args:
+        flow: `[2, 60, 60]` over the view, as shares of half the picture's side.
+        picture: `[3, 480 * 480]`.
+        left: first column of the view in the picture.
+        top: first row.
+        stride: pixels of the picture per pixel of the result.
+        moved: `[3, n, n]`, written.
+    """
+    size = moved.shape[1]
+    place, shares = np.empty(size, np.int32), np.empty((2, size), np.float32)
+    by, mixed = np.empty((2, size), np.float32), np.empty((3, size), np.float32)
+    step = np.float32(stride)
+    middle = (step - np.float32(1)) * _HALF
+    for y in range(size):
+        _enlarged_row(flow, y, size // flow.shape[1], by)
+        row = np.float32(top) + np.float32(y) * step + middle
+        _find(by, np.float32(left) + middle, row, step, place, shares)
+        _sample(picture, place, shares, mixed)
+        for c in range(3):
+            for x in range(size):
+                moved[c, y, x] = mixed[c, x]
+
+
+@compiled
+def _find(
+    by: Floats, left: np.float32, row: np.float32, step: np.float32, place: Integers, shares: Floats
+) -> None:
+    """Where a row's pixels come from: index of the upper left one of four, shares of the right and lower."""
+    reach, last = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001)
+    for x in range(place.size):
+        across = min(max(left + np.float32(x) * step + by[0, x] * reach, _NONE), last)
+        along = min(max(row + by[1, x] * reach, _NONE), last)
+        column, line = np.int32(across), np.int32(along)
+        place[x] = line * _SIDE + column
+        shares[0, x], shares[1, x] = across - column, along - line
+
+
+@compiled
+def _sample(picture: Floats, place: Integers, shares: Floats, mixed: Floats) -> None:
+    """Colours `[3, n]` of a picture `[3, 480 * 480]` at what `_find` found."""
+    for x in range(place.size):
+        here = np.uint64(place[x])
+        below = here + np.uint64(_SIDE)
+        for c in range(3):
+            a, b = picture[c, here], picture[c, here + np.uint64(1)]
+            d, e = picture[c, below], picture[c, below + np.uint64(1)]
+            upper, lower = a + (b - a) * shares[0, x], d + (e - d) * shares[0, x]
+            mixed[c, x] = upper + (lower - upper) * shares[1, x]
+
+
+@compiled
 def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
     """Row `y` of maps `[k, n, n]` that are bilinearly enlarged by a factor, into `[k, n * factor]`."""
     cells, half = maps.shape[1], factor // 2
@@ -118,7 +120,7 @@ def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
                 wide[k, half + cell * factor + x] = row[cell] + slope * (np.float32(x) + _HALF)
 
 
-@_compiled
+@compiled
 def paste(detail: Floats, weight: Floats, left: int, top: int, levels: Bytes) -> None:
     """Blend a part in -1..1, `[3, n, n]`, by its weight `[n, n]` into levels `[3, side, side]`, rounded."""
     size = weight.shape[0]

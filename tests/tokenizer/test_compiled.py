@@ -1,0 +1,73 @@
+"""Compiled loops give what PyTorch gives, which is asked when somebody wants a gradient."""
+
+import pytest
+import torch
+
+from flowact.tokenizer import map_kernels
+from flowact.tokenizer.decoder import render_warp
+from flowact.tokenizer.layers import Upsample, fold, unfold
+from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.tokenizer.views import FACE, WHOLE, View
+
+
+def test_they_are_for_processors_and_without_gradients() -> None:
+    x = torch.zeros(1)
+    assert not map_kernels.usable(x)
+    with torch.no_grad():
+        assert map_kernels.usable(x) and not map_kernels.usable(x.to("meta"))
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_folding(scale: int) -> None:
+    pixels = torch.randn(2, 3, 6, 8)
+    with torch.no_grad():
+        folded = fold(pixels, scale)
+        assert folded.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(unfold(folded, scale), pixels)
+        assert torch.equal(unfold(folded.bfloat16(), scale), pixels.bfloat16().float())
+    assert torch.equal(folded, fold(pixels, scale))
+    assert torch.equal(unfold(folded, scale), pixels)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_enlarging_joining_and_modulating(same: bool) -> None:
+    torch.manual_seed(0)
+    up = Upsample(16, 32).to(torch.bfloat16).requires_grad_(False)
+    x, skip = torch.randn(2, 16, 5, 4), torch.randn(2, 32, 10, 8)
+    by = torch.randn(2, 32, 1, 1), torch.randn(2, 32, 1, 1)
+    if same:  # a stream of one person has one row of everything
+        x, skip, by = x[:1], skip[:1], (by[0][:1], by[1][:1])
+    given = x.bfloat16(), skip.bfloat16(), tuple(vector.bfloat16() for vector in by)
+    before = given[1].clone()
+    with torch.no_grad():
+        made = up(*given)
+    assert torch.equal(given[1], before)
+    expected = up.float()(*(g.float() for g in given[:2]), tuple(v.float() for v in given[2]))
+    assert made.dtype == torch.bfloat16 and made.shape == expected.shape
+    torch.testing.assert_close(made.float(), expected, atol=0.05, rtol=0.02)
+    assert (made < 0).float().mean() > 0.2
+
+
+@pytest.mark.parametrize(("view", "size"), [(WHOLE, 120), (FACE, 120), (FACE, 240)])
+def test_warping(view: View, size: int) -> None:
+    generator = torch.Generator().manual_seed(3)
+    pictures = torch.nn.functional.interpolate(
+        torch.randn(2, 3, 60, 60, generator=generator), size=(480, 480), mode="bilinear"
+    )
+    flow = torch.randn(4, 2, 60, 60, generator=generator) * 0.03
+    flow[..., 0] -= 0.5  # beyond the picture
+    with torch.no_grad():
+        made = render_warp(flow, pictures, view, size)
+    torch.testing.assert_close(made, render_warp(flow, pictures, view, size), atol=2e-3, rtol=0)
+
+
+def test_a_decoder_paints_the_same(tokenizer: Tokenizer, portrait: torch.Tensor) -> None:
+    z = torch.randn(1, 2, 16, 8, 16)
+
+    def frames() -> torch.Tensor:
+        features = tokenizer.reference_features(portrait)
+        return tokenizer.decode(tokenizer.initial_state(features), z, features)[0].detach()
+
+    plain = frames()
+    with torch.no_grad():
+        torch.testing.assert_close(frames(), plain, atol=2e-3, rtol=0)
