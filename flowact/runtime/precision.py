@@ -66,7 +66,7 @@ class PrecisionPlan:
         linear: arithmetic of the transformer's large matrix products.
         memory: format in which the memory's keys and values are kept.
         reason: why, for people.
-        decoder: arithmetic of the tokenizer's residual blocks.
+        decoder: arithmetic of the tokenizer's decoder, of its 3x3 convolutions.
     """
 
     dtype: Dtype

@@ -48,7 +48,7 @@ class Rendering:
         session: whose; moved on to the chunk's end by the last piece.
         chunk: the chunk's latents.
         pipeline: decodes them.
-        hurried: whether there is too much to do: all but speaking faces then move more coarsely.
+        hurried: whether there is too much to do: those who do not speak then move more coarsely.
     """
 
     def __init__(

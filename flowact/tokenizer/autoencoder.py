@@ -95,17 +95,15 @@ class ViewAutoencoder(nn.Module):
             before: standardised curves and pose, ``[batch, 4, channels]``.
             motion: the same of the frames to paint.
             reference: features of ``batch`` references.
-            coarse: paint the first and the last frame only, whatever the configuration says, and fill
-                in what is between them.
+            coarse: paint the first and the last frame only, and go straight from one to the other.
 
         Returns:
             Layers of ``batch * 4`` frames, and what to hold for the next call.
         """
         shared = self.decoder.share(before, motion, reference)
-        ends_only = coarse or self.config.ends_only
-        frames = ENDS if ends_only else EVERY_FRAME
+        frames = ENDS if coarse else EVERY_FRAME
         layers = self.decoder(held, shared, motion, reference, frames=frames)
-        if ends_only:
+        if coarse:
             layers = fill_between(layers, reference.picture, self.view)
         # Cloned, or a saved state would carry what all four frames share.
         return layers, shared[:, -1].clone()

@@ -60,7 +60,7 @@ class CompiledLevels:
 
     def whole(self, layers: Layers, picture: Tensor) -> Tensor:
         """Levels ``[n, 3, 480, 480]``, uint8; see :class:`Canvas`."""
-        overlay = torch.cat([layers.mask.float(), layers.paint.float()], 1).numpy()
+        overlay = torch.cat([layers.mask, layers.paint], 1).numpy()
         levels = torch.empty(picture.shape, dtype=torch.uint8)
         maps = zip(
             layers.flow.numpy(), overlay, picture.flatten(2).numpy(), levels.numpy(), strict=True

@@ -24,8 +24,6 @@ class ViewConfig:
         blend: share of its own part in what each of the four frames takes from the trunk; the rest
             is what the last frame before them took. Where that rises slowly to 1, nothing jumps from
             one latent to the next.
-        ends_only: paint the first and the last of a latent's four frames and go straight from one to
-            the other: for half the work, and too coarse for lips.
         paint_scale: 1 paints at 120x120, 2 at 240x240 by pixel shuffle.
         curves: facial curves read from a latent, per frame.
         joints: joints whose three pose numbers are read from a latent, per frame.
@@ -39,7 +37,6 @@ class ViewConfig:
     trunk_blocks: tuple[int, ...] = (2, 2, 1)
     frame_blocks: tuple[int, ...] = (1, 1, 1)
     blend: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
-    ends_only: bool = False
     paint_scale: int = 1
     curves: int = 52
     joints: int = 18
@@ -65,7 +62,5 @@ class ViewConfig:
         return self.curves + 3 * self.joints
 
 
-WHOLE_CONFIG = ViewConfig(
-    view="whole", frame_blocks=(1, 1, 0), blend=(0.25, 0.5, 0.75, 1.0), ends_only=True
-)
+WHOLE_CONFIG = ViewConfig(view="whole", frame_blocks=(1, 1, 0), blend=(0.25, 0.5, 0.75, 1.0))
 FACE_CONFIG = ViewConfig(view="face", frame_blocks=(1, 2, 1), paint_scale=2)

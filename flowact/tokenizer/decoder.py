@@ -88,7 +88,7 @@ class ReferenceEncoder(nn.Module):
         features = self.pyramid(self.view.crop(picture).to(weight.dtype))
         coarse_first = zip(self.guides, reversed(features[2:]), strict=True)
         guides = tuple(guide(feature) for guide, feature in coarse_first)
-        return ViewReference(picture.float(), features[1], guides)
+        return ViewReference(picture.float().contiguous(), features[1], guides)
 
 
 class Trunk(nn.Module):
@@ -228,7 +228,8 @@ def render_warp(
     flow: Tensor, picture: Tensor, view: View, size: int, region: Region = FULL
 ) -> Tensor:
     """The reference as the flow ``[n, 2, 60, 60]`` moves it, ``[n, 3, size, size]`` in fp32."""
-    if region != FULL or not map_kernels.usable(flow):
+    whole_steps = view.size % size == 0 and size % (2 * FLOW_CELLS) == 0
+    if region != FULL or not whole_steps or not map_kernels.usable(flow):
         return sample(picture, sampling_grid(flow, view, size, region))
     moved = torch.empty(len(flow), 3, size, size)
     sources, frames = picture.flatten(2).numpy(), len(flow) // len(picture)

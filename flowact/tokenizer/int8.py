@@ -25,6 +25,7 @@ LEVELS: Final = 255
 MARGIN: Final = 1.1
 """Ranges are stretched by this much, for people and poses that the calibration did not see."""
 FLOW_CHANNELS: Final = 2
+"""A convolution of so few outputs gives a flow; rounding it would show as a tremble."""
 _ONES: Final = [1, 1]
 
 
@@ -131,14 +132,14 @@ def record_ranges(network: nn.Module) -> Iterator[dict[str, tuple[float, float]]
 def use_int8(network: nn.Module, ranges: Ranges) -> None:
     """Replace the 3x3 convolutions of a network, which is then for inference on a processor only.
 
-    Those that give a flow stay: rounding would show as a tremble.
+    Those that give a flow stay.
 
     Raises:
         ValueError: a convolution has no range.
     """
-    convolutions = _convolutions(network)
-    if missing := convolutions.keys() - ranges.keys():
+    if missing := uncalibrated(network, ranges):
         raise ValueError(f"no range of activations for {', '.join(sorted(missing))}")
+    convolutions = _convolutions(network)
     steps = {name: Steps.over(*ranges[name]) for name in convolutions}
     for name, block in list(network.named_modules()):
         if isinstance(block, ResidualBlock):
@@ -146,6 +147,11 @@ def use_int8(network: nn.Module, ranges: Ranges) -> None:
             _replace(network, name, Int8ResidualBlock(block, *of_block))
     for name, alone in steps.items():
         _replace(network, name, Int8Conv2d(convolutions[name], alone))
+
+
+def uncalibrated(network: nn.Module, ranges: Ranges) -> set[str]:
+    """Convolutions of a network that :func:`use_int8` would replace and that have no range."""
+    return _convolutions(network).keys() - ranges.keys()
 
 
 def _replace(network: nn.Module, name: str, module: nn.Module) -> None:
@@ -159,5 +165,6 @@ def _convolutions(network: nn.Module) -> dict[str, nn.Conv2d]:
         for name, module in network.named_modules()
         if isinstance(module, nn.Conv2d)
         and module.kernel_size == (3, 3)
+        and module.stride == (1, 1)
         and module.out_channels > FLOW_CHANNELS
     }

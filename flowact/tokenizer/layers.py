@@ -75,13 +75,24 @@ class Upsample(nn.Module):
         ``by`` is for :func:`modulate`.
         """
         narrow = self.project(x)
-        if self.size is not None:
-            wide = F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
-        elif x.dtype == torch.bfloat16 and map_kernels.usable(x):
+        if self.size is None and _can_double(narrow, skip, by):
             return _doubled(narrow, skip, by)
-        else:
+        if self.size is None:
             wide = F.interpolate(narrow, scale_factor=2, mode="nearest")
+        else:
+            wide = F.interpolate(narrow, size=(self.size, self.size), mode="bilinear")
         return activate(modulate(wide + skip, by))
+
+
+def _can_double(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> bool:
+    """Whether :func:`_doubled` takes these: bfloat16 maps of fitting sizes, of which none is broadcast."""
+    count, width, height, breadth = narrow.shape
+    return (
+        map_kernels.usable(narrow)
+        and narrow.dtype == skip.dtype == torch.bfloat16
+        and skip.shape == (count, width, 2 * height, 2 * breadth)
+        and all(vector.shape == (count, width, 1, 1) for vector in by)
+    )
 
 
 def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:

@@ -18,9 +18,9 @@ Integers = NDArray[np.int32]
 Bits = NDArray[np.uint16]
 
 _BLOCK: Final = 1024
-_NONE: Final = np.float32(0)
-_HALF: Final = np.float32(0.5)
-_FULL: Final = np.float32(255)
+NONE: Final = np.float32(0)
+HALF: Final = np.float32(0.5)
+FULL: Final = np.float32(255)
 _MANTISSA: Final = np.uint32(16)
 """Bits that bfloat16 lacks."""
 compiled: Any = numba.njit(cache=True, fastmath=True, nogil=True, error_model="numpy")
@@ -43,8 +43,8 @@ def float32_to_bytes(
 ) -> None:
     """Write `max(x, slope * x) * factor + zero`, rounded and limited to 0..255, for every number."""
     for n in range(numbers.size):
-        level = max(numbers[n], numbers[n] * slope) * factor + (zero + _HALF)
-        levels[n] = np.uint8(np.int32(min(max(level, _NONE), _FULL)))
+        level = max(numbers[n], numbers[n] * slope) * factor + (zero + HALF)
+        levels[n] = np.uint8(np.int32(min(max(level, NONE), FULL)))
 
 
 @compiled
@@ -64,8 +64,8 @@ def bfloat16_to_bytes(
         for n in range(count):
             wide[n] = np.uint32(source[n]) << _MANTISSA
         for n in range(count):
-            level = max(numbers[n], numbers[n] * slope) * factor + (zero + _HALF)
-            rounded[n] = np.int32(min(max(level, _NONE), _FULL))
+            level = max(numbers[n], numbers[n] * slope) * factor + (zero + HALF)
+            rounded[n] = np.int32(min(max(level, NONE), FULL))
         for n in range(count):
             target[n] = rounded[n]
 

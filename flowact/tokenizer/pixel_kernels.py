@@ -8,16 +8,13 @@ from typing import Final
 import numpy as np
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.map_kernels import Bytes, Floats, Integers, compiled
+from flowact.tokenizer.map_kernels import FULL, HALF, NONE, Bytes, Floats, Integers, compiled
 
 _SIDE: Final = FRAME_SIZE
 _FLOW_SCALE: Final = 8
 _PAINT_SCALE: Final = 4
 """Pixels per cell of flow and of paint; constants make the loops over them fast."""
-_NONE: Final = np.float32(0)
-_HALF: Final = np.float32(0.5)
 _MIDDLE: Final = np.float32(127.5)
-_FULL: Final = np.float32(255)
 
 
 @compiled
@@ -36,12 +33,12 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
     for y in range(_SIDE):
         _enlarged_row(flow, y, _FLOW_SCALE, moved)
         _enlarged_row(overlay, y, _PAINT_SCALE, cover)
-        _find(moved, _NONE, np.float32(y), np.float32(1), place, shares)
+        _find(moved, NONE, np.float32(y), np.float32(1), place, shares)
         _sample(picture, place, shares, mixed)
         for c in range(3):
             for x in range(_SIDE):
                 level = (mixed[c, x] * cover[0, x] + cover[c + 1, x]) * _MIDDLE
-                level = min(max(level + (_MIDDLE + _HALF), _NONE), _FULL)
+                level = min(max(level + (_MIDDLE + HALF), NONE), FULL)
                 levels[c, y, x] = np.uint8(np.int32(level))
 
 
@@ -61,7 +58,7 @@ def move(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved:
     place, shares = np.empty(size, np.int32), np.empty((2, size), np.float32)
     by, mixed = np.empty((2, size), np.float32), np.empty((3, size), np.float32)
     step = np.float32(stride)
-    middle = (step - np.float32(1)) * _HALF
+    middle = (step - np.float32(1)) * HALF
     for y in range(size):
         _enlarged_row(flow, y, size // flow.shape[1], by)
         row = np.float32(top) + np.float32(y) * step + middle
@@ -79,10 +76,11 @@ def _find(
     """Where a row's pixels come from: index of the upper left one of four, shares of the right and lower."""
     reach, last = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001)
     for x in range(place.size):
-        across = min(max(left + np.float32(x) * step + by[0, x] * reach, _NONE), last)
-        along = min(max(row + by[1, x] * reach, _NONE), last)
+        across = min(max(left + np.float32(x) * step + by[0, x] * reach, NONE), last)
+        along = min(max(row + by[1, x] * reach, NONE), last)
         column, line = np.int32(across), np.int32(along)
-        place[x] = line * _SIDE + column
+        # A flow that is not a number passes the comparisons above, which assume that there is none.
+        place[x] = min(max(int(line * _SIDE + column), 0), _SIDE * (_SIDE - 1) - 2)
         shares[0, x], shares[1, x] = across - column, along - line
 
 
@@ -103,9 +101,7 @@ def _sample(picture: Floats, place: Integers, shares: Floats, mixed: Floats) -> 
 def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
     """Row `y` of maps `[k, n, n]` that are bilinearly enlarged by a factor, into `[k, n * factor]`."""
     cells, half = maps.shape[1], factor // 2
-    at = min(
-        max((np.float32(y) + _HALF) / np.float32(factor) - _HALF, _NONE), np.float32(cells - 1)
-    )
+    at = min(max((np.float32(y) + HALF) / np.float32(factor) - HALF, NONE), np.float32(cells - 1))
     above = int(at)
     below, share = min(above + 1, cells - 1), at - np.float32(above)
     row = np.empty(cells, np.float32)
@@ -117,7 +113,7 @@ def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
         for cell in range(cells - 1):
             slope = (row[cell + 1] - row[cell]) / np.float32(factor)
             for x in range(factor):
-                wide[k, half + cell * factor + x] = row[cell] + slope * (np.float32(x) + _HALF)
+                wide[k, half + cell * factor + x] = row[cell] + slope * (np.float32(x) + HALF)
 
 
 @compiled
@@ -130,8 +126,8 @@ def paste(detail: Floats, weight: Floats, left: int, top: int, levels: Bytes) ->
             row = levels[c, top + y, left : left + size]
             for x in range(size):
                 level = detail[c, y, x] * _MIDDLE + _MIDDLE
-                level = min(max(level, _NONE), _FULL)
+                level = min(max(level, NONE), FULL)
                 here = np.float32(row[x])
-                mixed[x] = np.int32(here + (level - here) * weight[y, x] + _HALF)
+                mixed[x] = np.int32(here + (level - here) * weight[y, x] + HALF)
             for x in range(size):
                 row[x] = mixed[x]

@@ -30,7 +30,7 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.decoder import Layers, ViewReference
-from flowact.tokenizer.int8 import use_int8
+from flowact.tokenizer.int8 import uncalibrated, use_int8
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
@@ -88,6 +88,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
             ``2 / follow - 2`` frames. 1 shows every latent as it is.
+        coarse_whole: paint the first and the last of a latent's four frames of the whole view, and go
+            straight from one to the other: for half the work. The face, whose lips must be on time, is
+            painted in every frame.
         activation_ranges: what :meth:`use_int8` needs; None before a calibration.
     """
 
@@ -104,6 +107,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_view: dict[str, Any] | None = None,
         feather: int = 16,
         follow: float = 1.0,
+        coarse_whole: bool = False,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -118,22 +122,21 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self._helper: Executor | None = None
 
     @classmethod
-    def from_views(
-        cls, whole: ViewAutoencoder, face: ViewAutoencoder, feather: int = 16, follow: float = 1.0
-    ) -> "Tokenizer":
-        """Join two views that were trained on their own."""
-        made: Tokenizer = cls(asdict(whole.config), asdict(face.config), feather, follow)
+    def from_views(cls, whole: ViewAutoencoder, face: ViewAutoencoder, **shown: Any) -> "Tokenizer":
+        """Join two views that were trained on their own; ``shown`` are arguments of :class:`Tokenizer`."""
+        made: Tokenizer = cls(asdict(whole.config), asdict(face.config), **shown)
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
         return made
 
     def use_int8(self) -> bool:
-        """Decode in eight bits from now on, on a processor; False without a calibration."""
-        ranges = self.config.activation_ranges
-        if ranges is None:
+        """Decode in eight bits from now on, on a processor; False without a calibration of all of it."""
+        ranges = self.config.activation_ranges or {"whole": {}, "face": {}}
+        decoders = {"whole": self.whole.decoder, "face": self.face.decoder}
+        if any(uncalibrated(decoder, ranges[view]) for view, decoder in decoders.items()):
             return False
-        use_int8(self.whole.decoder, ranges["whole"])
-        use_int8(self.face.decoder, ranges["face"])
+        for view, decoder in decoders.items():
+            use_int8(decoder, ranges[view])
         return True
 
     def share_work(self, helper: Executor | None) -> None:
@@ -206,8 +209,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[Tensor, DecoderState]:
         """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder.
 
-        ``coarse`` paints the face as ``ends_only`` of :class:`ViewConfig` says too: for less work, and
-        not for someone who speaks.
+        ``coarse`` paints both views as ``coarse_whole`` says: for half the work, and not for someone
+        who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
         canvas = CompiledLevels(self.seam) if compiled else Levels(self.seam)
@@ -283,7 +286,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         faces = self._begin(
             partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
         )
-        layers, whole_held = self.whole.decode(state.whole, state.shown, motion, features.whole)
+        coarse_whole = coarse or self.config.coarse_whole
+        layers, whole_held = self.whole.decode(
+            state.whole, state.shown, motion, features.whole, coarse_whole
+        )
         wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
         layers, face_held = faces()
         finished = [

@@ -72,7 +72,7 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    tokenizer = Tokenizer.from_views(whole, face, follow=FOLLOW)
+    tokenizer = Tokenizer.from_views(whole, face, follow=FOLLOW, coarse_whole=True)
     errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
     tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
     return tokenizer.eval().requires_grad_(False)

@@ -116,7 +116,7 @@ def test_an_interruption_is_wanted_at_once_flushes_and_is_silent(bench):
     assert pieces[0].frames[0].key and not any(b"".join(piece.sound for piece in pieces))
 
 
-def test_in_a_hurry_all_but_speaking_faces_are_painted_coarsely(pipeline, monkeypatch):
+def test_in_a_hurry_those_who_do_not_speak_are_painted_coarsely(pipeline, monkeypatch):
     made, asked = {}, []
     decode = pipeline.tokenizer.decode_uint8
 

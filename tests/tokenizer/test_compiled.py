@@ -48,7 +48,28 @@ def test_enlarging_joining_and_modulating(same: bool) -> None:
     assert (made < 0).float().mean() > 0.2
 
 
-@pytest.mark.parametrize(("view", "size"), [(WHOLE, 120), (FACE, 120), (FACE, 240)])
+@torch.no_grad()
+def test_what_is_broadcast_is_left_to_pytorch() -> None:
+    up = Upsample(16, 16).to(torch.bfloat16)
+    x, skip = torch.randn(2, 16, 3, 3).bfloat16(), torch.randn(2, 16, 6, 6).bfloat16()
+    by = torch.ones(2, 16, 1, 1).bfloat16(), torch.zeros(2, 16, 1, 1).bfloat16()
+    one_each = tuple(vector[:1] for vector in by)
+    near = {"atol": 0.05, "rtol": 0.02}
+    both = skip[:1].expand(2, -1, -1, -1)
+    torch.testing.assert_close(up(x, skip[:1], by), up(x, both, by), **near)
+    torch.testing.assert_close(up(x, skip, one_each), up(x, skip, by), **near)
+    torch.testing.assert_close(up(x, skip.float(), by), up(x, skip, by).float(), **near)
+
+
+@torch.no_grad()
+def test_a_flow_that_is_not_a_number_reads_no_foreign_memory() -> None:
+    flow = torch.full((1, 2, 60, 60), float("nan"))
+    assert render_warp(flow, torch.zeros(1, 3, 480, 480), FACE, 240).shape == (1, 3, 240, 240)
+
+
+@pytest.mark.parametrize(
+    ("view", "size"), [(WHOLE, 60), (WHOLE, 120), (FACE, 120), (FACE, 240), (FACE, 480)]
+)
 def test_warping(view: View, size: int) -> None:
     generator = torch.Generator().manual_seed(3)
     pictures = torch.nn.functional.interpolate(

@@ -1,4 +1,4 @@
-"""Eight-bit blocks: close to the trained ones, and nobody's picture depends on anybody else's."""
+"""Eight-bit convolutions: close to the trained ones, and nobody's picture depends on anybody else's."""
 
 import copy
 
@@ -7,7 +7,7 @@ import torch
 
 from flowact.runtime.precision import CPU_INT8_FLAGS, detect
 from flowact.tokenizer.fitting import fit_latents
-from flowact.tokenizer.int8 import Int8ResidualBlock, Steps, record_ranges, use_int8
+from flowact.tokenizer.int8 import Int8Conv2d, Int8ResidualBlock, Steps, record_ranges, use_int8
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.calibration import calibrate
@@ -99,9 +99,16 @@ def test_a_calibrated_tokenizer_shows_the_same_in_eight_bits(
 ) -> None:
     made = copy.deepcopy(tokenizer)
     assert not made.use_int8()  # it was never calibrated
+    blocks_only = {"blocks.0.0.first": (-1.0, 1.0)}
+    made.register_to_config(activation_ranges={"whole": blocks_only, "face": blocks_only})
+    assert not made.use_int8()  # nor all of it
     clips = torch.randn(2, 3, 16, 8, 16)
     made.register_to_config(activation_ranges=calibrate(made, [portrait, -portrait], clips))
     assert made.use_int8()
+    for decoder in (made.whole.decoder, made.face.decoder):
+        assert isinstance(decoder.take_pixels, Int8Conv2d)
+        assert isinstance(decoder.leave, Int8Conv2d)
+        assert not isinstance(decoder.fine_flow, Int8Conv2d)
     features, z = made.reference_features(portrait), clips[[0]]
     exact, _ = tokenizer.decode(tokenizer.initial_state(features), z, features)
     state = made.initial_state(features)

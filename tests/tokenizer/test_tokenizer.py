@@ -1,14 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, replace
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 import torch
 
 from flowact.synthesis.joints import JOINTS
-from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.tokenizer.views import FACE
 from tests.tokenizer.small import SMALL, small_tokenizer
 
 
@@ -135,21 +135,30 @@ def test_coarse_frames_have_exact_ends(tokenizer, portrait) -> None:
 
 
 @torch.no_grad()
-def test_a_view_of_ends_only_goes_straight_between_them(tokenizer, portrait) -> None:
-    config = replace(tokenizer.face.config, ends_only=True)
-    ends_only = ViewAutoencoder(config).eval()
-    ends_only.load_state_dict(tokenizer.face.state_dict())
+def test_a_coarse_view_goes_straight_between_its_ends(tokenizer, portrait) -> None:
     reference = tokenizer.face.reference(portrait)
     motion = torch.randn(1, 4, 106)
-    held = tokenizer.face.still(motion, reference)
-    given = held, -motion, motion, reference
+    given = tokenizer.face.still(motion, reference), -motion, motion, reference
     exact, _ = tokenizer.face.decode(*given)
-    made, _ = ends_only.decode(*given)
+    made, _ = tokenizer.face.decode(*given, coarse=True)
     for name in ("flow", "mask", "paint"):
         maps, painted = getattr(made, name), getattr(exact, name)
         torch.testing.assert_close(maps[[0, 3]], painted[[0, 3]], atol=1e-5, rtol=0)
         torch.testing.assert_close(maps[1], torch.lerp(maps[0], maps[3], 1 / 3))
         assert not torch.allclose(maps[1], painted[1], atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_tokenizer_can_always_paint_the_whole_view_coarsely(tokenizer, portrait) -> None:
+    coarse = Tokenizer.from_views(tokenizer.whole, tokenizer.face, coarse_whole=True).eval()
+    features, z = tokenizer.reference_features(portrait), torch.randn(1, 1, 16, 8, 16)
+    (fine, _), (made, _) = (
+        t.decode(t.initial_state(features), z, features) for t in (tokenizer, coarse)
+    )
+    left, top = FACE.left + FACE.size // 2, FACE.top + FACE.size // 2
+    changed = (fine - made).abs().amax((0, 2))
+    assert changed[[0, 3]].max() < 1e-5
+    assert changed[[1, 2], 20:60].max() > 1e-4 and changed[:, top, left].max() < 1e-5
 
 
 @torch.no_grad()
