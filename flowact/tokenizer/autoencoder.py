@@ -9,8 +9,9 @@ from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
-    ENDS,
     EVERY_FRAME,
+    LAST_FRAME,
+    SECOND_FRAMES,
     Layers,
     ReferenceEncoder,
     ViewDecoder,
@@ -23,6 +24,9 @@ from flowact.tokenizer.views import FULL, VIEWS, Region
 HIDDEN = 256
 """Width of the encoder's layer between its coarsest features and the channels it estimates."""
 DROPOUT = 0.2
+
+ViewState = tuple[Tensor, Tensor, Tensor, Tensor]
+"""What a view remembers of the frame before: its share of the trunk ``[batch, width, 30, 30]``, flow, mask, paint."""
 
 
 class ViewEncoder(nn.Module):
@@ -82,35 +86,38 @@ class ViewAutoencoder(nn.Module):
 
     def decode(
         self,
-        held: Tensor,
+        state: ViewState,
         before: Tensor,
         motion: Tensor,
         reference: ViewReference,
         coarse: bool = False,
-    ) -> tuple[Layers, Tensor]:
+    ) -> tuple[Layers, ViewState]:
         """Paint the four frames of a latent, given the four before them.
 
         Args:
-            held: what the call before returned, or :meth:`still`.
+            state: what the call before returned, or :meth:`still`.
             before: standardised curves and pose, ``[batch, 4, channels]``.
             motion: the same of the frames to paint.
             reference: features of ``batch`` references.
-            coarse: paint the first and the last frame only, and go straight from one to the other.
+            coarse: paint every second frame only; those between are half way.
 
         Returns:
-            Layers of ``batch * 4`` frames, and what to hold for the next call.
+            Layers of ``batch * 4`` frames, and the state for the next call.
         """
+        held, *last = state
         shared = self.decoder.share(before, motion, reference)
-        frames = ENDS if coarse else EVERY_FRAME
+        frames = SECOND_FRAMES if coarse else EVERY_FRAME
         layers = self.decoder(held, shared, motion, reference, frames=frames)
         if coarse:
-            layers = fill_between(layers, reference.picture, self.view)
+            layers = fill_between((*last,), layers, reference.picture, self.view)
         # Cloned, or a saved state would carry what all four frames share.
-        return layers, shared[:, -1].clone()
+        return layers, (shared[:, -1].clone(), *layers.last(FRAMES_PER_LATENT))
 
-    def still(self, motion: Tensor, reference: ViewReference) -> Tensor:
-        """What to hold before the first call: as if ``motion [batch, 4, channels]`` had lasted for long."""
-        return self.decoder.share(motion, motion, reference)[:, -1].clone()
+    def still(self, motion: Tensor, reference: ViewReference) -> ViewState:
+        """The state before the first call: as if ``motion [batch, 4, channels]`` had lasted for long."""
+        shared = self.decoder.share(motion, motion, reference)
+        held = shared[:, -1].clone()
+        return held, *self.decoder(held, shared, motion, reference, frames=LAST_FRAME).last(1)
 
     def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
         """Training pass of the decoder.

@@ -29,11 +29,16 @@ FLOW_UNIT = 0.1
 """Displacement, as a share of half the frame, that one unit of network output stands for."""
 
 EVERY_FRAME = slice(None)
-ENDS = slice(None, None, FRAMES_PER_LATENT - 1)
-"""The first and the last of a latent's frames."""
+SECOND_FRAMES = slice(1, None, 2)
+"""Every second of a latent's frames, with its last."""
+LAST_FRAME = slice(FRAMES_PER_LATENT - 1, None)
 
 MASK_BIAS = 2.0
 """A fresh network keeps 88 % of the warp."""
+
+
+Maps = tuple[Tensor, Tensor, Tensor]
+"""Flow, mask and paint of a frame."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,11 @@ class Layers:
     paint: Tensor
     warp: Tensor
     region: Region = FULL
+
+    def last(self, frames: int) -> Maps:
+        """Flow, mask and paint of the last of every ``frames`` frames."""
+        pick = slice(frames - 1, None, frames)
+        return self.flow[pick].clone(), self.mask[pick].clone(), self.paint[pick].clone()
 
 
 class ReferenceEncoder(nn.Module):
@@ -208,20 +218,27 @@ class ViewDecoder(nn.Module):
         return warped.contiguous(memory_format=torch.channels_last)
 
 
-def fill_between(ends: Layers, picture: Tensor, view: View) -> Layers:
-    """Layers of all four frames of every latent from those of its :data:`ENDS`: half the work.
+def fill_between(before: Maps, painted: Layers, picture: Tensor, view: View) -> Layers:
+    """Layers of all four frames of every latent from those of its :data:`SECOND_FRAMES`: half the work.
 
-    What moves goes straight from one to the other; the warp follows.
+    The frames between are half way, and the warp follows.
+
+    Args:
+        before: flow, mask and paint of the frame before the latent.
+        painted: two frames of a latent each.
+        picture: the whole reference frames ``[batch, 3, 480, 480]``.
+        view: that is painted.
     """
-    share = torch.linspace(0, 1, FRAMES_PER_LATENT, device=picture.device)[:, None, None, None]
 
-    def mixed(x: Tensor) -> Tensor:
-        first, last = x.unflatten(0, (-1, 2)).unbind(1)
-        return torch.lerp(first[:, None], last[:, None], share.to(x.dtype)).flatten(0, 1)
+    def filled(last: Tensor, x: Tensor) -> Tensor:
+        first, second = x.unflatten(0, (-1, 2)).unbind(1)
+        frames = [(last + first) / 2, first, (first + second) / 2, second]
+        return torch.stack(frames, 1).flatten(0, 1)
 
-    flow, size = mixed(ends.flow), ends.warp.shape[-1]
-    warp = render_warp(flow, picture, view, size)
-    return Layers(flow, mixed(ends.mask), mixed(ends.paint), warp)
+    maps = (painted.flow, painted.mask, painted.paint)
+    flow, mask, paint = (filled(last, x) for last, x in zip(before, maps, strict=True))
+    warp = render_warp(flow, picture, view, painted.warp.shape[-1])
+    return Layers(flow, mask, paint, warp)
 
 
 def render_warp(

@@ -14,7 +14,7 @@ from torch import Tensor
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
-from flowact.tokenizer.autoencoder import ViewAutoencoder
+from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
     Canvas,
     Colours,
@@ -66,13 +66,13 @@ class DecoderState:
         shown: standardised curves and pose of the last four frames, ``[batch, 4, channels]``.
         aim: what those were on their way to, ``[batch, channels]``; see ``follow`` of
             :class:`Tokenizer`.
-        whole, face: what each view holds for its next frame, ``[batch, width, 30, 30]``.
+        whole, face: what each view remembers.
     """
 
     shown: Tensor
     aim: Tensor
-    whole: Tensor
-    face: Tensor
+    whole: ViewState
+    face: ViewState
 
 
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -88,9 +88,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
             ``2 / follow - 2`` frames. 1 shows every latent as it is.
-        coarse_whole: paint the first and the last of a latent's four frames of the whole view, and go
-            straight from one to the other: for half the work. The face, whose lips must be on time, is
-            painted in every frame.
+        coarse_whole: paint every second frame of the whole view, and let those between be half way:
+            for half the work. The face, whose lips must be on time, is painted in every frame.
         activation_ranges: what :meth:`use_int8` needs; None before a calibration.
     """
 
@@ -281,22 +280,22 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         canvas: Canvas,
         coarse: bool,
-    ) -> tuple[list[Tensor], Tensor, Tensor]:
-        """The four finished frames of a motion ``[batch, 4, channels]``, and what each view holds."""
+    ) -> tuple[list[Tensor], ViewState, ViewState]:
+        """The four finished frames of a motion ``[batch, 4, channels]``, and what each view remembers."""
         faces = self._begin(
             partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
         )
         coarse_whole = coarse or self.config.coarse_whole
-        layers, whole_held = self.whole.decode(
+        layers, whole_state = self.whole.decode(
             state.whole, state.shown, motion, features.whole, coarse_whole
         )
         wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
-        layers, face_held = faces()
+        layers, face_state = faces()
         finished = [
             canvas.finish(whole, layer, features.face.picture)
             for whole, layer in zip(wholes, _by_frame(layers), strict=True)
         ]
-        return finished, whole_held, face_held
+        return finished, whole_state, face_state
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
