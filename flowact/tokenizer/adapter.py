@@ -35,7 +35,7 @@ class VideoTokenizer(Protocol[Features, State]):
     ) -> tuple[Tensor, State]:
         """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``.
 
-        ``coarse`` allows that the face moves more coarsely, if that is less work.
+        ``coarse`` allows coarser motion, if that is less work.
         """
 
 
