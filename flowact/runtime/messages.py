@@ -141,7 +141,8 @@ class Piece:
         finished: the reply ends with this piece.
         flush: the first of an interruption: nothing older is to be shown any more.
         timings: how long what took.
-        snapshot: the session after this piece, at the end of every few chunks.
+        snapshot: the session after this piece, at the end of every few chunks. The supervisor keeps it
+            and passes the piece on without it.
     """
 
     session: str

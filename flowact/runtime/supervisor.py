@@ -137,6 +137,7 @@ class Supervisor:
                 known = self._sessions.get(event.session)
                 if known is not None:
                     self._sessions[event.session] = replace(known, snapshot=event.snapshot)
+                event = replace(event, snapshot=None)  # or whoever keeps pieces would keep it too
             if isinstance(event, Trouble) and event.fatal:
                 self._sessions.pop(event.session, None)
         if isinstance(event, Failed):

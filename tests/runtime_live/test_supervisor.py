@@ -57,8 +57,9 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(chec
         shown = len(events)
         wait_for(lambda seen=shown: count(events[seen:], Piece))
         pids.append(supervisor.pid)
-    indices = [event.index for event in events if isinstance(event, Piece)]
-    assert 0 not in indices[1:], "a session began again from nothing"
+    pieces = [event for event in events if isinstance(event, Piece)]
+    assert all(piece.index for piece in pieces[1:]), "a session began again from nothing"
+    assert not any(piece.snapshot for piece in pieces), "a listener that keeps pieces would keep it"
     assert count(events, Ready) == 3
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
