@@ -11,10 +11,15 @@ from torch.optim import Optimizer
 
 
 class Backend(Protocol):
-    """The four things that differ between one process and many."""
+    """What differs between one process and many.
+
+    Attributes:
+        device: where this process trains.
+        rank: number of this process; 0 writes checkpoints and measures, the others draw other batches.
+    """
 
     device: torch.device
-    is_main: bool
+    rank: int
 
     def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Move to the device and wrap for the exchange of gradients."""
@@ -28,11 +33,14 @@ class Backend(Protocol):
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> Tensor:
         """Limit the gradient's norm and return what it was."""
 
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any process: all must end after the same step."""
+
 
 class SingleProcess:
     """One process on the CPU with bf16 autocast."""
 
-    is_main = True
+    rank = 0
 
     def __init__(self) -> None:
         self.device = torch.device("cpu")
@@ -54,16 +62,24 @@ class SingleProcess:
         """Limit the gradient's norm and return what it was."""
         return nn.utils.clip_grad_norm_(parameters, norm)
 
+    def any(self, here: bool) -> bool:
+        """Nobody else is there."""
+        return here
+
 
 class Accelerated:
     """Several processes or GPUs through `accelerate`, as `accelerate launch` or `torchrun` start them."""
 
     def __init__(self) -> None:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
 
-        self._accelerator = Accelerator(mixed_precision="bf16")
+        # Not every batch has memory, and the guidance embedding serves some stages only.
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self._accelerator = Accelerator(
+            mixed_precision="bf16", cpu=not torch.cuda.is_available(), kwargs_handlers=[unused]
+        )
         self.device = self._accelerator.device
-        self.is_main = self._accelerator.is_main_process
+        self.rank: int = self._accelerator.process_index
 
     def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Move to the device and wrap for the exchange of gradients."""
@@ -80,6 +96,11 @@ class Accelerated:
     def clip(self, parameters: Sequence[nn.Parameter], norm: float) -> Tensor:
         """Limit the gradient's norm and return what it was."""
         return cast(Tensor, self._accelerator.clip_grad_norm_(parameters, norm))
+
+    def any(self, here: bool) -> bool:
+        """Ask all processes."""
+        flag = torch.tensor(float(here), device=self.device)
+        return bool(cast(Tensor, self._accelerator.reduce(flag, "sum")) > 0)
 
 
 def choose_backend() -> Backend:

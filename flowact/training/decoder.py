@@ -15,6 +15,7 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training import tokenizer_losses as losses
+from flowact.training.backend import choose_backend
 from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.clips import ClipFolder, WindowLoader, Windows, spread_windows
 from flowact.training.export import save_view_config, starting_view
@@ -205,6 +206,7 @@ def train_decoder(
         init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
     torch.manual_seed(seed)
+    backend = choose_backend()
     save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
     if init is not None:
@@ -212,6 +214,6 @@ def train_decoder(
     model.code.adopt(*map(torch.from_numpy, statistics.load()))
     model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))
-    loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run)))
+    loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run), backend.rank))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
-    return Loop(DecoderStage(model, loader, windows, settings), loop).train()
+    return Loop(DecoderStage(model, loader, windows, settings), loop, backend).train()

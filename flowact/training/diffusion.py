@@ -161,7 +161,7 @@ class DiffusionStage:
         self.model = TeacherForcing(transformer).to(transformer.device)
         self.source, self.heldout, self.readout = source, heldout, readout
         self.settings = settings
-        self.extras: Mapping[str, Stateful] = {}
+        self.extras: Mapping[str, Stateful] = {"samples": source}
         self.losses = VelocityLoss(readout, settings.lips, settings.smooth)
         self.device = transformer.device
 
@@ -257,6 +257,7 @@ def gather(
     settings: DiffusionSettings,
     seed: int,
     device: torch.device = CPU,
+    rank: int = 0,
 ) -> Materials:
     """Read encoded clips (`flowact train latents`) and make the transformer.
 
@@ -269,6 +270,7 @@ def gather(
         settings: what the stage trains on.
         seed: of weights, noise and samples.
         device: where it is trained.
+        rank: of this process among those that train together.
 
     Raises:
         UserError: something given is missing, or the audio encoder has other sizes.
@@ -284,6 +286,6 @@ def gather(
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
-    source = SampleSource(folder, settings.batch, settings.dropout, seed)
+    source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank)
     readout = move(Readout.load(data / "readout.safetensors"), device)
     return Materials(transformer, source, heldout, readout)

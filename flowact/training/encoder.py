@@ -17,6 +17,7 @@ from flowact.tokenizer.autoencoder import ViewEncoder
 from flowact.tokenizer.code import AnimationCode
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.views import VIEWS, View
+from flowact.training.backend import choose_backend
 from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.clips import BEFORE, ClipFolder, WindowLoader, Windows, spread_windows
 from flowact.training.export import ERRORS, save_view_config, starting_encoder
@@ -122,6 +123,7 @@ def train_encoder(
         init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
     torch.manual_seed(seed)
+    backend = choose_backend()
     save_view_config(loop.run, config)
     model, view = ViewEncoder(config), VIEWS[config.view]
     if init is not None:
@@ -129,6 +131,8 @@ def train_encoder(
     code = AnimationCode(config.view, config.readouts)
     code.adopt(*map(torch.from_numpy, statistics.load()))
     train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))
-    loader = WindowLoader(train, batch, (seed, newest_step(loop.run)))
+    loader = WindowLoader(train, batch, (seed, newest_step(loop.run), backend.rank))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
-    return Loop(EncoderStage(model, loader, windows, view, code, config.curves), loop).train()
+    return Loop(
+        EncoderStage(model, loader, windows, view, code, config.curves), loop, backend
+    ).train()

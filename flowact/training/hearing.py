@@ -23,6 +23,7 @@ from flowact.synthesis.behaviours import opens_without_speech
 from flowact.synthesis.visemes import MOUTH
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.training.augmentation import Augmentation
+from flowact.training.backend import choose_backend
 from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.export import save_config, starting_audio_encoder
 from flowact.training.latents import LatentClip, LatentFolder
@@ -144,6 +145,7 @@ def train_hearing(
         seed: of weights and windows.
     """
     torch.manual_seed(seed)
+    backend = choose_backend()
     sizes = load_preset(preset).transformer
     encoder = AudioEncoder(sizes.audio_dim)
     if init is not None:
@@ -152,6 +154,6 @@ def train_hearing(
     folder = LatentFolder(data / "train", STREAM)
     heldout = LatentFolder(data / "heldout", STREAM).clips
     readout = Readout.load(data / "readout.safetensors")
-    rng = np.random.default_rng((seed, newest_step(loop.run)))
+    rng = np.random.default_rng((seed, newest_step(loop.run), backend.rank))
     stage = HearingStage(Articulation(encoder), folder, heldout, readout, batch, rng)
-    return Loop(stage, loop).train()
+    return Loop(stage, loop, backend).train()

@@ -119,6 +119,10 @@ class Loop:
         self.step = 0
         self.log = MetricsLog(settings.run)
         self._resume()
+        if self.backend.rank:  # the others' noise must not be that of the first
+            torch.manual_seed(
+                torch.initial_seed() + 1_000_003 * (self.step + 1) + self.backend.rank
+            )
         self.model, self.optimizer = self.backend.prepare(stage.model, self.optimizer)
 
     def train(self) -> int:
@@ -126,9 +130,9 @@ class Loop:
         average, started = Average(), time.monotonic()
         save, evaluate = Timer(self.settings.save_minutes), Timer(self.settings.evaluate_minutes)
         with _catch_sigterm() as stop:
-            while not stop and not self._finished(started):
+            while not self.backend.any(bool(stop) or self._finished(started)):
                 average.add(self.advance())
-                if self.step % self.settings.log_every == 0 and self.backend.is_main:
+                if self.step % self.settings.log_every == 0 and self.backend.rank == 0:
                     self._report(average)
                 if evaluate.due():
                     self.evaluate()
@@ -162,7 +166,7 @@ class Loop:
 
     def evaluate(self) -> None:
         """Measure the averaged model on held-out data and redraw the curves."""
-        if not self.backend.is_main:
+        if self.backend.rank:
             return
         with torch.no_grad(), self.backend.autocast():
             values = self.stage.evaluate(self.ema.model, self.settings.run, self.step)
@@ -171,7 +175,7 @@ class Loop:
 
     def save(self) -> None:
         """Write a checkpoint of this step."""
-        if not self.backend.is_main:
+        if self.backend.rank:
             return
         rest = {
             "optimizer": self.optimizer.state_dict(),

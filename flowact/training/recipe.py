@@ -59,7 +59,7 @@ def train_stage(
         raise UserError(f"{name} needs --init, the run of the stage before it.")
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
     backend = choose_backend()
-    made = gather(data, preset, init, audio, loop.run, settings, seed, backend.device)
+    made = gather(data, preset, init, audio, loop.run, settings, seed, backend.device, backend.rank)
     stage = _stage(name, made, settings, teacher)
     sampling = stage.sampling
     fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -123,6 +123,9 @@ class SampleSource:
         generated: latents that the model itself made for some clips, by index of the clip.
         self_forcing: probability that a sample's memory comes from there (FlowAct-R1's
             self-forcing variant, arXiv 2601.10103).
+
+    Its state goes into checkpoints, so that a run that was interrupted goes on as if it had not been.
+    Processes that train together draw from parts of one sequence that never meet.
     """
 
     def __init__(
@@ -132,12 +135,33 @@ class SampleSource:
         dropout: Dropout,
         seed: int,
         augmentation: Augmentation | None = None,
+        rank: int = 0,
     ) -> None:
         self.folder, self.batch, self.dropout = folder, batch, dropout
         self.augmentation = augmentation or Augmentation()
-        self.rng = np.random.default_rng(seed)
+        self.rank = rank
+        self.rng = _part(np.random.PCG64(seed), rank)
         self.generated: dict[int, Tensor] = {}
         self.self_forcing = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Random state and generated latents, by seed of their clip."""
+        seed = {index: clip.meta["seed"] for index, clip in enumerate(self.folder.clips)}
+        return {
+            "random": self.rng.bit_generator.state,
+            "generated": {seed[index]: latents for index, latents in self.generated.items()},
+            "self_forcing": self.self_forcing,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take back what `state_dict` of the first process gave."""
+        sequence = np.random.PCG64()
+        sequence.state = state_dict["random"]
+        self.rng = _part(sequence, self.rank)
+        index = {clip.meta["seed"]: index for index, clip in enumerate(self.folder.clips)}
+        kept = state_dict["generated"].items()
+        self.generated = {index[seed]: latents for seed, latents in kept if seed in index}
+        self.self_forcing = state_dict["self_forcing"]
 
     def draw(self, layout: Layout | None = None) -> Sample:
         """Draw a batch of a layout, or of a random one."""
@@ -174,6 +198,11 @@ class SampleSource:
         if self.rng.random() < self.dropout.horizon:
             return cut_short(window, layout.stream, self.rng)
         return window
+
+
+def _part(sequence: np.random.PCG64, rank: int) -> np.random.Generator:
+    """The part of a random sequence that a process of a rank draws from."""
+    return np.random.Generator(sequence.jumped(rank) if rank else sequence)
 
 
 _LAYOUT_SHARES: Final = np.array([share for share, _ in LAYOUTS])

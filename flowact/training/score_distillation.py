@@ -5,7 +5,6 @@ teacher for real motion, and a second network, trained on nothing but the studen
 the student makes. Their difference is the direction in which the student's results become likelier.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +22,6 @@ from flowact.training.distillation import (
     walk,
 )
 from flowact.training.flow_matching import draw_levels, interpolate
-from flowact.training.loop import Stateful
 from flowact.training.metrics import Values
 from flowact.training.noisy import NoisyBatch
 
@@ -65,7 +63,8 @@ class ScoreStage(StepStage):
             own.requires_grad_(student.requires_grad)
         learned = [p for p in self.fake.parameters() if p.requires_grad]
         self.fake_optimizer = torch.optim.AdamW(learned, scores.rate)
-        self.extras: Mapping[str, Stateful] = {
+        self.extras = {
+            **self.extras,
             "fake": self.fake,
             "fake_optimizer": self.fake_optimizer,
         }

@@ -1,15 +1,20 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from flowact.errors import UserError
+from flowact.training.checkpoints import load_newest, newest_step
 from flowact.training.diffusion import JOINT, DiffusionStage, gather
 from flowact.training.distillation import StepStage
 from flowact.training.export import load_transformer
+from flowact.training.latents import LatentFolder
 from flowact.training.loop import LoopSettings
 from flowact.training.recipe import DISTILLATIONS, FLOWS, train_stage
+from flowact.training.samples import LAYOUTS, SHORTEST_CLIP, Dropout, SampleSource
 from flowact.training.schedule import Schedule
 from tests.training.toy_latents import SIZES, write_toy_data
 
@@ -49,6 +54,35 @@ def test_a_run_resumes_and_can_start_another(data: Path, tmp_path: Path) -> None
     assert first.config.dim == SIZES["dim"]
     for name, weight in first.state_dict().items():
         assert torch.equal(weight, second.state_dict()[name])
+
+
+def test_an_interrupted_stage_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
+    preset = str(data / "toy.yaml")
+    for run, ends in (("straight", (6,)), ("interrupted", (3, 6))):
+        for steps in ends:
+            train_stage("self-forcing", data, preset, None, limits(tmp_path / run, steps), 4)
+    straight, interrupted = (load_newest(tmp_path / run) for run in ("straight", "interrupted"))
+    assert straight.rest["extras"]["samples"]["generated"]
+    for name, weight in straight.model.items():
+        assert torch.equal(weight, interrupted.model[name]), name
+
+
+def test_processes_train_one_model_on_batches_of_their_own(data: Path, tmp_path: Path) -> None:
+    sources = [
+        SampleSource(LatentFolder(data / "train", SHORTEST_CLIP), 2, Dropout(), 0, rank=rank)
+        for rank in range(2)
+    ]
+    one, other = (source.draw(LAYOUTS[0][1]).stream for source in sources)
+    assert not torch.equal(one, other)
+    run, preset = tmp_path / "run", data / "toy.yaml"
+    stage = f"train joint --data {data} --preset {preset} --out {run} --steps 3 --batch 2"
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *launch, "-m", "flowact", *stage.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert newest_step(run) == 3
+    scores = [line for line in (run / "metrics.jsonl").read_text().splitlines() if "lips" in line]
+    assert len(scores) == 1, "only the first process measures"
 
 
 def test_a_missing_folder_is_the_users_mistake(data: Path, tmp_path: Path) -> None:
