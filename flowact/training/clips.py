@@ -18,12 +18,14 @@ from flowact.errors import UserError
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.clip import Clip
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.views import View
+from flowact.tokenizer.views import VIEW_SIZE, View
 
 BEFORE = 2 * FRAMES_PER_LATENT
 """Frames of a window whose motion is known and which are not shown."""
 
 RESCAN_SECONDS = 60.0
+KEPT_BYTES = 4_000_000_000
+"""Decoded pictures that a folder keeps; those of further clips are decoded whenever they are needed."""
 BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 Array = npt.NDArray[Any]
 
@@ -109,23 +111,33 @@ def _hue_saturation(angle: float, saturation: float) -> Array:
 
 
 class ViewClip:
-    """A clip as one view sees it. Its pictures are decoded when they are first needed, and then kept.
+    """A clip as one view sees it.
 
     Args:
         clip: of at least ``8 + shown`` frames.
         view: what is cut out of it.
         shown: frames of a window, without the eight before it.
+        kept: decode all pictures when the first is needed, and keep them.
     """
 
-    def __init__(self, clip: Clip, view: View, shown: int = FRAMES_PER_LATENT) -> None:
-        self.clip, self.view, self.shown = clip, view, shown
+    def __init__(
+        self, clip: Clip, view: View, shown: int = FRAMES_PER_LATENT, kept: bool = False
+    ) -> None:
+        self.clip, self.view, self.shown, self.kept = clip, view, shown, kept
         self.weights = window_weights(clip, shown)
 
-    @cached_property
-    def frames(self) -> Tensor:
+    def frames(self, which: slice) -> Tensor:
         """Pictures of the view, uint8 ``[n, 3, 240, 240]``."""
-        pictures = torch.from_numpy(self.clip.pictures(slice(0, len(self.clip)))).movedim(-1, 1)
-        return torch.cat([_bytes(self.view.crop(part)) for part in pictures.split(16)])
+        return self._all[which] if self.kept else self._decoded(which)
+
+    @cached_property
+    def _all(self) -> Tensor:
+        starts = range(0, len(self.clip), 16)
+        return torch.cat([self._decoded(slice(start, start + 16)) for start in starts])
+
+    def _decoded(self, which: slice) -> Tensor:
+        pictures = torch.from_numpy(self.clip.pictures(which)).movedim(-1, 1)
+        return _bytes(self.view.crop(pictures))
 
     @cached_property
     def picture(self) -> Tensor:
@@ -146,7 +158,7 @@ class ViewClip:
             ),
         }
         return Windows(
-            recolour(self.frames[now])[None],
+            recolour(self.frames(now))[None],
             recolour(self.picture)[None],
             **{k: v[None] for k, v in truth.items()},
         )
@@ -167,6 +179,7 @@ class ClipFolder:
     def __init__(self, folder: Path, view: View, shown: int = FRAMES_PER_LATENT) -> None:
         self.folder, self.view, self.shown = folder, view, shown
         self.clips: list[ViewClip] = []
+        self._kept_bytes = 0
         self._known: set[Path] = set()
         self._scanned = -RESCAN_SECONDS
         self.rescan()
@@ -185,7 +198,9 @@ class ClipFolder:
             self._known.add(path)
             clip = Clip.load(path)
             if len(clip) >= BEFORE + self.shown:
-                self.clips.append(ViewClip(clip, self.view, self.shown))
+                self._kept_bytes += len(clip) * 3 * VIEW_SIZE**2
+                kept = self._kept_bytes <= KEPT_BYTES
+                self.clips.append(ViewClip(clip, self.view, self.shown, kept))
 
     def draw(self, rng: np.random.Generator) -> tuple[ViewClip, int]:
         """A random clip and the start of a window in it; blinks and open mouths come more often."""

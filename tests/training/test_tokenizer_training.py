@@ -83,9 +83,10 @@ def test_true_flow_warps_the_reference_onto_the_frame(toy_data, view) -> None:
     assert psnr(warped, truth, inner) > psnr(still, truth, inner) + 4
 
 
-def test_windows_take_what_belongs_together(toy_data) -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_windows_take_what_belongs_together(toy_data, kept) -> None:
     clip = Clip.load(next((toy_data / "train").glob("*.npz")))
-    window = ViewClip(clip, VIEWS["face"]).window(3)
+    window = ViewClip(clip, VIEWS["face"], kept=kept).window(3)
     assert window.frames.shape == (1, 4, 3, 240, 240) and window.picture.shape == (1, 3, 480, 480)
     left, top, size = 120, 88, 240
     expected = clip.frame(13)[top : top + size, left : left + size].astype(np.float32) / 127.5 - 1
