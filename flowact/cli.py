@@ -59,6 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"flowact: {error}", file=sys.stderr)
         return USER_ERROR
+    except OSError as error:
+        told = f"{error.filename}: " if error.filename else ""
+        print(f"flowact: {told}{error.strerror or error}.", file=sys.stderr)
+        return USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
 

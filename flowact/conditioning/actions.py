@@ -96,11 +96,13 @@ class ActionMatch:
 def resolve(text: str) -> ActionMatch:
     """Find the known behaviour that a text asks for; any text gives an answer."""
     phrase = " ".join(words(text))
-    if not phrase:
+    if not text.strip():
         return ActionMatch("idling", "idling", True, "No action given: idling.")
     known = _phrases()
     if phrase in known:
         return ActionMatch(known[phrase], phrase, True, f"Action: {known[phrase]}.")
+    if not phrase:
+        return ActionMatch("idling", "idling", False, f"There is no word in '{text}': idling.")
     nearest = max(known, key=lambda candidate: _similarity(phrase, candidate))
     if _similarity(phrase, nearest) < NOTHING_IN_COMMON:
         return ActionMatch(

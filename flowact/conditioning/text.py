@@ -19,8 +19,8 @@ MAX_PIECES: Final = 64
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words of a text, without punctuation."""
-    return re.findall(r"[a-z0-9']+", text.lower())
+    """Lower-case words of a text in any script, without punctuation."""
+    return re.findall(r"(?:[^\W_]|')+", text.lower())
 
 
 def pieces(text: str) -> list[str]:

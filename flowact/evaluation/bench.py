@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import sys
 import tempfile
@@ -92,10 +93,10 @@ def check(args: argparse.Namespace) -> None:
     """Refuse what cannot be measured.
 
     Raises:
-        UserError: there is nothing to generate.
+        UserError: there is nothing to generate, or no end of it.
     """
-    if args.seconds <= 0:
-        raise UserError(f"--seconds must be more than 0, not {args.seconds:g}.")
+    if not 0 < args.seconds < math.inf:
+        raise UserError(f"--seconds must be a number above 0, not {args.seconds:g}.")
 
 
 def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Benchmark:

@@ -45,6 +45,8 @@ def load_reference(path: str | Path) -> NDArray[np.uint8]:
         ) from error
     except Image.DecompressionBombError as error:
         raise UserError(_too_large(path.name)) from error
+    except PermissionError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} is damaged and cannot be read as a picture.") from error
 

@@ -108,4 +108,7 @@ def _load_network(kind: type[ModelMixin], path: Path, dtype: torch.dtype) -> Any
     wrong = [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]
     if wrong:
         raise UserError(f"The weights in {path} do not fit: {wrong[0]} is missing or too many.")
+    for name, weights in network.state_dict().items():
+        if not weights.isfinite().all():
+            raise UserError(f"The weights in {path} are damaged: {name} is not finite.")
     return network.eval().requires_grad_(False)

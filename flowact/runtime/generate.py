@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--action", default="speaking", help='in words: "smile", "wave" (%(default)s)'
     )
-    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal videos")
+    parser.add_argument("--seed", type=_seed, default=0, help="equal seeds give equal videos")
     add_label_argument(parser)
     parser.add_argument(
         "--max-minutes",
@@ -62,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="refuse longer recordings (%(default)g)",
     )
     add_machine_arguments(parser)
+
+
+def _seed(text: str) -> int:
+    """Read a seed; it must fit into the 63 bits that a session keeps of it."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError("a seed is a whole number from 0 to 2^63 - 1")
+    return value
 
 
 def add_label_argument(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from flowact.files import whole
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_FRAME
 
 Array = npt.NDArray[Any]
@@ -146,15 +147,11 @@ class Clip:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the clip atomically: a reader sees the whole file or none."""
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays["phonemes"] = np.array(json.dumps([list(phoneme) for phoneme in self.phonemes]))
         arrays["meta"] = np.array(json.dumps(dict(self.meta)))
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        with temporary.open("wb") as stream:
+        with whole(Path(path)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
-        temporary.replace(target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Clip":

@@ -22,8 +22,15 @@ from flowact.synthesis.body import Humanoid
 from flowact.synthesis.cast import named_characters
 from flowact.synthesis.character import Character, random_character
 from flowact.synthesis.clip import Clip, encode_jpeg, pack_frames
-from flowact.synthesis.performance import Performance, perform, random_script, rest_performance
+from flowact.synthesis.performance import (
+    TRAINING_VOICES,
+    Performance,
+    perform,
+    random_script,
+    rest_performance,
+)
 from flowact.synthesis.render import Rendering, Stage
+from flowact.synthesis.speech import HELD_OUT_VOICE, check_voices
 from flowact.timebase import FPS, FRAMES_PER_LATENT
 
 DESCRIPTION = "render training clips of talking characters"
@@ -171,8 +178,14 @@ def run(args: argparse.Namespace) -> None:
             "synth needs --workers of at least 1, no negative count and --seconds of at least "
             f"{step:.2f}; got {args.workers}, {args.clips} and {args.heldout}, {args.seconds}."
         )
+    check_voices({*TRAINING_VOICES, HELD_OUT_VOICE})
     seeds = range(args.first, args.first + max(args.clips, args.heldout))
     plans = [ClipPlan("heldout", s, args.seconds) for s in seeds[: args.heldout]]
     plans += [ClipPlan("train", s, args.seconds) for s in seeds[: args.clips]]
     paths = render_dataset(args.out, plans, args.workers)
-    print(f"{len(paths)} of {len(plans)} clips are in {args.out}")
+    if len(paths) < len(plans):
+        raise UserError(
+            f"{len(plans) - len(paths)} of {len(plans)} clips failed, see above; "
+            f"the others are in {args.out}, and the same command tries the rest again."
+        )
+    print(f"{len(paths)} clips are in {args.out}")

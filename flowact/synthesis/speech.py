@@ -1,5 +1,6 @@
 """Synthetic speech with exact phone times: what a voice is and how to find one by name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -69,6 +70,12 @@ FESTIVAL_VOICES = tuple(
 )
 HELD_OUT_VOICE = "flite:awb"
 """Never used for training data, so that an unknown speaker can be tested."""
+
+
+def check_voices(names: Iterable[str]) -> None:
+    """Raise a UserError that names the program or package that one of the voices lacks."""
+    for name in names:
+        voice(name)
 
 
 @cache

@@ -1,6 +1,5 @@
 """Training checkpoints: a folder per saved step that appears whole or not at all."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from flowact.errors import UserError
+from flowact.files import whole
 
 Tensors = dict[str, torch.Tensor]
 
@@ -34,16 +34,12 @@ class Snapshot:
 def save_snapshot(run: Path, snapshot: Snapshot, keep: int = 2) -> Path:
     """Write ``run/step-<n>`` atomically and delete all but the newest ``keep`` snapshots."""
     final = run / f"step-{snapshot.step:08d}"
-    temporary = run / f".{final.name}.{os.getpid()}.tmp"
-    temporary.mkdir(parents=True)
-    for name, tensors in (("model", snapshot.model), ("ema", snapshot.ema)):
-        save_file(
-            {k: v.contiguous() for k, v in tensors.items()}, temporary / f"{name}.safetensors"
-        )
-    torch.save(snapshot.rest, temporary / "rest.pt")
-    if final.exists():
-        shutil.rmtree(final)
-    temporary.rename(final)
+    with whole(final) as folder:
+        folder.mkdir()
+        for name, tensors in (("model", snapshot.model), ("ema", snapshot.ema)):
+            contiguous = {k: v.contiguous() for k, v in tensors.items()}
+            save_file(contiguous, folder / f"{name}.safetensors")
+        torch.save(snapshot.rest, folder / "rest.pt")
     for old in _snapshots(run)[:-keep]:
         shutil.rmtree(old)
     return final

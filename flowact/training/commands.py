@@ -208,6 +208,8 @@ def _encode_rendered(args: argparse.Namespace) -> int:
     from flowact.tokenizer.tokenizer import Tokenizer
     from flowact.training.latents import encode_folders
 
+    if not (args.tokenizer / Tokenizer.config_name).is_file():
+        raise UserError(f"{args.tokenizer} is no tokenizer: {Tokenizer.config_name} is missing.")
     tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
     fit = partial(fit_latents, tokenizer, steps=args.encode_steps) if args.encode_steps else None
     return encode_folders(tokenizer, args.data, args.out, fit)

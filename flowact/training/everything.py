@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError
 
 from flowact.errors import UserError
 from flowact.training.imagined import training_voices
@@ -35,7 +35,8 @@ class Budget(BaseModel):
     Attributes:
         description: what it is for, and how long it takes.
         preset: sizes of the transformer.
-        clips, heldout: clips to render.
+        clips, heldout, seconds: clips to render, and their length. Many people in short clips teach the
+            tokenizer more than few in long ones.
         imagined: performances without pictures.
         voices: who speaks in them, see `flowact.training.imagined.training_voices`.
         steps: optimiser steps of every stage.
@@ -45,6 +46,7 @@ class Budget(BaseModel):
     description: str
     preset: str
     clips: PositiveInt
+    seconds: PositiveFloat
     heldout: PositiveInt
     imagined: PositiveInt
     voices: Literal["all", "english"] = "all"
@@ -105,7 +107,9 @@ class Lane:
 def lanes(chosen: Budget, work: Path) -> list[Lane]:
     """The two lanes of a budget, with all files under `work`."""
     clips, latents = work / "clips", work / "latents"
-    render = _words("synth", clips, clips=chosen.clips, heldout=chosen.heldout, seconds=2.4)
+    render = _words(
+        "synth", clips, clips=chosen.clips, heldout=chosen.heldout, seconds=chosen.seconds
+    )
     pictures = [Job("synth", (*render, "--workers", "1"))]
     for name in TOKENIZER:
         view, _, part = name.partition("-")

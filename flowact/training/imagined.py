@@ -24,6 +24,7 @@ from flowact.synthesis.performance import (
     random_script,
     rest_performance,
 )
+from flowact.synthesis.speech import check_voices
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import AnimationCode
 from flowact.training.latents import LatentClip
@@ -36,8 +37,9 @@ def training_voices(which: Literal["all", "english"]) -> tuple[str, ...]:
     """The voices that imagined clips speak with.
 
     Raises:
-        UserError: Festival or one of its voices is missing, and all voices are asked for.
+        UserError: one of them cannot speak here; the message names what to install.
     """
+    check_voices(set(TRAINING_VOICES))
     if which == "english":
         return TRAINING_VOICES
     if missing := missing_packages():

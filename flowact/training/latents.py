@@ -1,7 +1,6 @@
 """Clips as the transformer trains on them: latents, sound and curves, computed once."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -24,6 +23,7 @@ from flowact.conditioning.audio import (
 )
 from flowact.conditioning.window import LATENTS_BEHIND, AudioWindow, window_tokens
 from flowact.errors import UserError
+from flowact.files import whole
 from flowact.streaming.blinks import falling
 from flowact.synthesis.arkit import ARKIT, columns
 from flowact.synthesis.clip import Clip
@@ -89,11 +89,9 @@ class LatentClip:
 
     def save(self, path: Path) -> None:
         """Write the clip so that a reader sees the whole file or none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         tensors = {name: value for name, value in vars(self).items() if name != "meta"}
-        save_file(tensors, temporary, metadata={"meta": json.dumps(dict(self.meta))})
-        temporary.replace(path)
+        with whole(path) as temporary:
+            save_file(tensors, temporary, metadata={"meta": json.dumps(dict(self.meta))})
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -44,7 +44,9 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert COMMANDS[name].summary[1:] in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["generate", "--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["generate", "--nonsense"], ["generate", "--seed", "9" * 30]]
+)
 def test_unusable_arguments_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(arguments)

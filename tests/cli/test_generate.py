@@ -163,6 +163,7 @@ def given(**changes: str) -> list[str]:
         ({"audio": "nowhere.wav"}, "There is no audio file nowhere.wav."),
         ({"audio": "text.txt"}, "text.txt is not audio that can be read"),
         ({"audio": "folder"}, "folder is not an audio file."),
+        ({"audio": "x" * 300}, "File name too long."),
         ({"audio": "empty.wav"}, "empty.wav is empty: the file has no bytes."),
         ({"audio": "headless.wav"}, "headless.wav is empty: it holds no sound"),
         ({"audio": "silent.wav"}, "silent.wav is silent"),

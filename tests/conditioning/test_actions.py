@@ -1,6 +1,6 @@
 import pytest
 
-from flowact.conditioning.actions import PHRASES, resolve
+from flowact.conditioning.actions import PHRASES, ActionMatch, resolve
 from flowact.conditioning.text import words
 from flowact.synthesis.behaviours import BEHAVIOURS
 
@@ -47,4 +47,13 @@ def test_a_text_like_nothing_known_means_speaking() -> None:
 
 
 def test_no_text_means_idling() -> None:
-    assert resolve("  ").behaviour == "idling"
+    assert resolve("  ") == ActionMatch("idling", "idling", True, "No action given: idling.")
+
+
+@pytest.mark.parametrize(
+    ("text", "behaviour"), [("微笑", "speaking"), ("привет", "speaking"), ("!!", "idling")]
+)
+def test_what_has_no_latin_letter_is_not_taken_for_nothing(text: str, behaviour: str) -> None:
+    match = resolve(text)
+    assert (match.behaviour, match.exact) == (behaviour, False)
+    assert text in match.message

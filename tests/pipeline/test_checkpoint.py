@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,8 @@ def break_checkpoint(saved: Path, case: str) -> None:
         tensors = load_file(weights)
         tensors["video_out.bias"] = tensors["video_out.bias"][:-1].clone()
         save_file(tensors, weights) if case == "shape" else None
+        tensors["video_out.bias"] = torch.full_like(load_file(weights)["video_out.bias"], math.nan)
+        save_file(tensors, weights) if case == "not a number" else None
         del tensors["video_out.bias"]
         save_file(tensors, weights) if case == "missing tensor" else None
 
@@ -105,6 +108,7 @@ def break_checkpoint(saved: Path, case: str) -> None:
         ("scheduler", "The scheduler in .* cannot be loaded: kind 'spiral'"),
         ("shape", "The transformer in .* cannot be loaded"),
         ("missing tensor", "do not fit: video_out.bias"),
+        ("not a number", "The weights in .* are damaged: video_out.bias is not finite"),
     ],
 )
 def test_a_damaged_checkpoint_is_refused_in_one_sentence(

@@ -5,6 +5,7 @@ import pytest
 
 from flowact.cli import main
 from flowact.errors import UserError
+from flowact.synthesis.speech import voice
 from flowact.training.everything import AUDIO, TRANSFORMER, Job, Lane, lanes, load_budget, train_all
 
 
@@ -49,6 +50,18 @@ def test_a_missing_voice_is_named_before_anything_is_done(
     with pytest.raises(UserError, match=r"packages festvox-ru, or ask .* voices: english"):
         train_all(load_budget("two-cores"), tmp_path / "work")
     assert not (tmp_path / "work").exists()
+
+
+def test_a_missing_program_is_named_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flowact.synthesis.flite.is_installed", lambda: False)
+    voice.cache_clear()
+    with pytest.raises(UserError, match="needs the program flite"):
+        train_all(load_budget("half-hour"), tmp_path / "work")
+    assert main(["synth", "--out", str(tmp_path / "clips")]) == 2
+    assert "needs the program flite" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_budget_is_named(tmp_path: Path) -> None:
