@@ -122,7 +122,7 @@ def measure(loaded: Loaded, picture: NDArray[np.uint8], speech: Recording) -> Be
         peak_rss_mb=round(peak_rss_mb(), 1),
         rss_first_minute_mb=round(max(held[:_CHUNKS_PER_MINUTE]), 1),
         rss_last_minute_mb=round(max(held[-_CHUNKS_PER_MINUTE:]), 1),
-        threads=torch.get_num_threads(),
+        threads=loaded.threads.total,
         concurrent=concurrent,
         dtype=loaded.precision.dtype,
         dtype_reason=loaded.precision.reason,
@@ -210,7 +210,7 @@ def _print_table(benchmark: Benchmark, console: Console) -> None:
         f"peak memory {benchmark.peak_rss_mb:.0f} MB "
         f"({benchmark.rss_first_minute_mb:.0f} MB in the first minute of video, "
         f"{benchmark.rss_last_minute_mb:.0f} MB in the last)\n"
-        f"{benchmark.threads} thread(s) per operator, transformer and decoder {side}; "
+        f"{benchmark.threads} thread(s), transformer and decoder {side}; "
         f"{benchmark.dtype} ({benchmark.dtype_reason}), decoder {benchmark.decoder}; "
         f"{benchmark.parameters / 1e6:.1f} M parameters"
     )

@@ -2,25 +2,15 @@
 
 import argparse
 import json
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from flowact.errors import UserError
 
-if TYPE_CHECKING:
-    from flowact.evaluation.drift import Drift
-    from flowact.evaluation.readers import MouthReader, SyncNet
-    from flowact.pipeline import FlowActPipeline
-
-T = TypeVar("T")
 Section = dict[str, Any]
 ABLATION_COLUMNS: Final = 130
-
-SHEET_ROWS = 6
 ABLATED_CLIPS = 12
 
 
@@ -94,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print tables, write `report.json` and the pictures."""
+    from flowact.evaluation.report import plain, print_section
+
     args.minutes += 60 * args.hours
     _check(args)
     with _writing(args.out):
@@ -102,9 +94,9 @@ def run(args: argparse.Namespace) -> None:
             ablate(args)
             return
         report = _chosen(args)
-        (args.out / "report.json").write_text(json.dumps(_plain(report), indent=2) + "\n")
+        (args.out / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n")
     for name, numbers in report.items():
-        _print(name, numbers)
+        print_section(name, numbers)
     print(args.out / "report.json")
 
 
@@ -149,7 +141,11 @@ def _writing(folder: Path) -> Iterator[None]:
 def _chosen(args: argparse.Namespace) -> dict[str, Section]:
     if args.fit:
         return _fit(args)
-    return _behaviours(args) if args.behaviours else evaluate(args)
+    if args.behaviours:
+        return _behaviours(args)
+    from flowact.evaluation.sections import evaluate
+
+    return evaluate(args)
 
 
 def _behaviours(args: argparse.Namespace) -> dict[str, Section]:
@@ -183,6 +179,7 @@ def ablate(args: argparse.Namespace) -> None:
 
     from flowact.evaluation import ablation
     from flowact.evaluation.reconstruction import own_tokenizer
+    from flowact.evaluation.report import plain
     from flowact.runtime.load import load_pipeline
 
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
@@ -200,7 +197,7 @@ def ablate(args: argparse.Namespace) -> None:
     console = Console()
     console.width = max(console.width, ABLATION_COLUMNS)  # a narrower table cuts its numbers
     console.print(table)
-    (args.out / "ablation.json").write_text(json.dumps(_plain(ablation.plain(found)), indent=2))
+    (args.out / "ablation.json").write_text(json.dumps(plain(ablation.plain(found)), indent=2))
     print(args.out / "ablation.json")
 
 
@@ -209,132 +206,3 @@ def _named(text: str) -> tuple[str, Path]:
     if not (name and equals and Path(folder).is_dir()):
         raise UserError(f"--against takes NAME=DIR with a folder that exists, not {text!r}.")
     return name, Path(folder)
-
-
-def evaluate(args: argparse.Namespace) -> dict[str, Section]:
-    """All measurements of the arguments, by section; pictures go to the report folder."""
-    from flowact.evaluation.readers import load_readers
-    from flowact.runtime.load import load_pipeline
-
-    readers = load_readers()
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
-    report: dict[str, Section] = {}
-    if args.data is not None:
-        report |= _on_clips(args, pipeline, *readers)
-    if args.recordings is not None:
-        report["real_voices"] = _on_recordings(args, pipeline, *readers)
-    return report
-
-
-def _on_clips(
-    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
-) -> dict[str, Section]:
-    from flowact.evaluation.lips import lip_report
-    from flowact.evaluation.motion import motion_report
-    from flowact.evaluation.sheets import contact_sheet
-    from flowact.evaluation.subjects import held_out, speaking_clips
-    from flowact.evaluation.takes import generated, rendered
-
-    paths = held_out(args.data, args.clips)
-    subjects = speaking_clips(paths)
-    truth = list(_shown(rendered(reader, subjects), "reading rendered clips", len(subjects)))
-    made = list(_shown(generated(pipeline, reader, subjects), "saying clips", len(subjects)))
-    contact_sheet(made[:SHEET_ROWS], args.out / "contact_sheet.jpg")
-    report: dict[str, Section] = {
-        "tokenizer": _tokenizer(args, pipeline, paths),
-        "rendered_lips": dict(lip_report(truth, sync)),
-        "lip_sync": dict(lip_report(made, sync)),
-        "motion": dict(motion_report(made, truth)),
-    }
-    if args.minutes:
-        from flowact.evaluation.drift import measure_drift
-
-        drift = measure_drift(pipeline, reader, subjects, args.minutes, args.sessions)
-        report["drift"] = _drift(drift, args.out)
-    return report
-
-
-def _tokenizer(args: argparse.Namespace, pipeline: "FlowActPipeline", paths: list[Path]) -> Section:
-    """Decoded as the pipeline decodes; latents are fitted through the weights as they were trained."""
-    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
-    from flowact.pipeline import FlowActPipeline
-
-    tokenizer = own_tokenizer(pipeline)
-    trained = FlowActPipeline.from_pretrained(args.checkpoint, dtype=tokenizer.dtype)
-    shown = _shown(paths, "fitting latents", len(paths))
-    return dict(tokenizer_report(tokenizer, own_tokenizer(trained), shown, args.encode_steps))
-
-
-def _on_recordings(
-    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
-) -> Section:
-    from flowact import assets
-    from flowact.evaluation.lips import lip_report
-    from flowact.evaluation.motion import border_changes
-    from flowact.evaluation.recordings import fetch, real_subjects
-    from flowact.evaluation.sheets import contact_sheet
-    from flowact.evaluation.takes import generated
-    from flowact.media import load_reference
-
-    fetch(args.recordings)
-    people = [assets.character(name) for name in assets.character_names()]
-    portraits = [load_reference(person.portrait) for person in people]
-    subjects = real_subjects(args.recordings, portraits, args.clips)
-    takes = list(_shown(generated(pipeline, reader, subjects), "saying recordings", args.clips))
-    if not takes:
-        raise UserError(f"none of the recordings in {args.recordings} could be aligned.")
-    contact_sheet(takes[:SHEET_ROWS], args.out / "contact_sheet_real_voices.jpg")
-    return {**lip_report(takes, sync), **border_changes([take.change for take in takes])}
-
-
-def _shown(things: Iterable[T], what: str, total: int | None) -> Iterator[T]:
-    """The same things, with a progress bar."""
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(things, what, total, console=Console(stderr=True), transient=True)
-
-
-def _drift(drift: "Drift", out: Path) -> Section:
-    """How the last minute compares with the first, and every minute; curves are written."""
-    from flowact.evaluation.sheets import plot_drift
-
-    plot_drift(drift, out / "drift.png")
-    curves = {name: values.tolist() for name, values in asdict(drift).items()}
-    (out / "drift.json").write_text(json.dumps(curves) + "\n")
-    minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
-    lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
-    minutes["lag_frames_by_minute"] = lags
-    ranges: Section = {f"{name}_range": drift.growth_range(name) for name in ("identity", "colour")}
-    return drift.growth() | ranges | minutes
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: not-a-number becomes null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _print(title: str, numbers: Section) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from flowact.evaluation.targets import TARGETS
-
-    table = Table(title=title)
-    for column in ("measure", "value", "target", ""):
-        table.add_column(column, justify="left" if column in ("measure", "") else "right")
-    for name, value in numbers.items():
-        target = TARGETS.get(title, {}).get(name)
-        met = "" if target is None else "met" if target.met(value) else "missed"
-        table.add_row(name, _text(value), str(target or ""), met)
-    Console().print(table)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(map(_text, value))
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

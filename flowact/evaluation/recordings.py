@@ -127,7 +127,10 @@ def read(speech: Speech) -> NDArray[np.float32]:
 
 
 def real_subjects(
-    cache: Path, portraits: Sequence[NDArray[np.uint8]], limit: int | None = None
+    cache: Path,
+    aligner: PhoneAligner,
+    portraits: Sequence[NDArray[np.uint8]],
+    limit: int | None = None,
 ) -> Iterator[Subject]:
     """The recordings as subjects of `flowact eval`, said by the people of the portraits in turn.
 
@@ -136,10 +139,10 @@ def real_subjects(
 
     Args:
         cache: folder of :func:`fetch`.
+        aligner: of phones to sound.
         portraits: uint8 [480, 480, 3] each.
         limit: make so many, of all speakers in turn; None for all.
     """
-    aligner = PhoneAligner()
     made = 0
     for speech in _by_turns(speeches(cache)):
         if made == limit:

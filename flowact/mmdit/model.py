@@ -15,8 +15,7 @@ of one video latent, the audio of one latent's frames, the text of one chunk.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, cast
+from typing import Final
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -25,18 +24,16 @@ from torch import Tensor, nn
 
 from flowact.conditioning.audio import AudioEncoder
 from flowact.conditioning.text import TextEncoder
+from flowact.mmdit.block import Block, Tokens
 from flowact.mmdit.layers import (
-    FeedForward,
     Modulation,
-    RMSNorm,
     ScalarEmbedding,
-    attention,
     modulate,
     split_parts,
 )
-from flowact.mmdit.memory import KeyValue, MemoryCache, MemoryInput
+from flowact.mmdit.memory import MemoryCache, MemoryInput
 from flowact.mmdit.patches import PatchGrid
-from flowact.mmdit.rope import Rotary, grid_positions, rotary_table, rotate, token_positions
+from flowact.mmdit.rope import grid_positions, rotary_table, token_positions
 from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
 
 LOWEST_LEVEL: Final = 0.05
@@ -49,85 +46,6 @@ WHOLE_AND_FACE: Final = (
     (0, 0, FRAME_SIZE, FRAME_SIZE),
     (FACE_BOX[0], FACE_BOX[1], FACE_BOX[2], FACE_BOX[2]),
 )
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Tokens of one modality `[batch, groups, tokens, dim]`, their modulation and positions."""
-
-    x: Tensor
-    modulation: Tensor
-    rotary: Rotary
-
-
-class StreamLayer(nn.Module):
-    """What one modality owns of a block: projections, feed-forward and modulation table.
-
-    `final` layers give keys and values only: in the last block nobody reads audio and text again.
-    """
-
-    def __init__(self, dim: int, heads: int, head_dim: int, ratio: float, final: bool) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.zeros(6, dim))
-        self.head_dim = head_dim
-        self.qkv = nn.Linear(dim, 3 * heads * head_dim)
-        self.query_norm = RMSNorm(head_dim)
-        self.key_norm = RMSNorm(head_dim)
-        if not final:
-            self.out = nn.Linear(heads * head_dim, dim)
-            self.feed_forward = FeedForward(dim, ratio)
-
-    def project(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """Return query, key and value, each `[batch, heads, groups * tokens, head_dim]`."""
-        shift, scale, *_ = split_parts(tokens.modulation + self.table)
-        qkv = self.qkv(modulate(tokens.x, shift, scale)).flatten(1, 2)
-        query, key, value = qkv.unflatten(-1, (3, -1, self.head_dim)).permute(2, 0, 3, 1, 4)
-        query = rotate(self.query_norm(query), tokens.rotary)
-        return query, rotate(self.key_norm(key), tokens.rotary), value
-
-    def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
-        """Add what attention found `[batch, heads, groups * tokens, head_dim]`, feed forward."""
-        _, _, gate, shift, scale, mlp_gate = split_parts(tokens.modulation + self.table)
-        found = self.out(attended.transpose(1, 2).flatten(2)).view_as(tokens.x)
-        x = torch.addcmul(tokens.x, gate, found)
-        x = torch.addcmul(x, mlp_gate, self.feed_forward(modulate(x, shift, scale)))
-        return replace(tokens, x=x)
-
-
-class Block(nn.Module):
-    """Joint attention over all modalities, and over the memory's keys and values if given."""
-
-    def __init__(
-        self, widths: dict[str, int], heads: int, head_dim: int, ratio: float, final: bool
-    ) -> None:
-        super().__init__()
-        self.final = final
-        self.streams = nn.ModuleDict(
-            {
-                name: StreamLayer(dim, heads, head_dim, ratio, final and name != "video")
-                for name, dim in widths.items()
-            }
-        )
-
-    def _stream(self, name: str) -> StreamLayer:
-        return cast(StreamLayer, self.streams[name])
-
-    def forward(
-        self, tokens: dict[str, Tokens], memory: KeyValue | None
-    ) -> tuple[dict[str, Tokens], KeyValue]:
-        """Return the updated tokens and their own keys and values."""
-        projected = [self._stream(name).project(part) for name, part in tokens.items()]
-        query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected, strict=True))
-        own = KeyValue(key, value)
-        if memory is not None:
-            key, value = torch.cat((memory.key, key), 2), torch.cat((memory.value, value), 2)
-        lengths = [parts[0].shape[2] for parts in projected]
-        attended = dict(zip(tokens, attention(query, key, value).split(lengths, 2), strict=True))
-        return {
-            name: self._stream(name).update(part, attended[name])
-            for name, part in tokens.items()
-            if name == "video" or not self.final
-        }, own
 
 
 class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]

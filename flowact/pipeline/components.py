@@ -17,6 +17,7 @@ from diffusers.configuration_utils import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
 
 from flowact.errors import UserError
+from flowact.tokenizer.layers import to_channels_last
 
 INDEX: Final = "model_index.json"
 COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
@@ -49,7 +50,7 @@ def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dic
     for component in components.values():
         if isinstance(component, ModelMixin):
             # The file does not keep the layout that convolutions are fast in.
-            component.to(device=device, memory_format=torch.channels_last)
+            to_channels_last(component.to(device=device))
     return components
 
 

@@ -16,10 +16,12 @@ class ThreadPlan:
     """How to divide the processor.
 
     Attributes:
+        total: threads in all.
         per_operator: threads that one operator of PyTorch may use beside others.
         concurrent: whether transformer and decoder run at the same time.
     """
 
+    total: int
     per_operator: int
     concurrent: bool
 
@@ -32,7 +34,7 @@ def plan_threads(total: int) -> ThreadPlan:
     """
     if total < 1:
         raise UserError(f"--threads must be at least 1, not {total}.")
-    return ThreadPlan(max(1, total // 2), concurrent=total > 1)
+    return ThreadPlan(total, max(1, total // 2), concurrent=total > 1)
 
 
 def available_threads() -> int:

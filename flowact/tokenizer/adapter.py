@@ -1,9 +1,13 @@
 """A video autoencoder of `diffusers` in the place of FlowAct's own tokenizer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
+import diffusers
 import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from flowact.tokenizer.composite import to_uint8
@@ -57,7 +61,7 @@ class LatentContext:
     latents: Tensor
 
 
-class DiffusersVideoTokenizer:
+class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """`AutoencoderKLWan`, `AutoencoderKLLTXVideo` and their like as a streaming tokenizer.
 
     These models code a video as one latent of a single frame and then one latent for every ``r``
@@ -66,25 +70,35 @@ class DiffusersVideoTokenizer:
     decoder pieces equal the whole up to what the decoder would see further back. A decoder that also
     looks ahead (LTX without ``decoder_causal``) finds nothing ahead at the end of a piece.
 
+    A checkpoint of a pipeline holds it like FlowAct's own; :meth:`wrap` takes an autoencoder that is
+    already loaded.
+
     Args:
-        vae: the autoencoder.
+        kind: name of the autoencoder's class in diffusers.
+        sizes: its configuration.
         context: latents decoded again before every piece, at least 1. Cost rises by
             ``context / latents per piece``.
     """
 
-    def __init__(self, vae: Any, context: int = 3) -> None:
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(self, kind: str, sizes: Mapping[str, Any], context: int = 3) -> None:
+        super().__init__()
         if context < 1:
             raise ValueError(f"context is {context}, expected at least 1")
-        self.vae, self.context = vae, context
-        self.frames_per_latent = _temporal_ratio(vae)
-        self._mean, self._deviation = _statistics(vae)
+        self.vae = getattr(diffusers, kind).from_config(sizes)
+        self.context = context
+        self.frames_per_latent = _temporal_ratio(self.vae)
 
     @classmethod
-    def from_pretrained(cls, kind: str, path: str, context: int = 3) -> Self:
-        """Load an autoencoder class of diffusers by name, for example ``AutoencoderKLWan``."""
-        import diffusers
-
-        return cls(getattr(diffusers, kind).from_pretrained(path), context)
+    def wrap(cls, vae: ModelMixin, context: int = 3) -> "DiffusersVideoTokenizer":
+        """Make an autoencoder of diffusers a tokenizer; its weights are not copied."""
+        sizes = {name: value for name, value in vae.config.items() if not name.startswith("_")}
+        with torch.device("meta"):
+            made: DiffusersVideoTokenizer = cls(type(vae).__name__, sizes, context)
+        made.vae = vae
+        return made
 
     def reference_features(self, reference: Tensor) -> ReferenceLatent:
         """Look at portraits ``[batch, 3, height, width]`` in [-1, 1]."""
@@ -106,7 +120,8 @@ class DiffusersVideoTokenizer:
     ) -> tuple[Tensor, LatentContext]:
         """Frames ``[batch, r * n, 3, height, width]`` in [-1, 1] of ``z [batch, n, c, h, w]``."""
         latents = torch.cat([state.latents, z], 1)
-        raw = (latents * self._deviation.to(z) + self._mean.to(z)).transpose(1, 2)
+        mean, deviation = _statistics(self.vae)
+        raw = (latents * deviation.to(z) + mean.to(z)).transpose(1, 2)
         video = cast(Tensor, self.vae.decode(raw.to(self.vae.dtype)).sample).transpose(1, 2)
         fresh = video[:, -self.frames_per_latent * z.shape[1] :].float().clamp(-1, 1)
         return fresh, LatentContext(latents[:, -self.context :])
@@ -128,7 +143,8 @@ class DiffusersVideoTokenizer:
         """``[batch, 1 + r * n, 3, h, w]`` to ``[batch, 1 + n, c, h, w]``, normalised."""
         coded = self.vae.encode(video.transpose(1, 2).to(self.vae.dtype)).latent_dist.mode()
         latents = cast(Tensor, coded).transpose(1, 2).float()
-        return (latents - self._mean.to(latents)) / self._deviation.to(latents)
+        mean, deviation = _statistics(self.vae)
+        return (latents - mean.to(latents)) / deviation.to(latents)
 
 
 def _temporal_ratio(vae: Any) -> int:

@@ -176,5 +176,7 @@ class Pyramid(nn.Module):
 
 
 def to_channels_last(module: nn.Module) -> None:
-    """Store every convolution of a module channels-last, the layout in which bf16 convolutions are fast on a CPU."""
-    module.to(memory_format=torch.channels_last)
+    """Store every 2D convolution of a module channels-last, the layout in which bf16 convolutions are fast on a CPU."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)

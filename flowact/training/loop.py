@@ -1,5 +1,6 @@
 """The training loop of every stage: resumable, interruptible, measured."""
 
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -212,6 +213,8 @@ class Loop:
         if elapsed:
             values["steps_per_second"] = self.settings.log_every / elapsed
         self.log.write(self.step, values)
+        loss, speed = (values.get(name, math.nan) for name in ("loss", "steps_per_second"))
+        print(f"step {self.step}: loss {loss:.4f}, {speed:.2f} steps per second", flush=True)  # noqa: T201 - progress
 
     def _finished(self, started: float) -> bool:
         steps, minutes = self.settings.steps, self.settings.minutes

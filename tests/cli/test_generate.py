@@ -96,7 +96,7 @@ def test_the_benchmark_writes_what_it_measured(tmp_path: Path) -> None:
     assert main(["bench", "--seconds", "1", "--threads", "2", "--json", "bench.json"]) == 0
     measured = json.loads((tmp_path / "bench.json").read_text())
     assert measured["seconds_of_video"] == 1.0
-    assert measured["threads"] == 1
+    assert measured["threads"] == 2
     assert measured["concurrent"] is True
     assert measured["dtype"] in ("float32", "bfloat16")
     assert 0 < measured["first_frame_ms"] < 60_000

@@ -12,6 +12,7 @@ import pytest
 
 from flowact.errors import UserError
 from flowact.evaluation import recordings
+from flowact.evaluation.alignment import PhoneAligner
 from flowact.evaluation.recordings import PACKAGES, fetch, read, real_subjects, speeches
 from flowact.synthesis.speech import voice
 from flowact.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -96,7 +97,7 @@ def test_subjects_carry_what_the_sound_would_do_to_a_mouth(
     found = [s for s in speeches(cache) if s.speaker == "LibriVox reader"]
     monkeypatch.setattr(recordings, "speeches", lambda _: found)
     people = [np.full((480, 480, 3), tone, np.uint8) for tone in (3, 4)]
-    (subject,) = real_subjects(cache, people)
+    (subject,) = real_subjects(cache, PhoneAligner(), people)
     frames = len(subject.samples) // SAMPLES_PER_FRAME
     assert subject.name == "book-1"
     assert subject.opening.shape == subject.silent.shape == (frames,)
@@ -104,14 +105,14 @@ def test_subjects_carry_what_the_sound_would_do_to_a_mouth(
     assert not subject.opening[subject.silent].any()
     assert subject.opening.max() > 0.1
     assert all(0 <= start < end <= frames / FPS for start, end in subject.closures)
-    assert not list(real_subjects(cache, people, limit=0))
+    assert not list(real_subjects(cache, PhoneAligner(), people, limit=0))
 
 
 def test_speakers_and_people_take_turns(cache: Path) -> None:
     people = [np.full((480, 480, 3), tone, np.uint8) for tone in (3, 4)]
     ordered = recordings._by_turns(speeches(cache))
     assert [s.name for s in ordered] == ["book-1", "dictate-help", "book-2", "menu"]
-    first = next(real_subjects(cache, people, limit=1))
+    first = next(real_subjects(cache, PhoneAligner(), people, limit=1))
     assert (first.name, first.reference[0, 0, 0]) == ("book-1", 3)
 
 

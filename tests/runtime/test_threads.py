@@ -13,10 +13,10 @@ from flowact.runtime.threads import (
 @pytest.mark.parametrize(
     ("total", "plan"),
     [
-        (1, ThreadPlan(1, concurrent=False)),
-        (2, ThreadPlan(1, concurrent=True)),
-        (3, ThreadPlan(1, concurrent=True)),
-        (4, ThreadPlan(2, concurrent=True)),
+        (1, ThreadPlan(1, 1, concurrent=False)),
+        (2, ThreadPlan(2, 1, concurrent=True)),
+        (3, ThreadPlan(3, 1, concurrent=True)),
+        (4, ThreadPlan(4, 2, concurrent=True)),
     ],
 )
 def test_threads_are_divided_between_transformer_and_decoder(total: int, plan: ThreadPlan) -> None:

@@ -1,8 +1,13 @@
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLLTXVideo, AutoencoderKLWan
 
-from flowact.tokenizer.adapter import DiffusersVideoTokenizer
+from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.sampling import FlowActScheduler
+from flowact.tokenizer.adapter import DiffusersVideoTokenizer, _statistics
+from tests.tiny_pipeline import speech
+from tests.tiny_transformer import tiny_transformer
 
 
 def wan() -> AutoencoderKLWan:
@@ -23,7 +28,7 @@ def ltx() -> AutoencoderKLLTXVideo:
 @pytest.fixture(scope="module", params=[wan, ltx], ids=["wan", "ltx"])
 def tokenizer(request) -> DiffusersVideoTokenizer:
     torch.manual_seed(0)
-    return DiffusersVideoTokenizer(request.param().eval().requires_grad_(False), context=3)
+    return DiffusersVideoTokenizer.wrap(request.param().eval().requires_grad_(False), context=3)
 
 
 def video(tokenizer, latents: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,7 +43,8 @@ def test_latents_are_those_of_the_autoencoder_behind_the_portrait(tokenizer) -> 
     whole = torch.cat([portrait[:, None], frames], 1).transpose(1, 2)
     raw = tokenizer.vae.encode(whole).latent_dist.mode().transpose(1, 2)[:, 1:]
     assert z.shape[:2] == (1, 2)
-    again = z * tokenizer._deviation + tokenizer._mean
+    mean, deviation = _statistics(tokenizer.vae)
+    again = z * deviation + mean
     torch.testing.assert_close(again, raw, atol=1e-4, rtol=1e-4)
     with pytest.raises(ValueError, match="5 frames given"):
         tokenizer.encode(frames[:, :5], portrait)
@@ -62,9 +68,26 @@ def test_pieces_equal_the_whole_when_the_context_reaches_back(tokenizer) -> None
 
 
 def test_wan_keeps_its_own_statistics_and_ratio() -> None:
-    made = DiffusersVideoTokenizer(wan())
+    made = DiffusersVideoTokenizer.wrap(wan())
     assert made.frames_per_latent == 4
-    assert made._mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert made._deviation.flatten().tolist() == pytest.approx([1.0, 2.0, 0.5, 1.5])
+    mean, deviation = _statistics(made.vae)
+    assert mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert deviation.flatten().tolist() == pytest.approx([1.0, 2.0, 0.5, 1.5])
     with pytest.raises(ValueError, match="context is 0"):
-        DiffusersVideoTokenizer(wan(), context=0)
+        DiffusersVideoTokenizer.wrap(wan(), context=0)
+
+
+def test_a_pipeline_streams_with_it_and_finds_it_in_its_checkpoint(tmp_path) -> None:
+    torch.manual_seed(0)
+    tokenizer = DiffusersVideoTokenizer.wrap(wan().eval())
+    grid = {"latent_channels": 4, "latent_height": 60, "latent_width": 60, "patch_size": 10}
+    transformer = tiny_transformer(**grid, views=((0, 0, 480, 480),))
+    saved = FlowActPipeline(transformer, tokenizer, FlowActScheduler())
+    saved.save_pretrained(tmp_path)
+    loaded = FlowActPipeline.from_pretrained(tmp_path)
+    assert isinstance(loaded.tokenizer, DiffusersVideoTokenizer)
+    portrait = np.full((480, 480, 3), 99, np.uint8)
+    for one, other in zip(*(p.stream(portrait, speech(0.2)) for p in (saved, loaded)), strict=True):
+        assert one.image.shape == (480, 480, 3)
+        # Convolutions of another layout round otherwise.
+        np.testing.assert_allclose(one.image.astype(int), other.image, atol=1)

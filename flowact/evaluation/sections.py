@@ -1,0 +1,129 @@
+"""The measurements of `flowact eval` that need a checkpoint to speak, section by section."""
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from flowact.errors import UserError
+
+if TYPE_CHECKING:
+    from flowact.evaluation.drift import Drift
+    from flowact.evaluation.readers import MouthReader, SyncNet
+    from flowact.evaluation.subjects import Subject
+    from flowact.pipeline import FlowActPipeline
+
+T = TypeVar("T")
+Section = dict[str, Any]
+SHEET_ROWS: Final = 6
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, Section]:
+    """All measurements of the arguments, by section; pictures go to the report folder."""
+    from flowact.evaluation.readers import load_readers
+    from flowact.runtime.load import load_pipeline
+
+    readers = load_readers()
+    voices = None if args.recordings is None else _recordings(args)
+    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    report: dict[str, Section] = {}
+    if args.data is not None:
+        report |= _on_clips(args, pipeline, *readers)
+    if voices is not None:
+        report["real_voices"] = _on_recordings(args, voices, pipeline, *readers)
+    return report
+
+
+def _recordings(args: argparse.Namespace) -> "Iterator[Subject]":
+    """Real voices and what aligns them; what is missing is said before anything else is measured."""
+    from flowact import assets
+    from flowact.evaluation.alignment import PhoneAligner
+    from flowact.evaluation.recordings import fetch, real_subjects
+    from flowact.media import load_reference
+
+    fetch(args.recordings)
+    people = [assets.character(name) for name in assets.character_names()]
+    portraits = [load_reference(person.portrait) for person in people]
+    return real_subjects(args.recordings, PhoneAligner(), portraits, args.clips)
+
+
+def _on_clips(
+    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
+) -> dict[str, Section]:
+    from flowact.evaluation.lips import lip_report
+    from flowact.evaluation.motion import motion_report
+    from flowact.evaluation.sheets import contact_sheet
+    from flowact.evaluation.subjects import held_out, speaking_clips
+    from flowact.evaluation.takes import generated, rendered
+
+    paths = held_out(args.data, args.clips)
+    subjects = speaking_clips(paths)
+    truth = list(_shown(rendered(reader, subjects), "reading rendered clips", len(subjects)))
+    made = list(_shown(generated(pipeline, reader, subjects), "saying clips", len(subjects)))
+    contact_sheet(made[:SHEET_ROWS], args.out / "contact_sheet.jpg")
+    report: dict[str, Section] = {
+        "tokenizer": _tokenizer(args, pipeline, paths),
+        "rendered_lips": dict(lip_report(truth, sync)),
+        "lip_sync": dict(lip_report(made, sync)),
+        "motion": dict(motion_report(made, truth)),
+    }
+    if args.minutes:
+        from flowact.evaluation.drift import measure_drift
+
+        drift = measure_drift(pipeline, reader, subjects, args.minutes, args.sessions)
+        report["drift"] = _drift(drift, args.out)
+    return report
+
+
+def _tokenizer(args: argparse.Namespace, pipeline: "FlowActPipeline", paths: list[Path]) -> Section:
+    """Decoded as the pipeline decodes; latents are fitted through the weights as they were trained."""
+    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
+    from flowact.pipeline import FlowActPipeline
+
+    tokenizer = own_tokenizer(pipeline)
+    trained = FlowActPipeline.from_pretrained(args.checkpoint, dtype=tokenizer.dtype)
+    shown = _shown(paths, "fitting latents", len(paths))
+    return dict(tokenizer_report(tokenizer, own_tokenizer(trained), shown, args.encode_steps))
+
+
+def _on_recordings(
+    args: argparse.Namespace,
+    voices: "Iterator[Subject]",
+    pipeline: "FlowActPipeline",
+    reader: "MouthReader",
+    sync: "SyncNet",
+) -> Section:
+    from flowact.evaluation.lips import lip_report
+    from flowact.evaluation.motion import border_changes
+    from flowact.evaluation.sheets import contact_sheet
+    from flowact.evaluation.takes import generated
+
+    takes = list(_shown(generated(pipeline, reader, voices), "saying recordings", args.clips))
+    if not takes:
+        raise UserError(f"none of the recordings in {args.recordings} could be aligned.")
+    contact_sheet(takes[:SHEET_ROWS], args.out / "contact_sheet_real_voices.jpg")
+    return {**lip_report(takes, sync), **border_changes([take.change for take in takes])}
+
+
+def _shown(things: Iterable[T], what: str, total: int | None) -> Iterator[T]:
+    """The same things, with a progress bar."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(things, what, total, console=Console(stderr=True), transient=True)
+
+
+def _drift(drift: "Drift", out: Path) -> Section:
+    """How the last minute compares with the first, and every minute; curves are written."""
+    from flowact.evaluation.sheets import plot_drift
+
+    plot_drift(drift, out / "drift.png")
+    curves = {name: values.tolist() for name, values in asdict(drift).items()}
+    (out / "drift.json").write_text(json.dumps(curves) + "\n")
+    minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
+    lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
+    minutes["lag_frames_by_minute"] = lags
+    ranges: Section = {f"{name}_range": drift.growth_range(name) for name in ("identity", "colour")}
+    return drift.growth() | ranges | minutes
