@@ -53,7 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--action", default="speaking", help='in words: "smile", "wave" (%(default)s)'
     )
-    parser.add_argument("--seed", type=_seed, default=0, help="equal seeds give equal videos")
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        default=0,
+        help="equal seeds give equal videos, where the processor computes in the same formats",
+    )
     add_label_argument(parser)
     parser.add_argument(
         "--max-minutes",

@@ -10,9 +10,11 @@ format is INT8, and FP8 only saves memory. sm_89 and sm_90 multiply in FP8, sm_1
 
 from __future__ import annotations
 
+import copy
+import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -137,40 +139,46 @@ def detect(device: str = "cpu", *, self_test: bool = True) -> Capability:
 
 def bf16_speedup(seconds: float = 0.8) -> float:
     """Return how many times faster bfloat16 is than float32 at a transformer's matrix product."""
-    return _time_product(torch.float32, seconds / 2) / _time_product(torch.bfloat16, seconds / 2)
+    layer, x = torch.nn.Linear(512, 2048), torch.randn(512, 512)
+    formats = (torch.float32, torch.bfloat16)
+    with torch.inference_mode():
+        slow, quick = _best_times(
+            [partial(copy.deepcopy(layer).to(dtype), x.to(dtype)) for dtype in formats], seconds
+        )
+    return slow / quick
 
 
 def int8_speedup(seconds: float = 0.6) -> float:
     """Return how many times faster bytes are than the faster of float32 and bfloat16 in a residual block."""
-    block, steps = ResidualBlock(64), Steps.over(-4.0, 4.0)
-    to_channels_last(block)
+    steps, formats = Steps.over(-4.0, 4.0), (torch.float32, torch.bfloat16)
     x = torch.randn(4, 64, 60, 60).to(memory_format=torch.channels_last)
     with torch.inference_mode():
-        bytewise = Int8ResidualBlock(block, steps, steps)
-        times = [
-            _best_time(partial(each.to(dtype), x.to(dtype)), seconds / 4)
-            for each in (block, bytewise)
-            for dtype in (torch.float32, torch.bfloat16)
-        ]
+        blocks = [ResidualBlock(64) for _ in range(4)]
+        for block in blocks:
+            to_channels_last(block)
+        bytewise = [Int8ResidualBlock(block, steps, steps) for block in blocks[2:]]
+        pairs = zip([*blocks[:2], *bytewise], 2 * formats, strict=True)
+        times = _best_times([partial(b.to(dtype), x.to(dtype)) for b, dtype in pairs], seconds)
     return min(times[:2]) / min(times[2:])
 
 
-def _time_product(dtype: torch.dtype, seconds: float) -> float:
-    """Return the best time of one product in seconds: other programs only ever make it slower."""
-    layer = torch.nn.Linear(512, 2048).to(dtype)
-    x = torch.randn(512, 512, dtype=dtype)
-    with torch.inference_mode():
-        return _best_time(lambda: layer(x), seconds)
+def _best_times(
+    calls: Sequence[Callable[[], object]], seconds: float, at_least: int = 5
+) -> list[float]:
+    """Time calls in turn for some seconds in all; on a machine too busy for that, each a few times.
 
-
-def _best_time(call: Callable[[], object], seconds: float, at_least: int = 5) -> float:
-    """Time calls for some seconds, but the first; on a machine too busy for that, at least a few."""
-    call()
-    best, runs, end = float("inf"), 0, time.perf_counter() + seconds
-    while runs < at_least or time.perf_counter() < end:
-        start = time.perf_counter()
+    Other programs only ever make a call slower, so the best time counts; taking turns gives each call
+    its share of the quiet moments.
+    """
+    for call in calls:
         call()
-        best, runs = min(best, time.perf_counter() - start), runs + 1
+    best, runs, end = [math.inf] * len(calls), 0, time.perf_counter() + seconds
+    while runs < at_least or time.perf_counter() < end:
+        for index, call in enumerate(calls):
+            start = time.perf_counter()
+            call()
+            best[index] = min(best[index], time.perf_counter() - start)
+        runs += 1
     return best
 
 
