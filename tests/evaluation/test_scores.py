@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from flowact.evaluation import scores
+from flowact.evaluation.readers import SyncNet
 
 
 def curve(frames: int = 200, seed: int = 0) -> np.ndarray:
@@ -74,3 +75,24 @@ def test_sharpness_and_colour_react_to_blur_and_tint() -> None:
     assert scores.colour_distance(frame, frame) == 0
     dark = (frame * 0.5).astype(np.uint8)
     assert scores.colour_distance(dark, frame) == pytest.approx(frame.mean() / 2, rel=0.05)
+
+
+class OneCode(SyncNet):
+    """Sees and hears the same code, so that only the search for the offset is left to be tested."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__()
+        self.late = late
+        self.code = torch.randn(80, 16, generator=torch.Generator().manual_seed(0))
+
+    def video(self, crops: torch.Tensor) -> torch.Tensor:
+        return self.code[10 - self.late :][: len(crops)]
+
+    def audio(self, mel: torch.Tensor) -> torch.Tensor:
+        return self.code[10:][: len(mel) // 4]
+
+
+@pytest.mark.parametrize("late", [-4, 0, 3])
+def test_the_offset_of_a_late_picture_is_positive(late: int) -> None:
+    similar = OneCode(late).offsets(torch.zeros(50, 1), torch.zeros(200, 80))
+    assert int(similar.argmax()) - 10 == late
