@@ -32,7 +32,7 @@ def whole(path: Path) -> Iterator[Path]:
         OSError,
         RuntimeError,
         SafetensorError,
-    ) as error:  # the last two are PyTorch's words for it
+    ) as error:  # what the writers make of a full disk
         raise UserError(f"{path} cannot be written: {error}.") from error
     finally:
         if temporary.is_dir():

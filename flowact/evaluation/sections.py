@@ -5,15 +5,26 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from rich.console import Console
+from rich.progress import track
+
+from flowact import assets
 from flowact.errors import UserError
-
-if TYPE_CHECKING:
-    from flowact.evaluation.drift import Drift
-    from flowact.evaluation.readers import MouthReader, SyncNet
-    from flowact.evaluation.subjects import Subject
-    from flowact.pipeline import FlowActPipeline
+from flowact.evaluation.alignment import PhoneAligner
+from flowact.evaluation.drift import Drift, measure_drift
+from flowact.evaluation.lips import lip_report
+from flowact.evaluation.motion import border_changes, motion_report
+from flowact.evaluation.readers import MouthReader, SyncNet, load_readers
+from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
+from flowact.evaluation.recordings import fetch, real_subjects
+from flowact.evaluation.sheets import contact_sheet, plot_drift
+from flowact.evaluation.subjects import Subject, held_out, speaking_clips
+from flowact.evaluation.takes import generated, rendered
+from flowact.media import load_reference
+from flowact.pipeline import FlowActPipeline
+from flowact.runtime.load import load_pipeline
 
 T = TypeVar("T")
 Section = dict[str, Any]
@@ -22,9 +33,6 @@ SHEET_ROWS: Final = 6
 
 def evaluate(args: argparse.Namespace) -> dict[str, Section]:
     """All measurements of the arguments, by section; pictures go to the report folder."""
-    from flowact.evaluation.readers import load_readers
-    from flowact.runtime.load import load_pipeline
-
     readers = load_readers()
     voices = None if args.recordings is None else _recordings(args)
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
@@ -36,13 +44,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Section]:
     return report
 
 
-def _recordings(args: argparse.Namespace) -> "Iterator[Subject]":
+def _recordings(args: argparse.Namespace) -> Iterator[Subject]:
     """Real voices and what aligns them; what is missing is said before anything else is measured."""
-    from flowact import assets
-    from flowact.evaluation.alignment import PhoneAligner
-    from flowact.evaluation.recordings import fetch, real_subjects
-    from flowact.media import load_reference
-
     fetch(args.recordings)
     people = [assets.character(name) for name in assets.character_names()]
     portraits = [load_reference(person.portrait) for person in people]
@@ -50,14 +53,8 @@ def _recordings(args: argparse.Namespace) -> "Iterator[Subject]":
 
 
 def _on_clips(
-    args: argparse.Namespace, pipeline: "FlowActPipeline", reader: "MouthReader", sync: "SyncNet"
+    args: argparse.Namespace, pipeline: FlowActPipeline, reader: MouthReader, sync: SyncNet
 ) -> dict[str, Section]:
-    from flowact.evaluation.lips import lip_report
-    from flowact.evaluation.motion import motion_report
-    from flowact.evaluation.sheets import contact_sheet
-    from flowact.evaluation.subjects import held_out, speaking_clips
-    from flowact.evaluation.takes import generated, rendered
-
     paths = held_out(args.data, args.clips)
     subjects = speaking_clips(paths)
     truth = list(_shown(rendered(reader, subjects), "reading rendered clips", len(subjects)))
@@ -70,18 +67,13 @@ def _on_clips(
         "motion": dict(motion_report(made, truth)),
     }
     if args.minutes:
-        from flowact.evaluation.drift import measure_drift
-
         drift = measure_drift(pipeline, reader, subjects, args.minutes, args.sessions)
         report["drift"] = _drift(drift, args.out)
     return report
 
 
-def _tokenizer(args: argparse.Namespace, pipeline: "FlowActPipeline", paths: list[Path]) -> Section:
+def _tokenizer(args: argparse.Namespace, pipeline: FlowActPipeline, paths: list[Path]) -> Section:
     """Decoded as the pipeline decodes; latents are fitted through the weights as they were trained."""
-    from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
-    from flowact.pipeline import FlowActPipeline
-
     tokenizer = own_tokenizer(pipeline)
     trained = FlowActPipeline.from_pretrained(args.checkpoint, dtype=tokenizer.dtype)
     shown = _shown(paths, "fitting latents", len(paths))
@@ -90,16 +82,11 @@ def _tokenizer(args: argparse.Namespace, pipeline: "FlowActPipeline", paths: lis
 
 def _on_recordings(
     args: argparse.Namespace,
-    voices: "Iterator[Subject]",
-    pipeline: "FlowActPipeline",
-    reader: "MouthReader",
-    sync: "SyncNet",
+    voices: Iterator[Subject],
+    pipeline: FlowActPipeline,
+    reader: MouthReader,
+    sync: SyncNet,
 ) -> Section:
-    from flowact.evaluation.lips import lip_report
-    from flowact.evaluation.motion import border_changes
-    from flowact.evaluation.sheets import contact_sheet
-    from flowact.evaluation.takes import generated
-
     takes = list(_shown(generated(pipeline, reader, voices), "saying recordings", args.clips))
     if not takes:
         raise UserError(f"none of the recordings in {args.recordings} could be aligned.")
@@ -109,16 +96,11 @@ def _on_recordings(
 
 def _shown(things: Iterable[T], what: str, total: int | None) -> Iterator[T]:
     """The same things, with a progress bar."""
-    from rich.console import Console
-    from rich.progress import track
-
     yield from track(things, what, total, console=Console(stderr=True), transient=True)
 
 
-def _drift(drift: "Drift", out: Path) -> Section:
+def _drift(drift: Drift, out: Path) -> Section:
     """How the last minute compares with the first, and every minute; curves are written."""
-    from flowact.evaluation.sheets import plot_drift
-
     plot_drift(drift, out / "drift.png")
     curves = {name: values.tolist() for name, values in asdict(drift).items()}
     (out / "drift.json").write_text(json.dumps(curves) + "\n")
