@@ -1,27 +1,12 @@
 """Whole files or none."""
 
-import resource
-import signal
-from collections.abc import Iterator
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
-from flowact.errors import UserError
 from flowact.files import whole
-
-
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """Files may not grow beyond a kilobyte, which fails as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_file_or_folder_replaces_the_one_before(tmp_path: Path) -> None:
@@ -44,14 +29,30 @@ def test_a_mistake_leaves_the_file_before_and_nothing_else(tmp_path: Path) -> No
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "old")]
 
 
-@pytest.mark.parametrize("kind", ["bytes", "safetensors", "torch"])
-def test_a_full_disk_is_said_and_leaves_nothing(kind: str, tmp_path: Path, full_disk: None) -> None:
-    tensor = torch.zeros(10_000)
-    with pytest.raises(UserError, match="file cannot be written"), whole(tmp_path / "file") as path:
-        if kind == "bytes":
-            path.write_bytes(bytes(10_000))
-        elif kind == "safetensors":
-            save_file({"x": tensor}, path)
-        else:
-            torch.save(tensor, path)
+WRITERS = {
+    "bytes": "path.write_bytes(bytes(10_000))",
+    "safetensors": "save_file({'x': torch.zeros(10_000)}, path)",
+    "torch": "torch.save(torch.zeros(10_000), path)",
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS)
+def test_a_full_disk_is_said_and_leaves_nothing(writer: str, tmp_path: Path) -> None:
+    """The limit on a file's size is met in the middle of the file, as the end of a disk is."""
+    program = f"""
+import resource, sys, torch
+from pathlib import Path
+from safetensors.torch import save_file
+from flowact.errors import UserError
+from flowact.files import whole
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    with whole(Path("file")) as path:
+        {writer}
+except UserError as error:
+    sys.exit(f"said: {{error}}")
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr.startswith("said: file cannot be written"), done.stderr
     assert not list(tmp_path.iterdir())
