@@ -9,6 +9,8 @@ from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming import batch
 from flowact.streaming.conditions import Conditions
+from flowact.streaming.memory import MemoryBank
+from flowact.streaming.noise import draw_normal
 from flowact.streaming.schedule import sequential
 from flowact.streaming.settings import RefinementSettings, StepSettings
 from flowact.streaming.state import SessionState, split_sessions, stack_sessions
@@ -89,6 +91,34 @@ def test_a_stored_session_goes_on_as_if_nothing_had_happened(
     halfway, _ = stream(model, start(5), samples, 2, EVERYTHING)
     _, rest = stream(model, batch.select(halfway, torch.tensor([0])), samples, 2, EVERYTHING)
     assert all(map(torch.equal, whole[2:], rest))
+
+
+def test_chunk_by_chunk_equals_what_the_finished_video_gives(
+    model: FlowActTransformer, samples: Tensor
+) -> None:
+    """Every chunk anew, the last one first: memory cut out of the whole video, noise out of one piece."""
+    settings = StepSettings(schedule=sequential(calls=2))
+    begun = start(5)
+    _, made = stream(model, begun, samples, 6, settings)
+    video, generators, noise = torch.cat(made, 1), begun.generators, [begun.stream]
+    for _ in range(6):
+        drawn, generators = draw_normal(generators, (3, 16, 8, 16))
+        noise.append(drawn)
+    noise = torch.cat(noise, 1)
+    for chunk in reversed(range(6)):
+        first = 3 * chunk
+        leading = [first - age for age in (9, 6, 3) if age <= first]
+        memory = MemoryBank(
+            reference=begun.memory.reference,
+            long_term=video[:, leading],
+            short_term=video[:, max(first - 2, 0) : first],
+            ages=tuple(first - latent for latent in leading),
+        )
+        state = replace(
+            begun, memory=memory, stream=noise[:, first : first + 9], emitted=begun.emitted + chunk
+        )
+        conditions = Conditions.of(state, [AudioTimeline.empty().push(samples)], ["smile"])
+        assert torch.equal(step(model, state, conditions, settings)[1], made[chunk])
 
 
 def test_sound_that_arrives_just_in_time_equals_sound_known_from_the_start(
