@@ -106,8 +106,8 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
         if sort == "picture" and request.headers.get("x-consent") != "yes":
             raise UserError("Tick the box first: the person in the picture must have agreed.")
         filename = unquote(request.headers.get("x-filename", "")[:600])
-        name = await house.uploads.receive(visitor, sort, filename, request.stream())
-        return JSONResponse({"name": name})
+        received = await house.uploads.receive(visitor, sort, filename, request.stream())
+        return JSONResponse(received._asdict())
 
     @router.get("/recording")
     async def recording(ticket: str) -> Response:

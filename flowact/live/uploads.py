@@ -10,19 +10,30 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
 from flowact.media import Recording, load_reference
+from flowact.media.image import read_reference
 
 MOST_BYTES: Final = 40_000_000
 MOST_MINUTES: Final = 10.0
 MOST_FILES: Final = 6
 UNUSED_SECONDS: Final = 900.0
 Sort = Literal["audio", "picture"]
+
+
+FACELESS = "No face that looks at you was found in that picture, so its centre is shown."
+
+
+class Received(NamedTuple):
+    """An upload: the name to ask for it with, and what its sender should know about it, or nothing."""
+
+    name: str
+    remark: str
 
 
 @dataclass
@@ -41,8 +52,8 @@ class Uploads:
 
     async def receive(
         self, visitor: str, sort: Sort, filename: str, body: AsyncIterator[bytes]
-    ) -> str:
-        """Store and check a file; return the name to ask for it with.
+    ) -> Received:
+        """Store and check a file.
 
         Raises:
             UserError: too large, too many, or not what it should be.
@@ -55,7 +66,7 @@ class Uploads:
         folder.files[name] = (sort, path)
         try:
             await _write(path, body)
-            await asyncio.to_thread(_check, sort, path)
+            remark = await asyncio.to_thread(_check, sort, path)
         except BaseException as error:
             del folder.files[name]
             path.unlink(missing_ok=True)
@@ -63,7 +74,7 @@ class Uploads:
                 # The visitor knows the file by the name that it had.
                 raise UserError(str(error).replace(path.name, filename or "the file")) from error
             raise
-        return name
+        return Received(name, remark)
 
     def recording(self, visitor: str, name: str) -> Recording:
         """Open an uploaded recording.
@@ -125,11 +136,12 @@ async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
             file.write(piece)
 
 
-def _check(sort: Sort, path: Path) -> None:
+def _check(sort: Sort, path: Path) -> str:
+    """Read the file once, and return the remark about it."""
     if sort == "audio":
         Recording.open(path, MOST_MINUTES)
-    else:
-        load_reference(path)
+        return ""
+    return FACELESS if read_reference(path).faceless else ""
 
 
 def _suffix(filename: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from flowact import assets
 from flowact.errors import UserError
+from flowact.media.framing import find_face, framed
 from flowact.timebase import FRAME_SIZE
 
 MAX_PIXELS: Final = 64_000_000
@@ -23,11 +25,26 @@ _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-def load_reference(path: str | Path) -> NDArray[np.uint8]:
-    """Read a picture, turn it upright, cut the central square and scale it.
+@dataclass(frozen=True)
+class Reference:
+    """A picture as the model looks at it: `pixels` uint8 `[480, 480, 3]`, RGB, and whether it was cut round a face.
 
-    Returns:
-        uint8 `[480, 480, 3]`, RGB.
+    `faceless` is true where a face was looked for in vain, so that the central square was taken.
+    """
+
+    pixels: NDArray[np.uint8]
+    faceless: bool
+
+
+def load_reference(path: str | Path) -> NDArray[np.uint8]:
+    """Pixels of `read_reference`, uint8 `[480, 480, 3]`."""
+    return read_reference(path).pixels
+
+
+def read_reference(path: str | Path) -> Reference:
+    """Read a picture, turn it upright, and cut and scale it so that the face sits as in our portraits.
+
+    One of 480x480 pixels is already as it should be and is taken as it is.
 
     Raises:
         UserError: missing, not a picture, damaged, a side under 64 pixels, over 64 million pixels.
@@ -38,7 +55,7 @@ def load_reference(path: str | Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             _check_size(image, path.name)
-            return fit_reference(image)
+            return _reference(image)
     except UnidentifiedImageError as error:
         raise UserError(
             f"{path.name} is not a picture that can be read; PNG and JPEG can."
@@ -57,11 +74,12 @@ def named_portraits() -> list[NDArray[np.uint8]]:
     return [load_reference(character.portrait) for character in characters]
 
 
-def fit_reference(image: Image.Image) -> NDArray[np.uint8]:
-    """Make a picture the model's reference: upright, RGB, central square, uint8 `[480, 480, 3]`."""
+def _reference(image: Image.Image) -> Reference:
     upright = _as_rgb(ImageOps.exif_transpose(image))
-    square = ImageOps.fit(upright, (FRAME_SIZE, FRAME_SIZE), Image.Resampling.LANCZOS)
-    return np.asarray(square, dtype=np.uint8)
+    if upright.size == (FRAME_SIZE, FRAME_SIZE):
+        return Reference(np.asarray(upright), faceless=False)
+    face = find_face(np.asarray(upright))
+    return Reference(np.asarray(framed(upright, face)), faceless=face is None)
 
 
 def _check_size(image: Image.Image, name: str) -> None:

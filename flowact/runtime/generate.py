@@ -18,6 +18,7 @@ from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.media.audio import DEFAULT_MAX_MINUTES
+from flowact.media.image import read_reference
 from flowact.media.video import check_target
 from flowact.runtime.marks import Mark
 
@@ -33,9 +34,14 @@ PROVENANCE = {
 }
 """What every generated file says about itself."""
 
-EXPERIMENTAL = (
-    "This picture is not one of FlowAct's characters: it is centred and cropped, and people "
-    "outside the training domain are experimental."
+EXPERIMENTAL = "people outside the training domain are experimental."
+STRANGER = (
+    "This picture is not one of FlowAct's characters: it is cropped so that the face sits as "
+    f"theirs do, and {EXPERIMENTAL}"
+)
+FACELESS = (
+    "No face that looks at the viewer was found in this picture: its centre is taken, and "
+    f"{EXPERIMENTAL}"
 )
 
 
@@ -45,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     person.add_argument(
         "--character", metavar="NAME", help="one of the people in assets/characters"
     )
-    person.add_argument("--reference", metavar="IMAGE", type=Path, help="a picture of a person")
+    person.add_argument(
+        "--reference",
+        metavar="IMAGE",
+        type=Path,
+        help="a picture of a person; one of 480x480 pixels is taken as it is",
+    )
     parser.add_argument("--audio", metavar="FILE", type=Path, required=True, help="what is said")
     parser.add_argument(
         "--out", metavar="FILE.mp4", type=Path, required=True, help="video to write"
@@ -162,10 +173,10 @@ def _write(
 def _picture(args: argparse.Namespace, console: Console) -> NDArray[np.uint8]:
     if args.character is not None:
         return load_reference(assets.character(args.character).portrait)
-    picture = load_reference(args.reference)
-    if not _is_known(picture):
-        console.print(EXPERIMENTAL)
-    return picture
+    reference = read_reference(args.reference)
+    if not _is_known(reference.pixels):
+        console.print(FACELESS if reference.faceless else STRANGER)
+    return reference.pixels
 
 
 def _is_known(picture: NDArray[np.uint8]) -> bool:

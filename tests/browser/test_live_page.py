@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from PIL import Image
 
 from flowact.errors import UserError
 from flowact.live.bench.chromium import chromium, visiting
@@ -203,15 +204,17 @@ def test_a_killed_worker_is_replaced_and_nothing_is_left_of_it(visit, server):
     assert not is_running(victim)
 
 
-def test_a_picture_of_ones_own_needs_consent(visit, assets):
+def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
     visitor = visit(start=False)
-    picture = next((assets / "characters").glob("*/portrait.png"))
+    picture = tmp_path / "wall.png"
+    Image.new("RGB", (600, 500), "#b0a090").save(picture)
     visitor.page.click("text=Bring a picture of your own")
     assert visitor.page.is_disabled("[data-part=picture]")
     visitor.page.check("[data-part=consent]")
     visitor.page.set_input_files("[data-part=picture]", picture)
     visitor.wait_painted(8)
     assert visitor.page.evaluate("flowactSession.options.upload")
+    assert visitor.text("notice").startswith("No face that looks at you")
 
 
 def test_the_last_minutes_are_saved_with_their_marks(visit, tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 
 import av
 import pytest
+from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.framing import Flag, Kind, prefixed, split_prefixed
@@ -14,6 +16,8 @@ from flowact.runtime.sound import to_pcm16
 from tests.live.viewer import Viewer, ended, visiting
 from tests.tiny_assets import write_wave
 from tests.tiny_pipeline import speech
+
+MIRA = Path(__file__).parents[2] / "assets" / "characters" / "mira" / "portrait.png"
 
 
 def test_a_visit_from_hello_to_goodbye(client, house, ticket):
@@ -144,6 +148,18 @@ def test_uploads_are_checked_used_and_deleted_with_the_session(client, house, ti
         viewer.until(lambda m: isinstance(m, tuple) and m[0].kind is Kind.SOUND and any(m[1]))
     ended(house)
     assert not list(house.uploads._root.rglob("*.wav"))
+
+
+def test_who_brings_a_picture_is_told_when_there_is_no_face_in_it(client, ticket, tmp_path):
+    headers = {"x-ticket": ticket, "x-filename": "me.png", "x-consent": "yes"}
+    remarks = []
+    for picture in (Image.new("RGB", (300, 200), "red"), Image.open(MIRA).resize((600, 600))):
+        picture.save(tmp_path / "me.png")
+        body = (tmp_path / "me.png").read_bytes()
+        answer = client.post("/live/upload/picture", content=body, headers=headers)
+        remarks.append(answer.json()["remark"])
+    assert remarks[0].startswith("No face that looks at you was found")
+    assert remarks[1] == ""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 const MOST_BYTES = 40_000_000; // the server's bound too; said here before anything is sent
 
 /**
- * Upload a file and return the name to ask for it with.
+ * Upload a file; resolve to the name to ask for it with, and a remark about it or "".
  *
  * @param sort "audio", with the ticket of a running session, or "picture", with a visitor's.
  */
@@ -20,9 +20,9 @@ export async function sendFile(base, sort, file, { ticket, consent = false }) {
   } catch {
     throw new Error(`${file.name} could not be sent.`);
   }
-  const { name, error } = await answer.json();
+  const { name, remark, error } = await answer.json();
   if (error) throw new Error(error);
-  return name;
+  return { name, remark };
 }
 
 /** Let the browser save a blob. */

@@ -243,7 +243,7 @@ class Page {
   async #takeRecording(file) {
     if (!file) return;
     await this.#with(async (session) => {
-      session.play(await this.#send("audio", file, { ticket: session.resume }));
+      session.play((await this.#send("audio", file, { ticket: session.resume })).name);
     });
   }
 
@@ -252,8 +252,10 @@ class Page {
     this.#stop();
     try {
       const consent = this.part("consent").checked;
-      this.upload = await this.#send("picture", file, { ticket: await newTicket(), consent });
+      const sent = await this.#send("picture", file, { ticket: await newTicket(), consent });
+      this.upload = sent.name;
       this.#start();
+      this.#notice(sent.remark);
     } catch (error) {
       this.#notice(error.message, "error");
     }
@@ -261,9 +263,9 @@ class Page {
 
   async #send(sort, file, proof) {
     this.#notice(`Sending ${file.name} ...`);
-    const name = await sendFile(BASE, sort, file, proof);
+    const sent = await sendFile(BASE, sort, file, proof);
     this.#notice("");
-    return name;
+    return sent;
   }
 
   async #keep() {
