@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from flowact import assets
 from flowact.errors import UserError
 
 Section = dict[str, Any]
@@ -69,6 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only ask for every behaviour, and see whether it is recognised",
     )
     parser.add_argument(
+        "--portraits",
+        metavar="DIR",
+        type=Path,
+        nargs="?",
+        const=assets.folder() / "evaluation" / "pictures",
+        help="only let the pictures of a folder (four drawings) speak: do they stay themselves?",
+    )
+    parser.add_argument(
         "--against",
         metavar="NAME=DIR",
         action="append",
@@ -106,7 +115,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.seeds < 1:
         raise UserError(f"--seeds must be 1 or more, not {args.seeds}.")
     if (
-        not (args.ablate or args.behaviours)
+        not (args.ablate or args.behaviours or args.portraits)
         and args.data is None
         and (args.recordings is None or args.fit or args.minutes)
     ):
@@ -143,9 +152,9 @@ def _chosen(args: argparse.Namespace) -> dict[str, Section]:
         return _fit(args)
     if args.behaviours:
         return _behaviours(args)
-    from flowact.evaluation.sections import evaluate
+    from flowact.evaluation.sections import evaluate, portraits
 
-    return evaluate(args)
+    return portraits(args) if args.portraits else evaluate(args)
 
 
 def _behaviours(args: argparse.Namespace) -> dict[str, Section]:

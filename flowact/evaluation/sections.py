@@ -12,6 +12,7 @@ from rich.progress import track
 
 from flowact import assets
 from flowact.errors import UserError
+from flowact.evaluation import strangers
 from flowact.evaluation.alignment import PhoneAligner
 from flowact.evaluation.drift import Drift, measure_drift
 from flowact.evaluation.lips import lip_report
@@ -42,6 +43,20 @@ def evaluate(args: argparse.Namespace) -> dict[str, Section]:
     if voices is not None:
         report["real_voices"] = _on_recordings(args, voices, pipeline, *readers)
     return report
+
+
+def portraits(args: argparse.Namespace) -> dict[str, Section]:
+    """What becomes of the pictures of a folder, each beside the named characters."""
+    reader, _ = load_readers()
+    pictures = strangers.pictures_in(args.portraits)
+    cast = [assets.character(name).portrait for name in assets.character_names()]
+    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    known, found = (
+        list(_shown(strangers.measure(pipeline, reader, paths), what, len(paths)))
+        for paths, what in ((cast, "known people"), (pictures, "other pictures"))
+    )
+    contact_sheet([stranger.take for stranger in found], args.out / "portraits.jpg")
+    return strangers.compared(found, known)
 
 
 def _recordings(args: argparse.Namespace) -> Iterator[Subject]:
