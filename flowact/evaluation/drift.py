@@ -6,6 +6,7 @@ from typing import Final, Self
 
 import numpy as np
 import torch
+from scipy.stats import linregress, t
 from torch import Tensor
 
 from flowact.evaluation import scores
@@ -79,6 +80,21 @@ class Drift:
     def growth(self) -> dict[str, float]:
         """The last minute's mean over the first minute's, of every measure."""
         return {name: means[-1] / max(means[0], 1e-9) for name, means in self.by_minute().items()}
+
+    def trend(self, name: str) -> tuple[float, float, float]:
+        """Change of a measure from the first to the last minute by the line through all, over its mean.
+
+        Returns:
+            It, and what it could be with 95 % probability if minutes differ by chance; not-a-number for fewer
+            than three minutes. Of a long session it tells more than its two ends do.
+        """
+        means = np.array(self.by_minute()[name])
+        if len(means) < 3:
+            return (float("nan"),) * 3
+        line = linregress(np.linspace(0, 1, len(means)), means)
+        reach = line.stderr * t.ppf(0.975, len(means) - 2)
+        low, middle, high = (line.slope + np.array([-reach, 0, reach])) / max(means.mean(), 1e-9)
+        return float(middle), float(low), float(high)
 
     def growth_range(self, name: str) -> tuple[float, float]:
         """What a measure's growth could have been by chance, with 95 % probability.

@@ -123,4 +123,5 @@ def _drift(drift: Drift, out: Path) -> Section:
     lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
     minutes["lag_frames_by_minute"] = lags
     ranges: Section = {f"{name}_range": drift.growth_range(name) for name in ("identity", "colour")}
-    return drift.growth() | ranges | minutes
+    trends: Section = {f"{name}_trend": list(drift.trend(name)) for name in drift.growth()}
+    return drift.growth() | ranges | trends | minutes

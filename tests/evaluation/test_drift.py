@@ -44,6 +44,26 @@ def test_chance_is_told_from_growth() -> None:
     assert high - low > 0.2
 
 
+def test_a_trend_is_told_from_minutes_that_differ() -> None:
+    time = np.arange(1200) + 0.5
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 0.05, 20).repeat(60)
+    flat, mouth = np.ones((1, 1200)), np.zeros((1, 1200 * FPS))
+    rows = dict.fromkeys(("identity", "colour", "sharpness", "motion", "memory"), flat)
+    found = Drift(
+        **{**rows, "identity": (1 + noise)[None], "colour": (1 + 0.4 * time / 1200 + noise)[None]},
+        seconds=time,
+        opening=mouth,
+        expected=mouth,
+    )
+    _, low, high = found.trend("identity")
+    assert low < 0 < high
+    middle, low, high = found.trend("colour")
+    assert 0.2 < low < middle < high < 0.5
+    assert found.trend("sharpness")[0] == 0
+    assert np.isnan(drift(130).trend("colour")).all()
+
+
 def test_sessions_are_averaged_and_leave_less_to_chance() -> None:
     rng = np.random.default_rng(0)
     many = [replace(drift(130), colour=rng.exponential(1, (1, 130))) for _ in range(8)]
