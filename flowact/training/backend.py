@@ -1,5 +1,6 @@
 """Where a stage trains: one CPU process, or whatever `accelerate` finds."""
 
+import atexit
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -78,6 +79,8 @@ class Accelerated:
         self._accelerator = Accelerator(
             mixed_precision="bf16", cpu=not torch.cuda.is_available(), kwargs_handlers=[unused]
         )
+        # A process that just ends may abort in the threads that connect it with the others.
+        atexit.register(self._accelerator.end_training)
         self.device = self._accelerator.device
         self.rank: int = self._accelerator.process_index
 
