@@ -7,6 +7,7 @@ frame: two mel frames, and what the last one's window reaches beyond its hop.
 
 import math
 from functools import cache
+from itertools import cycle, islice
 from typing import Final
 
 import torch
@@ -28,8 +29,8 @@ MEL_AFTER: Final = 2
 """Mel frames that the encoder needs before the first and after the last token's own four."""
 
 POWER_FLOOR: Final = 1e-6
-DILATIONS: Final = (1, 2, 1, 4)
-"""Of the convolutions along the tokens."""
+DILATIONS: Final = (1, 2, 1, 4, 1, 2, 4, 1, 2, 1)
+"""Of the convolutions along the tokens, from the first on."""
 SILENT_MEL: Final = math.log10(POWER_FLOOR) / 2 + 1
 """Every bin of a mel frame of digital silence."""
 
@@ -96,19 +97,25 @@ def _mel_to_hertz(mel: Tensor) -> Tensor:
 
 
 class Mixing(nn.Module):
-    """A residual convolution along the tokens; it begins as the identity."""
+    """A residual convolution along the tokens; it begins as the identity.
+
+    Attributes:
+        dropout: nothing is dropped unless training asks for it.
+    """
 
     def __init__(self, dim: int, dilation: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(dim)
         self.near = nn.Conv1d(dim, dim, kernel_size=3, padding=dilation, dilation=dilation)
+        self.dropout = nn.Dropout(0.0)
         self.out = nn.Conv1d(dim, dim, kernel_size=1)
         for values in self.out.parameters():
             nn.init.zeros_(values)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[batch, tokens, dim]` to the same."""
-        seen: Tensor = self.out(F.gelu(self.near(self.norm(x).transpose(1, 2))))
+        near = self.dropout(F.gelu(self.near(self.norm(x).transpose(1, 2))))
+        seen: Tensor = self.out(near)
         return x + seen.transpose(1, 2)
 
 
@@ -120,13 +127,16 @@ class AudioEncoder(nn.Module):
     that guidance shall ignore, are a learned vector.
     """
 
-    def __init__(self, dim: int, width: int = 160) -> None:
+    def __init__(self, dim: int, layers: int = 4, width: int = 160) -> None:
+        """Make one that gives tokens of `dim` values through `layers` convolutions along them."""
         super().__init__()
         self.unknown = nn.Parameter(torch.randn(dim) * 0.02)
         self.frames = nn.Conv1d(MEL_BINS, width, kernel_size=5)
         self.join = nn.Conv1d(width, dim, kernel_size=MEL_PER_TOKEN, stride=MEL_PER_TOKEN)
         self.context = nn.Conv1d(dim, dim, kernel_size=3)
-        self.mixing = nn.Sequential(*(Mixing(dim, dilation) for dilation in DILATIONS))
+        self.mixing = nn.Sequential(
+            *(Mixing(dim, dilation) for dilation in islice(cycle(DILATIONS), layers))
+        )
 
     def forward(self, mel: Tensor, known: Tensor) -> Tensor:
         """Encode a window of sound.

@@ -59,6 +59,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         views: the box (left, top, width, height) of each view in pixels of the frame.
         dim: width of the video tokens.
         audio_dim: width of the audio tokens.
+        audio_layers: convolutions along them; checkpoints that do not say have four.
         text_dim: width of the text tokens.
         heads: attention heads.
         head_dim: width of a head, a multiple of 16.
@@ -77,6 +78,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         views: Sequence[Sequence[float]] = WHOLE_AND_FACE,
         dim: int = 320,
         audio_dim: int = 192,
+        audio_layers: int = 4,
         text_dim: int = 128,
         heads: int = 5,
         head_dim: int = 64,
@@ -90,7 +92,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         values = latent_channels * patch_size**2
         widths = {"video": dim, "audio": audio_dim, "text": text_dim}
 
-        self.audio_encoder = AudioEncoder(audio_dim)
+        self.audio_encoder = AudioEncoder(audio_dim, audio_layers)
         self.text_encoder = TextEncoder(text_dim, text_tokens)
         self.video_in = nn.Linear(values, dim)
         self.cell_embedding = nn.Parameter(torch.randn(self.grid.tokens, dim) * 0.02)

@@ -27,6 +27,7 @@ class TransformerSize(_Strict):
     views: tuple[Box, ...] = Field(min_length=1)
     dim: PositiveInt
     audio_dim: PositiveInt
+    audio_layers: PositiveInt = 4
     text_dim: PositiveInt
     heads: PositiveInt
     head_dim: PositiveInt = Field(multiple_of=16)

@@ -35,8 +35,10 @@ from flowact.training.samples import Dropout, cut_short, emphasis
 
 STREAM: Final = 9
 """Latents of a window, as many as a stream has."""
-AUGMENTATION: Final = Augmentation(gain=0.5, tilt=0.25, throat=0.2, noise=0.5)
+AUGMENTATION: Final = Augmentation(gain=0.5, tilt=0.25, throat=0.2, noise=0.5, masks=1)
 """Far more than the transformer trains on: voices are what differs most, and there are few."""
+DROPOUT: Final = 0.05
+"""Share of the activations between tokens that a step goes without."""
 _MOUTH: Final = np.flatnonzero(MOUTH).tolist()
 _JAW: Final = _MOUTH.index(curve_index("jawOpen"))
 
@@ -47,6 +49,9 @@ class Articulation(nn.Module):
     def __init__(self, encoder: AudioEncoder) -> None:
         super().__init__()
         self.audio_encoder = encoder
+        for module in encoder.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = DROPOUT
         self.head = nn.Linear(encoder.unknown.shape[0], len(_MOUTH))
 
     def forward(self, window: AudioWindow) -> Tensor:
@@ -147,7 +152,7 @@ def train_hearing(
     torch.manual_seed(seed)
     backend = choose_backend()
     sizes = load_preset(preset).transformer
-    encoder = AudioEncoder(sizes.audio_dim)
+    encoder = AudioEncoder(sizes.audio_dim, sizes.audio_layers)
     if init is not None:
         adopt_fitting(encoder, starting_audio_encoder(init))
     save_config(loop.run, sizes.model_dump())

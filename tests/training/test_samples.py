@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,7 +8,7 @@ from flowact.conditioning.actions import PHRASES
 from flowact.conditioning.text import hash_pieces
 from flowact.streaming.blinks import OPEN, UNKNOWN
 from flowact.synthesis.arkit import columns
-from flowact.training.augmentation import Augmentation
+from flowact.training.augmentation import WIDEST_MASK, Augmentation
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.samples import (
     CLOSURE,
@@ -139,6 +140,18 @@ def test_sound_is_made_louder_softer_and_noisier(tmp_path: Path) -> None:
     assert changed.amin() >= -2
     assert changed.flatten(1).amin(1).std() > 0.1
     assert plain.flatten(1).amin(1).std() == 0
+
+
+def test_masked_bands_say_nothing_but_how_loud_they_are() -> None:
+    mel = torch.rand(1, 40, 80, generator=torch.manual_seed(0))
+    rng = np.random.default_rng(0)
+    masking = Augmentation(gain=0, tilt=0, throat=0, noise=0, masks=1)
+    for _ in range(8):
+        changed = masking(mel, rng)
+        constant = changed.std((0, 1)) < 1e-6
+        assert 1 <= constant.sum() <= WIDEST_MASK
+        torch.testing.assert_close(changed[..., constant].mean(), mel[..., constant].mean())
+        assert torch.equal(changed[..., ~constant], mel[..., ~constant])
 
 
 def test_memory_can_be_what_the_model_made(tmp_path: Path) -> None:
