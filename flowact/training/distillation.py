@@ -16,7 +16,6 @@ from flowact.streaming.schedule import Levels, diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.diffusion import DiffusionSettings, DiffusionStage, Materials, TeacherForcing
-from flowact.training.flow_matching import VelocityLoss
 from flowact.training.metrics import Values
 from flowact.training.noisy import NoisyBatch
 from flowact.training.samples import Layout
@@ -30,14 +29,12 @@ class DistillationSettings:
         weakest, strongest: range of the guidance scales that are learned.
         asked: the scale at which the student is measured and shipped.
         substeps: calls of the teacher for one of the student.
-        true_lips: weight of what a student of fewer steps says of the face against the data, not the teacher.
     """
 
     weakest: float = 1.0
     strongest: float = 3.0
     asked: float = 2.0
     substeps: int = 4
-    true_lips: float = 4.0
 
 
 DISTILLATION: Final = DistillationSettings()
@@ -86,20 +83,8 @@ class StepStage(GuidanceStage):
 
     The rows of the diagonal schedule cut the noise axis into three segments; in each, the student's
     straight line ends where the teacher's bent one does (progressive distillation, Salimans and Ho,
-    arXiv 2202.00512, with a fixed teacher). Lips are left to the data: sound says nearly all of what they do, so
-    the velocity of the data leads to their mean, and a teacher's sample of them is only less exact.
+    arXiv 2202.00512, with a fixed teacher).
     """
-
-    def __init__(
-        self,
-        made: Materials,
-        settings: DiffusionSettings,
-        distillation: DistillationSettings = DISTILLATION,
-        teacher: FlowActTransformer | None = None,
-    ) -> None:
-        super().__init__(made, settings, distillation, teacher)
-        self.losses = replace(self.losses, lips=0.0)
-        self.truth = VelocityLoss(self.readout, distillation.true_lips)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Distance to the mean velocity of the teacher over a segment."""
@@ -112,12 +97,8 @@ class StepStage(GuidanceStage):
         moving = span > 0
         target = (batch.latents - reached) / torch.where(moving, span, 1.0)
         predicted = model(batch, scale=scale)
-        still = predicted.velocity.detach().float()
-        cost, parts = self.cost(predicted, torch.where(moving, target, still), batch)
-        truth = torch.where(moving, batch.velocity, still)
-        emphasis = batch.sample.emphasis
-        lips = self.truth(predicted.velocity, truth, batch.levels, emphasis)["lips"]
-        return cost + lips, {**parts, "lips": lips}
+        target = torch.where(moving, target, predicted.velocity.detach().float())
+        return self.cost(predicted, target, batch)
 
     def _batch_at(self, row: Levels) -> NoisyBatch:
         """Streams of full length at the levels of a row."""
