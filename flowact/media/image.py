@@ -19,6 +19,8 @@ from flowact.timebase import FRAME_SIZE
 MAX_PIXELS: Final = 64_000_000
 """More than any phone takes; a small file can claim far more and fill the memory."""
 MIN_SIDE: Final = 64
+ENOUGH: Final = 4 * FRAME_SIZE
+"""Shorter edge in pixels from which the smallest face that is found still fills a frame; more only costs memory."""
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 # Pillow only warns where `_check_size` refuses.
@@ -78,6 +80,7 @@ def _reference(image: Image.Image) -> Reference:
     upright = _as_rgb(ImageOps.exif_transpose(image))
     if upright.size == (FRAME_SIZE, FRAME_SIZE):
         return Reference(np.asarray(upright), faceless=False)
+    upright = upright.reduce(max(1, min(upright.size) // ENOUGH))
     face = find_face(np.asarray(upright))
     return Reference(np.asarray(framed(upright, face)), faceless=face is None)
 

@@ -47,6 +47,14 @@ def test_a_face_anywhere_in_a_picture_is_put_in_its_place(
     assert face.mouth == pytest.approx(own.mouth, abs=12)
 
 
+def test_a_camera_s_picture_is_made_smaller_first(tmp_path: Path) -> None:
+    wall = on_a_wall(portrait("mira"), 480, (210, 100))
+    wall.resize((5400, 4200)).save(tmp_path / "large.jpg", quality=95)
+    wall.save(tmp_path / "small.png")
+    large, small = (read_reference(tmp_path / n).pixels for n in ("large.jpg", "small.png"))
+    assert np.abs(large.astype(int) - small).mean() < 6
+
+
 def test_beyond_the_rim_of_a_close_up_the_picture_goes_on(tmp_path: Path) -> None:
     close = portrait("mira").crop((130, 60, 350, 280))
     close.save(tmp_path / "a.png")
