@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flowact.errors import UserError
 from flowact.training.loop import LoopSettings
 from flowact.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from flowact.tokenizer.tokenizer import Tokenizer
 
 TRANSFORMER_STAGES = (
     ("adapt", "autoregressive adaptation of the transformer", 24, 1e-3),
@@ -105,9 +109,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             export.add_argument(
                 f"--{view}-{part}",
                 type=Path,
-                required=True,
                 help=f"run of the {view} view's {part}",
             )
+    export.add_argument(
+        "--tokenizer", type=Path, help="checkpoint whose tokenizer is taken, instead of those runs"
+    )
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument(
         "--audio", type=Path, help="run of `train audio` whose encoder replaces the transformer's"
@@ -245,11 +251,20 @@ def _train_all(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from flowact.training.export import TokenizerRuns, export
+    from flowact.training.export import export
 
-    runs = TokenizerRuns(
-        args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder
-    )
     asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
     sampling = {name: value for name, value in asked.items() if value is not None}
-    export(runs, args.transformer, args.out, sampling, args.audio, args.calibration)
+    tokenizer = _chosen_tokenizer(args)
+    export(tokenizer, args.transformer, args.out, sampling, args.audio, args.calibration)
+
+
+def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":
+    from flowact.training.export import TokenizerRuns, load_tokenizer, shipped_tokenizer
+
+    parts = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
+    if args.tokenizer and not any(parts):
+        return shipped_tokenizer(args.tokenizer)
+    if all(parts) and not args.tokenizer:
+        return load_tokenizer(TokenizerRuns(*parts))
+    raise UserError("Give the four runs of a tokenizer, or one checkpoint with --tokenizer.")

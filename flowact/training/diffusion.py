@@ -176,11 +176,15 @@ class DiffusionStage:
         return move(noisy_batch(sample, self.settings.levels, levels), self.device)
 
     def cost(
-        self, predicted: Prediction, velocity: Tensor, batch: NoisyBatch
+        self,
+        predicted: Prediction,
+        velocity: Tensor,
+        batch: NoisyBatch,
+        spoken: Tensor | None = None,
     ) -> tuple[Tensor, Values]:
-        """What a prediction costs against a wanted velocity, and the parts of that."""
+        """What a prediction costs against a wanted velocity, and the parts of that; see `VelocityLoss`."""
         emphasis = batch.sample.emphasis
-        parts = self.losses(predicted.velocity, velocity, batch.levels, emphasis)
+        parts = self.losses(predicted.velocity, velocity, batch.levels, emphasis, spoken)
         if self.model.hears:
             parts["heard"] = self.settings.heard * self._heard(predicted.curves, batch.sample)
         return sum(parts.values(), torch.zeros((), device=self.device)), parts

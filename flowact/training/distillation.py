@@ -83,7 +83,8 @@ class StepStage(GuidanceStage):
 
     The rows of the diagonal schedule cut the noise axis into three segments; in each, the student's
     straight line ends where the teacher's bent one does (progressive distillation, Salimans and Ho,
-    arXiv 2202.00512, with a fixed teacher).
+    arXiv 2202.00512, with a fixed teacher). The mouth alone learns from the data: what a teacher's samples
+    add to what is heard is chance, and so few calls can say the mean.
     """
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
@@ -98,7 +99,7 @@ class StepStage(GuidanceStage):
         target = (batch.latents - reached) / torch.where(moving, span, 1.0)
         predicted = model(batch, scale=scale)
         target = torch.where(moving, target, predicted.velocity.detach().float())
-        return self.cost(predicted, target, batch)
+        return self.cost(predicted, target, batch, spoken=batch.velocity)
 
     def _batch_at(self, row: Levels) -> NoisyBatch:
         """Streams of full length at the levels of a row."""

@@ -78,6 +78,14 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     return tokenizer.eval().requires_grad_(False)
 
 
+def shipped_tokenizer(checkpoint: Path) -> Tokenizer:
+    """The tokenizer of a checkpoint, as it is decoded there; UserError if it has none."""
+    if not (checkpoint / TOKENIZER / Tokenizer.config_name).is_file():
+        raise UserError(f"{checkpoint} is no checkpoint with a tokenizer: give its folder.")
+    tokenizer: Tokenizer = Tokenizer.from_pretrained(checkpoint / TOKENIZER)
+    return tokenizer.eval().requires_grad_(False)
+
+
 def starting_view(init: Path, view: str) -> Tensors:
     """Weights that a view's decoder may start from: of a run, or of a whole checkpoint."""
     return _component(init, TOKENIZER, f"{view}.") or load_averaged_weights(init)
@@ -155,7 +163,7 @@ def _trained_sampling(run: Path, **changes: object) -> FlowActScheduler:
 
 
 def export(
-    runs: TokenizerRuns,
+    tokenizer: Tokenizer,
     transformer_run: Path | None,
     out: Path,
     sampling: Mapping[str, object] | None = None,
@@ -165,7 +173,7 @@ def export(
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
     Args:
-        runs: of the tokenizer.
+        tokenizer: joined from its runs, or of another checkpoint.
         transformer_run: run of the transformer's last stage; without it only the ``tokenizer``
             folder is written.
         out: folder of the checkpoint.
@@ -173,9 +181,9 @@ def export(
         audio: run whose audio encoder takes the place of the transformer's; one that was trained on
             from that still says the same in the same words.
         calibration: folder of encoded clips that the named characters act out, so that processors may
-            decode in eight bits; without it they decode in the format of the weights.
+            decode in eight bits; without it they decode as the tokenizer did before, which is in the
+            format of the weights if it was just joined.
     """
-    tokenizer = load_tokenizer(runs)
     if calibration is not None:
         portraits = [to_frames(picture) for picture in named_portraits()]
         clips = LatentFolder(calibration).clips[:CALIBRATION_CLIPS]

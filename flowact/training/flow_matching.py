@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flowact.mmdit.model import LOWEST_LEVEL
 from flowact.synthesis.arkit import ARKIT
+from flowact.synthesis.visemes import MOUTH
 from flowact.timebase import LATENTS_PER_CHUNK
 from flowact.training.readout import Readout
 
@@ -101,7 +102,12 @@ class VelocityLoss:
     floor: float = 0.2
 
     def __call__(
-        self, predicted: Tensor, velocity: Tensor, levels: Tensor, emphasis: Tensor
+        self,
+        predicted: Tensor,
+        velocity: Tensor,
+        levels: Tensor,
+        emphasis: Tensor,
+        spoken: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the terms, already weighted.
 
@@ -110,10 +116,15 @@ class VelocityLoss:
             velocity: the same.
             levels: noise levels `[batch, L]`.
             emphasis: how much each frame's lips count `[batch, 4 * L]`.
+            spoken: velocity that the mouth shall follow in the second and third term, if another one.
         """
         share = levels / levels.clamp(min=self.floor)
         error = (predicted.float() - velocity) * share[..., None, None, None]
         motion = self.readout.standardised(error).flatten(1, 2)
+        if spoken is not None:
+            said = (predicted.float() - spoken) * share[..., None, None, None]
+            said = self.readout.standardised(said).flatten(1, 2)
+            motion = torch.where(_mouth(motion), said, motion)
         curves = motion[..., :CURVES].square() @ self.readout.share[:CURVES]
         changes = F.pad(motion, (0, 0, 1, 0)).diff(dim=1).square() @ self.readout.share
         return {
@@ -121,6 +132,13 @@ class VelocityLoss:
             "lips": self.lips * (curves * emphasis).mean() / _total(self.readout.share[:CURVES]),
             "smooth": self.smooth * changes.mean() / _total(self.readout.share),
         }
+
+
+def _mouth(motion: Tensor) -> Tensor:
+    """Which channels of a motion speech moves, `[channels]`."""
+    spoken = torch.zeros(motion.shape[-1], dtype=torch.bool, device=motion.device)
+    spoken[:CURVES] = torch.from_numpy(MOUTH)
+    return spoken
 
 
 def _total(shares: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from flowact.training.flow_matching import (
     draw_memory_levels,
     interpolate,
 )
-from flowact.training.readout import Readout
+from flowact.training.readout import Readout, curve_index
 
 COUNT = 4000
 
@@ -134,3 +134,16 @@ def test_levels_that_few_steps_never_visit_count_less(mouth: Readout) -> None:
     loss = VelocityLoss(mouth, floor=0.2)
     assert float(loss_of(loss, 5, level=0.1)["velocity"]) == pytest.approx(0.25 * 0.36 / 8)
     assert float(loss_of(loss, 5, level=0.2)["velocity"]) == pytest.approx(0.36 / 8)
+
+
+@pytest.mark.parametrize(("curve", "follows"), [("jawOpen", "spoken"), ("browInnerUp", "velocity")])
+def test_the_mouth_alone_follows_what_was_spoken(curve: str, follows: str) -> None:
+    matrix, share = torch.zeros(8, 4 * 52), torch.zeros(52)
+    matrix[0, curve_index(curve) :: 52], share[curve_index(curve)] = 1, 1
+    readout = Readout(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
+    velocities = {"velocity": torch.zeros(1, 1, 2, 2, 2), "spoken": torch.ones(1, 1, 2, 2, 2)}
+    losses = VelocityLoss(readout, smooth=1.0)(
+        velocities[follows], levels=torch.ones(1, 1), emphasis=torch.ones(1, 4), **velocities
+    )
+    assert (losses["lips"], losses["smooth"]) == (0, 0)
+    assert (losses["velocity"] == 0) == (follows == "velocity")

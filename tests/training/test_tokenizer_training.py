@@ -45,7 +45,13 @@ from flowact.training.encoder import (
     disturbed,
     train_encoder,
 )
-from flowact.training.export import ERRORS, TokenizerRuns, export
+from flowact.training.export import (
+    ERRORS,
+    TokenizerRuns,
+    export,
+    load_tokenizer,
+    shipped_tokenizer,
+)
 from flowact.training.loop import Loop, LoopSettings
 from flowact.training.schedule import Schedule
 from flowact.training.tokenizer_losses import EYE_LEFT, EYE_RIGHT, LOWER, UPPER, psnr
@@ -234,11 +240,25 @@ def test_decoder_and_encoder_are_trained_apart_and_joined(toy_data, tmp_path) ->
                 train_decoder(config, toy_data, loop, DecoderSettings(batch=1))
             else:
                 train_encoder(config, toy_data, loop, batch=1)
-    export(TokenizerRuns(**runs), None, tmp_path)
+    export(load_tokenizer(TokenizerRuns(**runs)), None, tmp_path)
     tokenizer = Tokenizer.from_pretrained(tmp_path / "tokenizer")
     weight = load_averaged_weights(runs["face_encoder"])["leave.weight"]
     torch.testing.assert_close(tokenizer.face.encoder.leave.weight, weight.half().float())
     assert float(tokenizer.whole.code.deviation.max()) < 1
+    export(shipped_tokenizer(tmp_path), None, tmp_path / "again")
+    again = Tokenizer.from_pretrained(tmp_path / "again" / "tokenizer").state_dict()
+    assert all(torch.equal(again[name], value) for name, value in tokenizer.state_dict().items())
+
+
+def test_an_export_takes_a_tokenizer_from_one_place(tmp_path, capsys) -> None:
+    out, run = str(tmp_path / "made"), str(tmp_path)
+    for arguments, reason in (
+        ([], "Give the four runs of a tokenizer, or one checkpoint with --tokenizer."),
+        (["--face-decoder", run, "--tokenizer", run], "Give the four runs of a tokenizer"),
+        (["--tokenizer", run], f"{run} is no checkpoint with a tokenizer"),
+    ):
+        assert main(["train", "export", "--out", out, *arguments]) == 2
+        assert reason in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["on_mouth", "on_eyes"])
