@@ -215,6 +215,10 @@ def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
     visitor.wait_painted(8)
     assert visitor.page.evaluate("flowactSession.options.upload")
     assert visitor.text("notice").startswith("No face that looks at you")
+    ringed = visitor.page.locator('[data-character][aria-pressed="true"]')
+    assert ringed.count() == 0
+    visitor.page.click("[data-part=end]")
+    assert ringed.get_attribute("data-character") == "mira"
 
 
 def test_the_last_minutes_are_saved_with_their_marks(visit, tmp_path):

@@ -77,6 +77,7 @@ class Page {
     this.session?.stop();
     this.session = null;
     this.upload = ""; // deleted with its session
+    this.#ring();
     this.root.dataset.live = "no";
     this.part("viewer").hidden = true;
     this.part("doing").textContent = "idling";
@@ -120,14 +121,19 @@ class Page {
   }
 
   #choose(chosen) {
-    for (const button of this.root.querySelectorAll("[data-character]")) {
-      button.setAttribute("aria-pressed", String(button === chosen));
-    }
     this.character = chosen.dataset.character;
     const wasLive = this.session !== null;
     this.#stop();
     this.#portrait(chosen.querySelector("img"));
     if (wasLive) this.#start();
+  }
+
+  /** Ring the character that is seen, or nobody while a picture of one's own speaks. */
+  #ring() {
+    for (const button of this.root.querySelectorAll("[data-character]")) {
+      const seen = !this.upload && button.dataset.character === this.character;
+      button.setAttribute("aria-pressed", String(seen));
+    }
   }
 
   #portrait(image) {
@@ -254,6 +260,7 @@ class Page {
       const consent = this.part("consent").checked;
       const sent = await this.#send("picture", file, { ticket: await newTicket(), consent });
       this.upload = sent.name;
+      this.#ring();
       this.#start();
       this.#notice(sent.remark);
     } catch (error) {
