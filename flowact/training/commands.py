@@ -33,9 +33,21 @@ HELDOUT_CLIPS = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare one subcommand per stage."""
+    """Declare one subcommand per stage, in the order of the recipe."""
     stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
-    tokenizer = stages.add_parser("tokenizer", help="train one view of the tokenizer")
+    _declare_tokenizer(stages.add_parser("tokenizer", help="train one view of the tokenizer"))
+    summary = "imagine performances, and encode clips, for the transformer"
+    _declare_latents(stages.add_parser("latents", help=summary))
+    summary = "train the audio encoder on the mouth's curves"
+    _declare_audio(stages.add_parser("audio", help=summary))
+    for name, summary, batch, rate in TRANSFORMER_STAGES:
+        _declare_transformer(stages.add_parser(name, help=summary), batch, rate)
+    summary = "all stages in order, from nothing to a checkpoint"
+    _declare_all(stages.add_parser("all", help=summary))
+    _declare_export(stages.add_parser("export", help="join trained parts into a checkpoint to run"))
+
+
+def _declare_tokenizer(tokenizer: argparse.ArgumentParser) -> None:
     tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
     add_loop_arguments(tokenizer, learning_rate=6e-4)
     tokenizer.add_argument(
@@ -48,9 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--init", type=Path, help="run or checkpoint whose weights it starts from"
     )
     tokenizer.set_defaults(start=_train_tokenizer)
-    latents = stages.add_parser(
-        "latents", help="imagine performances, and encode clips, for the transformer"
-    )
+
+
+def _declare_latents(latents: argparse.ArgumentParser) -> None:
     latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
     latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
     latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
@@ -72,30 +84,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of fitting their latents through the decoder, with --data; takes seconds a frame (%(default)d)",
     )
     latents.set_defaults(start=_make_latents)
-    audio = stages.add_parser("audio", help="train the audio encoder on the mouth's curves")
+
+
+def _declare_audio(audio: argparse.ArgumentParser) -> None:
     add_loop_arguments(audio, learning_rate=1e-3)
     audio.add_argument("--batch", type=int, default=32, help="windows per step")
     audio.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
     audio.add_argument("--init", type=Path, help="run or checkpoint whose encoder it starts from")
     audio.set_defaults(start=_train_audio)
-    for name, summary, batch, rate in TRANSFORMER_STAGES:
-        stage = stages.add_parser(name, help=summary)
-        add_loop_arguments(stage, learning_rate=rate)
-        stage.add_argument("--batch", type=int, default=batch, help="samples per step")
-        stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
-        stage.add_argument(
-            "--init", type=Path, help="run or checkpoint whose weights it starts from"
-        )
-        stage.add_argument(
-            "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
-        )
-        stage.add_argument(
-            "--audio",
-            type=Path,
-            help="run of `train audio`, or any with an audio encoder, which is used and not changed",
-        )
-        stage.set_defaults(start=_train_transformer)
-    everything = stages.add_parser("all", help="all stages in order, from nothing to a checkpoint")
+
+
+def _declare_transformer(stage: argparse.ArgumentParser, batch: int, rate: float) -> None:
+    add_loop_arguments(stage, learning_rate=rate)
+    stage.add_argument("--batch", type=int, default=batch, help="samples per step")
+    stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
+    stage.add_argument("--init", type=Path, help="run or checkpoint whose weights it starts from")
+    stage.add_argument(
+        "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
+    )
+    stage.add_argument(
+        "--audio",
+        type=Path,
+        help="run of `train audio`, or any with an audio encoder, which is used and not changed",
+    )
+    stage.set_defaults(start=_train_transformer)
+
+
+def _declare_all(everything: argparse.ArgumentParser) -> None:
     everything.add_argument("--out", type=Path, required=True, help="folder of data, runs and logs")
     everything.add_argument(
         "--budget",
@@ -103,13 +118,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of everything: two-cores, half-hour, or a .yaml (%(default)s)",
     )
     everything.set_defaults(start=_train_all)
-    export = stages.add_parser("export", help="join trained parts into a checkpoint to run")
+
+
+def _declare_export(export: argparse.ArgumentParser) -> None:
     for view in ("whole", "face"):
         for part in ("decoder", "encoder"):
             export.add_argument(
-                f"--{view}-{part}",
-                type=Path,
-                help=f"run of the {view} view's {part}",
+                f"--{view}-{part}", type=Path, help=f"run of the {view} view's {part}"
             )
     export.add_argument(
         "--tokenizer", type=Path, help="checkpoint whose tokenizer is taken, instead of those runs"
