@@ -82,7 +82,8 @@ def shipped_tokenizer(checkpoint: Path) -> Tokenizer:
     """The tokenizer of a checkpoint, as it is decoded there; UserError if it has none."""
     if not (checkpoint / TOKENIZER / Tokenizer.config_name).is_file():
         raise UserError(f"{checkpoint} is no checkpoint with a tokenizer: give its folder.")
-    tokenizer: Tokenizer = Tokenizer.from_pretrained(checkpoint / TOKENIZER)
+    tokenizer: Tokenizer = Tokenizer.from_config(Tokenizer.load_config(checkpoint / TOKENIZER))
+    tokenizer.load_state_dict(_component(checkpoint, TOKENIZER))
     return tokenizer.eval().requires_grad_(False)
 
 

@@ -15,8 +15,9 @@ from flowact.training.readout import Readout
 
 CURVES: Final = len(ARKIT)
 
-NOISE_SHIFT: Final = 4.0
-"""Where the compact latents are decided: they are redundant, so little noise hides nothing."""
+NOISE_SHIFT: Final = 12.0
+"""Where the compact latents are decided: they are redundant, so little noise hides nothing, and the few
+calls of a stream are all made above 0.9."""
 
 SAMPLING_SHIFT: Final = 20.0
 """Where the few calls of a stream are spent: still further up, chosen on held-out sentences."""

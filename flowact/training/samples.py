@@ -22,7 +22,7 @@ from flowact.training.latents import LatentClip, LatentFolder
 
 SILENCE: Final = 2.0
 """How much a silent frame's lips count."""
-CLOSURE: Final = 4.0
+CLOSURE: Final = 10.0
 """How much the lips of a P, B or M count."""
 PRESS: Final = 0.34
 """`mouthPress` of lips that a P, B or M has shut."""
