@@ -35,13 +35,13 @@ TARGETS: Final = {
         "unseen_psnr_eyes": Target(24),
     },
     "lip_sync": {
-        "correlation": Target(0.80),
+        "correlation": Target(0.88),
         "lag_frames": Target(-1, 1),
         "correlation_wrong_audio": Target(most=0.25),
-        "closures_shut": Target(0.85),
-        "silent_frames_shut": Target(0.98),
+        "closures_shut": Target(0.92),
+        "silent_frames_shut": Target(0.995),
     },
-    "real_voices": {"correlation": Target(0.60), "lag_frames": Target(-1, 1)},
+    "real_voices": {"correlation": Target(0.70), "lag_frames": Target(-1, 1)},
     "behaviours": {"recognised": Target(0.90), "transition_seconds": Target(most=1.0)},
     "drift": {"identity": Target(most=1.10), "colour": Target(most=1.10)},
 }
