@@ -88,7 +88,7 @@ class VelocityLoss:
     units of the curve's deviation and weighted by how well it can be read at all. The third measures
     how the error of the motion changes from frame to frame, the first against the memory's last, as
     in MDM (arXiv 2209.14916): eyes see a tremble long before they see an offset. The velocity that
-    minimises one term minimises the others as well.
+    minimises one term minimises the others as well, unless the mouth is told to follow another one.
 
     Attributes:
         readout: the linear read-out.
@@ -119,12 +119,11 @@ class VelocityLoss:
             emphasis: how much each frame's lips count `[batch, 4 * L]`.
             spoken: velocity that the mouth shall follow in the second and third term, if another one.
         """
-        share = levels / levels.clamp(min=self.floor)
-        error = (predicted.float() - velocity) * share[..., None, None, None]
-        motion = self.readout.standardised(error).flatten(1, 2)
+        share = (levels / levels.clamp(min=self.floor))[..., None, None, None]
+        error = (predicted.float() - velocity) * share
+        motion = self._motion(error)
         if spoken is not None:
-            said = (predicted.float() - spoken) * share[..., None, None, None]
-            said = self.readout.standardised(said).flatten(1, 2)
+            said = self._motion((predicted.float() - spoken) * share)
             motion = torch.where(_mouth(motion), said, motion)
         curves = motion[..., :CURVES].square() @ self.readout.share[:CURVES]
         changes = F.pad(motion, (0, 0, 1, 0)).diff(dim=1).square() @ self.readout.share
@@ -133,6 +132,10 @@ class VelocityLoss:
             "lips": self.lips * (curves * emphasis).mean() / _total(self.readout.share[:CURVES]),
             "smooth": self.smooth * changes.mean() / _total(self.readout.share),
         }
+
+    def _motion(self, error: Tensor) -> Tensor:
+        """Read an error of latents frame by frame, `[batch, 4 * L, channels]`."""
+        return self.readout.standardised(error).flatten(1, 2)
 
 
 def _mouth(motion: Tensor) -> Tensor:
