@@ -43,9 +43,9 @@ def loop_settings(run: Path, steps: int) -> LoopSettings:
 
 def test_it_learns_to_move_the_lips_to_the_sound(data: Path, tmp_path: Path) -> None:
     training = stage(data, dropout=Dropout(audio=0.1, text=0.1, horizon=0.0))
-    loop = Loop(training, loop_settings(tmp_path, 260))
+    loop = Loop(training, loop_settings(tmp_path, 340))
     loop.train()
-    scores = training.evaluate(loop.ema.model, tmp_path, 260)
+    scores = training.evaluate(loop.ema.model, tmp_path, 340)
     assert scores["lips"] > 0.7
     assert abs(scores["lips_wrong"]) < 0.3
     assert scores["lips_read"] > 0.95
