@@ -1,7 +1,8 @@
 """Whether a person, and the lips, stay the same over minutes or hours of a session."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import combinations
 from typing import Final, Self
 
 import numpy as np
@@ -77,9 +78,37 @@ class Drift:
         frames = slice(minute * MINUTE * FPS, (minute + 1) * MINUTE * FPS)
         return lip_sync([*self.opening[:, frames]], [*self.expected[:, frames]])
 
+    @property
+    def end_minutes(self) -> int:
+        """Minutes at either end that are compared: a sixth of the session, one at least.
+
+        One minute of an hour differs from the next by more than the hour's drift does.
+        """
+        return max(1, len(self.by_minute()["lips"]) // 6)
+
     def growth(self) -> dict[str, float]:
-        """The last minute's mean over the first minute's, of every measure."""
-        return {name: means[-1] / max(means[0], 1e-9) for name, means in self.by_minute().items()}
+        """The mean of the last minutes over that of the first ones, of every measure; see `end_minutes`."""
+        ends = self.end_minutes
+        return {
+            name: float(np.mean(means[-ends:])) / max(float(np.mean(means[:ends])), 1e-9)
+            for name, means in self.by_minute().items()
+        }
+
+    def departures(self, apart: Mapping[str, float]) -> dict[str, list[float]]:
+        """How far every minute is from the first one, as a share.
+
+        Args:
+            apart: distance in identity and colour between two people, see `people_apart`: a share of it is
+                how far somebody has become somebody else. Sharpness is a share of the first minute's.
+        """
+        minutes = self.by_minute()
+        return {
+            name: [
+                abs(mean - minutes[name][0]) / apart.get(name, minutes[name][0])
+                for mean in minutes[name]
+            ]
+            for name in ("identity", "colour", "sharpness")
+        }
 
     def trend(self, name: str) -> tuple[float, float, float]:
         """Change of a measure from the first to the last minute by the line through all, over its mean.
@@ -100,24 +129,34 @@ class Drift:
         """What a measure's growth could have been by chance, with 95 % probability.
 
         A gesture moves a minute's mean by more than drift would. So sessions are drawn anew, and of each
-        pieces of ten seconds, the same ones of both minutes, in which the same is said.
+        pieces of ten seconds, the same ones of both ends, in which the same is said.
         """
-        values, last = getattr(self, name), len(self.by_minute()[name]) - 1
-        first, final = (_pieces(values[:, m * MINUTE : (m + 1) * MINUTE]) for m in (0, last))
+        values, ends = getattr(self, name), self.end_minutes
+        starts = (0, len(self.by_minute()[name]) - ends)
+        first, final = (_pieces(values[:, m * MINUTE : (m + ends) * MINUTE]) for m in starts)
         sessions, pieces = len(first), min(first.shape[1], final.shape[1])
         rng = np.random.default_rng(0)
         who = rng.integers(0, sessions, (RESAMPLES, sessions, 1))
         when = rng.integers(0, pieces, (RESAMPLES, sessions, pieces))
-        starts, ends = (end[who, when].mean((1, 2)) for end in (first, final))
-        growths = ends / np.maximum(starts, 1e-9)
+        before, after = (end[who, when].mean((1, 2)) for end in (first, final))
+        growths = after / np.maximum(before, 1e-9)
         low, high = np.quantile(growths, (0.025, 0.975))
         return float(low), float(high)
 
 
-def _pieces(minute: Curve) -> Curve:
-    """Means of pieces of a minute `[sessions, seconds]`, `[sessions, pieces]`."""
-    whole = minute.shape[1] // PIECE * PIECE
-    means: Curve = minute[:, :whole].reshape(len(minute), -1, PIECE).mean(2)
+def people_apart(tokenizer: Tokenizer, portraits: Sequence[Frame]) -> dict[str, float]:
+    """Mean distance in identity and colour between the portraits of two people."""
+    pairs = [
+        IdentityWatch(tokenizer, one).look(other)[:2] for one, other in combinations(portraits, 2)
+    ]
+    identity, colour = np.mean(pairs, axis=0)
+    return {"identity": float(identity), "colour": float(colour)}
+
+
+def _pieces(minutes: Curve) -> Curve:
+    """Means of pieces of some minutes `[sessions, seconds]`, `[sessions, pieces]`."""
+    whole = minutes.shape[1] // PIECE * PIECE
+    means: Curve = minutes[:, :whole].reshape(len(minutes), -1, PIECE).mean(2)
     return means
 
 

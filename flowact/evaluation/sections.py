@@ -14,7 +14,7 @@ from flowact import assets
 from flowact.errors import UserError
 from flowact.evaluation import strangers
 from flowact.evaluation.alignment import PhoneAligner
-from flowact.evaluation.drift import Drift, measure_drift
+from flowact.evaluation.drift import Drift, measure_drift, people_apart
 from flowact.evaluation.lips import lip_report
 from flowact.evaluation.motion import border_changes, motion_report
 from flowact.evaluation.readers import MouthReader, SyncNet, load_readers
@@ -83,7 +83,9 @@ def _on_clips(
     }
     if args.minutes:
         drift = measure_drift(pipeline, reader, subjects, args.minutes, args.sessions)
-        report["drift"] = _drift(drift, args.out)
+        portraits = [subject.reference for subject in subjects]
+        apart = people_apart(own_tokenizer(pipeline), portraits)
+        report["drift"] = _drift(drift, apart, args.out)
     return report
 
 
@@ -114,14 +116,18 @@ def _shown(things: Iterable[T], what: str, total: int | None) -> Iterator[T]:
     yield from track(things, what, total, console=Console(stderr=True), transient=True)
 
 
-def _drift(drift: Drift, out: Path) -> Section:
-    """How the last minute compares with the first, and every minute; curves are written."""
+def _drift(drift: Drift, apart: dict[str, float], out: Path) -> Section:
+    """How the end compares with the beginning, and every minute; curves are written."""
     plot_drift(drift, out / "drift.png")
     curves = {name: values.tolist() for name, values in asdict(drift).items()}
     (out / "drift.json").write_text(json.dumps(curves) + "\n")
     minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
     lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
     minutes["lag_frames_by_minute"] = lags
+    departures: Section = {}
+    for name, shares in drift.departures(apart).items():
+        departures |= {f"{name}_departure": shares[-1], f"{name}_departure_at_most": max(shares)}
+    others: Section = {f"{name}_of_others": distance for name, distance in apart.items()}
     ranges: Section = {f"{name}_range": drift.growth_range(name) for name in ("identity", "colour")}
     trends: Section = {f"{name}_trend": list(drift.trend(name)) for name in drift.growth()}
-    return drift.growth() | ranges | trends | minutes
+    return drift.growth() | departures | others | ranges | trends | minutes

@@ -43,6 +43,15 @@ TARGETS: Final = {
     },
     "real_voices": {"correlation": Target(0.70), "lag_frames": Target(-1, 1)},
     "behaviours": {"recognised": Target(0.90), "transition_seconds": Target(most=1.0)},
-    "drift": {"identity": Target(most=1.10), "colour": Target(most=1.10)},
+    "drift": {
+        "identity": Target(most=1.05),
+        "colour": Target(most=1.05),
+        "sharpness": Target(0.95, 1.05),
+        "lips": Target(0.98),
+        "memory": Target(most=1.05),
+        "identity_departure": Target(most=0.05),
+        "colour_departure": Target(most=0.05),
+        "sharpness_departure": Target(most=0.05),
+    },
 }
 """Sections of a report, their measures, and what these should be."""

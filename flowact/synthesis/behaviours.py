@@ -60,8 +60,10 @@ def _listening(rng: np.random.Generator, frames: int) -> Track:
     track = Track.still(frames)
     track.head[:, 2] += np.radians(rng.uniform(2, 6) * rng.choice([-1, 1]))
     for start in np.arange(rng.uniform(0.4, 1.2), frames / FPS, rng.uniform(1.4, 2.4)):
-        track.head[:, 0] += np.radians(3.5) * _bump(frames, start, 0.5)
-    track.face(browInnerUp=0.18, browOuterUp=0.08)
+        track.head[:, 0] += np.radians(rng.uniform(6, 9)) * _bump(
+            frames, start, rng.uniform(0.5, 0.7)
+        )
+    track.face(browInnerUp=0.25, browOuterUp=0.12)
     return track
 
 

@@ -124,7 +124,7 @@ class VelocityLoss:
         motion = self._motion(error)
         if spoken is not None:
             said = self._motion((predicted.float() - spoken) * share)
-            motion = torch.where(_mouth(motion), said, motion)
+            motion = torch.where(mouth_of(motion), said, motion)
         curves = motion[..., :CURVES].square() @ self.readout.share[:CURVES]
         changes = F.pad(motion, (0, 0, 1, 0)).diff(dim=1).square() @ self.readout.share
         return {
@@ -138,8 +138,8 @@ class VelocityLoss:
         return self.readout.standardised(error).flatten(1, 2)
 
 
-def _mouth(motion: Tensor) -> Tensor:
-    """Which channels of a motion speech moves, `[channels]`."""
+def mouth_of(motion: Tensor) -> Tensor:
+    """Which channels of a motion `[..., channels]` speech moves, `[channels]`."""
     spoken = torch.zeros(motion.shape[-1], dtype=torch.bool, device=motion.device)
     spoken[:CURVES] = torch.from_numpy(MOUTH)
     return spoken

@@ -48,6 +48,18 @@ class Readout:
         motion: Tensor = flat.unflatten(-1, (FRAMES_PER_LATENT, -1))
         return motion
 
+    def without(self, difference: Tensor, channels: Tensor) -> Tensor:
+        """A difference of latents `[..., channels, height, width]` less what it says of some of the motion.
+
+        Args:
+            difference: of latents.
+            channels: of the motion, those that shall not change, true or false `[channels]`.
+        """
+        directions = self.matrix[:, channels.repeat(FRAMES_PER_LATENT)]
+        flat = difference.flatten(-3)
+        said = flat @ directions @ torch.linalg.pinv(directions)
+        return (flat - said).view_as(difference)
+
     def motion(self, latents: Tensor) -> Tensor:
         """Read motion: `[..., n, channels, height, width]` to `[..., 4 * n, channels]`."""
         bias = self.bias.unflatten(0, (FRAMES_PER_LATENT, -1))

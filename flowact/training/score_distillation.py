@@ -21,7 +21,7 @@ from flowact.training.distillation import (
     spread,
     walk,
 )
-from flowact.training.flow_matching import draw_levels, interpolate
+from flowact.training.flow_matching import draw_levels, interpolate, mouth_of
 from flowact.training.metrics import Values
 from flowact.training.noisy import NoisyBatch
 
@@ -113,14 +113,18 @@ class ScoreStage(StepStage):
 
     @torch.no_grad()
     def _towards_likely(self, batch: NoisyBatch, made: Tensor) -> Tensor:
-        """Where the two scores would move the latents, scaled to the size of the teacher's own correction."""
+        """Where the two scores would move the latents, scaled to the size of the teacher's own correction.
+
+        What it would do to the mouth is taken out.
+        """
         noisy, _ = self._renoised(batch, made)
         levels = noisy.levels[..., None, None, None]
         scale = levels.new_full((len(levels),), self.distillation.asked)
         real = noisy.latents - levels * self.teacher(noisy, scale=scale).velocity.float()
         fake = noisy.latents - levels * self.fake(noisy).velocity.float()
         size = (made - real).abs().mean((1, 2, 3, 4), keepdim=True).clamp(min=1e-3)
-        return (real - fake) / size
+        readout = self.losses.readout
+        return readout.without((real - fake) / size, mouth_of(readout.mean))
 
     def _score_loss(self, batch: NoisyBatch, made: Tensor) -> Tensor:
         """A squared distance whose gradient at `made` is minus the wanted direction."""

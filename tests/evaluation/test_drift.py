@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flowact.evaluation.drift import Drift, IdentityWatch, measure_drift
+from flowact.evaluation.drift import Drift, IdentityWatch, measure_drift, people_apart
 from flowact.evaluation.readers import MouthReader
 from flowact.evaluation.reconstruction import own_tokenizer
 from flowact.evaluation.sheets import plot_drift
@@ -32,6 +32,24 @@ def test_minutes_are_told_apart_and_a_short_rest_is_left_out() -> None:
     assert growth.pop("lips") == pytest.approx(1)
     assert growth == {"identity": 2, "colour": 1, "sharpness": 0.5, "motion": 1, "memory": 1}
     assert len(drift(150).by_minute()["colour"]) == 3
+
+
+def test_a_long_session_is_compared_over_a_sixth_of_it() -> None:
+    long = drift(18 * 60)
+    assert [long.end_minutes, drift(200).end_minutes] == [3, 1]
+    assert long.by_minute()["identity"][:4] == [1, 2, 2, 2]
+    assert long.growth()["identity"] == pytest.approx(2 / np.mean([1, 2, 2]))
+    low, high = long.growth_range("identity")
+    assert 1 < low < long.growth()["identity"] < high < 2
+
+
+def test_a_departure_is_a_share_of_what_separates_two_people() -> None:
+    departures = drift(200).departures({"identity": 40.0, "colour": 10.0})
+    assert departures == {
+        "identity": [0, 1 / 40, 1 / 40],
+        "colour": [0, 0, 0],
+        "sharpness": [0, 0, 0.5],
+    }
 
 
 def test_chance_is_told_from_growth() -> None:
@@ -100,6 +118,8 @@ def test_another_person_is_further_away_than_the_same_one() -> None:
     assert colour == 0
     assert other > 1e-4
     assert other_colour > 20
+    apart = people_apart(own_tokenizer(tiny_pipeline()), [portrait, portrait[::-1, :, ::-1].copy()])
+    assert apart == pytest.approx({"identity": other, "colour": other_colour}, rel=1e-3)
     assert watch.look(np.kron(portrait[::8, ::8], np.ones((8, 8, 1))).astype(np.uint8))[2] != sharp
 
 

@@ -34,6 +34,18 @@ def test_differences_are_read_in_deviations(readout: Readout) -> None:
     )
 
 
+def test_a_difference_can_leave_a_channel_as_it_is(readout: Readout) -> None:
+    clip = toy_clip(50)
+    difference = clip.z[:5].float() - clip.z[5:10].float()
+    jaw = torch.zeros(len(readout.mean), dtype=torch.bool)
+    jaw[JAW] = True
+    left = readout.without(difference, jaw)
+    assert readout.standardised(difference)[..., JAW].abs().max() > 0.1
+    assert readout.standardised(left)[..., JAW].abs().max() < 1e-3
+    torch.testing.assert_close(readout.without(left, jaw), left, atol=1e-4, rtol=1e-4)
+    assert torch.equal(readout.without(difference, torch.zeros_like(jaw)), difference)
+
+
 def test_it_comes_back_from_its_file(readout: Readout, tmp_path: Path) -> None:
     readout.save(tmp_path / "readout.safetensors")
     loaded = Readout.load(tmp_path / "readout.safetensors")
