@@ -201,19 +201,24 @@ def _watched(
 ) -> Drift:
     """One session."""
     rest = float(read_mouth(reader, face_crop(watch.reference)[None])[0, 0])
-    rows, openings, crops, previous = [], [], [], watch.reference
+    # One array for the whole session: small ones that stay, made between the reader's large ones that go, leave
+    # holes in the heap that no large one fits any more.
+    opening = np.zeros(len(expected), np.float32)
+    rows: list[tuple[float, ...]] = []
+    crops, previous = [], watch.reference
     for frame in frames:
         crops.append(face_crop(frame.image))
         if frame.index % FPS == FPS - 2:
             previous = frame.image
         if frame.index % FPS == FPS - 1:
             moved = float(np.abs(frame.image.astype(np.int16) - previous).mean())
+            second = slice(len(rows) * FPS, (len(rows) + 1) * FPS)
+            opening[second] = read_mouth(reader, torch.stack(crops))[:, 0] - rest
             rows.append((frame.time_s, *watch.look(frame.image), moved, rss_mb()))
-            openings.append(read_mouth(reader, torch.stack(crops))[:, 0] - rest)
             crops = []
-    opening = np.clip(np.concatenate(openings), 0, None)
+    seen = len(rows) * FPS
     seconds, *measured = np.array(rows).T
-    session = (*measured, opening, expected[: len(opening)])
+    session = (*measured, opening[:seen].clip(min=0), expected[:seen])
     return Drift(seconds, *(values[None] for values in session))
 
 
