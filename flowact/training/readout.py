@@ -55,7 +55,7 @@ class Readout:
             difference: of latents.
             channels: of the motion, those that shall not change, true or false `[channels]`.
         """
-        directions = self.matrix[:, channels.repeat(FRAMES_PER_LATENT)]
+        directions = self.matrix * channels.repeat(FRAMES_PER_LATENT)
         flat = difference.flatten(-3)
         said = flat @ directions @ torch.linalg.pinv(directions)
         return (flat - said).view_as(difference)
