@@ -42,10 +42,6 @@ class AudioWindow:
         """Put the windows of several sessions into one batch."""
         return cls(torch.cat([w.mel for w in windows]), torch.cat([w.known for w in windows]))
 
-    def silenced(self) -> Self:
-        """Return the same window with all sound unknown: the null condition of guidance."""
-        return replace(self, known=torch.zeros_like(self.known))
-
 
 def window_tokens(stream_latents: int) -> int:
     """Count the audio tokens of a window for a stream of so many latents."""

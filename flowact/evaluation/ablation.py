@@ -152,8 +152,8 @@ def interval(values: Rows) -> Interval:
 
 def _scores(tokenizer: Tokenizer, made: Tensor, clips: Sequence[LatentClip]) -> dict[str, Rows]:
     """Every measure of every clip, `[clips]` each."""
-    curves = tokenizer.curves(made).double().numpy()
-    pose = tokenizer.pose(made).double().numpy()
+    curves = tokenizer.curves(made).double().cpu().numpy()
+    pose = tokenizer.pose(made).double().cpu().numpy()
     truth = torch.stack([clip.motion for clip in clips]).double().numpy()
     true_curves = truth[..., : curves.shape[-1]]
     true_pose = truth[..., curves.shape[-1] :].reshape(pose.shape)

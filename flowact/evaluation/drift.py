@@ -261,7 +261,7 @@ class IdentityWatch:
     def _features(self, frame: Frame) -> Tensor:
         view = self._tokenizer.face
         picture = signed(torch.from_numpy(frame.copy()).movedim(-1, 0)[None])
-        dtype = next(view.reference.parameters()).dtype
-        found = view.reference(picture.to(dtype))
+        weight = next(view.reference.parameters())
+        found = view.reference(picture.to(weight))
         maps = (found.warpable, *found.guides)
-        return torch.cat([m.float().mean((0, 2, 3)) for m in maps])
+        return torch.cat([m.float().mean((0, 2, 3)) for m in maps]).cpu()

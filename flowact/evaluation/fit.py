@@ -25,6 +25,7 @@ from flowact.evaluation.readers import (
 from flowact.evaluation.scores import SHUT_OPENING, correlation
 from flowact.synthesis.arkit import columns
 from flowact.synthesis.clip import Clip
+from flowact.training.backend import SingleProcess
 from flowact.training.loop import Loop, LoopSettings, Stage, Stateful
 from flowact.training.metrics import Values
 from flowact.training.schedule import Schedule
@@ -168,9 +169,8 @@ def _fit(stage: Stage, name: str, purpose: str, run: Path, steps: int) -> Fit:
     """Train one reader and write its weights; the last half of the steps slows down."""
     schedule = Schedule(1e-3, warmup=steps // 20, decay_from=steps // 2, decay_to=steps)
     settings = LoopSettings(run / name, schedule, steps=steps, ema=0.99, evaluate_minutes=1e9)
-    loop = Loop(stage, settings)
-    if loop.train() < steps:
-        raise UserError(f"{run / name} was interrupted; the same command goes on with it.")
+    loop = Loop(stage, settings, SingleProcess())  # they are tiny
+    loop.train()
     save_reader(loop.ema.model, reader_path(name))
     with torch.no_grad():
         return Fit(name, purpose, steps, stage.evaluate(loop.ema.model, run, loop.step))

@@ -134,7 +134,7 @@ def recognise(
     clips, labels = _cast(FIRST_SEED + 1_000_000, asked)
     truth = torch.stack([clip.motion.float() for clip in clips])
     latents = generate(transformer, clips, settings)
-    made = torch.cat([tokenizer.curves(latents), tokenizer.pose(latents).flatten(2)], 2)
+    made = torch.cat([tokenizer.curves(latents), tokenizer.pose(latents).flatten(2)], 2).cpu()
     with torch.no_grad():
         seen, right = (classifier(m[:, -WINDOW:]).argmax(1) for m in (made, truth))
     confusion = torch.zeros(len(BEHAVIOURS), len(BEHAVIOURS), dtype=torch.int64)

@@ -73,8 +73,9 @@ def _measure(
     reference = torch.from_numpy(clip.reference_image().copy()).movedim(-1, 0)[None]
     truth = pictures.movedim(-1, 1)
     encoded = _encode(trained, truth, reference)
-    portrait = signed(reference).to(trained.dtype)
-    fitted = fit_latents(trained, encoded, signed(truth)[None], portrait, steps)
+    portrait = _given(trained, reference)
+    target = signed(truth)[None].to(trained.device)
+    fitted = fit_latents(trained, encoded, target, portrait, steps)
     made, first_look = (_decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
     truth = truth[lead:]
     alike = F.pad(ssim_map(made, truth), [_RIM] * 4, value=float("nan"))
@@ -95,18 +96,21 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
 @torch.no_grad()
 def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
     """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
-    return tokenizer.encode(
-        signed(frames)[None].to(tokenizer.dtype), signed(reference).to(tokenizer.dtype)
-    )
+    return tokenizer.encode(_given(tokenizer, frames)[None], _given(tokenizer, reference))
 
 
 @torch.inference_mode()
 def _decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
     """Frames uint8 [n, 3, 480, 480] of latents of the person of a portrait [1, 3, 480, 480]."""
-    features = tokenizer.reference_features(signed(reference).to(tokenizer.dtype))
+    features = tokenizer.reference_features(_given(tokenizer, reference))
     state = tokenizer.initial_state(features)
     made, _ = tokenizer.decode_uint8(state, latents, features, follow=1.0)
-    return made[0].movedim(-1, 1)
+    return made[0].movedim(-1, 1).cpu()
+
+
+def _given(tokenizer: Tokenizer, pictures: Tensor) -> Tensor:
+    """Pictures in [0, 255] as a tokenizer takes them, where it is."""
+    return signed(pictures).to(tokenizer.device, tokenizer.dtype)
 
 
 def signed(picture: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from flowact.evaluation.motion import border_changes, motion_report
 from flowact.evaluation.readers import MouthReader, SyncNet, load_readers
 from flowact.evaluation.reconstruction import own_tokenizer, tokenizer_report
 from flowact.evaluation.recordings import fetch, real_subjects
+from flowact.evaluation.report import plain
 from flowact.evaluation.sheets import contact_sheet, plot_drift
 from flowact.evaluation.subjects import Subject, held_out, speaking_clips
 from flowact.evaluation.takes import generated, rendered
@@ -120,7 +121,7 @@ def _drift(drift: Drift, apart: dict[str, float], out: Path) -> Section:
     """How the end compares with the beginning, and every minute; curves are written."""
     plot_drift(drift, out / "drift.png")
     curves = {name: values.tolist() for name, values in asdict(drift).items()}
-    (out / "drift.json").write_text(json.dumps(curves) + "\n")
+    (out / "drift.json").write_text(json.dumps(plain(curves)) + "\n")
     minutes: Section = {f"{name}_by_minute": means for name, means in drift.by_minute().items()}
     lags = [drift.lip_sync(m).lag_frames for m in range(len(minutes["lips_by_minute"]))]
     minutes["lag_frames_by_minute"] = lags

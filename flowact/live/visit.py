@@ -112,9 +112,11 @@ class Visit:
         self._command(KeyFrame(self.name))
 
     def restarted(self) -> None:
-        """The worker was replaced: whatever was being said is lost."""
+        """The worker was replaced: whatever was being said is lost; a puppet goes on."""
         self._stop_speaking()
         self._delivery.new_stream()
+        if self._mode == "puppet":
+            self._command(Puppet(self.name, self.epoch))
         self.tell("notice", text="The generator stopped and was started again; go on.")
 
     def close(self) -> None:

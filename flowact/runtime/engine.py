@@ -132,6 +132,8 @@ class Engine:
         except (FloatingPointError, ValueError) as error:
             self._recover(group, error)
             return
+        for session in group:
+            session.failed = False
         self._emit(Beat("denoise"))
         took = time.time() - started
         renderings = [
@@ -171,13 +173,22 @@ class Engine:
         ]
 
     def _recover(self, group: Sequence[LiveSession], error: Exception) -> None:
-        """Begin the streams of a failed group anew; their memories are from before the failure."""
-        for session in group:
-            moment = session.moment
-            session.moment = replace(moment, state=moment.state.restarted())
-            self._emit(Trouble(session.name, str(error), fatal=isinstance(error, ValueError)))
-            if isinstance(error, ValueError):
-                self.sessions.pop(session.name, None)
+        """Find the session of a failed group that is at fault, and begin its stream anew.
+
+        Its memory is from before the failure. When it fails a second time, the memory is at fault, and
+        the session ends.
+        """
+        if len(group) > 1:
+            for session in group:
+                self._advance([session])
+            return
+        (session,) = group
+        fatal = isinstance(error, ValueError) or session.failed
+        session.failed = True
+        session.moment = replace(session.moment, state=session.moment.state.restarted())
+        if fatal:
+            self.sessions.pop(session.name, None)
+        self._emit(Trouble(session.name, str(error), fatal=fatal))
 
 
 def _alike(sessions: Sequence[LiveSession]) -> list[list[LiveSession]]:

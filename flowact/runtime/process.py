@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from flowact.runtime.messages import Command, Event, Ready, Stop
@@ -84,6 +85,12 @@ class WorkerProcess:
         self._process.kill()
         self._process.join()
         self._connection.close()
+        self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        """Let the thread that waits for commands see that there is nobody to send them to."""
+        with suppress(queue.Full):  # then it has enough to wake from
+            self._commands.put_nowait(Stop())
 
     def _read(self) -> None:
         try:

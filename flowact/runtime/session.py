@@ -30,6 +30,7 @@ class LiveSession:
         source: where the sound of the next chunk comes from.
         pace: when the next chunk is due.
         taken: how late the last pieces came, as `pacing.lead` takes it.
+        failed: whether the last chunk could not be made.
     """
 
     def __init__(self, create: Create, pipeline: FlowActPipeline, look: Look, mark: Mark) -> None:
@@ -40,7 +41,7 @@ class LiveSession:
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
         self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
-        self.flush = False
+        self.flush = self.failed = False
 
     @property
     def chunk(self) -> int:

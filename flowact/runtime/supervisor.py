@@ -97,7 +97,7 @@ class Supervisor:
     def spare_ready(self) -> bool:
         """Whether another worker stands by."""
         spare = self._spare
-        return spare is not None and spare.ready is not None
+        return spare is not None and spare.alive and spare.ready is not None
 
     def send(self, command: Command) -> None:
         """Pass a command on, keeping what a new worker would have to know of it."""
@@ -151,8 +151,16 @@ class Supervisor:
             reason = self._complaint()
             if reason is not None:
                 self._replace(reason)
-            elif self._with_spare and self._spare is None and self._worker.ready:
-                self._spare = WorkerProcess(self._options, self._receive)
+            elif self._with_spare and self._worker.ready:
+                self._keep_spare()
+
+    def _keep_spare(self) -> None:
+        """Load a spare where there is none that lives."""
+        if self._spare is not None and self._spare.alive:
+            return
+        if self._spare is not None:
+            self._spare.kill()
+        self._spare = WorkerProcess(self._options, self._receive)
 
     def _complaint(self) -> str | None:
         """Say what is wrong with the worker, if anything."""
@@ -175,7 +183,10 @@ class Supervisor:
         with self._lock:
             self._worker.kill()
             spare, self._spare = self._spare, None
-            if spare is None or not spare.alive:
+            if spare is not None and not spare.alive:
+                spare.kill()
+                spare = None
+            if spare is None:
                 spare = WorkerProcess(self._options, self._receive)
             self._worker = spare
             sessions = tuple(self._sessions.values())

@@ -16,7 +16,7 @@ from flowact.streaming.conditions import EncodedConditions
 from flowact.streaming.denoise import Velocity, denoise, guided
 from flowact.streaming.memory import SHORT_TERM_LATENTS, MemoryBank
 from flowact.streaming.noise import draw_normal
-from flowact.streaming.settings import RefinementSettings
+from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
 from flowact.timebase import FRAMES_PER_LATENT, LATENTS_PER_CHUNK
 
@@ -25,7 +25,7 @@ def refine_due(
     model: FlowActTransformer,
     state: SessionState,
     heard: EncodedConditions,
-    settings: RefinementSettings,
+    settings: StepSettings,
 ) -> SessionState:
     """Refine the memory of those sessions whose turn it is.
 
@@ -33,11 +33,11 @@ def refine_due(
         model: the transformer.
         state: sessions that have just given out a chunk.
         heard: the conditions of that chunk.
-        settings: period, level, calls and guidance.
+        settings: of the step, with the refinement's period, level, calls and guidance.
     """
-    if not settings.period:
+    if not settings.refinement.period:
         return state
-    due = (state.emitted % settings.period == 0).nonzero().flatten()
+    due = (state.emitted % settings.refinement.period == 0).nonzero().flatten()
     if not len(due):
         return state
     refined = refine(model, batch.select(state, due), batch.select(heard, due), settings)
@@ -48,27 +48,27 @@ def refine(
     model: FlowActTransformer,
     state: SessionState,
     heard: EncodedConditions,
-    settings: RefinementSettings,
+    settings: StepSettings,
 ) -> SessionState:
     """Refine the short-term memory of all given sessions; arguments as for `refine_due`."""
-    newest = state.memory.short_term
+    newest, how = state.memory.short_term, settings.refinement
     noise, generators = draw_normal(state.generators, newest.shape[1:])
-    latents = (1 - settings.level) * newest + settings.level * noise.to(newest)
-    context = state.memory.before_short_term()
+    latents = (1 - how.level) * newest + how.level * noise.to(newest)
+    context, scale = state.memory.before_short_term(), settings.guidance_embedding
     velocity = guided(
-        _velocity(model, context, heard),
-        _velocity(model, context.without_reference(), heard),
-        settings.guidance,
+        _velocity(model, context, heard, scale),
+        _velocity(model, context.without_reference(), heard, scale),
+        how.guidance,
     )
-    rows = [
-        (settings.level * left / settings.calls,) for left in reversed(range(settings.calls + 1))
-    ]
+    rows = [(how.level * left / how.calls,) for left in reversed(range(how.calls + 1))]
     refined = denoise(velocity, latents, pairwise(rows))
     return replace(state, memory=replace(state.memory, short_term=refined), generators=generators)
 
 
-def _velocity(model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions) -> Velocity:
-    """Velocity of the newest latents of the chunk that `heard` belongs to."""
+def _velocity(
+    model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions, scale: float | None
+) -> Velocity:
+    """Velocity of the newest latents of the chunk that `heard` belongs to, as `scale` asks a student."""
     memory = context.as_input(heard.behind)
     cache = model.encode_memory(memory) if memory.latents.shape[1] else None
     first = (LATENTS_PER_CHUNK - SHORT_TERM_LATENTS) * FRAMES_PER_LATENT
@@ -76,7 +76,8 @@ def _velocity(model: FlowActTransformer, context: MemoryBank, heard: EncodedCond
     blinks = heard.blinks[:, LATENTS_PER_CHUNK - SHORT_TERM_LATENTS : LATENTS_PER_CHUNK]
 
     def velocity(latents: Tensor, levels: Tensor) -> Tensor:
-        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache, blinks=blinks)
+        asked = None if scale is None else levels.new_full(levels.shape[:1], scale)
+        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache, asked, blinks)
         return predicted
 
     return velocity

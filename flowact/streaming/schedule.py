@@ -14,7 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import TypeVar
 
+from torch import Tensor
+
+Level = TypeVar("Level", float, Tensor)
 Levels = tuple[float, ...]
 """Noise levels of the chunks of a stream, the leading chunk first."""
 
@@ -82,7 +86,7 @@ def sequential(chunks: int = 3, calls: int = 3, shift: float = 1.0) -> Schedule:
     return Schedule("sequential", _shifted_rows(rows, shift))
 
 
-def shifted(level: float, shift: float) -> float:
+def shifted(level: Level, shift: float) -> Level:
     """Move a level towards noise, `s t / (1 + (s - 1) t)` (SD3, arXiv 2403.03206)."""
     return shift * level / (1 + (shift - 1) * level)
 

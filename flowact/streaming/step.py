@@ -39,9 +39,6 @@ def step(
     heard = encode_conditions(model, conditions, len(state.levels))
     cache, generators = _remember(model, state, heard, settings.memory_level)
     latents = denoise(_velocity(model, heard, cache, settings), state.stream, calls)
-    if not latents.isfinite().all():
-        raise FloatingPointError("the transformer gave latents that are not finite")
-
     finished = latents[:, :LATENTS_PER_CHUNK]
     noise, generators = draw_normal(generators, finished.shape[1:])
     moved = replace(
@@ -52,7 +49,10 @@ def step(
         generators=generators,
         emitted=state.emitted + 1,
     )
-    return refine_due(model, moved, heard, settings.refinement), finished
+    refined = refine_due(model, moved, heard, settings)
+    if not all(x.isfinite().all() for x in (latents, refined.memory.short_term)):
+        raise FloatingPointError("the transformer gave latents that are not finite")
+    return refined, finished
 
 
 def _remember(

@@ -145,8 +145,13 @@ def render_dataset(root: Path, plans: list[ClipPlan], workers: int) -> list[Path
     done: list[Path] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = {pool.submit(_write, root, plan): plan for plan in plans}
-        for future in tqdm(as_completed(futures), total=len(plans), unit="clip", desc=str(root)):
-            done += _collect(future, futures[future])
+        try:
+            progress = tqdm(as_completed(futures), total=len(plans), unit="clip", desc=str(root))
+            for future in progress:
+                done += _collect(future, futures[future])
+        except BaseException:  # the pool would render all the others before it ends
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if plans and not done:
         raise UserError(f"no clip could be rendered into {root}; the messages above say why.")
     return done

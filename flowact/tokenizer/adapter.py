@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, cast
 
 import diffusers
 import torch
@@ -11,36 +11,6 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from flowact.tokenizer.composite import to_uint8
-
-Features = TypeVar("Features")
-State = TypeVar("State")
-
-
-class VideoTokenizer(Protocol[Features, State]):
-    """What the rest of FlowAct asks of a tokenizer: video to latents and, in pieces, back.
-
-    Frames are ``[batch, r * n, 3, height, width]`` in [-1, 1], latents ``[batch, n, c, h, w]``.
-    """
-
-    def reference_features(self, reference: Tensor) -> Features:
-        """Look at portraits ``[batch, 3, height, width]``, once per session."""
-
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Frames to latents."""
-
-    def initial_state(self, features: Features) -> State:
-        """The state before the first frame."""
-
-    def decode(self, state: State, z: Tensor, features: Features) -> tuple[Tensor, State]:
-        """Latents to frames, and the state to go on with."""
-
-    def decode_uint8(
-        self, state: State, z: Tensor, features: Features, *, coarse: bool = False
-    ) -> tuple[Tensor, State]:
-        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``.
-
-        ``coarse`` allows coarser motion, if that is less work.
-        """
 
 
 @dataclass(frozen=True)

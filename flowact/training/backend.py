@@ -2,11 +2,12 @@
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -104,6 +105,17 @@ class Accelerated:
         """Ask all processes."""
         flag = torch.tensor(float(here), device=self.device)
         return bool(cast(Tensor, self._accelerator.reduce(flag, "sum")) > 0)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Average gradients over the processes, for a network beside the one that a backend has wrapped."""
+    if not dist.is_initialized():
+        return
+    for parameter in parameters:
+        if parameter.grad is None:  # not met by this process's batch, perhaps by another's
+            parameter.grad = torch.zeros_like(parameter)
+        dist.all_reduce(parameter.grad)
+        parameter.grad /= dist.get_world_size()
 
 
 def choose_backend() -> Backend:

@@ -78,8 +78,9 @@ def _snapshots(run: Path) -> list[Path]:
     return sorted(run.glob("step-*")) if run.is_dir() else []
 
 
-def adopt_fitting(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Take over the weights whose name and shape fit; the others stay as they were initialised."""
+def adopt_fitting(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+    """Take over the weights whose name and shape fit; the names of those that stay as they were are returned."""
     own = network.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     network.load_state_dict(own | fitting)
+    return tuple(own.keys() - fitting.keys())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +220,21 @@ def window_weights(clip: Clip, shown: int = FRAMES_PER_LATENT) -> Array:
 
 
 class WindowLoader:
-    """An endless, shuffled stream of batches, prepared by a thread while the last one is being trained on."""
+    """An endless, shuffled stream of batches, prepared by a thread while the last one is being trained on.
 
-    def __init__(self, folder: ClipFolder, batch: int, seed: Sequence[int], ahead: int = 3) -> None:
+    Args:
+        folder: clips.
+        batch: windows of a batch.
+        seed: of all batches; each is drawn by its number alone, so that a run resumes where it was.
+        first: number of the first batch.
+        ahead: batches that may wait.
+    """
+
+    def __init__(
+        self, folder: ClipFolder, batch: int, seed: Sequence[int], first: int = 0, ahead: int = 3
+    ) -> None:
         self.folder, self.batch = folder, batch
-        self._rng = np.random.default_rng(seed)
+        self._seed, self._first = seed, first
         self._ready: queue.Queue[Windows | BaseException] = queue.Queue(ahead)
         threading.Thread(target=self._work, daemon=True).start()
 
@@ -238,23 +249,24 @@ class WindowLoader:
 
     def _work(self) -> None:
         try:
-            while True:
+            for number in count(self._first):
                 self.folder.rescan()
-                self._ready.put(collate([self._one() for _ in range(self.batch)]))
+                rng = np.random.default_rng((*self._seed, number))
+                self._ready.put(collate([self._one(rng) for _ in range(self.batch)]))
         except BaseException as error:  # handed to the consumer, who would wait for ever otherwise
             self._ready.put(error)
 
-    def _one(self) -> Windows:
-        clip, start = self.folder.draw(self._rng)
-        return clip.window(start, Colours.random(self._rng))
+    def _one(self, rng: np.random.Generator) -> Windows:
+        clip, start = self.folder.draw(rng)
+        return clip.window(start, Colours.random(rng))
 
 
-def spread_windows(folder: ClipFolder, count: int) -> Windows:
-    """The same ``count`` windows at every call, spread over the clips, with their true colours."""
+def spread_windows(folder: ClipFolder, number: int) -> Windows:
+    """The same ``number`` of windows at every call, spread over the clips, with their true colours."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(folder.clips))
     windows = []
-    for i in range(count):
+    for i in range(number):
         clip = folder.clips[order[i % len(order)]]
         windows.append(clip.window(int(rng.choice(len(clip.weights), p=clip.weights))))
     return collate(windows)

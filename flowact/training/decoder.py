@@ -131,7 +131,7 @@ class DecoderStage:
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """PSNR of held-out windows from their true motion; draws the sample sheet."""
-        windows, view = self.heldout, self.model.view
+        windows, view = self.heldout.to(self._device), self.model.view
         motion = self.model.code.normalise(windows.readouts)
         painted = paint(cast(ViewAutoencoder, model), windows, motion)
         draw_sheet(run / "samples" / f"{step:08d}.png", windows, painted, view)
@@ -214,6 +214,6 @@ def train_decoder(
     model.code.adopt(*map(torch.from_numpy, statistics.load()))
     model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))
-    loader = WindowLoader(train, settings.batch, (seed, newest_step(loop.run), backend.rank))
+    loader = WindowLoader(train, settings.batch, (seed, backend.rank), first=newest_step(loop.run))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
     return Loop(DecoderStage(model, loader, windows, settings), loop, backend).train()

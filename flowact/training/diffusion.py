@@ -16,7 +16,7 @@ from flowact.streaming.batch import move
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.checkpoints import adopt_fitting
-from flowact.training.export import save_config, starting_transformer, take_hearing
+from flowact.training.export import HEARING, save_config, starting_transformer, take_hearing
 from flowact.training.flow_matching import CURVES, SAMPLING_SHIFT, LevelSettings, VelocityLoss
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import lip_scores
@@ -224,7 +224,8 @@ class DiffusionStage:
         cut = [clips[i].shortened(length) for i in chosen]
         strength = float(rng.uniform(forcing.weakest, 1))
         self.model.eval()
-        made = follow(self.model.transformer, cut, self.sampling, strength, seed=step)
+        seed = int(rng.integers(2**31))
+        made = follow(self.model.transformer, cut, self.sampling, strength, seed)
         self.model.train()
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         for index, latents in zip(chosen, made, strict=True):
@@ -244,12 +245,14 @@ class Materials:
         source: samples of `data/train`.
         heldout: clips of `data/heldout`.
         readout: latents to curves.
+        fresh: names of the transformer's weights that nothing given fitted.
     """
 
     transformer: FlowActTransformer
     source: SampleSource
     heldout: Sequence[LatentClip]
     readout: Readout
+    fresh: tuple[str, ...] = ()
 
 
 def gather(
@@ -282,14 +285,16 @@ def gather(
     torch.manual_seed(seed)
     sizes = load_preset(preset).transformer.model_dump()
     transformer = FlowActTransformer(**sizes)
+    fresh = tuple(transformer.state_dict())
     if init is not None:
-        adopt_fitting(transformer, starting_transformer(init))
+        fresh = adopt_fitting(transformer, starting_transformer(init))
     if audio is not None:
         take_hearing(transformer, audio)
+        fresh = tuple(name for name in fresh if not name.startswith(HEARING))
     transformer.to(device)
     save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
     source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank)
     readout = move(Readout.load(data / "readout.safetensors"), device)
-    return Materials(transformer, source, heldout, readout)
+    return Materials(transformer, source, heldout, readout, fresh)

@@ -21,6 +21,7 @@ from flowact.training.backend import choose_backend
 from flowact.training.checkpoints import adopt_fitting, newest_step
 from flowact.training.clips import BEFORE, ClipFolder, WindowLoader, Windows, spread_windows
 from flowact.training.export import ERRORS, save_view_config, starting_encoder
+from flowact.training.lip_metrics import correlation
 from flowact.training.loop import Loop, LoopSettings, Stateful
 from flowact.training.metrics import Values
 
@@ -47,8 +48,9 @@ class EncoderStage:
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Squared error of the standardised curves and pose of one frame of each window."""
-        windows = next(self.train).to(next(self.model.parameters()).device)
-        chosen = torch.arange(len(windows.frames)), torch.randint(FRAMES_PER_LATENT, (1,))
+        windows = next(self.train).to(self._device)
+        count = len(windows.frames)
+        chosen = torch.arange(count), torch.randint(FRAMES_PER_LATENT, (count,))
         frames, reference = disturbed(windows.frames[chosen], self.view.crop(windows.picture))
         error = (model(frames, reference) - self._truth(windows)[chosen]).square().mean(0)
         curves, pose = error[: self.curves].sum(), error[self.curves :].sum()
@@ -59,7 +61,7 @@ class EncoderStage:
 
         The error of every channel is left in the run, for the export to weigh the views by.
         """
-        encoder, windows = cast(ViewEncoder, model), self.heldout
+        encoder, windows = cast(ViewEncoder, model), self.heldout.to(self._device)
         reference = self.view.crop(windows.picture)
         frames = windows.frames.unbind(1)
         estimate = torch.stack([encoder(frame, reference) for frame in frames], 1)
@@ -68,6 +70,10 @@ class EncoderStage:
         save_file({"error": error.mean((0, 1))}, run / ERRORS)
         left = float(error.mean() / truth.square().mean())
         return {"left": left} | _correlations(estimate, truth)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
 
     def _truth(self, windows: Windows) -> Tensor:
         return self.code.normalise(windows.readouts[:, BEFORE:])
@@ -94,14 +100,9 @@ def _correlations(estimate: Tensor, truth: Tensor) -> dict[str, float]:
     columns = {"jaw": "jawOpen", "blink": "eyeBlinkLeft", "smile": "mouthSmileLeft"}
     columns |= {"pucker": "mouthPucker", "gaze": "eyeLookOutLeft"}
     return {
-        f"r_{name}": correlation(estimate[..., i], truth[..., i])
+        f"r_{name}": correlation(*(x[..., i].flatten()[None] for x in (estimate, truth)))
         for name, i in ((name, ARKIT.index(curve)) for name, curve in columns.items())
     }
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    """Pearson's r of two tensors of equal shape; not-a-number if one is constant."""
-    return float(torch.corrcoef(torch.stack([a.flatten().float(), b.flatten().float()]))[0, 1])
 
 
 def train_encoder(
@@ -128,10 +129,10 @@ def train_encoder(
     model, view = ViewEncoder(config), VIEWS[config.view]
     if init is not None:
         adopt_fitting(model, starting_encoder(init, config.view))
-    code = AnimationCode(config.view, config.readouts)
+    code = AnimationCode(config.view, config.readouts).to(backend.device)
     code.adopt(*map(torch.from_numpy, statistics.load()))
     train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))
-    loader = WindowLoader(train, batch, (seed, newest_step(loop.run), backend.rank))
+    loader = WindowLoader(train, batch, (seed, backend.rank), first=newest_step(loop.run))
     windows = spread_windows(heldout, HELDOUT_WINDOWS)
     return Loop(
         EncoderStage(model, loader, windows, view, code, config.curves), loop, backend

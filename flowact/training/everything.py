@@ -83,25 +83,35 @@ class Job:
 
 @dataclass
 class Lane:
-    """Jobs that follow each other, and the one that failed."""
+    """Jobs that follow each other, the one that failed, and the process of the present one."""
 
     name: str
     jobs: list[Job]
     failed: list[str] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+    stopped: bool = False
 
     def run(self, work: Path) -> None:
-        """Run the jobs until one fails; what they print goes to `<work>/<lane>.log`."""
+        """Run the jobs until one fails or the lane is stopped; what they print goes to `<work>/<lane>.log`."""
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
         for job in self.jobs:
             print(f"{self.name}: {job.name}", flush=True)  # noqa: T201 - progress
             command = [sys.executable, "-m", "flowact", *job.words]
             with (work / f"{self.name}.log").open("ab") as log:
-                done = subprocess.run(  # noqa: S603 - our own program
-                    command, env=environment, stdout=log, stderr=log, check=False
+                self.process = subprocess.Popen(  # noqa: S603 - our own program
+                    command, env=environment, stdout=log, stderr=log
                 )
-            if done.returncode != 0:
+            if self.stopped:  # in between, when there was no process to end
+                self.process.terminate()
+            if self.process.wait() != 0:
                 self.failed.append(job.name)
                 return
+
+    def stop(self) -> None:
+        """Let the present job save and end, and begin no other."""
+        self.stopped = True
+        if self.process is not None:
+            self.process.terminate()
 
 
 def lanes(chosen: Budget, work: Path) -> list[Lane]:
@@ -147,8 +157,13 @@ def train_all(budget: Budget, work: Path) -> Path:
     threads = [threading.Thread(target=lane.run, args=(work,)) for lane in running]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:  # the interpreter would wait for the lanes to reach their ends
+        for lane in running:
+            lane.stop()
+        raise
     finish = Lane("export", [Job("export", _export(work))])
     if not any(lane.failed for lane in running):
         finish.run(work)

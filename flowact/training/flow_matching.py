@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from flowact.mmdit.model import LOWEST_LEVEL
+from flowact.streaming.schedule import shifted
 from flowact.synthesis.arkit import ARKIT
 from flowact.synthesis.visemes import MOUTH
 from flowact.timebase import LATENTS_PER_CHUNK
@@ -62,8 +63,7 @@ def draw_levels(batch: int, latents: int, settings: LevelSettings) -> Tensor:
         staggered.clamp(max=1),
         torch.rand(batch, chunks),
     )
-    levels = settings.shift * levels / (1 + (settings.shift - 1) * levels)  # as schedule.shifted
-    levels = levels.clamp(min=LOWEST_LEVEL)
+    levels = shifted(levels, settings.shift).clamp(min=LOWEST_LEVEL)
     return levels.repeat_interleave(LATENTS_PER_CHUNK, 1)[:, :latents]
 
 

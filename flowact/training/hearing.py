@@ -24,7 +24,7 @@ from flowact.synthesis.visemes import MOUTH
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.training.augmentation import Augmentation
 from flowact.training.backend import choose_backend
-from flowact.training.checkpoints import adopt_fitting, newest_step
+from flowact.training.checkpoints import adopt_fitting
 from flowact.training.export import save_config, starting_audio_encoder
 from flowact.training.latents import LatentClip, LatentFolder
 from flowact.training.lip_metrics import correlation
@@ -80,20 +80,25 @@ class Spoken:
 
 @dataclass
 class HearingStage:
-    """The audio encoder in training; see `flowact.training.loop.Stage`."""
+    """The audio encoder in training; see `flowact.training.loop.Stage`.
+
+    Attributes:
+        seed: of all batches; each is drawn by the number of its step, so that a run resumes where it was.
+    """
 
     model: Articulation
     folder: LatentFolder
     heldout: Sequence[LatentClip]
     readout: Readout
     batch: int
-    rng: np.random.Generator
+    seed: Sequence[int]
     extras: Mapping[str, Stateful] = field(default_factory=dict)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Squared error of a random batch's curves."""
         self.folder.rescan()
-        return self._error(model, self._joined([self._draw() for _ in range(self.batch)])), {}
+        rng = np.random.default_rng((*self.seed, step))
+        return self._error(model, self._joined([self._draw(rng) for _ in range(self.batch)])), {}
 
     def _joined(self, windows: Sequence[Spoken]) -> Spoken:
         """Windows as one batch, where the model is."""
@@ -104,13 +109,13 @@ class HearingStage:
         error: Tensor = (model(spoken.audio) - spoken.curves).square().mean(-1) * spoken.weight
         return error.mean()
 
-    def _draw(self) -> Spoken:
+    def _draw(self, rng: np.random.Generator) -> Spoken:
         """A random window of a random clip, in another voice."""
-        clip = self.folder.clips[self.rng.integers(len(self.folder.clips))]
-        spoken = self._cut(clip, int(self.rng.integers(0, len(clip) - STREAM + 1)))
-        audio = replace(spoken.audio, mel=AUGMENTATION(spoken.audio.mel, self.rng))
-        if self.rng.random() < Dropout().horizon:
-            audio = cut_short(audio, STREAM, self.rng)
+        clip = self.folder.clips[rng.integers(len(self.folder.clips))]
+        spoken = self._cut(clip, int(rng.integers(0, len(clip) - STREAM + 1)))
+        audio = replace(spoken.audio, mel=AUGMENTATION(spoken.audio.mel, rng))
+        if rng.random() < Dropout().horizon:
+            audio = cut_short(audio, STREAM, rng)
         known = audio.known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]
         return replace(spoken, audio=audio, weight=spoken.weight * known)
 
@@ -159,6 +164,7 @@ def train_hearing(
     folder = LatentFolder(data / "train", STREAM)
     heldout = LatentFolder(data / "heldout", STREAM).clips
     readout = Readout.load(data / "readout.safetensors")
-    rng = np.random.default_rng((seed, newest_step(loop.run), backend.rank))
-    stage = HearingStage(Articulation(encoder), folder, heldout, readout, batch, rng)
+    stage = HearingStage(
+        Articulation(encoder), folder, heldout, readout, batch, (seed, backend.rank)
+    )
     return Loop(stage, loop, backend).train()

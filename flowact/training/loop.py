@@ -127,7 +127,11 @@ class Loop:
         self.model, self.optimizer = self.backend.prepare(stage.model, self.optimizer)
 
     def train(self) -> int:
-        """Train until the limit or SIGTERM, save, and return the steps done."""
+        """Train until the limit, save, and return the steps done.
+
+        Raises:
+            UserError: SIGTERM or SIGINT came; a checkpoint of this step has been written.
+        """
         average, started = Average(), time.monotonic()
         save, evaluate = Timer(self.settings.save_minutes), Timer(self.settings.evaluate_minutes)
         with _catch_sigterm() as stop:
@@ -140,8 +144,11 @@ class Loop:
                 if save.due():
                     self.save()
         self.save()
-        if not stop:
-            self.evaluate()
+        if stop:
+            raise UserError(
+                f"{self.settings.run} was interrupted at step {self.step}; the same command goes on with it."
+            )
+        self.evaluate()
         return self.step
 
     def advance(self) -> Values:
@@ -181,6 +188,7 @@ class Loop:
         rest = {
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
             "extras": {name: extra.state_dict() for name, extra in self.stage.extras.items()},
         }
         model, ema = self.stage.model.state_dict(), self.ema.model.state_dict()
@@ -200,6 +208,8 @@ class Loop:
                 "give the same ones, or another folder."
             ) from error
         torch.set_rng_state(snapshot.rest["random"])
+        if len(on_gpus := snapshot.rest.get("random_cuda", ())) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(list(on_gpus))
         for name, extra in self.stage.extras.items():
             if name in snapshot.rest["extras"]:
                 extra.load_state_dict(snapshot.rest["extras"][name])

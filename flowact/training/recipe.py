@@ -51,15 +51,25 @@ def train_stage(
             and left as it is; without it the encoder is trained along.
 
     Raises:
-        UserError: a distillation is to start from nothing, or another stage is given a teacher.
+        UserError: a distillation is to start from nothing or from another size, the scores have no
+            teacher, or a stage that imitates nobody is given one.
     """
     if name not in DISTILLATIONS and teacher is not None:
         raise UserError(f"{name} imitates nobody; only {', '.join(DISTILLATIONS)} take a teacher.")
     if name in DISTILLATIONS and init is None:
         raise UserError(f"{name} needs --init, the run of the stage before it.")
+    if name == "dmd" and teacher is None:
+        raise UserError(
+            "dmd needs --teacher, a run with many steps: a few-step student is no score."
+        )
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
     backend = choose_backend()
     made = gather(data, preset, init, audio, loop.run, settings, seed, backend.device, backend.rank)
+    if name in DISTILLATIONS and made.fresh:
+        raise UserError(
+            f"{len(made.fresh)} weights of preset {preset} are not in {init}, {made.fresh[0]} among them: "
+            f"{name} goes on with a network of the same sizes."
+        )
     stage = _stage(name, made, settings, teacher)
     sampling = stage.sampling
     fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.mmdit.model import FlowActTransformer
+from flowact.training.backend import average_gradients
 from flowact.training.diffusion import DiffusionSettings, Materials
 from flowact.training.distillation import (
     DISTILLATION,
@@ -22,7 +23,7 @@ from flowact.training.distillation import (
     walk,
 )
 from flowact.training.flow_matching import draw_levels, interpolate, mouth_of
-from flowact.training.metrics import Values
+from flowact.training.metrics import Values, finite
 from flowact.training.noisy import NoisyBatch
 
 
@@ -89,6 +90,7 @@ class ScoreStage(StepStage):
         scale = batch.levels.new_full((len(batch.levels),), self.distillation.asked)
         with torch.no_grad():
             latents = walk(model, batch, rows[: reached + 1], scale)
+        torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         levels = spread(rows[reached], batch)
         velocity = model(batch.at(latents, levels), scale=scale).velocity.float()
         return batch, latents - levels[..., None, None, None] * velocity
@@ -101,13 +103,15 @@ class ScoreStage(StepStage):
         return batch.at(latents, levels), velocity
 
     def _train_fake(self, batch: NoisyBatch, made: Tensor) -> Tensor:
-        """One step of flow matching on the student's results."""
+        """One step of flow matching on the student's results; none if it would not be finite."""
         noisy, velocity = self._renoised(batch, made)
         loss, _ = self.cost(self.fake(noisy), velocity, noisy)
         self.fake_optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.fake.parameters(), 1.0)
-        self.fake_optimizer.step()
+        learned = [p for p in self.fake.parameters() if p.requires_grad]
+        average_gradients(learned)
+        if finite(nn.utils.clip_grad_norm_(learned, 1.0)):
+            self.fake_optimizer.step()
         torch.clear_autocast_cache()  # it holds the weights as they were before the step
         return loss.detach()
 

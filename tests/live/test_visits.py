@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 from pathlib import Path
 
 import av
@@ -72,18 +74,30 @@ def test_a_lost_connection_finds_its_session_again(client, house, ticket):
     ended(house)
 
 
-def test_the_microphone_is_spoken_by_the_puppet(client, house, ticket):
+def talk(viewer):
+    """Speak into the microphone for a while."""
+    pcm = to_pcm16(speech(1.5).read())
+    for start in range(0, len(pcm), 1280):
+        viewer.socket.send_bytes(pcm[start : start + 1280])
+
+
+def spoken(message) -> bool:
+    return isinstance(message, tuple) and message[0].kind is Kind.SOUND and any(message[1])
+
+
+def test_the_microphone_is_spoken_by_the_puppet_even_after_a_crash(client, house, ticket):
     with visiting(client, ticket, codec="jpeg") as viewer:
         viewer.media(Kind.SOUND)
         viewer.send("microphone", mode="puppet")
         epoch = viewer.text("epoch")["epoch"]
-        pcm = to_pcm16(speech(1.5).read())
-        for start in range(0, len(pcm), 1280):
-            viewer.socket.send_bytes(pcm[start : start + 1280])
-        spoken = viewer.until(
-            lambda m: isinstance(m, tuple) and m[0].kind is Kind.SOUND and any(m[1])
-        )
-        assert spoken[0].epoch == epoch and spoken[0].heard_ms > 0
+        talk(viewer)
+        sound = viewer.until(spoken)[0]
+        assert sound.epoch == epoch and sound.heard_ms > 0
+        os.kill(house._supervisor.pid, signal.SIGKILL)
+        viewer.text("notice")
+        viewer.until(lambda m: isinstance(m, tuple) and m[0].kind is Kind.SOUND and not any(m[1]))
+        talk(viewer)
+        assert viewer.until(spoken)[0].epoch == epoch
     ended(house)
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from flowact.runtime.engine import Engine
@@ -167,6 +169,22 @@ def test_sessions_stepped_together_are_what_they_are_alone(pipeline):
     for one, other in zip(alone.pieces(1)[0].frames, shared, strict=True):
         # A batch rounds its sums otherwise than a single session: a grey level here and there.
         assert np.abs(pixels(one.data) - pixels(other.data)).mean() < 0.5
+
+
+def test_a_session_whose_memory_is_broken_ends_and_the_other_goes_on(pipeline):
+    bench = Bench(pipeline).do(create("good"), create("bad"))
+    bench.pieces(1)
+    session = bench.engine.sessions["bad"]
+    state = session.moment.state
+    broken = replace(state.memory, reference=torch.full_like(state.memory.reference, np.nan))
+    session.moment = replace(session.moment, state=replace(state, memory=broken))
+    assert {piece.session for piece in bench.pieces(3)} == {"good"}
+    troubles = [event for event in bench.events if isinstance(event, Trouble)]
+    assert [(trouble.session, trouble.fatal) for trouble in troubles] == [
+        ("bad", False),
+        ("bad", True),
+    ]
+    assert list(bench.engine.sessions) == ["good"]
 
 
 def test_a_session_goes_on_from_its_snapshot_in_another_engine(pipeline):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -63,6 +64,18 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(chec
     assert count(events, Ready) == 3
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
+
+
+def test_a_spare_that_died_is_replaced_and_no_thread_is_left(checkpoint, request):
+    before = set(threading.enumerate())
+    supervisor = Supervisor(WorkerOptions(checkpoint, threads=1), lambda event: None)
+    request.addfinalizer(supervisor.close)
+    wait_for(lambda: supervisor.spare_ready)
+    first = supervisor._spare
+    os.kill(first.pid, signal.SIGKILL)
+    wait_for(lambda: supervisor._spare is not first and supervisor.spare_ready)
+    supervisor.close()
+    wait_for(lambda: not any(t.is_alive() for t in set(threading.enumerate()) - before))
 
 
 def test_weights_that_are_not_there_are_said_in_a_sentence(tmp_path):

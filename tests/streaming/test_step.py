@@ -305,6 +305,21 @@ def test_refinement_changes_the_short_term_memory_when_it_is_due(
     assert torch.equal(state.memory.long_term, plain.memory.long_term)
 
 
+def test_refinement_asks_a_student_for_the_scale_of_its_stream(
+    model: FlowActTransformer, samples: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, forward = [], model.forward
+
+    def spy(*given: object, **named: object) -> Tensor:
+        asked.append(given[5])
+        return forward(*given, **named)
+
+    monkeypatch.setattr(model, "forward", spy)
+    refining = StepSettings(guidance_embedding=2.0, refinement=RefinementSettings(period=1))
+    stream(model, start(5), samples, 1, refining)
+    assert [scale.tolist() for scale in asked] == [[2.0]] * len(asked)
+
+
 def test_refinement_to_a_low_level_hardly_changes_anything(
     model: FlowActTransformer, samples: Tensor
 ) -> None:

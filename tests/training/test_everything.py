@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import threading
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,6 +45,26 @@ def test_a_lane_stops_at_the_job_that_fails(tmp_path: Path) -> None:
     lane.run(tmp_path)
     assert lane.failed == ["bad"]
     assert "nonsense" in (tmp_path / "motion.log").read_text()
+
+
+def test_a_stopped_lane_ends_its_job_and_begins_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, popen = [], subprocess.Popen
+
+    def slow(command: list[str], **how: object) -> subprocess.Popen:
+        begun.append(command)
+        return popen([sys.executable, "-c", "import time; time.sleep(60)"], **how)
+
+    monkeypatch.setattr("flowact.training.everything.subprocess.Popen", slow)
+    lane = Lane("motion", [Job("long", ()), Job("next", ())])
+    thread = threading.Thread(target=lane.run, args=(tmp_path,))
+    thread.start()
+    while lane.process is None:
+        time.sleep(0.01)
+    lane.stop()
+    thread.join(30)
+    assert not thread.is_alive() and lane.failed == ["long"] and len(begun) == 1
 
 
 def test_a_missing_voice_is_named_before_anything_is_done(

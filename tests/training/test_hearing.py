@@ -6,7 +6,7 @@ import torch
 
 from flowact.errors import UserError
 from flowact.synthesis.behaviours import BEHAVIOURS, opens_without_speech
-from flowact.training.checkpoints import Snapshot, save_snapshot
+from flowact.training.checkpoints import Snapshot, load_newest, save_snapshot
 from flowact.training.export import load_transformer, starting_audio_encoder
 from flowact.training.hearing import train_hearing
 from flowact.training.loop import LoopSettings
@@ -37,6 +37,15 @@ def test_the_encoder_learns_which_sound_opens_the_mouth(run: Path) -> None:
     losses = [line["loss"] for line in lines if "loss" in line]
     assert losses[-1] < 0.5 * losses[0]
     assert next(line["jaw"] for line in reversed(lines) if "jaw" in line) > 0.8
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
+    for name, ends in (("straight", (4,)), ("interrupted", (2, 4))):
+        for steps in ends:
+            train_hearing(data, str(data / "toy.yaml"), None, limits(tmp_path / name, steps), 4)
+    straight, interrupted = (load_newest(tmp_path / name) for name in ("straight", "interrupted"))
+    for name, weight in straight.model.items():
+        assert torch.equal(weight, interrupted.model[name]), name
 
 
 def test_the_transformer_takes_the_encoder_and_leaves_it_as_it_is(

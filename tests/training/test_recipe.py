@@ -5,17 +5,20 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from flowact.errors import UserError
 from flowact.training.checkpoints import load_newest, newest_step
-from flowact.training.diffusion import JOINT, DiffusionStage, gather
+from flowact.training.diffusion import JOINT, DiffusionStage, Prediction, gather
 from flowact.training.distillation import StepStage
 from flowact.training.export import load_transformer
+from flowact.training.flow_matching import mouth_of
 from flowact.training.latents import LatentFolder
 from flowact.training.loop import LoopSettings
 from flowact.training.recipe import DISTILLATIONS, FLOWS, train_stage
 from flowact.training.samples import LAYOUTS, SHORTEST_CLIP, Dropout, SampleSource
 from flowact.training.schedule import Schedule
+from flowact.training.score_distillation import ScoreStage
 from tests.training.toy_latents import SIZES, write_toy_data
 
 
@@ -103,6 +106,20 @@ def test_only_a_distillation_takes_a_teacher(data: Path, joint: Path, tmp_path: 
         )
 
 
+def test_scores_need_a_teacher_of_their_own(data: Path, joint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dmd needs --teacher"):
+        train_stage("dmd", data, str(data / "toy.yaml"), joint, limits(tmp_path, 1), 4)
+
+
+def test_a_distillation_of_another_size_is_refused(data: Path, joint: Path, tmp_path: Path) -> None:
+    wider = tmp_path / "wider.yaml"
+    sizes = yaml.safe_load((data / "toy.yaml").read_text())
+    sizes["transformer"]["mlp_ratio"] = 4.0
+    wider.write_text(yaml.safe_dump(sizes))
+    with pytest.raises(UserError, match=r"weights of preset .* are not in .* of the same sizes"):
+        train_stage("cfg-distill", data, str(wider), joint, limits(tmp_path / "r", 1), 4)
+
+
 def test_a_student_imitates_the_teacher_that_it_is_given(
     data: Path, joint: Path, tmp_path: Path
 ) -> None:
@@ -117,10 +134,11 @@ def test_a_student_imitates_the_teacher_that_it_is_given(
 
 @pytest.mark.parametrize("name", [*FLOWS, *DISTILLATIONS])
 def test_a_stage_works_where_its_model_is(
-    name: str, data: Path, joint: Path, tmp_path: Path
+    name: str, data: Path, joint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # There is no GPU here; the meta device refuses tensors of the CPU as a GPU would.
     elsewhere = torch.device("meta")
+    monkeypatch.setattr("flowact.training.score_distillation.finite", lambda norm: True)
     settings = FLOWS.get(name, JOINT)
     preset = str(data / "toy.yaml")
     made = gather(data, preset, joint, None, tmp_path, settings, 0, elsewhere)
@@ -149,6 +167,70 @@ def test_a_student_comes_closer_to_its_teacher(
     assert sum(history[-2:]) < 0.8 * sum(history[:2])
     asked = json.loads((tmp_path / "sampling.json").read_text())
     assert asked == {"shift": 20.0, "guidance_embedding": 2.0}
+
+
+def score_stage(data: Path, joint: Path, tmp_path: Path) -> ScoreStage:
+    made = gather(data, str(data / "toy.yaml"), joint, None, tmp_path, JOINT, seed=0)
+    return ScoreStage(made, JOINT, teacher=load_transformer(joint))
+
+
+def test_scores_pull_what_was_made_towards_the_teacher_and_leave_the_mouth(
+    data: Path, joint: Path, tmp_path: Path
+) -> None:
+    stage = score_stage(data, joint, tmp_path)
+    batch, made = stage._generated(stage.model)
+    made = made.detach()
+    nudge = torch.randn_like(made)
+
+    def says(clean: torch.Tensor):  # a network that is sure of what is clean
+        def velocity(noisy, scale=None):
+            share = noisy.levels[..., None, None, None]
+            return Prediction((noisy.latents - clean) / share, torch.zeros(()))
+
+        return velocity
+
+    stage.teacher, stage.fake = says(made + nudge), says(made)
+    towards = stage._towards_likely(batch, made)
+    assert (towards * nudge).sum() > 0
+    readout = stage.losses.readout
+    mouth = mouth_of(readout.mean)
+    given, left = (readout.motion(made + x) - readout.motion(made) for x in (nudge, towards))
+    assert left[..., mouth].abs().max() < 1e-3 * given[..., mouth].abs().max()
+    leaf = made.clone().requires_grad_()
+    stage._score_loss(batch, leaf).backward()
+    assert (leaf.grad * nudge).sum() < 0  # a step down the gradient goes to the teacher
+
+
+def test_a_batch_that_is_not_finite_leaves_the_fake_score_alone(
+    data: Path, joint: Path, tmp_path: Path
+) -> None:
+    stage = score_stage(data, joint, tmp_path)
+    batch, made = stage._generated(stage.model)
+    stage._train_fake(batch, torch.full_like(made, float("nan")))
+    assert all(parameter.isfinite().all() for parameter in stage.fake.parameters())
+    before = stage.fake.transformer.video_out.weight.clone()
+    stage._train_fake(batch, made.detach())
+    assert not torch.equal(stage.fake.transformer.video_out.weight, before)
+
+
+def test_processes_share_the_gradients_of_a_network_that_no_backend_wraps(tmp_path: Path) -> None:
+    script = tmp_path / "average.py"
+    script.write_text(
+        "import torch, torch.distributed as dist\n"
+        "from flowact.training.backend import average_gradients\n"
+        "dist.init_process_group('gloo')\n"
+        "one, other = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))\n"
+        "one.grad = torch.full((2,), float(dist.get_rank()))\n"
+        "if dist.get_rank(): other.grad = torch.ones(2)\n"
+        "average_gradients([one, other])\n"
+        "assert one.grad.tolist() == other.grad.tolist() == [0.5, 0.5]\n"
+        "dist.destroy_process_group()\n"
+    )
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    done = subprocess.run(
+        [sys.executable, *launch], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_score_distillation_keeps_the_lips_and_resumes_with_its_scores(
