@@ -17,6 +17,7 @@ from flowact.presets import Preset, TransformerSize, load_preset, preset_names
 from flowact.runtime.precision import Capability, plan_precision
 from flowact.runtime.roofline import GPUS, UTILISATION, Gpu, Operator, count, seconds
 from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+from flowact.tokenizer.adapter import CONTEXT
 
 STREAM_CHUNKS: Final = 3
 MEMORY_LATENTS: Final = 6
@@ -30,8 +31,8 @@ _COLUMNS: Final = (
 _ASSUMPTIONS: Final = (
     f"Times per chunk of {FRAMES_PER_CHUNK} frames: an operator takes 4 us plus the larger of its "
     f"arithmetic and its memory traffic at {UTILISATION:.0%} of the data sheet. Two GPUs: "
-    "transformer and decoder run at the same time. No weights of this size exist yet; nothing of "
-    "this was measured."
+    "as if the transformer and the decoder ran at the same time, each on its own; like eight-bit "
+    "products, that is not written yet. No weights of this size exist; nothing was measured."
 )
 
 
@@ -49,8 +50,8 @@ class Work:
 class Prediction:
     """A roofline prediction, in milliseconds per chunk of 0.48 s and frames per second.
 
-    `fps_one_gpu` runs transformer and decoder one after the other; `fps_two_gpus` runs them at the
-    same time on a device each, as the asynchronous pipeline does.
+    `fps_one_gpu` runs transformer and decoder one after the other, as the live engine does;
+    `fps_two_gpus` is what running them at the same time on a device each would give.
     """
 
     gpu: str
@@ -140,16 +141,12 @@ def _count_transformer(
 
 
 def _count_wan(size: TransformerSize) -> list[Operator]:
-    """Count the causal decoder in mid-stream, without a video's first latent, which is special."""
+    """Count the decoding of a chunk as it is done live: latent by latent, each behind its context."""
     from diffusers import AutoencoderKLWan
 
     vae = AutoencoderKLWan(z_dim=size.latent_channels)
-
-    def operators(latents: int) -> list[Operator]:
-        shape = (1, size.latent_channels, latents, size.latent_height, size.latent_width)
-        return count(lambda: vae.decode(torch.empty(shape)))
-
-    return operators(1 + LATENTS_PER_CHUNK)[len(operators(1)) :]
+    shape = (1, size.latent_channels, CONTEXT + 1, size.latent_height, size.latent_width)
+    return LATENTS_PER_CHUNK * count(lambda: vae.decode(torch.empty(shape)))
 
 
 def _print_table(preset: Preset, work: Work, predictions: list[Prediction]) -> None:

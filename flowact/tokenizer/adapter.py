@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import diffusers
 import torch
@@ -11,6 +11,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from flowact.tokenizer.composite import to_uint8
+
+CONTEXT: Final = 3
+"""Latents before the new ones that are decoded again with them, for the decoder's sake."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     config_name = "config.json"
 
     @register_to_config
-    def __init__(self, kind: str, sizes: Mapping[str, Any], context: int = 3) -> None:
+    def __init__(self, kind: str, sizes: Mapping[str, Any], context: int = CONTEXT) -> None:
         super().__init__()
         if context < 1:
             raise ValueError(f"context is {context}, expected at least 1")
@@ -62,7 +65,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.frames_per_latent = _temporal_ratio(self.vae)
 
     @classmethod
-    def wrap(cls, vae: ModelMixin, context: int = 3) -> "DiffusersVideoTokenizer":
+    def wrap(cls, vae: ModelMixin, context: int = CONTEXT) -> "DiffusersVideoTokenizer":
         """Make an autoencoder of diffusers a tokenizer; its weights are not copied."""
         sizes = {name: value for name, value in vae.config.items() if not name.startswith("_")}
         with torch.device("meta"):
