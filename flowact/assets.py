@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from flowact.errors import UserError
+
+CHECKPOINT_INDEX: Final = "model_index.json"
+"""File that makes a folder a checkpoint, in the layout of diffusers."""
 
 
 def folder() -> Path:

@@ -133,7 +133,8 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
                 "dtype": ready.dtype if ready else None,
                 "sessions": len(house.visits),
                 "places": house.admission.places,
-            }
+            },
+            status_code=200 if house.down is None else 503,
         )
 
 

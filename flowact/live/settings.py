@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 
 _ENVIRONMENT: Final = "FLOWACT_"
@@ -103,6 +104,11 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     settings = LiveSettings(**chosen, endpoint=_endpoint(environment), ticket_key=key)
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
+    checkpoint = settings.checkpoint
+    if checkpoint is not None and not (checkpoint / CHECKPOINT_INDEX).is_file():
+        raise UserError(f"There is no checkpoint in {checkpoint}: {CHECKPOINT_INDEX} is missing.")
+    if settings.threads is not None and settings.threads < 1:
+        raise UserError(f"--threads must be at least 1, not {settings.threads}.")
     if not 0 <= settings.port < 65536:
         raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
     return settings

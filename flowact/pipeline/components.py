@@ -16,10 +16,10 @@ import torch
 from diffusers.configuration_utils import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
 
+from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.tokenizer.layers import to_channels_last
 
-INDEX: Final = "model_index.json"
 COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
 
 
@@ -36,7 +36,7 @@ def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin
         else:
             component.save_config(path / name)
         index[name] = [type(component).__module__, type(component).__name__]
-    (path / INDEX).write_text(json.dumps(index, indent=2) + "\n")
+    (path / CHECKPOINT_INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 
 def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
@@ -55,15 +55,19 @@ def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dic
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    if not (path / INDEX).is_file():
-        raise UserError(f"There is no checkpoint in {path}: {INDEX} is missing.")
+    if not (path / CHECKPOINT_INDEX).is_file():
+        raise UserError(f"There is no checkpoint in {path}: {CHECKPOINT_INDEX} is missing.")
     try:
-        index = json.loads((path / INDEX).read_text(encoding="utf-8"))
+        index = json.loads((path / CHECKPOINT_INDEX).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"The checkpoint {path} is damaged: {INDEX} is not JSON.") from error
+        raise UserError(
+            f"The checkpoint {path} is damaged: {CHECKPOINT_INDEX} is not JSON."
+        ) from error
     missing = [name for name in COMPONENTS if not _is_entry(index, name)]
     if missing:
-        raise UserError(f"The checkpoint {path} is damaged: {INDEX} names no {missing[0]}.")
+        raise UserError(
+            f"The checkpoint {path} is damaged: {CHECKPOINT_INDEX} names no {missing[0]}."
+        )
     return dict(index)
 
 

@@ -1,6 +1,7 @@
 """The command line of training: ``flowact train STAGE``."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ SAMPLING_OPTIONS: tuple[tuple[str, type, str], ...] = (
     ("guidance", float, "classifier-free guidance towards the sound; 1 costs one call"),
 )
 """Fields of the scheduler that an export may choose anew."""
+
+COUNTED = ("batch", "steps", "minutes", "learning_rate", "seconds")
+"""Options of the stages that make sense above 0 only."""
 
 HELDOUT_CLIPS = 24
 """Imagined clips of held-out voice and sentences."""
@@ -100,7 +104,9 @@ def _declare_transformer(stage: argparse.ArgumentParser, batch: int, rate: float
     stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
     stage.add_argument("--init", type=Path, help="run or checkpoint whose weights it starts from")
     stage.add_argument(
-        "--teacher", type=Path, help="run or checkpoint that a distillation imitates (--init)"
+        "--teacher",
+        type=Path,
+        help="run or checkpoint that a distillation imitates (--init; dmd needs one)",
     )
     stage.add_argument(
         "--audio",
@@ -146,6 +152,11 @@ def _declare_export(export: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train the chosen stage."""
+    for name in COUNTED:
+        value = getattr(args, name, None)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            flag = name.replace("_", "-")
+            raise UserError(f"--{flag} must be a number above 0, not {value}.")
     args.start(args)
 
 

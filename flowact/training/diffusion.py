@@ -292,9 +292,9 @@ def gather(
         take_hearing(transformer, audio)
         fresh = tuple(name for name in fresh if not name.startswith(HEARING))
     transformer.to(device)
-    save_config(run, sizes)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
     source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank)
     readout = move(Readout.load(data / "readout.safetensors"), device)
+    save_config(run, sizes)  # not before all that is read was there
     return Materials(transformer, source, heldout, readout, fresh)

@@ -40,6 +40,16 @@ def test_every_command_of_the_recipe_is_one_that_exists(
     assert len(seen) == len(jobs)
 
 
+@pytest.mark.parametrize("option", ["--batch 0", "--steps -1", "--learning-rate nan"])
+def test_options_that_make_no_sense_are_one_sentence(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(f"train joint --data {tmp_path} --out {run} {option}".split()) == 2
+    assert f"{option.split()[0]} must be a number above 0" in capsys.readouterr().err
+    assert not run.exists()
+
+
 def test_a_lane_stops_at_the_job_that_fails(tmp_path: Path) -> None:
     lane = Lane("motion", [Job("good", ("--version",)), Job("bad", ("nonsense",)), Job("c", ())])
     lane.run(tmp_path)
