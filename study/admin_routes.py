@@ -17,7 +17,7 @@ Session = Annotated[str | None, Cookie(alias=admin_auth.COOKIE)]
 
 def router(place: Deployment, prefix: str) -> APIRouter:
     """The routes below `<prefix>/admin` that are not Gradio's."""
-    routes = APIRouter(prefix="/admin")
+    routes = APIRouter(prefix="/admin", route_class=api.PlainRoute)
 
     @routes.get("/login")
     def form() -> Response:
@@ -28,8 +28,7 @@ def router(place: Deployment, prefix: str) -> APIRouter:
     def login(request: Request, password: Annotated[str, Form(max_length=1000)] = "") -> Response:
         """Check the password and set the session's cookie."""
         try:
-            address = api.caller(request, place).address
-            token = admin_auth.sign_in(place, password, address)
+            token = admin_auth.sign_in(place, password, api.caller_address(request, place))
         except Refused:
             page = admin_auth.login_page(f"{prefix}/admin", "Too many tries. Wait a while.")
             return HTMLResponse(page, 429, headers=NO_STORE)
@@ -37,13 +36,12 @@ def router(place: Deployment, prefix: str) -> APIRouter:
             page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
             return HTMLResponse(page, 401, headers=NO_STORE)
         reply = RedirectResponse(f"{prefix}/admin/", 303, headers=NO_STORE)
-        secure = request.url.scheme == "https"
         reply.set_cookie(
             admin_auth.COOKIE,
             token,
             max_age=3600 * admin_auth.HOURS,
             path=f"{prefix}/admin",
-            secure=secure,
+            secure=api.over_https(request, place),
             httponly=True,
             samesite="strict",
         )

@@ -66,10 +66,13 @@ def plan(made: Mapping[str, Any]) -> str:
         "decisive": "decisive votes",
         "tie_share": "share of ties",
         "design_effect": "design effect",
+        "items": "items in the study",
+        "fewest_items": "items, and participants, without which no votes are enough",
         "votes": "votes per comparison and dimension",
     }
     seen = made["seen"] or {}
-    rows = [[text, made["planned"][key], seen.get(key, "–")] for key, text in names.items()]
+    rows: list[list[Any]] = [["comparisons and dimensions", made["tests"], ""]]
+    rows += [[text, made["planned"][key], seen.get(key)] for key, text in names.items()]
     rows.append(["smallest comparison so far", "", made["smallest_comparison"]])
     return table(["", "planned", "as seen"], rows)
 

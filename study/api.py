@@ -7,11 +7,13 @@ and fail in Safari) and never in a URL that servers log.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from study import digits, participants, quality, tokens, trials, votes
@@ -19,10 +21,11 @@ from study.config import Locale
 from study.deployment import Deployment
 from study.errors import Refused, StudyError
 from study.media_route import serve_clip
-from study.participants import Caller
 from study.voting_page import page_file, page_options
 
-Token = Annotated[str, Field(min_length=16, max_length=64)]
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+RecruiterId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 EVENTS = Literal["play", "pause", "ended", "replay", "stall", "hidden", "visible", "sound", "error"]
@@ -39,9 +42,7 @@ class Enter(Body):
     """Start taking part."""
 
     locale: Locale = "en"
-    external: dict[
-        Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], Annotated[str, Field(max_length=100)]
-    ] = {}
+    external: dict[Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], RecruiterId] = {}
 
 
 class Named(Body):
@@ -108,18 +109,37 @@ class VoteBody(Named):
     """A vote in the frame of the display: left, same, right or cannot for every dimension."""
 
     trial: Token
-    request_id: str = Field(min_length=8, max_length=64)
+    request_id: RequestId
     choices: dict[str, Literal["left", "same", "right", "cannot"]] = Field(max_length=50)
     playback: Playback = Playback()
 
 
 def router(place: Deployment) -> APIRouter:
     """All public routes of one study, relative to where the study is mounted."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=PlainRoute)
     _add_page_routes(routes, place)
     _add_entry_routes(routes, place)
     _add_voting_routes(routes, place)
     return routes
+
+
+class PlainRoute(APIRoute):
+    """A route that answers a malformed request with one sentence, without repeating what was sent."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with its validation errors turned into Refused."""
+        handle = super().get_route_handler()
+
+        async def plain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                problem = error.errors()[0]
+                place = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
+                sentence = f"{place}: {problem['msg']}".encode("ascii", "replace").decode()
+                raise Refused(422, "other", sentence) from None
+
+        return plain
 
 
 def install_refusals(handle: Callable[..., Any]) -> None:
@@ -131,15 +151,27 @@ def install_refusals(handle: Callable[..., Any]) -> None:
     handle(StudyError, _unavailable)
 
 
-def caller(request: Request, place: Deployment) -> Caller:
-    """Address and agent; X-Forwarded-For is believed only from a configured proxy."""
-    address = request.client.host if request.client else "unknown"
+def caller_address(request: Request, place: Deployment) -> str:
+    """Network address; X-Forwarded-For is believed only from a configured proxy."""
+    address = _peer(request)
     trusted = place.config.server.trusted_proxies
-    if address in trusted:
-        hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
-        strangers = [hop for hop in hops if hop and hop not in trusted]
-        address = strangers[-1] if strangers else address
-    return Caller(address, request.headers.get("user-agent", ""))
+    if address not in trusted:
+        return address
+    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
+    strangers = [hop for hop in hops if hop and hop not in trusted]
+    return strangers[-1] if strangers else address
+
+
+def over_https(request: Request, place: Deployment) -> bool:
+    """Whether the browser speaks HTTPS; X-Forwarded-Proto is believed only from a configured proxy."""
+    if place.config.server.https or request.url.scheme == "https":
+        return True
+    proxied = _peer(request) in place.config.server.trusted_proxies
+    return proxied and request.headers.get("x-forwarded-proto", "") == "https"
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 def _refused(_request: Request, error: Exception) -> Response:
@@ -168,6 +200,11 @@ def _add_page_routes(routes: APIRouter, place: Deployment) -> None:
             raise Refused(404, "other", "there is no such file")
         return FileResponse(path, headers={"Cache-Control": "no-cache"})
 
+    @routes.post("/gradio_api/{path:path}")
+    def nothing(path: str) -> Response:
+        """The page's Blocks have no events, so Gradio's routes take nothing: no calls, no uploads."""
+        raise Refused(404, "other", f"there is no {path!r} here")
+
     @routes.get("/media/{token}")
     def media(token: str, request: Request) -> Response:
         """A clip by its one-time address."""
@@ -179,7 +216,7 @@ def _add_entry_routes(routes: APIRouter, place: Deployment) -> None:
     def enter(body: Enter, request: Request, later: BackgroundTasks) -> dict[str, str]:
         """Enrol; the external check runs afterwards and never holds anybody up."""
         external = {str(key): value for key, value in body.external.items()}
-        token = participants.enter(place, caller(request, place), body.locale, external)
+        token = participants.enter(place, caller_address(request, place), body.locale, external)
         if place.config.quality.service_url:
             later.add_task(_check_service, place, token, external)
         return {"participant": token}

@@ -20,6 +20,7 @@ from study import (
     lifecycle,
     voting_page,
 )
+from study.body_limit import BodyLimit
 from study.builder import read_index
 from study.config import load
 from study.deployment import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, Deployment
@@ -38,6 +39,7 @@ def mount_study(app: FastAPI, place: Deployment, prefix: str = "") -> FastAPI:
     app.include_router(admin_routes.router(place, prefix), prefix=prefix)
     _own_cors(app, place)
     app.add_middleware(admin_auth.AdminGate, place=place, prefix=f"{prefix}/admin")
+    app.add_middleware(BodyLimit, prefix=prefix)
     theme = gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "monospace"])
     gr.mount_gradio_app(
         app,

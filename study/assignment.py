@@ -65,6 +65,13 @@ def schedule(trials: Trials, cell_count: int, seed: int, participant: int) -> tu
     return ("training",) * trials.training + tuple(kinds)
 
 
+def length(trials: Trials) -> int:
+    """How many trials one participant sees, of all kinds."""
+    catch = trials.catch
+    extra = catch.identical + catch.shifted + catch.repeated
+    return trials.training + trials.per_participant + extra
+
+
 def choose(
     design: Sequence[Cell],
     coverage: Mapping[Shown, int],
@@ -113,19 +120,32 @@ def _side(
     seed: int,
     participant: int,
 ) -> bool:
-    """True to show `first` on the left: balance the participant, then the cell, then toss."""
-    own = [
-        shown.first_on_left
-        for shown in history
-        if (shown.cell.first, shown.cell.second) == (cell.first, cell.second)
-    ]
-    lefts = sum(own)
-    if 2 * lefts != len(own):
-        return 2 * lefts < len(own)
+    """True to show `first` on the left: balance the participant, then the cell, then toss.
+
+    A participant's sides of one pair of systems are balanced in blocks of two or four, whose lengths are
+    drawn, so that nobody can tell from the sides so far which comes next.
+    """
+    pair = (cell.first, cell.second)
+    own = [s.first_on_left for s in history if (s.cell.first, s.cell.second) == pair]
+    block, length = _block(own, seed, participant, pair)
+    for side in (True, False):
+        if 2 * block.count(side) == length:
+            return not side
     left, right = (coverage.get(Shown(cell, side), 0) for side in (True, False))
     if left != right:
         return left < right
     return draw(seed, participant, "side", cell) % 2 == 0
+
+
+def _block(
+    own: list[bool], seed: int, participant: int, pair: tuple[int, int]
+) -> tuple[list[bool], int]:
+    """The sides in the block that has not ended yet, and that block's length."""
+    lengths = (2 + 2 * (draw(seed, participant, "block", pair, n) % 2) for n in itertools.count())
+    length = next(lengths)
+    while len(own) >= length:
+        own, length = own[length:], next(lengths)
+    return own, length
 
 
 def _spread(length: int, number: int, total: int, toss: int) -> int:

@@ -22,18 +22,18 @@ from study.report import report
 
 EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
 LISTING = "MANIFEST.json"
-FORMAT = 1
+FORMAT = 2
 
 
-def contents(dataset: Dataset) -> dict[str, bytes]:
-    """Every file of a bundle but its listing, by name."""
-    frame, made = tidy(dataset), report(dataset)
+def sources(dataset: Dataset) -> dict[str, bytes]:
+    """The files that hold the data, by name."""
     config = dataset.config.model_dump(mode="json", exclude={"database"})
     return {
         "study.yaml": yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode(),
         "data.json": _json(
             {
                 "format": FORMAT,
+                "drawn_by": charts.drawn_by(),
                 "meta": dataset.meta,
                 "systems": list(dataset.systems.items()),
                 "people": [asdict(person) for person in dataset.people],
@@ -41,21 +41,34 @@ def contents(dataset: Dataset) -> dict[str, bytes]:
         ),
         "votes.jsonl": "".join(tables.jsonl_lines(dataset)).encode(),
         "ledger.jsonl": "".join(_line(asdict(entry)) for entry in dataset.entries).encode(),
-        "votes.csv": tables.csv_text(frame).encode("utf-8-sig"),
+    }
+
+
+def texts(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
+    """The files of numbers and words that follow from the data and its report, by name."""
+    return {
         "report.json": _json(made),
+        "votes.csv": tables.csv_text(tidy(dataset)).encode("utf-8-sig"),
         "codebook.md": tables.codebook(dataset).encode(),
         "table.tex": paper.latex_table(made).encode(),
         "methods.txt": paper.methods(dataset, made).encode(),
+    }
+
+
+def figures(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
+    """The figures, by name: equal bytes wherever the same program draws them."""
+    return {
         "gsb.svg": charts.gsb_bars(made["primary"]),
         "gsb.png": charts.gsb_bars(made["primary"], "png"),
-        "coverage.svg": charts.coverage_grid(coverage(frame)),
+        "coverage.svg": charts.coverage_grid(coverage(tidy(dataset))),
         "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
     }
 
 
 def pack(dataset: Dataset) -> bytes:
     """The bundle as ZIP."""
-    files = contents(dataset)
+    made = report(dataset)
+    files = sources(dataset) | texts(dataset, made) | figures(dataset, made)
     listing = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -109,4 +122,4 @@ def _line(value: Any) -> str:
 
 
 def _lines(content: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in content.decode().splitlines()]
+    return [json.loads(line) for line in content.decode().split("\n") if line]

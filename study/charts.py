@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
 
 Format = Literal["svg", "png"]
 INK, SOFT, LINE = "#1c1d1e", "#5b5d5f", "#c6c6c1"
+PLAIN: dict[str, Any] = {"parse_math": False}  # names may hold dollar signs
 GOOD, SAME, BAD = "#1d5b7e", "#cfcfca", "#a05a10"
+
+
+def drawn_by() -> str:
+    """The program whose version decides the figures' bytes."""
+    return f"matplotlib {version('matplotlib')}"
 
 
 def gsb_bars(rows: Sequence[Mapping[str, Any]], form: Format = "svg") -> bytes:
@@ -28,7 +35,7 @@ def gsb_bars(rows: Sequence[Mapping[str, Any]], form: Format = "svg") -> bytes:
         _gsb_row(axes, -number, row)
     axes.axvline(0, color=INK, lw=0.8, zorder=3)
     labels = [f"{row['second']}  ·  {row['dimension'].replace('_', ' ')}" for row in rows]
-    axes.set_yticks([-number for number in range(len(rows))], labels)
+    axes.set_yticks([-number for number in range(len(rows))], labels, **PLAIN)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.set_xlim(-1.02, 1.02)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["100 % worse", "50 %", "0", "50 %", "100 % better"])
@@ -50,8 +57,8 @@ def coverage_grid(
         axes.imshow(grid, cmap="Greys", vmin=0, vmax=max(1, 2 * grid.max()), aspect="auto")
     for (y, x), number in np.ndenumerate(grid):
         axes.text(x, y, str(number), ha="center", va="center", fontsize=9, color=INK)
-    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", **PLAIN)
+    axes.set_yticks(range(len(rows)), rows, **PLAIN)
     axes.set_title(f"{unit} by comparison and item", loc="left", fontsize=10, color=SOFT)
     _plain(axes)
     return _render(figure, form)

@@ -147,7 +147,10 @@ def _verify(args: argparse.Namespace) -> int:
     from study.verify import verify
 
     outcomes = verify(args.bundle, args.head)
-    return _print_checks([(outcome.step, outcome.problem) for outcome in outcomes])
+    for outcome in outcomes:
+        if not outcome.compared:
+            _say(f"skip  {outcome.step}: not compared")
+    return _print_checks([(part.step, part.problem) for part in outcomes if part.compared])
 
 
 def _backup(args: argparse.Namespace) -> None:

@@ -39,8 +39,8 @@ class Dimension(Part):
 class Catch(Part):
     """Trials with a known answer, hidden among the others. Counts are per participant."""
 
-    identical: int = Field(1, ge=0, le=8)
-    shifted: int = Field(1, ge=0, le=8)
+    identical: int = Field(2, ge=0, le=8)
+    shifted: int = Field(2, ge=0, le=8)
     repeated: int = Field(1, ge=0, le=8)
     shift_ms: int = Field(200, ge=40, le=1000)
     lip_sync_dimension: Identifier = "lip_sync"
@@ -112,6 +112,9 @@ class Recruitment(Part):
     """Where participants come from and which completion code each outcome shows."""
 
     mode: Literal["open", "prolific"] = "open"
+    study_id: str | None = Field(
+        None, description="the recruiter's id of this study; others refused"
+    )
     codes: dict[Literal["finished", "screened", "withdrawn"], str] = {}
 
 
@@ -128,9 +131,13 @@ class Analysis(Part):
 
 
 class Server(Part):
-    """Only proxies listed here may say where a request came from (X-Forwarded-For)."""
+    """Only proxies listed here may say where a request came from and by which scheme.
+
+    These are X-Forwarded-For and X-Forwarded-Proto. `https` says that all browsers use HTTPS, whoever asks.
+    """
 
     trusted_proxies: tuple[str, ...] = ()
+    https: bool = False
     allowed_origins: tuple[str, ...] = ()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from study import ledger, quality
 from study.config import StudyConfig
 from study.deployment import Deployment, study_row
 from study.ledger import Entry
-from study.models import Participant, System, Vote
+from study.models import Item, Participant, System, Vote
 from study.quality import Judgement
 
 
@@ -36,7 +36,10 @@ class Person:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One study's data. `systems` maps keys to roles, in the order of the manifest."""
+    """One study's data. `systems` maps keys to roles, in the order of the manifest.
+
+    `meta` holds name, state, hashes and times of the study and the number of its items.
+    """
 
     config: StudyConfig
     meta: dict[str, Any]
@@ -59,13 +62,14 @@ def read(place: Deployment) -> Dataset:
         row = study_row(session)
         people = session.scalars(select(Participant).order_by(Participant.id))
         votes = session.scalars(select(Vote).order_by(Vote.id))
+        items = session.scalar(select(func.count()).select_from(Item))
         meta = {
             name: getattr(row, name)
             for name in ("name", "state", "config_hash", "stimuli_hash", "opened_at", "closed_at")
         }
         return Dataset(
             config=place.config,
-            meta=meta | {"revealed_at": row.revealed_at},
+            meta=meta | {"revealed_at": row.revealed_at, "items": items},
             systems={s.key: s.role for s in session.scalars(select(System).order_by(System.id))},
             people=tuple(Person(p.code, p.state, p.locale, p.consent_version) for p in people),
             votes=tuple(StoredVote(vote.record, vote.salt, vote.digest) for vote in votes),
@@ -75,31 +79,38 @@ def read(place: Deployment) -> Dataset:
 
 def exclusions(dataset: Dataset) -> dict[str, str]:
     """Participants that an operator excluded, with the reason, from the ledger."""
-    return {
-        entry.body["participant"]: entry.body["reason"]
+    return {body["participant"]: body["reason"] for body in _bodies(dataset, "excluded")}
+
+
+def excluded_knowing(dataset: Dataset) -> list[str]:
+    """Those of `exclusions` that were decided when the results could be seen."""
+    closed = [entry.seq for entry in dataset.entries if entry.kind in ("closed", "revealed")]
+    return [
+        entry.body["participant"]
         for entry in dataset.entries
-        if entry.kind == "excluded"
-    }
+        if entry.kind == "excluded" and closed and entry.seq > closed[0]
+    ]
 
 
 def judgements(dataset: Dataset) -> dict[str, Judgement]:
     """The verdict on every participant: own votes, external check, operator."""
     excluded, records = exclusions(dataset), dataset.records()
-    service = {
-        entry.body["participant"]: entry.body["verdict"]
-        for entry in dataset.entries
-        if entry.kind == "service"
-    }
+    service = {body["participant"]: body["verdict"] for body in _bodies(dataset, "service")}
+    unasked = "unchecked" if dataset.config.quality.service_url else "pass"
     return {
         person.code: quality.combine(
             [
                 Judgement("fail", ("operator",)) if person.code in excluded else Judgement("pass"),
-                _service(service.get(person.code, "pass")),
+                _service(service.get(person.code, unasked)),
                 quality.judge_participant(records[person.code], dataset.config),
             ]
         )
         for person in dataset.people
     }
+
+
+def _bodies(dataset: Dataset, kind: str) -> list[dict[str, Any]]:
+    return [entry.body for entry in dataset.entries if entry.kind == kind]
 
 
 def _service(verdict: str) -> Judgement:

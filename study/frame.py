@@ -62,7 +62,7 @@ def _rows(
     left, right = record["left"]["system"], record["right"]["system"]
     first_left = rank[left] <= rank[right]
     own = Judgement(record["verdict"], tuple(record["reasons"]))
-    judged = quality.combine([own, verdicts.get(record["participant"], Judgement("pass"))])
+    judged = quality.combine([own, verdicts[record["participant"]]])
     shared = {
         "vote": record["vote"],
         "participant": record["participant"],

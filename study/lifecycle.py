@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from study import assignment, ledger, storage
@@ -14,7 +15,16 @@ from study.builder import Index
 from study.config import StudyConfig
 from study.deployment import Deployment, database_url, study_row
 from study.errors import StudyError
-from study.models import Exclusion, Item, Participant, Stimulus, StudyRow, System
+from study.models import (
+    DailySalt,
+    Exclusion,
+    Item,
+    Participant,
+    RateCount,
+    Stimulus,
+    StudyRow,
+    System,
+)
 from study.storage import Store
 from study.trials import read_design
 
@@ -30,12 +40,11 @@ def open_study(
     with store.write() as session:
         row = session.get(StudyRow, 1)
         if row is None:
-            _fill(session, config, index, clock())
-            kinds = assignment.schedule(
-                config.trials, len(read_design(session, config).cells), config.seed, 0
-            )
-            body = {"config": config.hash(), "stimuli": index.hash(), "trials": len(kinds)}
-            ledger.append(session, clock(), "opened", body)
+            now = clock()
+            _fill(session, config, index, now)
+            cells = read_design(session, config).cells
+            assignment.schedule(config.trials, len(cells), config.seed, 0)  # refuses too few pairs
+            ledger.append(session, now, "opened", _opened(session, config, index))
         elif (row.config_hash, row.stimuli_hash) != (config.hash(), index.hash()):
             raise StudyError(
                 f"{store.url}: holds study {row.name!r} under other rules or other clips; "
@@ -55,11 +64,19 @@ def set_state(store: Store, state: str, now: float) -> None:
         row.state = state
         if state == "closed":
             row.closed_at = now
+            for counted in (
+                DailySalt,
+                RateCount,
+            ):  # nothing of a network address outlives the study
+                session.execute(delete(counted))
         ledger.append(session, now, {"open": "resumed"}.get(state, state), {})
 
 
 def exclude(store: Store, code: str, reason: str, now: float) -> None:
-    """Leave a participant out of the primary analysis; the votes stay."""
+    """Leave a participant out of the primary analysis; the votes stay.
+
+    Possible after closing too: the report counts such exclusions apart from those before.
+    """
     if not reason.strip():
         raise StudyError("an exclusion needs a reason")
     with store.write() as session:
@@ -80,6 +97,18 @@ def mark_revealed(store: Store, now: float) -> None:
             return
         row.revealed_at = now
         ledger.append(session, now, "revealed", {})
+
+
+def _opened(session: Session, config: StudyConfig, index: Index) -> dict[str, Any]:
+    """What the ledger says of the design, so that a bundle cannot be given another one."""
+    systems = session.scalars(select(System).order_by(System.id))
+    return {
+        "name": config.name,
+        "config": config.hash(),
+        "stimuli": index.hash(),
+        "systems": [[system.key, system.role] for system in systems],
+        "items": session.scalar(select(func.count()).select_from(Item)),
+    }
 
 
 def _fill(session: Session, config: StudyConfig, index: Index, now: float) -> None:

@@ -25,6 +25,7 @@ from study import lifecycle, tokens
 from study.builder import read_index
 from study.config import StudyConfig, load
 from study.deployment import CONFIG_NAME, STIMULI_NAME, Deployment
+from study.locale import offered
 from study.models import Participant, Trial, Vote
 from study.rehearsal import PLAYED
 
@@ -125,10 +126,11 @@ async def _crowd(place: Deployment, port: int, people: int, trials: int, think: 
 
 
 async def _admit(place: Deployment, client: httpx.AsyncClient) -> str:
-    token = str((await _post(client, "enter", {})).json()["participant"])
+    locale = offered(place.config)[0]
+    token = str((await _post(client, "enter", {"locale": locale})).json()["participant"])
     body: dict[str, Any] = {"participant": token}
     version = place.config.consent.version
-    await _post(client, "consent", body | {"version": version, "locale": "en"})
+    await _post(client, "consent", body | {"version": version, "locale": locale})
     await _post(client, "sound", body)
     with place.store.read() as session:
         digits = session.scalar(

@@ -13,7 +13,7 @@ from study.deployment import Deployment
 from study.errors import Refused
 from study.models import MediaToken
 
-RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
+RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")
 
 
 def serve_clip(place: Deployment, token: str, byte_range: str | None) -> Response:
@@ -65,9 +65,8 @@ def _span(byte_range: str | None, size: int) -> tuple[int, int]:
     if match is None or match.groups() == ("", ""):
         raise Refused(416, "other", "only a single byte range can be served")
     start, end = match.groups()
-    if start == "":
-        return max(0, size - int(end)), size - 1
-    first, last = int(start), min(int(end or size - 1), size - 1)
+    first = int(start) if start else max(0, size - int(end))
+    last = min(int(end), size - 1) if start and end else size - 1
     if first > last:
         raise Refused(416, "other", f"the range lies outside the clip of {size} bytes")
     return first, last

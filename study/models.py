@@ -82,8 +82,6 @@ class Participant(Base):
     challenge: Mapped[str | None] = mapped_column(String(8))
     challenge_tries: Mapped[int] = mapped_column(default=0)
     device: Mapped[dict[str, Any]]
-    network_hash: Mapped[str | None] = mapped_column(HASH)
-    agent_hash: Mapped[str | None] = mapped_column(HASH)
     service_verdict: Mapped[str] = mapped_column(String(10))  # pass, fail, unchecked, none
     finished_at: Mapped[float | None]
 

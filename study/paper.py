@@ -24,7 +24,8 @@ def latex_table(report: dict[str, Any]) -> str:
 def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     """A paragraph that says how the numbers were made, with the counts filled in."""
     config, flow, study = dataset.config, report["flow"], report["study"]
-    analysed = flow["participants"].get("pass", 0) + flow["participants"].get("unchecked", 0)
+    trials, excluded = config.trials, flow["excluded"]
+    catch = trials.catch.identical + trials.catch.shifted
     level = f"{100 * (1 - config.analysis.alpha):g}"
     systems = len(dataset.systems) - 1
     parts = [
@@ -33,16 +34,19 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         "pair showed the same item in the same window, canvas, frame rate, encoding and loudness, "
         "were played in synchrony, and could be judged only after both had been played to the end. "
         "Sides were balanced within participant and pair.",
-        f"Each participant saw {config.trials.per_participant} pairs and answered "
-        f"{len(config.dimensions)} questions on each (better, same, worse, cannot judge), among them "
-        "catch trials with a known answer.",
+        f"After {trials.training} training {'pair' if trials.training == 1 else 'pairs'}, each "
+        f"participant was given {trials.per_participant} pairs, and hidden among them {catch} catch "
+        f"trials with a known answer and {trials.catch.repeated} pairs once more with sides swapped, "
+        f"with {len(config.dimensions)} questions on each (better, same, worse, cannot judge).",
         f"Of {flow['entered']} people who entered, {flow['withdrawn']} withdrew and had their votes "
-        f"erased; {analysed} are in the primary analysis, "
-        f"{flow['participants'].get('fail', 0)} failed a quality check fixed in advance.",
+        f"erased; votes of {flow['analysed']} are in the primary analysis. "
+        f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
+        f"{excluded['before_results']} before any result could be seen and "
+        f"{excluded['after_results']} afterwards.",
         f"We report the net preference (G-B)/N with {level} % intervals of a bootstrap over "
-        f"participants and items at once ({config.analysis.resamples} resamples) and the larger "
-        "p value of sign-flip permutation tests on participants and on items, with Holm's "
-        "correction over all comparisons and dimensions.",
+        f"participants and items at once ({config.analysis.resamples} resamples) and p values of a "
+        "t test with a variance clustered by participant and by item, with Holm's correction over "
+        f"all {report['plan']['tests']} comparisons and dimensions.",
         f"Configuration {study['config_hash'][:12]}, stimuli {study['stimuli_hash'][:12]}.",
     ]
     if study["revealed_at"] is not None:

@@ -3,48 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from study import assignment, canonical, ledger, limits, tokens
+from study.config import Recruitment
 from study.deployment import Deployment, require_open
 from study.errors import Refused
-from study.locale import consent_text
+from study.locale import consent_text, offered
 from study.models import Participant, Trial, Vote
 
 SOUND_CHECK_TRIES = 3
 CHALLENGE_DIGITS = 3
 
 
-@dataclass(frozen=True)
-class Caller:
-    """What the server knows about the sender of a request."""
-
-    address: str
-    agent: str
-
-
-def enter(place: Deployment, caller: Caller, locale: str, external: Mapping[str, str]) -> str:
+def enter(place: Deployment, address: str, locale: str, external: Mapping[str, str]) -> str:
     """Enrol a participant and return the token, which is shown this once.
 
-    With recruiter ids the same person comes back to the same place with a new token.
+    A recruited person comes back to the same place with a new token, in the recruiter's same session:
+    knowing somebody's id alone is not enough to take over. Elsewhere recruiters' ids are not kept.
     """
     now = place.clock()
+    _refuse_locale(place, locale)
     with place.store.write() as session:
         require_open(session)
-        network = tokens.daily_hash(session, caller.address, now)
+        network = tokens.daily_hash(session, address, now)
         allowed = place.config.limits.enrolments_per_hour
         limits.count(session, f"enter:{network}", now, 3600, allowed)
         token = tokens.fresh()
-        known = _returning(session, external, place)
+        ids = _recruited(place.config.recruitment, external)
+        known = _returning(session, ids)
         if known is not None:
             known.token_hash = tokens.hashed(token)
             return token
-        agent = tokens.daily_hash(session, caller.agent, now)
-        row = _new(now, token, locale, external, network, agent)
+        row = _new(now, token, locale, ids)
         session.add(row)
         ledger.append(session, now, "entered", {"participant": row.code})
     return token
@@ -58,11 +52,16 @@ def find(session: Session, token: str) -> Participant:
     return row
 
 
-def counted(session: Session, place: Deployment, token: str) -> Participant:
-    """`find`, and one call counted against the participant's rate limit."""
+def counted(
+    session: Session, place: Deployment, token: str, budget: Literal["calls", "events"] = "calls"
+) -> Participant:
+    """`find`, and one call counted against the participant's rate limit.
+
+    Reports of the player have a budget of their own, so that none can use up that of the vote.
+    """
     row = find(session, token)
     allowed = place.config.limits.calls_per_minute
-    limits.count(session, f"calls:{row.id}", place.clock(), 60, allowed)
+    limits.count(session, f"{budget}:{row.id}", place.clock(), 60, allowed)
     return row
 
 
@@ -70,15 +69,16 @@ def consent(place: Deployment, token: str, version: str, locale: str) -> None:
     """Record the agreement to one version of one text; raises Refused for an outdated version."""
     if version != place.config.consent.version:
         raise Refused(409, "consent_outdated", "the consent text has changed; read it again")
+    _refuse_locale(place, locale)
     now = place.clock()
     with place.store.write() as session:
         require_open(session)
         row = counted(session, place, token)
         if row.state != "entered":
             return
-        row.locale, row.state = locale, "consented"
-        row.consented_at, row.consent_version = now, version
+        row.locale, row.consented_at, row.consent_version = locale, now, version
         row.consent_hash = canonical.digest(consent_text(place.config, locale))
+        reach(session, now, row, "consented", version=version)
 
 
 def challenge(place: Deployment, token: str) -> tuple[str, str]:
@@ -107,11 +107,19 @@ def check(place: Deployment, token: str, answer: str, device: Mapping[str, Any])
         row.challenge_tries += 1
         row.device = dict(device)
         if answer.strip() == row.challenge:
-            row.state = "voting"
+            reach(session, now, row, "voting")
         elif row.challenge_tries >= SOUND_CHECK_TRIES:
-            row.state, row.finished_at = "screened", now
+            reach(session, now, row, "screened")
         row.challenge = None
         return row.state
+
+
+def reach(session: Session, now: float, row: Participant, state: str, **more: str) -> None:
+    """Move a participant on to a state (consented, voting, screened, finished), noted in the ledger."""
+    row.state = state
+    if state in ("screened", "finished"):
+        row.finished_at = now
+    ledger.append(session, now, state, {"participant": row.code} | more)
 
 
 def withdraw(place: Deployment, token: str) -> int:
@@ -127,6 +135,7 @@ def withdraw(place: Deployment, token: str) -> int:
         session.delete(row)
         body = {"participant": row.code, "digests": sorted(digests)}
         ledger.append(session, now, "withdrawn", body)
+    place.store.forget_erased()
     return len(digests)
 
 
@@ -148,36 +157,43 @@ def outcome_code(place: Deployment, state: str) -> str | None:
     return {str(key): code for key, code in place.config.recruitment.codes.items()}.get(state)
 
 
-def _returning(
-    session: Session, external: Mapping[str, str], place: Deployment
-) -> Participant | None:
-    key = _external_key(external)
-    if place.config.recruitment.mode == "prolific" and key is None:
+def _refuse_locale(place: Deployment, locale: str) -> None:
+    languages = offered(place.config)
+    if locale not in languages:
+        raise Refused(422, "other", f"this study is offered in {' and '.join(languages)} only")
+
+
+def _recruited(rule: Recruitment, external: Mapping[str, str]) -> dict[str, str]:
+    """The recruiter's ids; raises Refused for somebody who did not come through the recruiter."""
+    if rule.mode == "open":
+        return {}
+    if not external.get("PROLIFIC_PID"):
         raise Refused(403, "recruiter_only", "this study is entered through its recruiter's link")
-    if key is None:
+    if rule.study_id is not None and external.get("STUDY_ID") != rule.study_id:
+        raise Refused(403, "recruiter_only", "this link belongs to another study of the recruiter")
+    return dict(external)
+
+
+def _returning(session: Session, ids: Mapping[str, str]) -> Participant | None:
+    if not ids:
         return None
-    return session.scalar(select(Participant).where(Participant.external_key == key))
+    key = ids["PROLIFIC_PID"]
+    known = session.scalar(select(Participant).where(Participant.external_key == key))
+    if known is not None and known.external.get("SESSION_ID") != ids.get("SESSION_ID"):
+        raise Refused(403, "recruiter_only", "this person takes part already, in another session")
+    return known
 
 
-def _external_key(external: Mapping[str, str]) -> str | None:
-    person = external.get("PROLIFIC_PID")
-    return f"{external.get('STUDY_ID', '')}/{person}" if person else None
-
-
-def _new(
-    now: float, token: str, locale: str, external: Mapping[str, str], network: str, agent: str
-) -> Participant:
+def _new(now: float, token: str, locale: str, ids: Mapping[str, str]) -> Participant:
     return Participant(
         code=tokens.short_code("p"),
         token_hash=tokens.hashed(token),
-        external_key=_external_key(external),
-        external=dict(external),
+        external_key=ids.get("PROLIFIC_PID"),
+        external=dict(ids),
         locale=locale,
         state="entered",
         created_at=now,
         challenge_tries=0,
         device={},
-        network_hash=network,
-        agent_hash=agent,
         service_verdict="none",
     )

@@ -7,10 +7,10 @@ analysis with all votes beside it.
 from __future__ import annotations
 
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Literal
 
 from study.config import Quality, StudyConfig
@@ -70,8 +70,9 @@ def judge_participant(records: Sequence[Mapping[str, Any]], config: StudyConfig)
     limits = config.quality
     return combine(
         [
-            _catches(records, limits),
+            _catches(records, config),
             _one_sided(records, limits),
+            _varied(records),
             _repeats(records, limits),
         ]
     )
@@ -105,7 +106,7 @@ def ask_service(limits: Quality, body: Mapping[str, Any]) -> Judgement:
     try:
         with urllib.request.urlopen(request, timeout=limits.service_seconds) as reply:  # noqa: S310
             verdict = json.loads(reply.read(10_000))["verdict"]
-    except (OSError, ValueError, KeyError, TypeError, urllib.error.URLError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return Judgement("unchecked", ("service",))
     if verdict in ("pass", "fail"):
         return Judgement(verdict, () if verdict == "pass" else ("service",))
@@ -136,16 +137,31 @@ def _at_most(name: str, value: float | None, limit: float) -> Judgement:
     return Judgement("pass") if value <= limit else Judgement("fail", (name,))
 
 
-def _catches(records: Sequence[Mapping[str, Any]], limits: Quality) -> Judgement:
+def _catches(records: Sequence[Mapping[str, Any]], config: StudyConfig) -> Judgement:
+    """Too many failed catch trials are a fail; votes without one that could be judged are unchecked."""
+    catch = config.trials.catch
+    voted = any(record["kind"] == "main" for record in records)
     caught = [
         judge_catch(record["kind"], record["expected"], record["choices"])
         for record in records
         if record["kind"] in ("identical", "shifted")
     ]
     failed = [part for part in caught if part.verdict == "fail"]
-    if len(failed) > limits.catch_failures:
+    if len(failed) > config.quality.catch_failures:
         return Judgement("fail", tuple(reason for part in failed for reason in part.reasons))
+    hidden = catch.identical + catch.shifted
+    if voted and hidden and all(part.verdict == "unchecked" for part in caught):
+        return Judgement("unchecked", ("catch",))
     return Judgement("pass")
+
+
+def _varied(records: Sequence[Mapping[str, Any]]) -> Judgement:
+    """One and the same answer throughout may be honest or not: unchecked, over at least three trials."""
+    main = [record for record in records if record["kind"] == "main"]
+    given = {choice for record in main for choice in record["choices"].values()}
+    if len(main) < 3 or len(given) > 1:
+        return Judgement("pass")
+    return Judgement("unchecked", ("constant",))
 
 
 def _one_sided(records: Sequence[Mapping[str, Any]], limits: Quality) -> Judgement:

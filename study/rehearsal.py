@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from study import tokens
 from study.deployment import Deployment
+from study.locale import offered
 from study.models import Participant
 
 
@@ -74,9 +75,10 @@ class Rehearsal:
 
     def admit(self) -> None:
         """Enter, consent, pass the sound check."""
-        self.token = self.post("enter", {"locale": "en"})["participant"]
+        locale = offered(self.place.config)[0]
+        self.token = self.post("enter", {"locale": locale})["participant"]
         version = self.place.config.consent.version
-        self.post("consent", {"participant": self.token, "version": version, "locale": "en"})
+        self.post("consent", {"participant": self.token, "version": version, "locale": locale})
         self.post("sound", {"participant": self.token})
         device = {
             "width": 1280,

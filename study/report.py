@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -12,9 +13,9 @@ from statsmodels.stats.multitest import multipletests
 
 from study.assignment import draw
 from study.config import Analysis
-from study.dataset import Dataset, judgements
+from study.dataset import Dataset, excluded_knowing, exclusions, judgements
 from study.frame import tidy
-from study.statistics import agreement, bootstrap, davidson, gsb, permutation, power
+from study.statistics import agreement, bootstrap, clustered, davidson, gsb, permutation, power
 
 DIGITS = 6
 REFIT_SHARE = 0.05  # of analysis.resamples: a Davidson fit costs far more than a reweighted mean
@@ -29,7 +30,7 @@ def report(dataset: Dataset) -> dict[str, Any]:
     primary = comparisons(included, dataset)
     made = {
         "study": dataset.meta | {"formulas": gsb.FORMULAS, "alpha": dataset.config.analysis.alpha},
-        "flow": flow(dataset, frame),
+        "flow": flow(dataset, frame, included),
         "primary": primary,
         "all_votes": comparisons(main, dataset),
         "side_bias": side_bias(included),
@@ -60,10 +61,18 @@ def comparisons(frame: pd.DataFrame, dataset: Dataset) -> list[dict[str, Any]]:
         if len(part := _select(frame, first, second, dimension))
     ]
     if rows:
-        corrected = multipletests([row["p"]["p"] for row in rows], method="holm")[1]
-        for row, p in zip(rows, corrected, strict=True):
+        unvoted = [1.0] * (tests(dataset) - len(rows))  # designed, so corrected for as well
+        corrected = multipletests([row["p"]["p"] for row in rows] + unvoted, method="holm")[1]
+        for row, p in zip(rows, corrected, strict=False):
             row["p_holm"] = float(p)
     return rows
+
+
+def tests(dataset: Dataset) -> int:
+    """Comparisons of the design times dimensions: what Holm corrects for."""
+    systems = len(dataset.systems)
+    pairs = math.comb(systems, 2) if dataset.config.comparisons == "all" else systems - 1
+    return pairs * len(dataset.config.dimensions)
 
 
 def _comparison(
@@ -88,7 +97,15 @@ def _comparison(
         "items": table.sums.shape[1],
         "forms": counts.forms(),
         "interval": bootstrap.interval(table, rule.alpha, rule.resamples, seed),
-        "p": permutation.both_levels(table.sums, rule.resamples, seed),
+        "p": {
+            "p": clustered.two_way_test(table),
+            "flips_of_participants": permutation.sign_flip(
+                table.sums.sum(axis=1), rule.resamples, seed
+            ),
+            "flips_of_items": permutation.sign_flip(
+                table.sums.sum(axis=0), rule.resamples, seed + 1
+            ),
+        },
         "sign_test": counts.sign_test(),
         "wilson": counts.wilson(rule.alpha),
         "naive_interval": bootstrap.naive_interval(scores, rule.alpha) if len(scores) > 1 else None,
@@ -96,9 +113,15 @@ def _comparison(
     }
 
 
-def flow(dataset: Dataset, frame: pd.DataFrame) -> dict[str, Any]:
-    """Participants and votes from entry to analysis, and every reason on the way."""
+def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[str, Any]:
+    """Participants and votes from entry to analysis, and every reason on the way.
+
+    `included` are the rows of `frame` in the primary analysis.
+    """
     verdicts = judgements(dataset)
+    failed = [part.reasons for part in verdicts.values() if part.verdict == "fail"]
+    excluded = verdicts.keys() & exclusions(dataset).keys()
+    knowing = len(excluded.intersection(excluded_knowing(dataset)))
     kinds = Counter(entry.kind for entry in dataset.entries)
     votes = frame.drop_duplicates("vote")
     main = votes[votes["kind"] == "main"]
@@ -106,6 +129,12 @@ def flow(dataset: Dataset, frame: pd.DataFrame) -> dict[str, Any]:
     return {
         "entered": kinds["entered"],
         "withdrawn": kinds["withdrawn"],
+        "analysed": int(included["participant"].nunique()),
+        "failed_checks": sum(set(names) != {"operator"} for names in failed),
+        "excluded": {
+            "before_results": len(excluded) - knowing,
+            "after_results": knowing,
+        },
         "states": dict(sorted(Counter(person.state for person in dataset.people).items())),
         "participants": dict(sorted(Counter(v.verdict for v in verdicts.values()).items())),
         "reasons": dict(sorted(reasons.items())),
@@ -202,23 +231,29 @@ def stopping_plan(
 
     Both are pooled over systems, so that nobody learns from the plan who is ahead.
     """
-    rule = dataset.config.analysis
-    baselines = sum(key != dataset.config.candidate for key in dataset.systems)
-    tests = max(1, baselines * len(dataset.config.dimensions))
+    rule, items = dataset.config.analysis, int(dataset.meta["items"])
+    alpha = rule.alpha / tests(dataset)
     planned = power.plan(
         rule.expected_true_rate,
-        rule.alpha / tests,
+        alpha,
         rule.expected_tie_share,
         rule.expected_design_effect,
+        items,
     )
     effects = [row["design_effect"] for row in primary if row["design_effect"] is not None]
     seen = None
     if effects and len(frame):
         ties = min(0.95, float((frame["score"] == 0).mean()))
         effect = float(np.median(effects))
-        seen = vars(power.plan(rule.expected_true_rate, rule.alpha / tests, ties, effect))
-    have = min((row["votes"] for row in primary), default=0)
-    return {"tests": tests, "planned": vars(planned), "seen": seen, "smallest_comparison": have}
+        seen = vars(power.plan(rule.expected_true_rate, alpha, ties, effect, items))
+    complete = len(primary) == tests(dataset)
+    have = min((row["votes"] for row in primary), default=0) if complete else 0
+    return {
+        "tests": tests(dataset),
+        "planned": vars(planned),
+        "seen": seen,
+        "smallest_comparison": have,
+    }
 
 
 def _scored(frame: pd.DataFrame) -> pd.DataFrame:

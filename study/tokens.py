@@ -1,4 +1,4 @@
-"""Secrets: 128-bit random tokens, stored as hashes; addresses only as daily-salted hashes."""
+"""Secrets: 128-bit random tokens, stored as hashes; addresses are only counted, under a daily salt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def hashed(token: str) -> str:
 
 
 def daily_hash(session: Session, value: str, now: float) -> str:
-    """Keyed hash of an address or user agent under today's salt; older salts are deleted."""
+    """Keyed hash of an address under today's salt, for a rate limit's key; older salts are deleted."""
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
     row = session.get(DailySalt, day)
     if row is None:

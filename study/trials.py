@@ -58,10 +58,10 @@ def next_trial(place: Deployment, token: str) -> Served | None:
     """
     now = place.clock()
     with place.store.write(durable=False) as session:
-        require_open(session)
         person = participants.counted(session, place, token)
         if person.state == "finished":
-            return None
+            return None  # even after closing: who has voted on everything gets the completion code
+        require_open(session)
         if person.state != "voting":
             raise Refused(409, "wrong_step", f"no trials in state {person.state}")
         design = read_design(session, place.config)
@@ -74,12 +74,17 @@ def next_trial(place: Deployment, token: str) -> Served | None:
             )
         )
         trial = next((row for row in done if row.voted_at is None), None)
-        if trial is None and len(done) == len(kinds):
-            person.state, person.finished_at = "finished", now
-            return None
         if trial is None:
             trial = _new_trial(session, place, person, design, done, kinds[len(done)], now)
         return _serve(session, place, trial, len(kinds), now)
+
+
+def decided(session: Session, person: Participant) -> int:
+    """How many trials this participant has voted on."""
+    voted = select(func.count()).where(
+        Trial.participant_id == person.id, Trial.voted_at.is_not(None)
+    )
+    return int(session.scalar(voted) or 0)
 
 
 def read_design(session: Session, config: StudyConfig) -> Design:

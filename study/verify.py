@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from study import bundle, ledger, paper, tables, votes
+from study import bundle, charts, ledger, votes
 from study.dataset import Dataset
-from study.frame import tidy
+from study.errors import StudyError
 from study.report import report
+
+STATES = ("entered", "consented", "voting", "screened", "finished")  # kinds of rows of one person
+LIFE = {"opened": "open", "resumed": "open", "paused": "paused", "closed": "closed"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One step of the verification: what was checked, and what was wrong (empty when nothing was)."""
+    """One step of the verification: what was checked, and what was wrong (empty when nothing was).
+
+    `compared` is False for a step that had nothing to compare with.
+    """
 
     step: str
     problem: str = ""
+    compared: bool = True
 
 
 def verify(path: Path, head: str | None = None) -> list[Outcome]:
     """Check a bundle. `head` is the ledger's last hash as it was published elsewhere, if it was.
 
     Without such a head a forger could rewrite all votes with the whole ledger; with it nobody can.
+    Raises StudyError for what is no bundle and for a `head` that is no hash.
     """
+    if head is not None and not re.fullmatch("[0-9a-f]{64}", head):
+        raise StudyError(
+            f"--head is {head!r}, expected the 64 hexadecimal digits that export prints"
+        )
     files, listing = bundle.unpack(path)
     dataset = bundle.to_dataset(files, path)
+    tied = [
+        Outcome("the study is what the ledger says of it", _meta(dataset)),
+        Outcome("participants are those of the ledger", _people(dataset)),
+        Outcome("every vote is in the ledger, unaltered", _digests(dataset)),
+        Outcome("no vote is missing that was not erased", _missing(dataset)),
+    ]
     return [
         Outcome("files match their listed hashes", _listing(files, listing)),
         Outcome("configuration matches its hash", _config(dataset)),
         Outcome("the ledger is one unbroken chain", ledger.first_break(dataset.entries) or ""),
-        Outcome("the ledger ends as published", _head(dataset, head)),
-        Outcome("every vote is in the ledger, unaltered", _digests(dataset)),
-        Outcome("no vote is missing that was not erased", _missing(dataset)),
-        *_recomputed(files, dataset),
+        _head(dataset, head),
+        *tied,
+        *_recomputed(files, dataset, tied),
     ]
 
 
@@ -49,19 +67,59 @@ def _listing(files: dict[str, bytes], listing: dict[str, str]) -> str:
 
 
 def _config(dataset: Dataset) -> str:
-    opened = [entry.body["config"] for entry in dataset.entries if entry.kind == "opened"]
-    if dataset.config.hash() != dataset.meta["config_hash"] or opened[:1] != [
-        dataset.config.hash()
-    ]:
+    opened = [entry.body.get("config") for entry in dataset.entries if entry.kind == "opened"]
+    if opened != [dataset.config.hash()]:
         return "study.yaml is not the configuration under which the study was opened"
     return ""
 
 
-def _head(dataset: Dataset, head: str | None) -> str:
+def _head(dataset: Dataset, head: str | None) -> Outcome:
+    if head is None:
+        return Outcome("the ledger's end, without the published --head", compared=False)
     last = dataset.entries[-1].hash if dataset.entries else ledger.GENESIS
-    if head is not None and not last.startswith(head):
-        return f"the last hash is {last[:16]}…, published was {head[:16]}…"
-    return ""
+    problem = "" if last == head else f"the last hash is {last[:16]}…, published was {head[:16]}…"
+    return Outcome("the ledger ends as published", problem)
+
+
+def _meta(dataset: Dataset) -> str:
+    """Name, hashes, systems, number of items, state and times against the ledger's rows."""
+    said: dict[str, Any] = {"closed_at": None, "revealed_at": None}
+    for entry in dataset.entries:
+        if entry.kind == "opened":
+            body = entry.body
+            said |= {"name": body.get("name"), "items": body.get("items"), "opened_at": entry.at}
+            said |= {"config_hash": body.get("config"), "stimuli_hash": body.get("stimuli")}
+            said["systems"] = body.get("systems")
+        if entry.kind in LIFE:
+            said["state"] = LIFE[entry.kind]
+        if entry.kind in ("closed", "revealed"):
+            said[f"{entry.kind}_at"] = entry.at
+    found = dict(dataset.meta) | {"systems": [list(pair) for pair in dataset.systems.items()]}
+    for name in ("opened_at", "closed_at", "revealed_at"):
+        found[name] = found.get(name) and round(float(found[name]), 3)
+    wrong = sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name))
+    return f"{wrong[0]} is not as in the ledger" if wrong else ""
+
+
+def _people(dataset: Dataset) -> str:
+    """Who took part, how far, under which consent; and nobody else has voted."""
+    said: dict[str, list[str | None]] = {}
+    for entry in dataset.entries:
+        code = entry.body.get("participant", "")
+        if entry.kind in STATES:
+            version = said.get(code, [None, None])[1]
+            said[code] = [entry.kind, entry.body.get("version", version)]
+        if entry.kind == "withdrawn":
+            said.pop(code, None)
+    found = {person.code: [person.state, person.consent_version] for person in dataset.people}
+    if len(found) != len(dataset.people):
+        return "a participant is listed twice"
+    wrong = sorted(code for code in said.keys() | found.keys() if said.get(code) != found.get(code))
+    if wrong:
+        return f"participant {wrong[0]} is not as in the ledger"
+    voters = {vote.record["participant"] for vote in dataset.votes}
+    strangers = sorted(voters - found.keys())
+    return f"{strangers[0]} has votes but did not take part" if strangers else ""
 
 
 def _digests(dataset: Dataset) -> str:
@@ -89,22 +147,39 @@ def _missing(dataset: Dataset) -> str:
     return f"{len(lost)} votes of the ledger are neither present nor erased" if lost else ""
 
 
-def _recomputed(files: dict[str, bytes], dataset: Dataset) -> list[Outcome]:
+def _recomputed(files: dict[str, bytes], dataset: Dataset, tied: list[Outcome]) -> list[Outcome]:
+    """Every file that follows from the data, made again from data that is tied to the ledger."""
+    if any(outcome.problem for outcome in tied):
+        return [Outcome("the numbers are what the votes give", "not looked at: see above")]
     made = report(dataset)
-    published: dict[str, Any] = json.loads(files["report.json"])
-    plain = json.loads(json.dumps(made))
-    wrong = [name for name in plain if plain[name] != published.get(name)]
-    texts = {
-        "votes.csv": tables.csv_text(tidy(dataset)).encode("utf-8-sig"),
-        "table.tex": paper.latex_table(made).encode(),
-        "methods.txt": paper.methods(dataset, made).encode(),
-    }
+    texts, figures = bundle.texts(dataset, made), bundle.figures(dataset, made)
+    expected = bundle.sources(dataset).keys() | texts.keys() | figures.keys()
+    more = sorted(files.keys() - expected)
     return [
-        Outcome("report.json is what the votes give", f"{wrong[0]} differs" if wrong else ""),
+        Outcome("nothing else is in the bundle", f"{more[0]} is not part of it" if more else ""),
+        Outcome("report.json is what the votes give", _difference(files, made)),
         *[
-            Outcome(
-                f"{name} is what the votes give", "" if files.get(name) == text else "it differs"
-            )
+            _same(files, name, text, "is what the votes give")
             for name, text in texts.items()
+            if name != "report.json"
         ],
+        *_drawn(files, figures),
     ]
+
+
+def _difference(files: dict[str, bytes], made: dict[str, Any]) -> str:
+    told: dict[str, Any] = json.loads(files.get("report.json", b"{}"))
+    wrong = [name for name in made.keys() | told.keys() if made.get(name) != told.get(name)]
+    return f"{min(wrong)} differs" if wrong else ""
+
+
+def _drawn(files: dict[str, bytes], figures: dict[str, bytes]) -> list[Outcome]:
+    """Figures are compared byte by byte where the same program can draw them."""
+    drawn_by, here = json.loads(files["data.json"]).get("drawn_by"), charts.drawn_by()
+    if drawn_by != here:
+        return [Outcome(f"figures, drawn by {drawn_by}, where this is {here}", compared=False)]
+    return [_same(files, name, figure, "shows the report") for name, figure in figures.items()]
+
+
+def _same(files: dict[str, bytes], name: str, content: bytes, step: str) -> Outcome:
+    return Outcome(f"{name} {step}", "" if files.get(name) == content else "it differs")

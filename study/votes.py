@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from study import canonical, ledger, participants, quality, tokens
+from study import assignment, canonical, ledger, participants, quality, tokens, trials
 from study.deployment import Deployment, require_open
 from study.errors import Refused
 from study.models import (
@@ -73,6 +73,8 @@ def cast(
         session.add(vote)
         trial.voted_at = now
         ledger.append(session, now, "vote", {"digest": vote.digest})
+        if trials.decided(session, person) == assignment.length(place.config.trials):
+            participants.reach(session, now, person, "finished")
         return _receipt(vote, trial)
 
 
@@ -80,7 +82,7 @@ def note_event(place: Deployment, token: str, trial_token: str, kind: str, data:
     """Store something that the page reported about a trial."""
     now = place.clock()
     with place.store.write(durable=False) as session:
-        person = participants.counted(session, place, token)
+        person = participants.counted(session, place, token, "events")
         trial = _trial(session, person, trial_token)
         session.add(Event(trial_id=trial.id, kind=kind, data=data, received_at=now))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from study import assignment
 from study.deployment import Deployment
 from study.locale import offered, page_texts
 from study.models import Stimulus
@@ -29,9 +30,7 @@ def page_file(name: str) -> Path | None:
 def page_options(place: Deployment) -> dict[str, Any]:
     """Texts and settings that the page needs before anybody has entered."""
     config = place.config
-    catch = config.trials.catch
-    pairs = config.trials.training + config.trials.per_participant
-    pairs += catch.identical + catch.shifted + catch.repeated
+    pairs = assignment.length(config.trials)
     seconds = pairs * (_clip_seconds(place) + SECONDS_PER_ANSWER * len(config.dimensions))
     return {
         "locales": offered(config),

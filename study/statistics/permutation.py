@@ -1,4 +1,4 @@
-"""Sign-flip permutation tests of "no preference" on the level of participants and of items."""
+"""Sign-flip permutation test on one level of clusters: descriptive, since the other level is ignored."""
 
 from __future__ import annotations
 
@@ -25,10 +25,3 @@ def sign_flip(totals: Array, resamples: int, seed: int) -> float:
         return float((np.abs((2 * patterns - 1) @ totals) >= observed).mean())
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], (resamples, totals.size))
     return float((1 + (np.abs(signs @ totals) >= observed).sum()) / (resamples + 1))
-
-
-def both_levels(sums: Array, resamples: int, seed: int) -> dict[str, float]:
-    """The p values at participant level, at item level, and the larger one, from sums [people, items]."""
-    people = sign_flip(sums.sum(axis=1), resamples, seed)
-    items = sign_flip(sums.sum(axis=0), resamples, seed + 1)
-    return {"participants": people, "items": items, "p": max(people, items)}

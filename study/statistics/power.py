@@ -8,19 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-LARGEST = 20_000
+from study.statistics.clustered import fewest_clusters, t_over_normal
+
+POWER = 0.8
+LARGEST = 20_000  # beyond, the normal approximation is within a hundredth of the exact number
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Votes needed per comparison and dimension, and what they follow from."""
+    """Votes needed per comparison and dimension, and what they follow from.
+
+    `fewest_items` (and as many people) are needed for a p value of `alpha` at all; `votes` is None with
+    fewer items than that, since no number of votes is enough.
+    """
 
     true_rate: float
     alpha: float
     decisive: int
-    votes: int
+    votes: int | None
     tie_share: float
     design_effect: float
+    items: int
+    fewest_items: int
 
 
 def exact_power(votes: int, true_rate: float, alpha: float) -> float:
@@ -30,7 +39,7 @@ def exact_power(votes: int, true_rate: float, alpha: float) -> float:
     return float(above + stats.binom.cdf(critical, votes, true_rate))
 
 
-def decisive_votes(true_rate: float, alpha: float, power: float = 0.8) -> int:
+def decisive_votes(true_rate: float, alpha: float, power: float = POWER) -> int:
     """Smallest number of decisive votes from which the power stays at `power` or above.
 
     The power of an exact test is a saw-tooth in the number of votes; the last tooth below counts.
@@ -38,17 +47,24 @@ def decisive_votes(true_rate: float, alpha: float, power: float = 0.8) -> int:
     if not 0.5 < true_rate < 1:
         raise ValueError(f"true_rate is {true_rate}, expected between 0.5 and 1")
     guess = _normal_guess(true_rate, alpha, power)
-    for votes in range(min(LARGEST, 2 * guess + 50), 1, -1):
+    if guess > LARGEST:
+        return guess
+    for votes in range(2 * guess + 50, 1, -1):
         if exact_power(votes, true_rate, alpha) < power:
             return votes + 1
     return 2
 
 
-def plan(true_rate: float, alpha: float, tie_share: float, design_effect: float) -> Plan:
-    """Total votes: decisive ones, more for ties, more for votes that resemble each other."""
-    decisive = decisive_votes(true_rate, alpha)
-    votes = math.ceil(decisive / (1 - tie_share) * design_effect)
-    return Plan(true_rate, alpha, decisive, votes, tie_share, design_effect)
+def plan(
+    true_rate: float, alpha: float, tie_share: float, design_effect: float, items: int
+) -> Plan:
+    """Total votes: decisive ones, more for ties, for votes that resemble each other and for few items."""
+    decisive, fewest = decisive_votes(true_rate, alpha), fewest_clusters(alpha)
+    votes = None
+    if items >= fewest:
+        few = t_over_normal(items, alpha, POWER)
+        votes = math.ceil(decisive / (1 - tie_share) * design_effect * few)
+    return Plan(true_rate, alpha, decisive, votes, tie_share, design_effect, items, fewest)
 
 
 def _critical(votes: int, alpha: float) -> int:

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from study import admin_auth, exports, lifecycle
+from study import admin_auth, admin_routes, api, exports, lifecycle
 from study.app import create_app
 from study.dataset import read
 from study.models import AdminSession
@@ -82,6 +83,62 @@ def test_a_made_up_cookie_opens_nothing(stranger):
     assert stranger.get("/admin/config").status_code == 401
 
 
+@pytest.mark.parametrize("cookie", ["a=b; {} = x", '=; "', "other[]=1; x y=2", "\xff=1"])
+def test_foreign_cookies_neither_break_nor_lock_out(operator, cookie):
+    own = operator.cookies[admin_auth.COOKIE]
+    operator.cookies.clear()
+    header = cookie.encode("latin-1")
+    strange = operator.get("/admin/config", headers={"Cookie": header})
+    assert strange.status_code == 401
+    both = f"{admin_auth.COOKIE}={own}; ".encode() + header
+    assert operator.get("/admin/config", headers={"Cookie": both}).status_code == 200
+
+
+def test_the_cookie_is_secure_behind_a_trusted_proxy(built, tmp_path, clock, monkeypatch):
+    monkeypatch.setenv(admin_auth.PASSWORD, WORD)
+
+    def cookie(**server: object) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        place = open_at(built, folder, clock, server=server)
+        app = FastAPI()
+        app.include_router(admin_routes.router(place, ""))
+        client = TestClient(app, follow_redirects=False)
+        forwarded = {"X-Forwarded-Proto": "https"}
+        reply = client.post("/admin/login", data={"password": WORD}, headers=forwarded)
+        return reply.headers["set-cookie"]
+
+    assert "Secure" in cookie(trusted_proxies=["testclient"])
+    assert "Secure" in cookie(https=True)
+    assert "Secure" not in cookie()
+
+
+def test_strangers_cannot_lock_the_operator_out(built, tmp_path, clock, monkeypatch):
+    monkeypatch.setenv(admin_auth.PASSWORD, WORD)
+    monkeypatch.setattr(admin_auth, "_matches", lambda password: password == WORD)
+    place = open_at(built, tmp_path, clock)
+    for number in range(60):
+        assert admin_auth.sign_in(place, "a guess", f"198.51.100.{number}") is None
+    assert admin_auth.sign_in(place, WORD, "203.0.113.1") is not None
+
+
+def test_a_password_that_is_refused_is_not_repeated(stranger):
+    reply = stranger.post("/admin/login", data={"password": "x" * 1001})
+    assert reply.status_code == 422
+    assert "xxx" not in reply.text
+
+
+def test_nothing_can_be_uploaded_and_no_request_is_large(stranger):
+    recording = {"files": ("a.bin", b"abc")}
+    for path in ("upload", "upload/", "process_recording", "queue/join", "run/predict"):
+        assert stranger.post(f"/gradio_api/{path}", files=recording).status_code == 404
+    assert stranger.post("/admin/gradio_api/upload", files=recording).status_code == 401
+    big = b'{"participant": "' + b"x" * 70_000 + b'"}'
+    assert stranger.post("/api/next", content=big).status_code == 413
+    assert stranger.post("/api/next", content=iter([big[:40_000], big[40_000:]])).status_code == 413
+    assert stranger.post("/gradio_api/queue/join", content=big).status_code == 413
+
+
 def test_without_a_configured_password_nobody_signs_in(stranger, monkeypatch):
     monkeypatch.delenv(admin_auth.PASSWORD, raising=False)
     for guess in ("", "admin", "no password is configured"):
@@ -100,10 +157,6 @@ def test_public_config_knows_nothing_of_the_administration(stranger):
 
 
 def test_wrong_passwords_lock_out(built, tmp_path, clock, monkeypatch):
-    from fastapi import FastAPI
-
-    from study import admin_routes, api
-
     monkeypatch.setenv(admin_auth.PASSWORD, WORD)
     place = open_at(built, tmp_path, clock)
     app = FastAPI()

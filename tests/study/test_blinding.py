@@ -92,7 +92,8 @@ def test_a_clip_is_served_in_ranges_without_redirects(client, place):
     tail = client.get(address, headers={"Range": "bytes=-5"})
     assert tail.content == whole.content[-5:]
     assert client.get(address, headers={"Range": "bytes=99999999-"}).status_code == 416
-    assert client.get(address, headers={"Range": "bytes=1-2,5-6"}).status_code == 416
+    for wrong in ("bytes=1-2,5-6", "bytes=-0", "bytes=-", f"bytes={'9' * 5000}-", "bytes=5-4"):
+        assert client.get(address, headers={"Range": wrong}).status_code == 416
     place.clock.pass_time(31 * 60)
     assert client.get(address).status_code == 410
     assert client.get("/media/anything").status_code == 404

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from sqlalchemy import func, select
 
-from study import bundle, lifecycle, paper, tables
+from study import bundle, charts, lifecycle, paper, tables
 from study.canonical import dumps
 from study.dataset import read
 from study.errors import StudyError
 from study.frame import COLUMNS, tidy
 from study.models import Event, MediaToken, Participant, Trial, Vote
-from study.report import report
+from study.report import comparisons, report, stopping_plan
 from study.verify import verify
-from tests.study.tiny import take_part
+from tests.study.tiny import open_at, take_part
 
 CORPUS = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "=cmd|' /C calc'!A0", "|calc",
@@ -123,8 +123,12 @@ def rewrite(path, change):
 def test_an_untouched_bundle_verifies(packed):
     assert problems(packed) == []
     head = bundle.to_dataset(bundle.unpack(packed)[0], packed).entries[-1].hash
-    assert problems(packed, head[:16]) == []
-    assert "ends as published" in problems(packed, "0" * 16)[0]
+    assert problems(packed, head) == []
+    assert all(outcome.compared for outcome in verify(packed, head))
+    assert "ends as published" in problems(packed, "0" * 64)[0]
+    for no_hash in ("", head[:16]):
+        with pytest.raises(StudyError, match="64 hexadecimal digits"):
+            verify(packed, no_hash)
 
 
 def test_one_altered_vote_is_noticed(packed):
@@ -163,6 +167,98 @@ def test_a_removed_vote_an_altered_number_and_an_altered_file_are_noticed(packed
     with zipfile.ZipFile(copies[2], "a") as archive:
         archive.writestr("extra.txt", "x")
     assert any("extra.txt does not match the listing" in problem for problem in problems(copies[2]))
+
+
+def edited_data(change):
+    def edit(files):
+        data = json.loads(files["data.json"])
+        change(data)
+        files["data.json"] = json.dumps(data).encode()
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda data: data["people"].pop(2), "is not as in the ledger"),
+        (lambda data: data["people"].append(data["people"][0]), "listed twice"),
+        (lambda data: data["people"][0].update(state="screened"), "is not as in the ledger"),
+        (lambda data: data["meta"].update(revealed_at=1.0), "revealed_at is not as in the ledger"),
+        (lambda data: data["meta"].update(items=40), "items is not as in the ledger"),
+        (lambda data: data["systems"].reverse(), "systems is not as in the ledger"),
+        (lambda data: data["systems"][1].__setitem__(1, "anchor"), "systems is not as in"),
+    ],
+)
+def test_people_rules_and_systems_are_those_of_the_ledger(packed, change, problem):
+    rewrite(packed, edited_data(change))
+    found = problems(packed)
+    assert any(problem in line for line in found)
+    assert "the numbers are what the votes give: not looked at: see above" in found
+
+
+@pytest.mark.parametrize("name", ["gsb.svg", "gsb.png", "codebook.md", "methods.txt", "votes.csv"])
+def test_a_polished_figure_or_text_is_noticed(packed, name):
+    def polish(files):
+        files[name] += b" "
+
+    rewrite(packed, polish)
+    assert [line.startswith(name) for line in problems(packed)] == [True]
+
+
+def test_figures_of_another_program_are_not_compared_and_that_is_said(packed):
+    rewrite(packed, edited_data(lambda data: data.update(drawn_by="matplotlib 1.0")))
+    assert problems(packed) == []
+    skipped = [outcome.step for outcome in verify(packed) if not outcome.compared]
+    assert any("drawn by matplotlib 1.0" in step for step in skipped)
+
+
+def test_a_line_separator_in_a_reason_does_not_break_the_bundle(place, voted, tmp_path):
+    lifecycle.exclude(place.store, read(place).people[0].code, "a\u2028b\x85c", place.clock())
+    bundle.write(read(place), tmp_path / "b.zip")
+    assert problems(tmp_path / "b.zip") == []
+
+
+def test_exclusions_are_counted_apart_from_failed_checks(place, voted):
+    first, second = (person.code for person in read(place).people[:2])
+    lifecycle.exclude(place.store, first, "no sound", place.clock())
+    lifecycle.set_state(place.store, "closed", place.clock())
+    lifecycle.exclude(place.store, second, "an afterthought", place.clock())
+    dataset = read(place)
+    made = report(dataset)
+    assert made["flow"]["excluded"] == {"before_results": 1, "after_results": 1}
+    frame = tidy(dataset)
+    assert made["flow"]["analysed"] == frame[frame["included"]]["participant"].nunique()
+    text = paper.methods(dataset, made)
+    assert "excluded 1 before any result could be seen and 1 afterwards" in text
+    assert "6 pairs, and hidden among them 2 catch trials" in text
+
+
+def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
+    take_part(client, place, "varied")
+    dataset = read(place)
+    few = tidy(dataset).query(
+        "kind == 'main' and second == 'secondbest' and dimension == 'overall'"
+    )
+    (row,) = comparisons(few, dataset)
+    assert row["p_holm"] == pytest.approx(min(1.0, 10 * row["p"]["p"]))
+    assert stopping_plan(few, [row], dataset)["smallest_comparison"] == 0
+
+
+def test_a_round_robin_is_corrected_for_every_pair(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, comparisons="all")
+    assert report(read(place))["plan"]["tests"] == 3 * 5
+
+
+def test_system_names_are_drawn_as_they_are():
+    row = {
+        "second": "$\\frac{1}{2}$ and $",
+        "dimension": "overall",
+        "votes": 2, "good": 1, "same": 0, "bad": 1,
+        "forms": {"net": 0.0}, "interval": None,
+    }  # fmt: skip
+    assert "$\\frac{1}{2}$ and $" in charts.gsb_bars([row]).decode()
+    assert charts.coverage_grid({("a$b$c$", "$x_1$"): 1}).startswith(b"<?xml")
 
 
 def test_an_unwelcome_vote_cannot_be_excluded_afterwards(packed):

@@ -20,7 +20,7 @@ def test_the_sample_study_is_served_below_its_path(tmp_path):
     app = mount(FastAPI(), SAMPLE, tmp_path / "state")
     with TestClient(app) as client:
         assert client.get("/study/").status_code == 200
-        assert client.get("/study/page/options").json()["pairs"] == 12
+        assert client.get("/study/page/options").json()["pairs"] == 14
         entered = client.post("/study/api/enter", json={"locale": "zh"})
         assert len(entered.json()["participant"]) >= 20
         for name in ("", "config", "gradio_api/queue/data", "gradio_api/info", "export/bundle.zip"):

@@ -6,8 +6,8 @@ import wave
 import pytest
 from sqlalchemy import select
 
-from study import digits, tokens
-from study.models import DailySalt, Participant
+from study import digits, lifecycle, tokens
+from study.models import DailySalt, Participant, RateCount
 from tests.study.tiny import api_client, open_at, someone
 
 DEVICE = {"width": 390, "height": 844, "pixel_ratio": 3.0, "touch": True, "can_play": True}
@@ -76,6 +76,56 @@ def test_a_recruited_person_comes_back_to_the_same_place(built, tmp_path, clock)
     assert person.post("withdraw", {"participant": second}) == {"erased": 0, "code": "LEFT"}
 
 
+@pytest.fixture
+def recruiting(built, tmp_path, clock):
+    rule = {"mode": "prolific", "codes": {"finished": "DONE"}, "study_id": "ours"}
+    return api_client(open_at(built, tmp_path, clock, recruitment=rule))
+
+
+def test_one_recruited_person_takes_part_once_and_cannot_be_impersonated(recruiting):
+    def enter(**ids: str) -> int:
+        external = {"PROLIFIC_PID": "abc", "STUDY_ID": "ours", "SESSION_ID": "t"} | ids
+        return recruiting.post("/api/enter", json={"external": external}).status_code
+
+    assert enter() == 200
+    assert enter() == 200  # a reload
+    assert enter(STUDY_ID="another") == 403
+    assert enter(SESSION_ID="strangers") == 403
+    assert enter(PROLIFIC_PID="def") == 200
+
+
+def test_an_open_study_keeps_no_recruiters_ids(client, place):
+    client.post("/api/enter", json={"external": {"PROLIFIC_PID": "abc"}})
+    row = person_row(place)
+    assert (row.external, row.external_key) == ({}, None)
+
+
+def test_only_the_studys_own_languages_can_be_chosen(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, title={"en": "Which one?"})
+    reply = api_client(place).post("/api/enter", json={"locale": "zh"})
+    assert (reply.status_code, reply.json()["detail"]) == (422, "this study is offered in en only")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no JSON",
+        b"[]",
+        b'{"locale": NaN}',
+        b'{"participant": "' + b"x" * 2000 + b'"}',
+        b'{"external": {"PROLIFIC_PID": "\\ud800"}}',
+        b'{"extra": 1}',
+    ],
+)
+@pytest.mark.parametrize("path", ["enter", "next", "vote", "event", "check"])
+def test_a_malformed_request_is_one_sentence_that_repeats_nothing(client, path, body):
+    reply = client.post(f"/api/{path}", content=body, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 422
+    assert set(reply.json()) == {"code", "detail"}
+    assert len(reply.content) < 300
+    assert b"xxx" not in reply.content
+
+
 def test_reloading_serves_the_same_pair_under_new_addresses(client, place):
     person = someone(client, place)
     person.admit()
@@ -86,7 +136,9 @@ def test_reloading_serves_the_same_pair_under_new_addresses(client, place):
     assert client.get(f"/media/{first['left']}").status_code == 410
 
 
-def test_addresses_are_hashed_under_a_salt_of_the_day(client, place, clock):
+def test_addresses_are_counted_under_a_salt_of_the_day_and_forgotten_at_the_end(
+    client, place, clock
+):
     someone(client, place).admit()
     with place.store.read() as session:
         old = session.scalars(select(DailySalt)).one().salt
@@ -94,9 +146,30 @@ def test_addresses_are_hashed_under_a_salt_of_the_day(client, place, clock):
     someone(client, place).admit()
     with place.store.read() as session:
         assert session.scalars(select(DailySalt)).one().salt != old
-        hashes = [row.network_hash for row in session.scalars(select(Participant))]
-    assert len(set(hashes)) == 2
-    assert tokens.hashed("testclient") not in hashes
+        keys = [row.key for row in session.scalars(select(RateCount))]
+    assert len([key for key in keys if key.startswith("enter:")]) == 2
+    assert not any("testclient" in key or tokens.hashed("testclient") in key for key in keys)
+    lifecycle.set_state(place.store, "closed", clock())
+    with place.store.read() as session:
+        assert not list(session.scalars(select(DailySalt)))
+        assert not list(session.scalars(select(RateCount)))
+
+
+def test_withdrawing_leaves_no_bytes_of_an_id_on_the_disk(built, tmp_path, clock):
+    rule = {"mode": "prolific", "codes": {"finished": "DONE"}}
+    place = open_at(built, tmp_path, clock, recruitment=rule)
+    client = api_client(place)
+    ids = {"PROLIFIC_PID": "5f3c8a1be29d4c0017abcdef", "SESSION_ID": "s"}
+
+    def found() -> bool:
+        return any(
+            ids["PROLIFIC_PID"].encode() in f.read_bytes() for f in tmp_path.glob("study.db*")
+        )
+
+    token = client.post("/api/enter", json={"external": ids}).json()["participant"]
+    assert found()
+    client.post("/api/withdraw", json={"participant": token})
+    assert not found()
 
 
 def test_enrolments_are_limited_per_network(built, tmp_path, clock):

@@ -2,11 +2,13 @@
 
 import http.server
 import json
+import random
+import socket
 import threading
 
 import pytest
 
-from study import quality
+from study import participants, quality
 from study.config import Quality
 from study.dataset import judgements, read
 from study.frame import tidy
@@ -81,6 +83,44 @@ def test_one_side_all_along_fails_and_sameness_does_not(client, place):
     assert "one_side" not in verdicts[1].reasons
 
 
+def test_who_never_varies_or_never_judges_a_catch_is_unchecked(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, quality={"catch_failures": 8})
+    client = api_client(place)
+    for answer in ("same", "cannot", "varied"):
+        take_part(client, place, answer)
+    constant, undecided, varied = judgements(read(place)).values()
+    assert constant == Judgement("unchecked", ("constant",))
+    assert undecided == Judgement("unchecked", ("catch", "constant"))
+    assert varied.verdict != "unchecked"
+
+
+def test_the_default_catches_stop_most_random_clickers_and_all_constant_ones():
+    config = configuration(trials={"per_participant": 6})
+    expected = {
+        "identical": dict.fromkeys(config.dimension_ids, "same"),
+        "shifted": {"lip_sync": "left"},
+    }
+    dice = random.Random(0)
+
+    def passes(click) -> bool:
+        kinds = ["main"] * 6 + ["identical"] * config.trials.catch.identical
+        kinds += ["shifted"] * config.trials.catch.shifted
+        records = [
+            {
+                "kind": kind,
+                "position": position,
+                "expected": expected.get(kind, {}),
+                "choices": {name: click() for name in config.dimension_ids},
+            }
+            for position, kind in enumerate(kinds)
+        ]
+        return quality.judge_participant(records, config).verdict == "pass"
+
+    clicked = sum(passes(lambda: dice.choice(["left", "same", "right"])) for _ in range(2000))
+    assert clicked / 2000 < 0.1
+    assert not any(passes(lambda answer=answer: answer) for answer in ("left", "same", "right"))
+
+
 def test_alarms_need_a_jump():
     config = configuration().quality
     assert quality.alarms(["fail"] * 3, config) == []
@@ -120,6 +160,7 @@ def service():
         (b'{"verdict": "fail"}', "fail"),
         (b'{"verdict": "perhaps"}', "unchecked"),
         (b"<html>502</html>", "unchecked"),
+        (b'{"verdict": ' + b"[" * 5000, "unchecked"),
     ],
 )
 def test_the_service_is_asked(service, monkeypatch, answer, verdict):
@@ -128,12 +169,33 @@ def test_the_service_is_asked(service, monkeypatch, answer, verdict):
     assert quality.ask_service(limits, {"external": {}}).verdict == verdict
 
 
+def test_a_service_that_speaks_no_http_is_unchecked():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def babble() -> None:
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"SSH-2.0\r\n\r\n")
+            connection.close()
+
+        threading.Thread(target=babble, daemon=True).start()
+        limits = Quality(service_url=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        assert quality.ask_service(limits, {"external": {}}).verdict == "unchecked"
+
+
+def test_who_was_never_asked_about_is_unchecked(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, quality={"service_url": "http://127.0.0.1:9/"})
+    participants.enter(place, "198.51.100.1", "en", {})  # the check is asked by the route, later
+    assert [part.reasons for part in judgements(read(place)).values()] == [("service",)]
+
+
 def test_a_service_that_is_down_leaves_votes_unchecked_and_raises_the_alarm(built, tmp_path, clock):
-    down = {"service_url": "http://127.0.0.1:9/", "service_seconds": 0.2, "catch_failures": 8}
+    down = {"service_url": "http://127.0.0.1:9/", "service_seconds": 0.2}
+    down |= {"catch_failures": 8, "repeat_agreement": 0, "same_side_share": 1}
     place = open_at(built, tmp_path, clock, quality=down)
     client = api_client(place)
     for _ in range(5):
-        take_part(client, place, answer="same")
+        take_part(client, place, answer="varied")
     frame = tidy(read(place))
     main = frame[frame["kind"] == "main"]
     assert set(main["verdict"]) == {"unchecked"}

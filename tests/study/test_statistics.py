@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.statistics import agreement, bootstrap, davidson, gsb, permutation, power
+from study.statistics import agreement, bootstrap, clustered, davidson, gsb, permutation, power
 
 
 def test_forms_of_the_known_example():
@@ -95,13 +95,47 @@ def test_sign_flip_is_exact_for_few_clusters():
     assert many == pytest.approx(exact, abs=0.02)
 
 
-def test_permutation_keeps_its_level_under_the_null():
-    rng = np.random.default_rng(2)
-    rejected = 0
-    for run in range(200):
-        sums = rng.choice([-1.0, 0.0, 1.0], (16, 10)) + rng.normal(0, 1, (16, 1)).round()
-        rejected += permutation.both_levels(sums, 300, run)["p"] < 0.05
-    assert rejected / 200 < 0.09
+def crossed(rng, people, items, by_person, by_item, effect=0.0):
+    """A table in which everybody has judged everything; both levels have effects of their own."""
+    person = rng.normal(0, by_person, (people, 1))
+    latent = effect + person + rng.normal(0, by_item, items) + rng.normal(size=(people, items))
+    scores = np.where(latent > 0.5, 1.0, np.where(latent < -0.5, -1.0, 0.0))
+    return bootstrap.Table(scores, np.ones_like(scores))
+
+
+@pytest.mark.parametrize(
+    ("people", "items", "by_person", "by_item"),
+    [(30, 30, 0.7, 0.7), (60, 20, 0.7, 0.4), (30, 12, 0.5, 0.3), (40, 8, 0.5, 2.0)],
+)
+def test_the_test_keeps_its_level_where_flips_on_one_level_do_not(
+    record_property, people, items, by_person, by_item
+):
+    rng, runs = np.random.default_rng(2), 500
+    rejected = {"two-way": 0, "flips of people": 0}
+    for run in range(runs):
+        table = crossed(rng, people, items, by_person, by_item)
+        rejected["two-way"] += clustered.two_way_test(table) <= 0.05
+        flips = permutation.sign_flip(table.sums.sum(axis=1), 200, run)
+        rejected["flips of people"] += flips <= 0.05
+    record_property("true_null_rejected_at_5_percent", rejected)
+    assert rejected["two-way"] / runs < 0.08
+    assert rejected["two-way"] < rejected["flips of people"]
+
+
+def test_the_test_finds_what_is_there():
+    rng = np.random.default_rng(3)
+    found = [clustered.two_way_test(crossed(rng, 60, 20, 0.4, 0.2, 0.4)) < 0.05 for _ in range(50)]
+    assert np.mean(found) > 0.9
+
+
+def test_few_clusters_cannot_say_more_than_the_sign_test():
+    agreed = bootstrap.Table(np.ones((30, 5)), np.ones((30, 5)))
+    assert clustered.two_way_test(agreed) == 2 / 32
+    one_person = bootstrap.Table(np.ones((1, 9)), np.ones((1, 9)))
+    assert clustered.two_way_test(one_person) == 1
+    assert clustered.two_way_test(bootstrap.Table(np.zeros((3, 3)), np.ones((3, 3)))) == 1
+    fewest = clustered.fewest_clusters(0.05 / 12)
+    assert clustered.smallest_p(fewest) <= 0.05 / 12 < clustered.smallest_p(fewest - 1)
 
 
 def davidson_votes(rng, strengths, nu, side, rows):
@@ -161,8 +195,16 @@ def test_decisive_votes_needed(rate, votes):
 
 
 def test_ties_and_clusters_raise_the_plan():
-    plan = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0)
-    assert (plan.decisive, plan.votes) == (54, 216)
+    plan = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=10_000)
+    assert (plan.decisive, plan.votes) == (54, 217)
+    few = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=8)
+    assert few.votes > 1.2 * plan.votes
+    too_few = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=5)
+    assert (too_few.votes, too_few.fewest_items) == (None, 6)
+
+
+def test_a_tiny_difference_needs_the_votes_that_it_needs():
+    assert power.decisive_votes(0.505, 0.05) == pytest.approx(78_500, rel=0.01)
 
 
 def test_agreement_of_equal_and_of_random_raters():

@@ -7,11 +7,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-from study import ledger, tokens, votes
+from study import assignment, ledger, lifecycle, tokens, votes
 from study.deployment import Deployment
 from study.errors import Refused
 from study.models import Trial, Vote
-from tests.study.tiny import Clock, someone, take_part
+from tests.study.tiny import Clock, api_client, open_at, someone, take_part
 
 
 def rows(place: Deployment) -> int:
@@ -30,6 +30,33 @@ def ballot(client, place):
     person = someone(client, place)
     person.admit()
     return person, person.ballot(person.next())
+
+
+def test_the_last_vote_finishes_even_when_the_study_closes_before_the_next_call(
+    built, tmp_path, clock
+):
+    place = open_at(built, tmp_path, clock, recruitment={"codes": {"finished": "DONE"}})
+    client = api_client(place)
+    person = someone(client, place)
+    person.admit()
+    for _ in range(assignment.length(place.config.trials)):
+        person.post("vote", person.ballot(person.next()))
+    lifecycle.set_state(place.store, "closed", clock())
+    state = person.post("state", {"participant": person.token})
+    assert (state["state"], state["code"]) == ("finished", "DONE")
+    assert person.post("next", {"participant": person.token}) == {"done": True, "code": "DONE"}
+
+
+def test_the_players_reports_do_not_use_up_the_calls_of_the_vote(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, limits={"calls_per_minute": 8})
+    person = someone(api_client(place), place)
+    person.admit()
+    served = person.next()
+    event = {"participant": person.token, "trial": served["trial"], "kind": "stall", "at_ms": 1.0}
+    for _ in range(8):
+        person.post("event", event)
+    person.post("event", event, expect=429)
+    person.post("vote", person.ballot(served))
 
 
 def test_a_vote_is_stored_with_the_sides_as_displayed(client, place):

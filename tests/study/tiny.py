@@ -1,6 +1,7 @@
 """A tiny study: three systems, four items, clips of one second, and a clock that tests move."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fastapi import FastAPI
@@ -35,7 +36,11 @@ def configuration(**changes: object) -> StudyConfig:
         "title": {"en": "Which one?", "zh": "哪一个？"},
         "seed": 5,
         "candidate": "oursystem",
-        "trials": {"per_participant": 6, "training": 1, "catch": {"items": 2}},
+        "trials": {
+            "per_participant": 6,
+            "training": 1,
+            "catch": {"items": 2, "identical": 1, "shifted": 1},
+        },
         "stimuli": SMALL.model_dump(),
         "limits": {"calls_per_minute": 100_000, "enrolments_per_hour": 10_000},
         "analysis": {"resamples": 200},
@@ -93,9 +98,13 @@ def api_client(place: Deployment) -> TestClient:
 
 
 def someone(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
-    """A participant who gives one and the same answer."""
+    """A participant who gives one and the same answer, or with "varied" takes turns."""
     pass_time = place.clock.pass_time  # type: ignore[attr-defined]
-    return Rehearsal(client, place, lambda _pair, _dimension: answer, pass_time)
+
+    def choose(pair: dict[str, Any], _dimension: str) -> str:
+        return ("left", "same", "right")[pair["position"] % 3] if answer == "varied" else answer
+
+    return Rehearsal(client, place, choose, pass_time)
 
 
 def take_part(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
