@@ -82,11 +82,12 @@ def _announce(settings: LiveSettings, port: int) -> None:
 
 
 def _study(settings: LiveSettings) -> Path | None:
-    """Return the study to show: the one that was named, or else the sample if it is there."""
+    """Return the study to show: the one that was named, or else the sample if it is wanted and there."""
     from flowact import assets
 
     sample = assets.folder() / "study"
-    return settings.study or (sample if sample.is_dir() else None)
+    wanted = settings.sample_study and sample.is_dir()
+    return settings.study or (sample if wanted else None)
 
 
 def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:

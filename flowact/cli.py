@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
 from flowact import __version__
 from flowact.errors import UserError
+from flowact.options import OptionParser
 
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -90,7 +91,7 @@ def _import(name: str) -> CommandModule:
 
 
 def _parser(chosen: str, command: CommandModule | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("flowact", description="Talking avatars, generated live.")
+    parser = OptionParser("flowact", description="Talking avatars, generated live.")
     parser.add_argument("--version", action="version", version=f"flowact {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (_, summary) in COMMANDS.items():

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from study import storage, templates
 from study.config import load
@@ -20,8 +21,8 @@ FAILED = 1
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a problem the operator can fix ends with one sentence and exit code 2."""
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         code = arguments.run(arguments)
     except (StudyError, Refused) as error:
         sys.stderr.write(f"study: {error}\n")
@@ -32,6 +33,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code or 0)
+
+
+class _OptionParser(argparse.ArgumentParser):
+    """Says in one sentence what cannot be used, for subcommands too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise StudyError(f"{message}; see {self.prog} --help")
 
 
 def _say(text: str) -> None:
@@ -202,7 +210,7 @@ def _positive(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _OptionParser(
         "python -m study", description="Blinded side-by-side preference studies on video."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -109,8 +109,7 @@ def run(args: argparse.Namespace) -> None:
 
     args.minutes += 60 * args.hours
     _check(args)
-    with _writing(args.out):
-        args.out.mkdir(parents=True, exist_ok=True)
+    with _writing(args.out), _made(args.out):
         if args.ablate:
             ablate(args)
             return
@@ -157,6 +156,19 @@ def _writing(folder: Path) -> Iterator[None]:
         raise UserError(
             f"The report in {folder} cannot be written: {error.strerror or error}."
         ) from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder, and take it away again when the work is refused before anything is in it."""
+    there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except UserError:
+        if not there and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def _chosen(args: argparse.Namespace) -> dict[str, Section]:

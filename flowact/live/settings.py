@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
+from flowact.options import OptionParser
 
 _ENVIRONMENT: Final = "FLOWACT_"
 
@@ -45,6 +46,7 @@ class LiveSettings:
         spare: keep a second worker loaded, for the case that the first one dies.
         visible_mark: write "AI-generated" into the picture.
         study: folder of a preference study to show; `None` for the sample study.
+        sample_study: whether that one is shown.
         state: folder that the study's votes are written to.
         open: show the page in a browser of this machine, where there is a screen.
         endpoint: a language model's server.
@@ -61,6 +63,7 @@ class LiveSettings:
     spare: bool = True
     visible_mark: bool = True
     study: Path | None = None
+    sample_study: bool = True
     state: Path = Path("out/state")
     open: bool = False
     endpoint: Endpoint = Endpoint()
@@ -69,7 +72,7 @@ class LiveSettings:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of `app.py`."""
-    made = argparse.ArgumentParser(
+    made = OptionParser(
         "app.py",
         description="Serve the live page. Every option can be given as an environment variable "
         "too, FLOWACT_PORT for --port and so on.",
@@ -85,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
     made.add_argument("--origins", metavar="A,B", help="further origins that may connect")
     made.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
+    made.add_argument(
+        "--sample-study", choices=("yes", "no"), help="without --study, show a sample (yes)"
+    )
     made.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     made.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     made.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
@@ -144,6 +150,7 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "study": Path,
     "state": Path,
     "origins": _origins,
+    "sample_study": _yes,
     "spare": _yes,
     "visible_mark": _yes,
     "open": _yes,

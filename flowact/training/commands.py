@@ -283,6 +283,10 @@ def _export(args: argparse.Namespace) -> None:
     sampling = {name: value for name, value in asked.items() if value is not None}
     tokenizer = _chosen_tokenizer(args)
     export(tokenizer, args.transformer, args.out, sampling, args.audio, args.calibration)
+    if args.transformer is None:
+        print(f"{args.out}: only the tokenizer, since no --transformer was given")  # noqa: T201
+    else:
+        print(args.out)  # noqa: T201 - the result
 
 
 def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":

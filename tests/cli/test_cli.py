@@ -45,11 +45,23 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["nonsense"], ["generate", "--nonsense"], ["generate", "--seed", "9" * 30]]
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["generate", "--nonsense"],
+        ["generate", "--seed", "9" * 30],
+        ["train", "nonsense"],
+        ["train", "joint", "--steps", "many"],
+    ],
 )
-def test_unusable_arguments_exit_with_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
+def test_unusable_arguments_are_one_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith("flowact: ")
+    assert sentence.endswith(" --help.")
 
 
 def test_a_package_that_is_missing_is_named(

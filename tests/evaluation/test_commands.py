@@ -124,6 +124,7 @@ def test_what_cannot_be_measured_is_one_sentence(
     said = capsys.readouterr().err
     assert reason in said
     assert said.count("\n") == 1
+    assert not (tmp_path / "eval").exists()
 
 
 def test_damaged_readers_and_missing_clips_are_said(

@@ -26,6 +26,8 @@ def test_the_language_model_comes_from_the_environment_only():
         (["--sessions", "0"], {}),
         (["--port", "70000"], {}),
         (["--threads", "-3"], {}),
+        (["--threads", "many"], {}),
+        (["--nonsense"], {}),
         (["--checkpoint", "nowhere"], {}),
         ([], {"FLOWACT_PORT": "many"}),
         ([], {"FLOWACT_VISIBLE_MARK": "perhaps"}),
