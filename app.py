@@ -48,11 +48,13 @@ def _serve(settings: LiveSettings) -> int:
 
 def _application(settings: LiveSettings) -> FastAPI:
     from flowact.live.application import build, finish
+    from study.body_limit import BodyLimit
 
     study = _study(settings)
     app = build(settings, [("Study", "study/")] if study is not None else [])
     if study is not None:  # before the page, which answers for every path below the root
         _mount_study(app, study, settings.state)
+    app.add_middleware(BodyLimit, prefix="/gradio_api")  # uploads go to /live/upload, which counts
     return finish(app)
 
 

@@ -1,4 +1,4 @@
-"""ASGI middleware: no request to the study is larger than a vote can be."""
+"""ASGI middleware: no request below a path is larger than what is asked there needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LARGEST = 64 * 1024  # bytes; a vote with all its telemetry has less than two thousand
+LARGEST = (
+    64 * 1024
+)  # bytes; a vote with all its telemetry has less than two thousand, a ticket fifty
 
 
 class BodyLimit:
@@ -55,5 +57,5 @@ class _Counted:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    text = f"a request to a study has at most {LARGEST} bytes"
+    text = f"a request here has at most {LARGEST} bytes"
     await PlainTextResponse(text, 413, {"Connection": "close"})(scope, receive, send)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from flowact.live.house import House
 from flowact.live.page import HEAD, about, live_blocks, theme
@@ -40,6 +40,12 @@ def build(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app.state.house = house
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, house)
+
+    @app.post("/gradio_api/upload")
+    @app.post("/gradio_api/process_recording")
+    async def nothing() -> Response:
+        """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
+        return PlainTextResponse("there is nothing here", 404)
 
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:

@@ -22,6 +22,8 @@ from flowact.media.image import read_reference
 MOST_BYTES: Final = 40_000_000
 MOST_MINUTES: Final = 10.0
 MOST_FILES: Final = 6
+MOST_BYTES_TOGETHER: Final = 2_000_000_000
+"""Of all visitors, finished or on their way: strangers may not fill the disk."""
 UNUSED_SECONDS: Final = 900.0
 Sort = Literal["audio", "picture"]
 
@@ -48,6 +50,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="flowact-uploads-"))
+        self._checking = asyncio.Semaphore()  # one at a time: a large picture takes much memory
         self._folders: dict[str, _Folder] = {}
 
     async def receive(
@@ -61,12 +64,17 @@ class Uploads:
         folder = self._folder(visitor)
         if len(folder.files) >= MOST_FILES:
             raise UserError(f"At most {MOST_FILES} files in one visit; load the page again.")
+        if self._stored() > MOST_BYTES_TOGETHER - MOST_BYTES:
+            raise UserError(
+                "Too much is being uploaded by all visitors; try again in some minutes."
+            )
         name = secrets.token_urlsafe(9)
         path = folder.path / f"{name}{_suffix(filename)}"
         folder.files[name] = (sort, path)
         try:
             await _write(path, body)
-            remark = await asyncio.to_thread(_check, sort, path)
+            async with self._checking:
+                remark = await asyncio.to_thread(_check, sort, path)
         except BaseException as error:
             del folder.files[name]
             path.unlink(missing_ok=True)
@@ -117,6 +125,10 @@ class Uploads:
             folder = self._folders[visitor] = _Folder(path, time.monotonic())
         folder.used = time.monotonic()
         return folder
+
+    def _stored(self) -> int:
+        paths = (path for folder in self._folders.values() for _, path in folder.files.values())
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     def _find(self, visitor: str, name: str, sort: Sort) -> Path:
         folder = self._folders.get(visitor)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from flowact.live import uploads
 from flowact.live.framing import Flag, Kind, prefixed, split_prefixed
 from flowact.runtime.sound import to_pcm16
 from tests.live.viewer import Viewer, ended, visiting
@@ -196,6 +197,18 @@ def test_bad_uploads_are_refused_in_a_sentence(
     ended(house)
     assert answer.status_code == 400
     assert sentence in answer.json()["error"] and "\n" not in answer.json()["error"]
+
+
+def test_strangers_cannot_fill_the_disk(client, house, tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_BYTES_TOGETHER", uploads.MOST_BYTES + 10)
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "me.png")
+    body = (tmp_path / "me.png").read_bytes()
+    ticket = house.tickets.issue("visit", "stranger")
+    headers = {"x-ticket": ticket, "x-filename": "me.png", "x-consent": "yes"}
+    answers = [client.post("/live/upload/picture", content=body, headers=headers) for _ in range(2)]
+    assert answers[-1].status_code == 400
+    assert answers[-1].json()["error"].startswith("Too much is being uploaded by all visitors")
+    house.uploads.discard("stranger")
 
 
 def test_the_last_minutes_can_be_kept_as_a_marked_video(client, house, ticket, tmp_path):
