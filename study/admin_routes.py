@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
 
 from study import admin_auth, api, exports
 from study.deployment import Deployment
@@ -18,6 +20,7 @@ Session = Annotated[str | None, Cookie(alias=admin_auth.COOKIE)]
 def router(place: Deployment, prefix: str) -> APIRouter:
     """The routes below `<prefix>/admin` that are not Gradio's."""
     routes = APIRouter(prefix="/admin", route_class=api.PlainRoute)
+    signing_in = asyncio.Lock()
 
     @routes.get("/login")
     def form() -> Response:
@@ -25,10 +28,18 @@ def router(place: Deployment, prefix: str) -> APIRouter:
         return HTMLResponse(admin_auth.login_page(f"{prefix}/admin"), headers=NO_STORE)
 
     @routes.post("/login")
-    def login(request: Request, password: Annotated[str, Form(max_length=1000)] = "") -> Response:
-        """Check the password and set the session's cookie."""
+    async def login(
+        request: Request, password: Annotated[str, Form(max_length=1000)] = ""
+    ) -> Response:
+        """Check the password and set the session's cookie.
+
+        One at a time, waiting without a thread: Argon2 takes 64 MB and much time on purpose, and votes
+        need the threads.
+        """
+        address = api.caller_address(request, place)
         try:
-            token = admin_auth.sign_in(place, password, api.caller_address(request, place))
+            async with signing_in:
+                token = await run_in_threadpool(admin_auth.sign_in, place, password, address)
         except Refused:
             page = admin_auth.login_page(f"{prefix}/admin", "Too many tries. Wait a while.")
             return HTMLResponse(page, 429, headers=NO_STORE)

@@ -129,7 +129,7 @@ def table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _comparison(row: Mapping[str, Any]) -> list[Any]:
     return [
-        row["second"],
+        row["name"],
         _words(row["dimension"]),
         f"{row['good']}/{row['same']}/{row['bad']}",
         *row["forms"].values(),

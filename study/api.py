@@ -135,8 +135,9 @@ class PlainRoute(APIRoute):
                 return await handle(request)
             except RequestValidationError as error:
                 problem = error.errors()[0]
-                place = ".".join(str(part) for part in problem["loc"][1:]) or "the request"
-                sentence = f"{place}: {problem['msg']}".encode("ascii", "replace").decode()
+                field = problem["loc"][1] if len(problem["loc"]) > 1 else None
+                known = isinstance(field, str) and problem["type"] != "extra_forbidden"
+                sentence = f"{field if known else 'the request'}: {problem['msg']}"
                 raise Refused(422, "other", sentence) from None
 
         return plain

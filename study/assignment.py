@@ -123,7 +123,7 @@ def _side(
     """True to show `first` on the left: balance the participant, then the cell, then toss.
 
     A participant's sides of one pair of systems are balanced in blocks of two or four, whose lengths are
-    drawn, so that nobody can tell from the sides so far which comes next.
+    drawn, so that the next one can be told from those so far much less often than in blocks of two.
     """
     pair = (cell.first, cell.second)
     own = [s.first_on_left for s in history if (s.cell.first, s.cell.second) == pair]

@@ -31,7 +31,7 @@ class BodyLimit:
 
 
 class _Counted:
-    """One call whose body's length was not declared, or was declared wrongly."""
+    """One call, whose body is counted as it comes: its length may not have been declared."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.receive, self.send = scope, receive, send

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,19 @@ from study.report import report
 EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
 LISTING = "MANIFEST.json"
 FORMAT = 2
+# What reading something of another form than was exported can raise; NotImplementedError is one of them.
+MALFORMED = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def sources(dataset: Dataset) -> dict[str, bytes]:
-    """The files that hold the data, by name."""
+def sources(dataset: Dataset, drawn_by: str) -> dict[str, bytes]:
+    """The files that hold the data, by name; `drawn_by` is the program that drew the figures."""
     config = dataset.config.model_dump(mode="json", exclude={"database"})
     return {
         "study.yaml": yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode(),
         "data.json": _json(
             {
                 "format": FORMAT,
-                "drawn_by": charts.drawn_by(),
+                "drawn_by": drawn_by,
                 "meta": dataset.meta,
                 "systems": list(dataset.systems.items()),
                 "people": [asdict(person) for person in dataset.people],
@@ -68,7 +71,7 @@ def figures(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
 def pack(dataset: Dataset) -> bytes:
     """The bundle as ZIP."""
     made = report(dataset)
-    files = sources(dataset) | texts(dataset, made) | figures(dataset, made)
+    files = sources(dataset, charts.drawn_by()) | texts(dataset, made) | figures(dataset, made)
     listing = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -86,9 +89,12 @@ def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:
     """Files and listing of a bundle; raises StudyError when it is not one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            files = {name: archive.read(name) for name in archive.namelist()}
-        listing = json.loads(files.pop(LISTING))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+            names = archive.namelist()
+            if len(set(names)) != len(names):
+                raise StudyError(f"{path}: not a study bundle (a file is in it twice)")
+            files = {name: archive.read(name) for name in names}
+        listing = dict(json.loads(files.pop(LISTING)))
+    except (OSError, zipfile.BadZipFile, zlib.error, *MALFORMED) as error:
         raise StudyError(f"{path}: not a study bundle ({error})") from None
     return files, listing
 
@@ -109,7 +115,7 @@ def to_dataset(files: dict[str, bytes], path: Path) -> Dataset:
             votes=tuple(StoredVote(**row) for row in _lines(files["votes.jsonl"])),
             entries=tuple(Entry(**row) for row in _lines(files["ledger.jsonl"])),
         )
-    except (KeyError, ValueError, TypeError, yaml.YAMLError) as error:
+    except (yaml.YAMLError, *MALFORMED) as error:
         raise StudyError(f"{path}: a part is missing or unreadable ({error})") from None
 
 

@@ -34,7 +34,7 @@ def gsb_bars(rows: Sequence[Mapping[str, Any]], form: Format = "svg") -> bytes:
     for number, row in enumerate(rows):
         _gsb_row(axes, -number, row)
     axes.axvline(0, color=INK, lw=0.8, zorder=3)
-    labels = [f"{row['second']}  ·  {row['dimension'].replace('_', ' ')}" for row in rows]
+    labels = [f"{row['name']}  ·  {row['dimension'].replace('_', ' ')}" for row in rows]
     axes.set_yticks([-number for number in range(len(rows))], labels, **PLAIN)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.set_xlim(-1.02, 1.02)

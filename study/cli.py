@@ -158,7 +158,11 @@ def _verify(args: argparse.Namespace) -> int:
     for outcome in outcomes:
         if not outcome.compared:
             _say(f"skip  {outcome.step}: not compared")
-    return _print_checks([(part.step, part.problem) for part in outcomes if part.compared])
+    code = _print_checks([(part.step, part.problem) for part in outcomes if part.compared])
+    skipped = sum(not part.compared for part in outcomes)
+    if skipped:
+        _say(f"{skipped} not compared: see the lines with skip")
+    return code
 
 
 def _backup(args: argparse.Namespace) -> None:

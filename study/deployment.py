@@ -52,7 +52,8 @@ def attach(directory: Path, clock: Callable[[], float] = time.time) -> Deploymen
         raise StudyError(f"{store.url}: no study was opened here; run `study open`")
     if row.config_hash != config.hash():
         raise StudyError(
-            f"{directory / CONFIG_NAME}: changed since the study was opened; restore it, "
+            f"{directory / CONFIG_NAME}: changed since the study was opened, or was opened "
+            "by an earlier version of this program; restore it, "
             "or collect votes under the new rules in a new folder"
         )
     return Deployment(directory, config, store, clock)

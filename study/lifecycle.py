@@ -67,7 +67,7 @@ def set_state(store: Store, state: str, now: float) -> None:
             for counted in (
                 DailySalt,
                 RateCount,
-            ):  # nothing of a network address outlives the study
+            ):  # no trace of a participant's network stays
                 session.execute(delete(counted))
         ledger.append(session, now, {"open": "resumed"}.get(state, state), {})
 

@@ -27,31 +27,38 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     trials, excluded = config.trials, flow["excluded"]
     catch = trials.catch.identical + trials.catch.shifted
     level = f"{100 * (1 - config.analysis.alpha):g}"
-    systems = len(dataset.systems) - 1
+    others = _many(len(dataset.systems) - 1, "other system")
+    compared = f"compared {config.candidate} with {others}"
+    if config.comparisons == "all":
+        compared = f"compared {len(dataset.systems)} systems, each with each,"
     parts = [
-        f"Participants compared {config.candidate} with {systems} other "
-        f"{'system' if systems == 1 else 'systems'} in a blinded side-by-side study. Both videos of a "
-        "pair showed the same item in the same window, canvas, frame rate, encoding and loudness, "
-        "were played in synchrony, and could be judged only after both had been played to the end. "
+        f"Participants {compared} in a blinded side-by-side study. Both videos of a pair showed the "
+        "same item in the same window, canvas, frame rate, encoding and loudness, were played in "
+        "synchrony, and could be judged only once there had been time to watch both to the end. "
         "Sides were balanced within participant and pair.",
-        f"After {trials.training} training {'pair' if trials.training == 1 else 'pairs'}, each "
-        f"participant was given {trials.per_participant} pairs, and hidden among them {catch} catch "
-        f"trials with a known answer and {trials.catch.repeated} pairs once more with sides swapped, "
-        f"with {len(config.dimensions)} questions on each (better, same, worse, cannot judge).",
+        f"After {_many(trials.training, 'training pair')}, each participant was given "
+        f"{_many(trials.per_participant, 'pair')}, and hidden among them "
+        f"{_many(catch, 'catch trial')} with a known answer and "
+        f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
+        f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",
         f"Of {flow['entered']} people who entered, {flow['withdrawn']} withdrew and had their votes "
         f"erased; votes of {flow['analysed']} are in the primary analysis. "
         f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
         f"{excluded['before_results']} before any result could be seen and "
-        f"{excluded['after_results']} afterwards.",
-        f"We report the net preference (G-B)/N with {level} % intervals of a bootstrap over "
-        f"participants and items at once ({config.analysis.resamples} resamples) and p values of a "
-        "t test with a variance clustered by participant and by item, with Holm's correction over "
-        f"all {report['plan']['tests']} comparisons and dimensions.",
+        f"{excluded['after_results']} afterwards. Left out are, besides, single votes on pairs that "
+        f"were not played as intended: {flow['failed_playback']}.",
+        f"We report the net preference (G-B)/N with {level} % intervals and p values of a t test with "
+        "a variance clustered by participant and by item, with Holm's correction over all "
+        f"{report['plan']['tests']} comparisons and dimensions.",
         f"Configuration {study['config_hash'][:12]}, stimuli {study['stimuli_hash'][:12]}.",
     ]
     if study["revealed_at"] is not None:
         parts.append("Results by system were seen by the operators before the study was closed.")
     return " ".join(parts) + "\n"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def escape(text: str) -> str:
@@ -64,7 +71,7 @@ def _row(row: dict[str, Any]) -> str:
     bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else "--"
     ratio = row["forms"]["ratio"]
     cells = [
-        escape(row["second"]),
+        escape(row["name"]),
         escape(row["dimension"].replace("_", " ")),
         f"{row['good']}/{row['same']}/{row['bad']}",
         f"{row['forms']['net']:+.2f}",

@@ -40,7 +40,7 @@ def enter(place: Deployment, address: str, locale: str, external: Mapping[str, s
             return token
         row = _new(now, token, locale, ids)
         session.add(row)
-        ledger.append(session, now, "entered", {"participant": row.code})
+        ledger.append(session, now, "entered", {"participant": row.code, "locale": locale})
     return token
 
 
@@ -78,7 +78,7 @@ def consent(place: Deployment, token: str, version: str, locale: str) -> None:
             return
         row.locale, row.consented_at, row.consent_version = locale, now, version
         row.consent_hash = canonical.digest(consent_text(place.config, locale))
-        reach(session, now, row, "consented", version=version)
+        reach(session, now, row, "consented", version=version, locale=locale)
 
 
 def challenge(place: Deployment, token: str) -> tuple[str, str]:
@@ -167,7 +167,7 @@ def _recruited(rule: Recruitment, external: Mapping[str, str]) -> dict[str, str]
     """The recruiter's ids; raises Refused for somebody who did not come through the recruiter."""
     if rule.mode == "open":
         return {}
-    if not external.get("PROLIFIC_PID"):
+    if not (external.get("PROLIFIC_PID") and external.get("SESSION_ID")):
         raise Refused(403, "recruiter_only", "this study is entered through its recruiter's link")
     if rule.study_id is not None and external.get("STUDY_ID") != rule.study_id:
         raise Refused(403, "recruiter_only", "this link belongs to another study of the recruiter")
@@ -179,7 +179,7 @@ def _returning(session: Session, ids: Mapping[str, str]) -> Participant | None:
         return None
     key = ids["PROLIFIC_PID"]
     known = session.scalar(select(Participant).where(Participant.external_key == key))
-    if known is not None and known.external.get("SESSION_ID") != ids.get("SESSION_ID"):
+    if known is not None and known.external["SESSION_ID"] != ids["SESSION_ID"]:
         raise Refused(403, "recruiter_only", "this person takes part already, in another session")
     return known
 

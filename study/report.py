@@ -87,6 +87,7 @@ def _comparison(
     return {
         "first": first,
         "second": second,
+        "name": second if first == dataset.config.candidate else f"{first} : {second}",
         "role": dataset.systems[second],
         "dimension": dimension,
         "good": counts.good,
@@ -96,7 +97,8 @@ def _comparison(
         "participants": table.sums.shape[0],
         "items": table.sums.shape[1],
         "forms": counts.forms(),
-        "interval": bootstrap.interval(table, rule.alpha, rule.resamples, seed),
+        "interval": clustered.two_way_interval(table, rule.alpha),
+        "bootstrap_interval": bootstrap.interval(table, rule.alpha, rule.resamples, seed),
         "p": {
             "p": clustered.two_way_test(table),
             "flips_of_participants": permutation.sign_flip(
@@ -130,6 +132,10 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
         "entered": kinds["entered"],
         "withdrawn": kinds["withdrawn"],
         "analysed": int(included["participant"].nunique()),
+        "failed_playback": sum(
+            vote.record["kind"] == "main" and vote.record["verdict"] == "fail"
+            for vote in dataset.votes
+        ),
         "failed_checks": sum(set(names) != {"operator"} for names in failed),
         "excluded": {
             "before_results": len(excluded) - knowing,

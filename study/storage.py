@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from study.errors import Refused, StudyError
 
 ADVISORY_LOCK = 0x5354_5544  # "STUD": any constant that other users of the database do not take
+BUSY_MS = 5_000  # patience with another program's lock on a SQLite file
 MIGRATIONS = Path(__file__).parent / "migrations"
 NETWORK_FILESYSTEMS = ("fuse", "nfs", "cifs", "smb", "9p", "s3", "gcs", "ceph", "lustre")
 
@@ -80,12 +81,14 @@ class Store:
     def forget_erased(self) -> None:
         """Take deleted rows out of SQLite's write-ahead log too, so that they are on no disk.
 
-        A reader at that very moment puts it off until the log's next turn.
+        It does not wait: a reader at that very moment puts it off until the log's next turn.
         """
         if self.engine.dialect.name != "sqlite":
             return
         with _sentences(self.url), closing(self.engine.raw_connection()) as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     def close(self) -> None:
         """Return all connections."""
@@ -248,7 +251,7 @@ def _server_engine(url: URL) -> Engine:
 def _sqlite_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _sqlite_begin, not by the driver
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 5000")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")

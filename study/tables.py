@@ -62,7 +62,8 @@ def codebook(dataset: Dataset) -> str:
     lines += [f"- `{name}` = {formula}" for name, formula in FORMULAS.items()]
     lines += [
         "",
-        "`interval` is the two-way (participant and item) bootstrap interval of `net`.",
+        "`interval` and `p` of `net` are those of a t test clustered by participant and by item; "
+        "`bootstrap_interval` is that of a bootstrap over both.",
         "",
     ]
     return "\n".join(lines)

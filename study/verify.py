@@ -42,6 +42,15 @@ def verify(path: Path, head: str | None = None) -> list[Outcome]:
         )
     files, listing = bundle.unpack(path)
     dataset = bundle.to_dataset(files, path)
+    try:
+        return _outcomes(files, listing, dataset, head)
+    except bundle.MALFORMED as error:
+        raise StudyError(f"{path}: a part has another form than is exported ({error!r})") from None
+
+
+def _outcomes(
+    files: dict[str, bytes], listing: dict[str, str], dataset: Dataset, head: str | None
+) -> list[Outcome]:
     tied = [
         Outcome("the study is what the ledger says of it", _meta(dataset)),
         Outcome("participants are those of the ledger", _people(dataset)),
@@ -102,16 +111,24 @@ def _meta(dataset: Dataset) -> str:
 
 
 def _people(dataset: Dataset) -> str:
-    """Who took part, how far, under which consent; and nobody else has voted."""
-    said: dict[str, list[str | None]] = {}
+    """Who took part, how far, under which consent, in which language; and nobody else has voted."""
+    said: dict[str, dict[str, str | None]] = {}
     for entry in dataset.entries:
         code = entry.body.get("participant", "")
         if entry.kind in STATES:
-            version = said.get(code, [None, None])[1]
-            said[code] = [entry.kind, entry.body.get("version", version)]
+            before = said.get(code, {"version": None})
+            said[code] = before | entry.body | {"state": entry.kind}
         if entry.kind == "withdrawn":
             said.pop(code, None)
-    found = {person.code: [person.state, person.consent_version] for person in dataset.people}
+    found = {
+        person.code: {
+            "participant": person.code,
+            "state": person.state,
+            "version": person.consent_version,
+            "locale": person.locale,
+        }
+        for person in dataset.people
+    }
     if len(found) != len(dataset.people):
         return "a participant is listed twice"
     wrong = sorted(code for code in said.keys() | found.keys() if said.get(code) != found.get(code))
@@ -153,29 +170,21 @@ def _recomputed(files: dict[str, bytes], dataset: Dataset, tied: list[Outcome]) 
         return [Outcome("the numbers are what the votes give", "not looked at: see above")]
     made = report(dataset)
     texts, figures = bundle.texts(dataset, made), bundle.figures(dataset, made)
-    expected = bundle.sources(dataset).keys() | texts.keys() | figures.keys()
+    drawn_by = str(json.loads(files["data.json"])["drawn_by"])
+    sources = bundle.sources(dataset, drawn_by)
+    expected = sources.keys() | texts.keys() | figures.keys()
     more = sorted(files.keys() - expected)
     return [
         Outcome("nothing else is in the bundle", f"{more[0]} is not part of it" if more else ""),
-        Outcome("report.json is what the votes give", _difference(files, made)),
-        *[
-            _same(files, name, text, "is what the votes give")
-            for name, text in texts.items()
-            if name != "report.json"
-        ],
-        *_drawn(files, figures),
+        *[_same(files, name, text, "holds nothing else") for name, text in sources.items()],
+        *[_same(files, name, text, "is what the votes give") for name, text in texts.items()],
+        *_drawn(files, figures, drawn_by),
     ]
 
 
-def _difference(files: dict[str, bytes], made: dict[str, Any]) -> str:
-    told: dict[str, Any] = json.loads(files.get("report.json", b"{}"))
-    wrong = [name for name in made.keys() | told.keys() if made.get(name) != told.get(name)]
-    return f"{min(wrong)} differs" if wrong else ""
-
-
-def _drawn(files: dict[str, bytes], figures: dict[str, bytes]) -> list[Outcome]:
+def _drawn(files: dict[str, bytes], figures: dict[str, bytes], drawn_by: str) -> list[Outcome]:
     """Figures are compared byte by byte where the same program can draw them."""
-    drawn_by, here = json.loads(files["data.json"]).get("drawn_by"), charts.drawn_by()
+    here = charts.drawn_by()
     if drawn_by != here:
         return [Outcome(f"figures, drawn by {drawn_by}, where this is {here}", compared=False)]
     return [_same(files, name, figure, "shows the report") for name, figure in figures.items()]

@@ -1,8 +1,9 @@
-"""Intervals of the net preference that respect who voted and on what.
+"""Bootstrap intervals of the net preference that respect who voted and on what: descriptive.
 
 Votes of one participant resemble each other, and so do votes on one item. Weighting both at once with
 independent multinomial draws (a product-weight two-way bootstrap; Owen and Eckles, 2012,
-"Bootstrapping data arrays of arbitrary order") covers; ignoring the clusters does not.
+"Bootstrapping data arrays of arbitrary order") covers from about ten of either on; ignoring the clusters
+does not.
 """
 
 from __future__ import annotations

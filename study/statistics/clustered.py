@@ -1,43 +1,38 @@
-"""The test of "no preference" behind the published p value, with votes clustered by person and by item."""
+"""The published interval and p value of the net preference, with votes clustered by person and by item."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from study.statistics.bootstrap import Table
 
 
 def two_way_test(table: Table) -> float:
-    """Two-sided p value for a net preference of zero.
+    """Two-sided p value for a net preference of zero: a t test with the variance of `_deviation`.
 
-    The variance of the total is that between people, plus that between items, less that of single cells,
-    which both contain (Cameron, Gelbach and Miller, 2011, "Robust inference with multiway clustering"),
-    and never below either level's own; it is compared with Student's t on one degree of freedom fewer than
-    the smaller number of clusters. A test on one level alone takes the other's variation for signal and
-    rejects true null hypotheses too often.
+    A test on one level alone takes the other's variation for signal and rejects true null hypotheses too
+    often. No p value is below what the exact sign test says of as few clusters when all of them agree:
+    a handful of items that differ much would make the t test reject too often as well.
     """
-    net, (people, items) = table.net, table.sums.shape
-    if net == 0 or min(people, items) < 2:
+    net, clusters = table.net, _clusters(table)
+    if net == 0 or min(table.sums.shape) < 2:
         return 1.0
-    rest = table.sums - net * table.numbers
-    by_person = float((rest.sum(axis=1) ** 2).sum()) * people / (people - 1)
-    by_item = float((rest.sum(axis=0) ** 2).sum()) * items / (items - 1)
-    variance = max(by_person + by_item - float((rest**2).sum()), by_person, by_item)
-    floor = smallest_p(min(people, items))
-    if variance == 0:
+    floor, deviation = float(2.0 ** (1 - clusters)), _deviation(table)
+    if deviation == 0:
         return floor
-    t = abs(float(table.sums.sum())) / math.sqrt(variance)
-    return max(floor, float(2 * stats.t.sf(t, min(people, items) - 1)))
+    return max(floor, float(2 * stats.t.sf(abs(net) / deviation, clusters - 1)))
 
 
-def smallest_p(clusters: int) -> float:
-    """What the exact sign test says of clusters that all agree: no test of so few may say more.
-
-    Without this floor a handful of items that differ much make the t test reject too often.
-    """
-    return float(2.0 ** (1 - clusters))
+def two_way_interval(table: Table, alpha: float) -> tuple[float, float] | None:
+    """Interval of the net preference that belongs to `two_way_test`; None for one person or one item."""
+    if min(table.sums.shape) < 2:
+        return None
+    half = float(stats.t.ppf(1 - alpha / 2, _clusters(table) - 1)) * _deviation(table)
+    return max(-1.0, table.net - half), min(1.0, table.net + half)
 
 
 def fewest_clusters(alpha: float) -> int:
@@ -45,8 +40,36 @@ def fewest_clusters(alpha: float) -> int:
     return max(2, math.ceil(1 - math.log2(alpha)))
 
 
-def t_over_normal(clusters: int, alpha: float, power: float) -> float:
+def votes_factor(clusters: int, alpha: float, power: float) -> float:
     """How many times more votes a test on so few clusters needs than one on endlessly many."""
     reach = stats.norm.ppf(power)
     few = stats.t.ppf(1 - alpha / 2, clusters - 1) + reach
     return float((few / (stats.norm.ppf(1 - alpha / 2) + reach)) ** 2)
+
+
+def _deviation(table: Table) -> float:
+    """Standard deviation of the net preference.
+
+    The variance between people, plus that between items, less that of single cells, which both contain
+    (Cameron, Gelbach and Miller, 2011, "Robust inference with multiway clustering"), and never below
+    either level's own.
+    """
+    people, items = table.sums.shape
+    rest = table.sums - table.net * table.numbers
+    by_person = float((rest.sum(axis=1) ** 2).sum()) * people / (people - 1)
+    by_item = float((rest.sum(axis=0) ** 2).sum()) * items / (items - 1)
+    variance = max(by_person + by_item - float((rest**2).sum()), by_person, by_item)
+    return math.sqrt(variance) / float(table.numbers.sum())
+
+
+def _clusters(table: Table) -> float:
+    """Number of clusters on the level with fewer, where one with few votes counts for less.
+
+    That of equal ones which weigh as much, (sum n)^2 / sum n^2; at least just above one.
+    """
+
+    def effective(numbers: NDArray[np.float64]) -> float:
+        return float(numbers.sum() ** 2 / (numbers**2).sum())
+
+    levels = (effective(table.numbers.sum(axis=axis)) for axis in (0, 1))
+    return max(1.0 + 1e-9, min(levels))

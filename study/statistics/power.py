@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from study.statistics.clustered import fewest_clusters, t_over_normal
+from study.statistics.clustered import fewest_clusters, votes_factor
 
 POWER = 0.8
 LARGEST = 20_000  # beyond, the normal approximation is within a hundredth of the exact number
@@ -62,7 +62,7 @@ def plan(
     decisive, fewest = decisive_votes(true_rate, alpha), fewest_clusters(alpha)
     votes = None
     if items >= fewest:
-        few = t_over_normal(items, alpha, POWER)
+        few = votes_factor(items, alpha, POWER)
         votes = math.ceil(decisive / (1 - tie_share) * design_effect * few)
     return Plan(true_rate, alpha, decisive, votes, tie_share, design_effect, items, fewest)
 

@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import shutil
 import zipfile
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from study import bundle, charts, lifecycle, paper, tables
@@ -17,7 +20,7 @@ from study.frame import COLUMNS, tidy
 from study.models import Event, MediaToken, Participant, Trial, Vote
 from study.report import comparisons, report, stopping_plan
 from study.verify import verify
-from tests.study.tiny import open_at, take_part
+from tests.study.tiny import api_client, open_at, take_part
 
 CORPUS = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "=cmd|' /C calc'!A0", "|calc",
@@ -147,8 +150,6 @@ def test_one_altered_vote_is_noticed(packed):
 
 
 def test_a_removed_vote_an_altered_number_and_an_altered_file_are_noticed(packed, tmp_path):
-    import shutil
-
     copies = [shutil.copy(packed, tmp_path / f"{number}.zip") for number in range(3)]
 
     def drop(files):
@@ -163,7 +164,7 @@ def test_a_removed_vote_an_altered_number_and_an_altered_file_are_noticed(packed
         files["report.json"] = json.dumps(made).encode()
 
     rewrite(copies[1], polish)
-    assert problems(copies[1]) == ["report.json is what the votes give: primary differs"]
+    assert problems(copies[1]) == ["report.json is what the votes give: it differs"]
     with zipfile.ZipFile(copies[2], "a") as archive:
         archive.writestr("extra.txt", "x")
     assert any("extra.txt does not match the listing" in problem for problem in problems(copies[2]))
@@ -186,6 +187,7 @@ def edited_data(change):
         (lambda data: data["people"][0].update(state="screened"), "is not as in the ledger"),
         (lambda data: data["meta"].update(revealed_at=1.0), "revealed_at is not as in the ledger"),
         (lambda data: data["meta"].update(items=40), "items is not as in the ledger"),
+        (lambda data: data["people"][0].update(locale="zh"), "is not as in the ledger"),
         (lambda data: data["systems"].reverse(), "systems is not as in the ledger"),
         (lambda data: data["systems"][1].__setitem__(1, "anchor"), "systems is not as in"),
     ],
@@ -197,7 +199,13 @@ def test_people_rules_and_systems_are_those_of_the_ledger(packed, change, proble
     assert "the numbers are what the votes give: not looked at: see above" in found
 
 
-@pytest.mark.parametrize("name", ["gsb.svg", "gsb.png", "codebook.md", "methods.txt", "votes.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gsb.svg", "gsb.png", "codebook.md", "methods.txt", "votes.csv"),
+        *("report.json", "study.yaml", "data.json"),
+    ],
+)
 def test_a_polished_figure_or_text_is_noticed(packed, name):
     def polish(files):
         files[name] += b" "
@@ -207,10 +215,47 @@ def test_a_polished_figure_or_text_is_noticed(packed, name):
 
 
 def test_figures_of_another_program_are_not_compared_and_that_is_said(packed):
-    rewrite(packed, edited_data(lambda data: data.update(drawn_by="matplotlib 1.0")))
+    def redraw(files):
+        files["data.json"] = files["data.json"].replace(
+            charts.drawn_by().encode(), b"matplotlib 1.0"
+        )
+
+    rewrite(packed, redraw)
     assert problems(packed) == []
     skipped = [outcome.step for outcome in verify(packed) if not outcome.compared]
     assert any("drawn by matplotlib 1.0" in step for step in skipped)
+
+
+def test_a_file_that_is_in_it_twice_is_no_bundle(packed):
+    with zipfile.ZipFile(packed, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("report.json", "{}")
+    with pytest.raises(StudyError, match="a file is in it twice"):
+        verify(packed)
+
+
+@given(st.data())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_broken_bundle_is_one_sentence_or_a_problem(packed, tmp_path, data):
+    """Bytes that are flipped, and parts of another type than was exported."""
+    broken = tmp_path / "broken.zip"
+    if data.draw(st.booleans()):
+        content = bytearray(packed.read_bytes())
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] ^= data.draw(st.integers(1, 255))
+        broken.write_bytes(content)
+    else:
+        shutil.copy(packed, broken)
+        wrong = data.draw(st.sampled_from([None, 7, "x", [], {}, [[]], [{}], {"a": 1}]))
+        key = data.draw(st.sampled_from(["meta", "systems", "people", "format", "drawn_by"]))
+        rewrite(broken, edited_data(lambda content: content.update({key: wrong})))
+    try:
+        found = [outcome.problem for outcome in verify(broken)]
+    except StudyError as error:
+        assert "\n" not in str(error)
+    else:
+        assert found
 
 
 def test_a_line_separator_in_a_reason_does_not_break_the_bundle(place, voted, tmp_path):
@@ -231,7 +276,8 @@ def test_exclusions_are_counted_apart_from_failed_checks(place, voted):
     assert made["flow"]["analysed"] == frame[frame["included"]]["participant"].nunique()
     text = paper.methods(dataset, made)
     assert "excluded 1 before any result could be seen and 1 afterwards" in text
-    assert "6 pairs, and hidden among them 2 catch trials" in text
+    assert "After 1 training pair, each participant was given 6 pairs" in text
+    assert "2 catch trials with a known answer and 1 pair once more" in text
 
 
 def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
@@ -247,12 +293,20 @@ def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
 
 def test_a_round_robin_is_corrected_for_every_pair(built, tmp_path, clock):
     place = open_at(built, tmp_path, clock, comparisons="all")
-    assert report(read(place))["plan"]["tests"] == 3 * 5
+    take_part(api_client(place), place, "left")
+    dataset = read(place)
+    made = report(dataset)
+    assert made["plan"]["tests"] == 3 * 5
+    names = {row["name"] for row in made["all_votes"]}
+    assert "thirdplace" in names and "secondbest : thirdplace" in names
+    made["primary"] = made["all_votes"]
+    assert "secondbest : thirdplace & overall" in paper.latex_table(made)
+    assert "compared 3 systems, each with each" in paper.methods(dataset, made)
 
 
 def test_system_names_are_drawn_as_they_are():
     row = {
-        "second": "$\\frac{1}{2}$ and $",
+        "name": "$\\frac{1}{2}$ and $",
         "dimension": "overall",
         "votes": 2, "good": 1, "same": 0, "bad": 1,
         "forms": {"net": 0.0}, "interval": None,

@@ -1,6 +1,7 @@
 """The way in: consent, sound check, recruiter's link, coming back, addresses behind proxies."""
 
 import io
+import time
 import wave
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import select
 
 from study import digits, lifecycle, tokens
 from study.models import DailySalt, Participant, RateCount
+from study.storage import BUSY_MS
 from tests.study.tiny import api_client, open_at, someone
 
 DEVICE = {"width": 390, "height": 844, "pixel_ratio": 3.0, "touch": True, "can_play": True}
@@ -90,6 +92,8 @@ def test_one_recruited_person_takes_part_once_and_cannot_be_impersonated(recruit
     assert enter() == 200
     assert enter() == 200  # a reload
     assert enter(STUDY_ID="another") == 403
+    alone = {"PROLIFIC_PID": "ghi", "STUDY_ID": "ours"}
+    assert recruiting.post("/api/enter", json={"external": alone}).status_code == 403
     assert enter(SESSION_ID="strangers") == 403
     assert enter(PROLIFIC_PID="def") == 200
 
@@ -114,7 +118,8 @@ def test_only_the_studys_own_languages_can_be_chosen(built, tmp_path, clock):
         b'{"locale": NaN}',
         b'{"participant": "' + b"x" * 2000 + b'"}',
         b'{"external": {"PROLIFIC_PID": "\\ud800"}}',
-        b'{"extra": 1}',
+        b'{"xxx secret @ key": 1}',
+        b'{"external": {"xxx secret": "a"}}',
     ],
 )
 @pytest.mark.parametrize("path", ["enter", "next", "vote", "event", "check"])
@@ -153,6 +158,16 @@ def test_addresses_are_counted_under_a_salt_of_the_day_and_forgotten_at_the_end(
     with place.store.read() as session:
         assert not list(session.scalars(select(DailySalt)))
         assert not list(session.scalars(select(RateCount)))
+
+
+def test_withdrawing_waits_for_no_reader(client, place):
+    person = someone(client, place)
+    person.admit()
+    with place.store.read() as session:
+        list(session.scalars(select(Participant)))
+        started = time.monotonic()
+        person.post("withdraw", {"participant": person.token})
+        assert time.monotonic() - started < BUSY_MS / 1000 / 2
 
 
 def test_withdrawing_leaves_no_bytes_of_an_id_on_the_disk(built, tmp_path, clock):

@@ -135,7 +135,33 @@ def test_few_clusters_cannot_say_more_than_the_sign_test():
     assert clustered.two_way_test(one_person) == 1
     assert clustered.two_way_test(bootstrap.Table(np.zeros((3, 3)), np.ones((3, 3)))) == 1
     fewest = clustered.fewest_clusters(0.05 / 12)
-    assert clustered.smallest_p(fewest) <= 0.05 / 12 < clustered.smallest_p(fewest - 1)
+    assert 2 ** (1 - fewest) <= 0.05 / 12 < 2 ** (2 - fewest)
+
+
+def test_interval_and_p_value_agree_and_few_items_make_it_broad():
+    rng, excluded = np.random.default_rng(5), {"t": 0, "bootstrap": 0}
+    for run in range(300):
+        table = crossed(rng, 60, 7, 0.5, 0.8)
+        low, high = clustered.two_way_interval(table, 0.05)
+        outside = not low <= 0 <= high
+        assert outside == (clustered.two_way_test(table) <= 0.05)
+        excluded["t"] += outside
+        low, high = bootstrap.interval(table, 0.05, 200, run)
+        excluded["bootstrap"] += not low <= 0 <= high
+    assert excluded["t"] / 300 < 0.09 < excluded["bootstrap"] / 300
+    one = bootstrap.tabulate(np.array([0, 0]), np.array([0, 1]), np.array([1.0, 0.0]))
+    assert clustered.two_way_interval(one, 0.05) is None
+
+
+def test_people_with_few_votes_count_for_less():
+    rng, rejected = np.random.default_rng(6), 0
+    for _ in range(500):
+        table = crossed(rng, 20, 20, 0.7, 0.3)
+        shown = (
+            np.argsort(rng.random((20, 20)), axis=1) < np.where(np.arange(20) < 14, 1, 12)[:, None]
+        )
+        rejected += clustered.two_way_test(bootstrap.Table(table.sums * shown, 1.0 * shown)) <= 0.05
+    assert rejected / 500 < 0.09
 
 
 def davidson_votes(rng, strengths, nu, side, rows):

@@ -5,7 +5,7 @@ import stat
 import threading
 
 import pytest
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, select, text
 
 from study import ledger, storage, trials, votes
 from study.errors import StudyError
@@ -219,24 +219,6 @@ def test_migrations_make_exactly_the_models(place):
     with place.store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
-
-
-def test_an_older_database_loses_its_hashes_of_callers(place, client, tmp_path):
-    someone(client, place).admit()
-    with place.store.write() as session:
-        for column in ("network_hash", "agent_hash"):
-            session.execute(text(f"ALTER TABLE participants ADD COLUMN {column} VARCHAR(64)"))
-        session.execute(text("UPDATE participants SET external_key = 'study/person'"))
-        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    place.store.close()
-    with pytest.raises(StudyError, match="run `study open`"):
-        storage.connect("sqlite:///study.db", tmp_path)
-    store = storage.create("sqlite:///study.db", tmp_path)
-    with store.read() as session:
-        assert session.scalars(select(Participant.external_key)).one() == "person"
-    columns = {column["name"] for column in inspect(store.engine).get_columns("participants")}
-    assert not columns & {"network_hash", "agent_hash"}
-    store.close()
 
 
 def test_a_backup_is_complete_and_never_overwrites(place, client, tmp_path):

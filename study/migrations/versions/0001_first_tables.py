@@ -57,8 +57,6 @@ def upgrade() -> None:
         sa.Column("challenge", sa.String(length=8), nullable=True),
         sa.Column("challenge_tries", sa.Integer(), nullable=False),
         sa.Column("device", sa.JSON(), nullable=False),
-        sa.Column("network_hash", sa.String(length=64), nullable=True),
-        sa.Column("agent_hash", sa.String(length=64), nullable=True),
         sa.Column("service_verdict", sa.String(length=10), nullable=False),
         sa.Column("finished_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
