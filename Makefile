@@ -25,7 +25,7 @@ test: lint browser programs ## install everything, then lint, type-check and run
 	@$(BIN)/python -m pytest -q
 
 test-live: browser programs ## the tests of the live page alone
-	@$(BIN)/python -m pytest -q tests/live tests/planner tests/runtime_live tests/browser tests/attacks
+	@$(BIN)/python -m pytest -q tests/live tests/planner tests/serving tests/browser tests/attacks
 
 lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .

@@ -47,8 +47,8 @@ def _serve(settings: LiveSettings) -> int:
 
 
 def _application(settings: LiveSettings) -> FastAPI:
-    from flowact.live.application import build, finish
-    from study.body_limit import BodyLimit
+    from flowact.live.server.application import build, finish
+    from study.server.body_limit import BodyLimit
 
     study = _study(settings)
     app = build(settings, [("Study", "study/")] if study is not None else [])
@@ -93,8 +93,8 @@ def _study(settings: LiveSettings) -> Path | None:
 
 
 def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
-    from study.app import mount
     from study.errors import StudyError
+    from study.server.app import mount
 
     try:
         mount(app, folder, state)

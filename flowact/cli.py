@@ -11,8 +11,8 @@ from types import FrameType
 from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
 from flowact import __version__
+from flowact.argument_parser import ShortErrorParser
 from flowact.errors import UserError
-from flowact.options import OptionParser
 
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -37,17 +37,19 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = {
-    "demo": Command("flowact.runtime.demo", "let a character say a sentence, with no options"),
-    "generate": Command("flowact.runtime.generate", "make a video of a character from a recording"),
-    "bench": Command(
-        "flowact.live.bench.command", "measure speed, delay and memory on this machine"
+    "demo": Command("flowact.commands.demo", "let a character say a sentence, with no options"),
+    "generate": Command(
+        "flowact.commands.generate", "make a video of a character from a recording"
     ),
-    "eval": Command("flowact.evaluation.commands", "measure lip-sync, drift, silence and quality"),
-    "sheet": Command("flowact.evaluation.borders", "draw frames around chunk borders of a video"),
-    "train": Command("flowact.training.commands", "train the tokenizer and the transformer"),
-    "synth": Command("flowact.synthesis.dataset", "render the training data"),
-    "verify": Command("flowact.runtime.verify", "look for FlowAct's mark in a picture or video"),
-    "plan": Command("flowact.runtime.plan", "predict the speed of a preset on a GPU"),
+    "bench": Command("flowact.commands.bench", "measure speed, delay and memory on this machine"),
+    "eval": Command("flowact.commands.eval", "measure lip-sync, drift, silence and quality"),
+    "sheet": Command(
+        "flowact.commands.inspect_borders", "draw frames around chunk borders of a video"
+    ),
+    "train": Command("flowact.commands.train", "train the tokenizer and the transformer"),
+    "synth": Command("flowact.commands.synth", "render the training data"),
+    "verify": Command("flowact.commands.verify", "look for FlowAct's mark in a picture or video"),
+    "plan": Command("flowact.commands.plan", "predict the speed of a preset on a GPU"),
 }
 
 
@@ -91,7 +93,7 @@ def _import(name: str) -> CommandModule:
 
 
 def _parser(chosen: str, command: CommandModule | None) -> argparse.ArgumentParser:
-    parser = OptionParser("flowact", description="Talking avatars, generated live.")
+    parser = ShortErrorParser("flowact", description="Talking avatars, generated live.")
     parser.add_argument("--version", action="version", version=f"flowact {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, (_, summary) in COMMANDS.items():

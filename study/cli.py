@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from study import storage, templates
-from study.config import load
-from study.deployment import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, attach, database_url
+from study.database import storage
+from study.design import templates
+from study.design.config import load
 from study.errors import Refused, StudyError
+from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, attach, database_url
 
 MANIFEST_NAME = "manifest.json"
 USER_ERROR = 2
@@ -56,7 +57,7 @@ def _init(args: argparse.Namespace) -> None:
 
 
 def _import(args: argparse.Namespace) -> None:
-    from study import media, stimuli
+    from study.design import media, stimuli
 
     load(args.folder / CONFIG_NAME)
     manifest = stimuli.read(args.manifest or args.folder / "manifest.csv")
@@ -68,7 +69,7 @@ def _import(args: argparse.Namespace) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
-    from study import builder, stimuli
+    from study.design import builder, stimuli
 
     config = load(args.folder / CONFIG_NAME)
     manifest = stimuli.read(args.folder / MANIFEST_NAME)
@@ -79,22 +80,24 @@ def _build(args: argparse.Namespace) -> None:
 
 
 def _audit(args: argparse.Namespace) -> int:
-    from study import audit, builder, stimuli
+    from study.checks import audit
+    from study.design import audit_record, builder, stimuli
 
     config = load(args.folder / CONFIG_NAME)
     manifest = stimuli.read(args.folder / MANIFEST_NAME)
     checks = audit.audit(config, manifest, args.folder)
     index = builder.read_index(args.folder / STIMULI_NAME)
-    audit.save(checks, index, config, args.folder / AUDIT_NAME)
+    audit_record.save(checks, index, config, args.folder / AUDIT_NAME)
     return _print_checks([(check.name, check.problem) for check in checks])
 
 
 def _open(args: argparse.Namespace) -> None:
-    from study import audit, builder, lifecycle
+    from study.design import audit_record, builder
+    from study.voting import lifecycle
 
     config = load(args.folder / CONFIG_NAME)
     index = builder.read_index(args.folder / STIMULI_NAME)
-    audit.require_passed(config, index, args.folder / AUDIT_NAME)
+    audit_record.require_passed(config, index, args.folder / AUDIT_NAME)
     _warn_of_mounts(args.folder)
     place = lifecycle.open_study(args.folder, config, index)
     lifecycle.set_state(place.store, "open", place.clock())
@@ -104,8 +107,8 @@ def _open(args: argparse.Namespace) -> None:
 def _serve(args: argparse.Namespace) -> None:
     import uvicorn
 
-    from study import admin_auth
-    from study.app import create_app
+    from study.server import admin_auth
+    from study.server.app import create_app
 
     place = attach(args.folder)
     _warn_of_mounts(args.folder)
@@ -133,7 +136,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
     def run(args: argparse.Namespace) -> None:
-        from study import lifecycle
+        from study.voting import lifecycle
 
         place = attach(args.folder)
         lifecycle.set_state(place.store, state, place.clock())
@@ -143,7 +146,7 @@ def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from study import exports
+    from study.server import exports
 
     dataset = exports.open_data(attach(args.folder))
     exports.write_all(dataset, args.out)
@@ -152,7 +155,7 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from study.verify import verify
+    from study.analysis.verify import verify
 
     outcomes = verify(args.bundle, args.head)
     for outcome in outcomes:
@@ -173,7 +176,7 @@ def _backup(args: argparse.Namespace) -> None:
 
 
 def _load(args: argparse.Namespace) -> int:
-    from study.load import measure
+    from study.checks.load_test import measure
 
     figures = measure(args.folder, args.people, args.trials, args.think)
     _say(figures.text())

@@ -17,14 +17,15 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from study import audit, builder, media, stimuli
-from study.config import Stimuli, load
-from study.deployment import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME
+from study.checks import audit
+from study.design import audit_record, builder, media, stimuli
+from study.design.config import Stimuli, load
+from study.design.stimuli import COLUMNS
 from study.errors import StudyError
-from study.stimuli import COLUMNS
+from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME
 
 if TYPE_CHECKING:
-    from study.flowact_adapter import Excerpt, System
+    from study.design.flowact_adapter import Excerpt, System
 
 ITEMS = 4
 FRAMES = 100  # 4 s of every clip, where it speaks most
@@ -59,7 +60,7 @@ def _refuse_other(folder: Path) -> None:
 
 def _write_sources(folder: Path, files: list[Path], frames: int) -> None:
     """Write every video and input, manifest.csv and study.yaml."""
-    from study import flowact_adapter
+    from study.design import flowact_adapter
 
     for place in (folder / "videos", folder / "inputs"):
         place.mkdir()
@@ -92,7 +93,7 @@ def _build(sources: Path, folder: Path) -> builder.Index:
     with builder.replacing(folder) as work:
         index = builder.build(config, manifest, work / STIMULI_NAME)
         checks = audit.audit(config, manifest, work)
-        audit.save(checks, index, config, work / AUDIT_NAME)
+        audit_record.save(checks, index, config, work / AUDIT_NAME)
         problems = [check.problem for check in checks if check.problem]
         if problems:
             raise StudyError(f"the sample study did not pass its audit: {problems[0]}")
@@ -115,7 +116,7 @@ def _config(candidate: str, anchor: str) -> dict[str, Any]:
 
 def _write_video(path: Path, pictures: NDArray[np.uint8], voice: NDArray[np.int16]) -> None:
     """Nearly lossless and alike for all systems: the study's builder encodes once more."""
-    from study.flowact_adapter import RATE, SIZE, SOUND_RATE
+    from study.design.flowact_adapter import RATE, SIZE, SOUND_RATE
 
     settings = Stimuli(width=SIZE, height=SIZE, fps=RATE, crf=12, preset="veryfast")
     samples = np.repeat((voice / 32768).astype(np.float32), settings.audio_rate // SOUND_RATE)
@@ -123,7 +124,7 @@ def _write_video(path: Path, pictures: NDArray[np.uint8], voice: NDArray[np.int1
 
 
 def _write_wav(path: Path, samples: NDArray[np.int16]) -> None:
-    from study.flowact_adapter import SOUND_RATE
+    from study.design.flowact_adapter import SOUND_RATE
 
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)

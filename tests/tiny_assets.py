@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from flowact.runtime.sound import to_pcm16
+from flowact.serving.audio_source import to_pcm16
 from tests.tiny_pipeline import speech, tiny_pipeline
 
 

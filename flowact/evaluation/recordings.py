@@ -20,8 +20,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.datagen.performance.performance import quiet_frames
+from flowact.datagen.voice.phonemes import viseme_of
 from flowact.errors import UserError
-from flowact.evaluation.alignment import (
+from flowact.evaluation.judges.alignment import (
     AlignmentError,
     PhoneAligner,
     expected_opening,
@@ -29,8 +31,6 @@ from flowact.evaluation.alignment import (
     whole_latents,
 )
 from flowact.evaluation.subjects import Subject
-from flowact.synthesis.performance import quiet_frames
-from flowact.synthesis.phonemes import viseme_of
 from flowact.timebase import SAMPLE_RATE
 
 PACKAGES = ("asterisk-core-sounds-en-g722", "asterisk-core-sounds-en", "pocketsphinx-testdata")

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.datagen.clip import Clip
+from flowact.datagen.performance.behaviours import opens_without_speech
+from flowact.datagen.performance.performance import quiet_frames
+from flowact.datagen.voice.phonemes import viseme_of
 from flowact.errors import UserError
 from flowact.media import Recording
 from flowact.media.audio import SILENCE_PEAK
 from flowact.pipeline import FlowActPipeline
-from flowact.synthesis.behaviours import opens_without_speech
-from flowact.synthesis.clip import Clip
-from flowact.synthesis.performance import quiet_frames
-from flowact.synthesis.phonemes import viseme_of
 from flowact.timebase import SAMPLE_RATE
 
 Frame = NDArray[np.uint8]

@@ -1,1 +1,1 @@
-"""The live page: a WebSocket protocol, what a visit does, and the page that shows it."""
+"""The live page's server: sessions, protocol, access. May import serving, the planner and below."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from flowact.argument_parser import ShortErrorParser
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
-from flowact.options import OptionParser
 
 _ENVIRONMENT: Final = "FLOWACT_"
 
@@ -72,7 +72,7 @@ class LiveSettings:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of `app.py`."""
-    made = OptionParser(
+    made = ShortErrorParser(
         "app.py",
         description="Serve the live page. Every option can be given as an environment variable "
         "too, FLOWACT_PORT for --port and so on.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
@@ -228,3 +230,14 @@ def _regroup(pieces: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArr
             rest = rest[size:]
     if len(rest):
         yield rest
+
+
+def to_wave(pcm: bytes) -> bytes:
+    """Wrap 16-bit mono sound at 16 kHz into a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(pcm)
+    return buffer.getvalue()

@@ -19,9 +19,9 @@ from flowact.conditioning.actions import resolve
 from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.ahead import ahead
 from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, StreamingDecoder
 from flowact.pipeline.components import load_components, save_components
+from flowact.pipeline.prefetch import ahead
 from flowact.pipeline.sampling import FlowActScheduler
 from flowact.pipeline.stages import StageTimes
 from flowact.streaming.state import SessionState

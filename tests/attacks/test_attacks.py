@@ -15,8 +15,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flowact.live.bench.server import rss_mb, serving
-from flowact.live.tickets import Tickets
+from flowact.bench.server import rss_mb, serving
+from flowact.live.access.tickets import Tickets
 from tests.tiny_assets import write_assets
 
 PATIENCE = 120

@@ -10,11 +10,11 @@ import time
 import pytest
 from PIL import Image
 
+from flowact.bench.chromium import chromium, visiting
+from flowact.bench.server import is_running, serving
+from flowact.bench.wire import wired
+from flowact.commands.verify import verify
 from flowact.errors import UserError
-from flowact.live.bench.chromium import chromium, visiting
-from flowact.live.bench.server import is_running, serving
-from flowact.live.bench.wire import wired
-from flowact.runtime.verify import verify
 from tests.tiny_assets import write_assets
 
 VOICE = "asked to first frame with voice"

@@ -2,7 +2,7 @@ import pytest
 
 from flowact.conditioning.actions import PHRASES, ActionMatch, resolve
 from flowact.conditioning.text import words
-from flowact.synthesis.behaviours import BEHAVIOURS
+from flowact.datagen.performance.behaviours import BEHAVIOURS
 
 
 def test_labels_of_the_data_are_the_behaviours_in_order() -> None:

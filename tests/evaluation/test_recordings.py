@@ -10,11 +10,11 @@ import av
 import numpy as np
 import pytest
 
+from flowact.datagen.voice.speech import voice
 from flowact.errors import UserError
 from flowact.evaluation import recordings
-from flowact.evaluation.alignment import PhoneAligner
+from flowact.evaluation.judges.alignment import PhoneAligner
 from flowact.evaluation.recordings import PACKAGES, fetch, read, real_subjects, speeches
-from flowact.synthesis.speech import voice
 from flowact.timebase import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 
 READ = "mother bought a map of the town and people were happy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from flowact.live.application import build
+from flowact.live.server.application import build
 from flowact.live.settings import LiveSettings
 from tests.live.viewer import wait_until_ready
 from tests.tiny_assets import write_assets

@@ -8,7 +8,7 @@ import time
 
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.framing import Kind, unpack
+from flowact.live.protocol.binary import Kind, unpack
 
 PATIENCE = 120
 PING_SECONDS = 3

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from study import builder, lifecycle, stimuli
-from study.deployment import Deployment
-from study.load import free_port, start_server
+from study.checks.load_test import free_port, start_server
+from study.design import builder, stimuli
+from study.voting import lifecycle
+from study.voting.context import Deployment
 from tests.study.tiny import SMALL, configuration, make_sources
 
 PROGRAM = next(

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 
-from study import builder, stimuli
-from study.deployment import Deployment
+from study.design import builder, stimuli
+from study.voting.context import Deployment
 from tests.study.chromium import FLAGS, PROGRAM
 from tests.study.postgres import Postgres, find_binaries
 from tests.study.tiny import Clock, api_client, configuration, make_sources, open_at

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from study import audit, builder
 from study.cli import main
-from study.config import load
-from study.deployment import attach
+from study.design import audit_record, builder
+from study.design.config import load
+from study.voting.context import attach
 from tests.study.tiny import api_client, take_part
 
 
@@ -23,7 +23,7 @@ def audited(study_folder):
     """The tiny study ready to be opened; the audit itself is seen in the life above."""
     config = load(study_folder / "study.yaml")
     index = builder.read_index(study_folder / "stimuli")
-    audit.save([], index, config, study_folder / "audit.json")
+    audit_record.save([], index, config, study_folder / "audit.json")
     return study_folder
 
 

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 
 import study
 from study.cli import main
-from study.deployment import attach
 from study.statistics.gsb import FORMULAS
+from study.voting.context import attach
 from tests.study.tiny import SMALL, api_client, make_sources, take_part
 
 ROOT = Path(__file__).parents[2]

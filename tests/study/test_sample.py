@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flowact.synthesis.clip import FLOW_GRID, LANDMARKS, Clip, encode_jpeg, pack_frames
-from study import audit, builder, flowact_adapter, sample
-from study.config import load
+from flowact.datagen.clip import FLOW_GRID, LANDMARKS, Clip, encode_jpeg, pack_frames
+from study import sample
+from study.design import audit_record, builder, flowact_adapter
+from study.design.config import load
+from study.design.jaw_loop import Mouth, jaw_loop, loudness
 from study.errors import StudyError
-from study.jaw_loop import Mouth, jaw_loop, loudness
 
 ASSETS = Path(__file__).parents[2] / "assets"
 FRAMES = 24  # two chunks: the second is the first that can look back
@@ -108,7 +109,7 @@ def test_one_command_makes_the_study_and_replaces_an_older_one(clips, tmp_path):
     assert {row.system for row in index.stimuli} == {
         "model", "no_memory", "one_step", "jaw_loop", "rendered",
     }  # fmt: skip
-    audit.require_passed(load(folder / "study.yaml"), index, folder / "audit.json")
+    audit_record.require_passed(load(folder / "study.yaml"), index, folder / "audit.json")
     (folder / "audit.json").unlink()
     (clips_of_one := tmp_path / "clips").mkdir()
     shutil.copy(clips / "mira.npz", clips_of_one)

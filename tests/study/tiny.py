@@ -7,10 +7,12 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from study import api, builder, lifecycle, media
-from study.config import Stimuli, StudyConfig, parse
-from study.deployment import Deployment
-from study.rehearsal import Rehearsal
+from study.checks.simulated_participant import Rehearsal
+from study.design import builder, media
+from study.design.config import Stimuli, StudyConfig, parse
+from study.server import api
+from study.voting import lifecycle
+from study.voting.context import Deployment
 
 SYSTEMS = ("oursystem", "secondbest", "thirdplace")
 ITEMS = ("portrait1", "portrait2", "portrait3", "portrait4")

@@ -5,12 +5,12 @@ import copy
 import pytest
 import torch
 
-from flowact.runtime.precision import CPU_INT8_FLAGS, detect
+from flowact.hardware.precision import CPU_INT8_FLAGS, detect
 from flowact.tokenizer.fitting import fit_latents
 from flowact.tokenizer.int8 import Int8Conv2d, Int8ResidualBlock, Steps, record_ranges, use_int8
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
-from flowact.training.calibration import calibrate
+from flowact.training.tokenizer.calibration import calibrate
 
 multiplies_bytes = pytest.mark.skipif(
     not detect(self_test=False).cpu_flags & CPU_INT8_FLAGS,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._pytree import tree_flatten
 
-from flowact.synthesis.joints import JOINTS
+from flowact.motion.joints import JOINTS
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
 from flowact.tokenizer.views import FACE

@@ -7,8 +7,8 @@ import yaml
 
 from flowact.conditioning.audio import SILENT_MEL
 from flowact.mmdit.model import FlowActTransformer
-from flowact.training.latents import LatentClip, LatentFolder
-from flowact.training.readout import curve_index, fit_readout
+from flowact.training.data.latents import LatentClip, LatentFolder
+from flowact.training.transformer.readout import curve_index, fit_readout
 
 SHAPE = (4, 4, 4)
 SIZES = {

@@ -1,0 +1,167 @@
+"""`flowact plan`: what speed to expect of a preset on a GPU, before anybody has rented one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from flowact.hardware.precision import Capability, plan_precision
+from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, count, seconds
+from flowact.mmdit.memory import MemoryInput
+from flowact.mmdit.model import FlowActTransformer
+from flowact.presets import Preset, TransformerSize, load_preset, preset_names
+from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+from flowact.tokenizer.adapter import CONTEXT
+
+STREAM_CHUNKS: Final = 3
+MEMORY_LATENTS: Final = 6
+"""Reference, three long-term and two short-term latents."""
+HEARD_LATENTS: Final = 2
+"""Short-term latents that come with their sound."""
+
+_COLUMNS: Final = (
+    "GPU", "products", "memory ms", "denoise ms", "decode ms", "fps, 1 GPU", "fps, 2 GPUs",
+)  # fmt: skip
+_ASSUMPTIONS: Final = (
+    f"Times per chunk of {FRAMES_PER_CHUNK} frames: an operator takes 4 us plus the larger of its "
+    f"arithmetic and its memory traffic at {UTILISATION:.0%} of the data sheet. Two GPUs: "
+    "as if the transformer and the decoder ran at the same time, each on its own; like eight-bit "
+    "products, that is not written yet. No weights of this size exist; nothing was measured."
+)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The operators behind one chunk of 12 frames, stage by stage."""
+
+    parameters: int
+    memory: list[Operator]
+    denoise: list[Operator]
+    decode: list[Operator]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A roofline prediction, in milliseconds per chunk of 0.48 s and frames per second.
+
+    `fps_one_gpu` runs transformer and decoder one after the other, as the live engine does;
+    `fps_two_gpus` is what running them at the same time on a device each would give.
+    """
+
+    gpu: str
+    linear: str
+    memory_ms: float
+    denoise_ms: float
+    decode_ms: float
+    fps_one_gpu: float
+    fps_two_gpus: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `flowact plan`."""
+    parser.add_argument("--preset", default="large", help=f"{', '.join(preset_names())} or a file")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the prediction for every known GPU, in bfloat16 and in the GPU's fast format."""
+    preset = load_preset(args.preset)
+    work = count_work(preset)
+    predictions = [
+        predict(work, gpu, linear)
+        for gpu in GPUS
+        for linear in ("native", plan_precision(Capability("cuda", compute=gpu.compute)).linear)
+    ]
+    if args.json:
+        Console().print_json(json.dumps([asdict(prediction) for prediction in predictions]))
+    else:
+        _print_table(preset, work, predictions)
+
+
+def predict(work: Work, gpu: Gpu, linear: str) -> Prediction:
+    """Predict the speed of counted work on a GPU.
+
+    Args:
+        work: what `count_work` returned.
+        gpu: the device.
+        linear: format of the transformer's matrix products, a key of `gpu.tflops`.
+    """
+    memory, denoise = seconds(work.memory, gpu, linear), seconds(work.denoise, gpu, linear)
+    decode = seconds(work.decode, gpu)
+    total, longest = memory + denoise + decode, max(memory + denoise, decode)
+    return Prediction(
+        gpu=gpu.name,
+        linear="bf16" if linear == "native" else linear,
+        memory_ms=round(1e3 * memory, 1),
+        denoise_ms=round(1e3 * denoise, 1),
+        decode_ms=round(1e3 * decode, 1),
+        fps_one_gpu=round(FRAMES_PER_CHUNK / total, 1),
+        fps_two_gpus=round(FRAMES_PER_CHUNK / longest, 1),
+    )
+
+
+def count_work(preset: Preset) -> Work:
+    """Count the operators of one chunk of a stream: memory once, one denoising call, decoding."""
+    with torch.device("meta"):
+        transformer = FlowActTransformer(**preset.transformer.model_dump())
+        memory, denoise = _count_transformer(transformer, preset.transformer)
+        decode = _count_wan(preset.transformer)
+    return Work(sum(p.numel() for p in transformer.parameters()), memory, denoise, decode)
+
+
+def _count_transformer(
+    transformer: FlowActTransformer, size: TransformerSize
+) -> tuple[list[Operator], list[Operator]]:
+    latent = (size.latent_channels, size.latent_height, size.latent_width)
+    bank = MemoryInput(
+        latents=torch.empty(1, MEMORY_LATENTS, *latent),
+        roles=torch.zeros(MEMORY_LATENTS, dtype=torch.long),
+        times=torch.empty(1, MEMORY_LATENTS),
+        levels=torch.empty(1, MEMORY_LATENTS),
+        audio=torch.empty(1, HEARD_LATENTS * FRAMES_PER_LATENT, size.audio_dim),
+    )
+    length = STREAM_CHUNKS * LATENTS_PER_CHUNK
+    cache = transformer.encode_memory(bank)
+    stream = (
+        torch.empty(1, length, *latent),
+        torch.empty(1, length),
+        torch.empty(1, (length + 1) * FRAMES_PER_LATENT, size.audio_dim),
+        torch.empty(1, STREAM_CHUNKS, size.text_tokens, size.text_dim),
+    )
+    return (
+        count(lambda: transformer.encode_memory(bank)),
+        count(lambda: transformer(*stream, memory=cache)),
+    )
+
+
+def _count_wan(size: TransformerSize) -> list[Operator]:
+    """Count the decoding of a chunk as it is done live: latent by latent, each behind its context."""
+    from diffusers import AutoencoderKLWan
+
+    vae = AutoencoderKLWan(z_dim=size.latent_channels)
+    shape = (1, size.latent_channels, CONTEXT + 1, size.latent_height, size.latent_width)
+    return LATENTS_PER_CHUNK * count(lambda: vae.decode(torch.empty(shape)))
+
+
+def _print_table(preset: Preset, work: Work, predictions: list[Prediction]) -> None:
+    def teraflops(operators: list[Operator]) -> str:
+        return f"{sum(operator.flops for operator in operators) / 1e12:.3g}"
+
+    console = Console()
+    console.print(
+        f"[bold]{preset.name}[/]: {work.parameters / 1e6:.0f} M parameters; TFLOP per chunk: "
+        f"memory {teraflops(work.memory)}, denoising {teraflops(work.denoise)}, "
+        f"decoding {teraflops(work.decode)}"
+    )
+    table = Table(title="Predicted, not measured", caption=_ASSUMPTIONS, caption_justify="left")
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column in _COLUMNS[:2] else "right")
+    for prediction in predictions:
+        table.add_row(*map(str, asdict(prediction).values()))
+    console.print(table)

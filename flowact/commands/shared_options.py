@@ -1,0 +1,26 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_label_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare the option that hides the visible mark; the invisible one and the metadata always stay."""
+    parser.add_argument(
+        "--no-label",
+        dest="label",
+        action="store_false",
+        help='do not write "AI-generated" into the picture; the invisible mark stays',
+    )
+
+
+def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that say which weights run on how much of the machine."""
+    parser.add_argument(
+        "--checkpoint", metavar="DIR", type=Path, help="other weights than the default"
+    )
+    parser.add_argument(
+        "--threads", metavar="N", type=int, help="processor threads to use (up to 4)"
+    )

@@ -1,0 +1,42 @@
+"""`flowact synth`: render training clips from seeds."""
+
+import argparse
+import os
+from pathlib import Path
+
+from flowact.datagen.dataset import ClipPlan, render_dataset
+from flowact.datagen.performance.performance import TRAINING_VOICES
+from flowact.datagen.voice.speech import HELD_OUT_VOICE, check_voices
+from flowact.errors import UserError
+from flowact.timebase import FPS, FRAMES_PER_LATENT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `flowact synth`."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--clips", type=int, default=200, help="training clips (default 200)")
+    parser.add_argument("--heldout", type=int, default=24, help="held-out clips (default 24)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of a clip (default 8)")
+    parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Render the data set that the arguments describe."""
+    step = FRAMES_PER_LATENT / FPS
+    if args.seconds < step or args.clips < 0 or args.heldout < 0 or args.workers < 1:
+        raise UserError(
+            "synth needs --workers of at least 1, no negative count and --seconds of at least "
+            f"{step:.2f}; got {args.workers}, {args.clips} and {args.heldout}, {args.seconds}."
+        )
+    check_voices({*TRAINING_VOICES, HELD_OUT_VOICE})
+    seeds = range(args.first, args.first + max(args.clips, args.heldout))
+    plans = [ClipPlan("heldout", s, args.seconds) for s in seeds[: args.heldout]]
+    plans += [ClipPlan("train", s, args.seconds) for s in seeds[: args.clips]]
+    paths = render_dataset(args.out, plans, args.workers)
+    if len(paths) < len(plans):
+        raise UserError(
+            f"{len(plans) - len(paths)} of {len(plans)} clips failed, see above; "
+            f"the others are in {args.out}, and the same command tries the rest again."
+        )
+    print(f"{len(paths)} clips are in {args.out}")  # noqa: T201 - the result

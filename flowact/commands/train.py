@@ -1,0 +1,300 @@
+"""The command line of training: ``flowact train STAGE``."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowact.errors import UserError
+from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.loop import LoopSettings
+
+if TYPE_CHECKING:
+    from flowact.tokenizer.tokenizer import Tokenizer
+
+TRANSFORMER_STAGES = (
+    ("adapt", "autoregressive adaptation of the transformer", 24, 1e-3),
+    ("joint", "joint audio-motion finetuning of the transformer", 24, 1e-3),
+    ("self-forcing", "the same on memory that the model made itself", 24, 4e-4),
+    ("cfg-distill", "one call learns the result of guidance", 24, 3e-4),
+    ("step-distill", "one call learns the result of several", 16, 2e-4),
+    ("dmd", "score distillation of the few-step model", 12, 5e-5),
+)
+"""Name, summary, samples per step and learning rate, in the order of the recipe."""
+
+SAMPLING_OPTIONS: tuple[tuple[str, type, str], ...] = (
+    ("calls", int, "model calls per chunk"),
+    ("shift", float, "above 1 spends more calls on high noise"),
+    ("guidance", float, "classifier-free guidance towards the sound; 1 costs one call"),
+)
+"""Fields of the scheduler that an export may choose anew."""
+
+COUNTED = ("batch", "steps", "minutes", "learning_rate", "seconds")
+"""Options of the stages that make sense above 0 only."""
+
+HELDOUT_CLIPS = 24
+"""Imagined clips of held-out voice and sentences."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one subcommand per stage, in the order of the recipe."""
+    stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
+    _declare_tokenizer(stages.add_parser("tokenizer", help="train one view of the tokenizer"))
+    summary = "imagine performances, and encode clips, for the transformer"
+    _declare_latents(stages.add_parser("latents", help=summary))
+    summary = "train the audio encoder on the mouth's curves"
+    _declare_audio(stages.add_parser("audio", help=summary))
+    for name, summary, batch, rate in TRANSFORMER_STAGES:
+        _declare_transformer(stages.add_parser(name, help=summary), batch, rate)
+    summary = "all stages in order, from nothing to a checkpoint"
+    _declare_all(stages.add_parser("all", help=summary))
+    _declare_export(stages.add_parser("export", help="join trained parts into a checkpoint to run"))
+
+
+def _declare_tokenizer(tokenizer: argparse.ArgumentParser) -> None:
+    tokenizer.add_argument("--view", choices=("whole", "face"), required=True)
+    add_loop_arguments(tokenizer, learning_rate=6e-4)
+    tokenizer.add_argument(
+        "--part", choices=("decoder", "encoder"), required=True, help="they are trained apart"
+    )
+    tokenizer.add_argument(
+        "--batch", type=int, help="windows per step (4 for the decoder, 24 for the encoder)"
+    )
+    tokenizer.add_argument(
+        "--init", type=Path, help="run or checkpoint whose weights it starts from"
+    )
+    tokenizer.set_defaults(start=_train_tokenizer)
+
+
+def _declare_latents(latents: argparse.ArgumentParser) -> None:
+    latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
+    latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
+    latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
+    latents.add_argument(
+        "--voices",
+        choices=("all", "english"),
+        default="all",
+        help="all needs the program festival and its voices, which speak six more languages",
+    )
+    latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
+    latents.add_argument(
+        "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
+    )
+    latents.add_argument(
+        "--encode-steps",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of fitting their latents through the decoder, with --data; takes seconds a frame (%(default)d)",
+    )
+    latents.set_defaults(start=_make_latents)
+
+
+def _declare_audio(audio: argparse.ArgumentParser) -> None:
+    add_loop_arguments(audio, learning_rate=1e-3)
+    audio.add_argument("--batch", type=int, default=32, help="windows per step")
+    audio.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
+    audio.add_argument("--init", type=Path, help="run or checkpoint whose encoder it starts from")
+    audio.set_defaults(start=_train_audio)
+
+
+def _declare_transformer(stage: argparse.ArgumentParser, batch: int, rate: float) -> None:
+    add_loop_arguments(stage, learning_rate=rate)
+    stage.add_argument("--batch", type=int, default=batch, help="samples per step")
+    stage.add_argument("--preset", default="default", help="sizes of the network (%(default)s)")
+    stage.add_argument("--init", type=Path, help="run or checkpoint whose weights it starts from")
+    stage.add_argument(
+        "--teacher",
+        type=Path,
+        help="run or checkpoint that a distillation imitates (--init; dmd needs one)",
+    )
+    stage.add_argument(
+        "--audio",
+        type=Path,
+        help="run of `train audio`, or any with an audio encoder, which is used and not changed",
+    )
+    stage.set_defaults(start=_train_transformer)
+
+
+def _declare_all(everything: argparse.ArgumentParser) -> None:
+    everything.add_argument("--out", type=Path, required=True, help="folder of data, runs and logs")
+    everything.add_argument(
+        "--budget",
+        default="two-cores",
+        help="how much of everything: two-cores, half-hour, or a .yaml (%(default)s)",
+    )
+    everything.set_defaults(start=_train_all)
+
+
+def _declare_export(export: argparse.ArgumentParser) -> None:
+    for view in ("whole", "face"):
+        for part in ("decoder", "encoder"):
+            export.add_argument(
+                f"--{view}-{part}", type=Path, help=f"run of the {view} view's {part}"
+            )
+    export.add_argument(
+        "--tokenizer", type=Path, help="checkpoint whose tokenizer is taken, instead of those runs"
+    )
+    export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
+    export.add_argument(
+        "--audio", type=Path, help="run of `train audio` whose encoder replaces the transformer's"
+    )
+    export.add_argument(
+        "--calibration",
+        type=Path,
+        help="encoded clips by which the decoder learns to use eight bits",
+    )
+    export.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
+    for name, kind, what in SAMPLING_OPTIONS:
+        export.add_argument(f"--{name}", type=kind, help=f"{what} (as it was trained)")
+    export.set_defaults(start=_export)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train the chosen stage."""
+    for name in COUNTED:
+        value = getattr(args, name, None)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            flag = name.replace("_", "-")
+            raise UserError(f"--{flag} must be a number above 0, not {value}.")
+    args.start(args)
+
+
+def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) -> None:
+    """Declare what every stage takes; read back by :func:`loop_settings`."""
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with train/ and heldout/ clips"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; an earlier run resumes"
+    )
+    parser.add_argument("--steps", type=int, help="stop at this step")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument("--warm-up", type=int, default=200, help="steps of rising learning rate")
+    parser.add_argument("--decay-from", type=int, help="first step of the cosine decay")
+    parser.add_argument("--decay-to", type=int, help="last step of the cosine decay")
+    parser.add_argument("--evaluate-minutes", type=float, default=10.0)
+    parser.add_argument("--save-minutes", type=float, default=5.0)
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def loop_settings(args: argparse.Namespace) -> LoopSettings:
+    """The loop's settings out of parsed arguments."""
+    try:
+        schedule = Schedule(args.learning_rate, args.warm_up, args.decay_from, args.decay_to)
+    except ValueError as error:
+        raise UserError(
+            f"--warm-up {args.warm_up}, --decay-from and --decay-to do not fit together: {error}."
+        ) from error
+    return LoopSettings(
+        run=args.out,
+        schedule=schedule,
+        steps=args.steps,
+        minutes=args.minutes,
+        save_minutes=args.save_minutes,
+        evaluate_minutes=args.evaluate_minutes,
+    )
+
+
+def _train_tokenizer(args: argparse.Namespace) -> None:
+    from flowact.tokenizer.config import FACE_CONFIG, WHOLE_CONFIG
+    from flowact.training.tokenizer.train_decoder import DecoderSettings, train_decoder
+    from flowact.training.tokenizer.train_encoder import train_encoder
+
+    config = FACE_CONFIG if args.view == "face" else WHOLE_CONFIG
+    loop = loop_settings(args)
+    if args.part == "encoder":
+        train_encoder(config, args.data, loop, args.batch or 24, args.seed, args.init)
+    else:
+        settings = DecoderSettings(batch=args.batch or DecoderSettings.batch)
+        train_decoder(config, args.data, loop, settings, args.seed, args.init)
+
+
+def _make_latents(args: argparse.Namespace) -> None:
+    from flowact.training.data.latents import SPLITS, LatentFolder
+    from flowact.training.data.motion_only_clips import imagine_folder, training_voices
+    from flowact.training.transformer.readout import fit_readout
+
+    if (args.data is None) != (args.tokenizer is None):
+        raise UserError("--data and --tokenizer belong together: give both or none of them.")
+    if args.encode_steps < 0:
+        raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
+    if args.encode_steps and args.data is None:
+        raise UserError("--encode-steps belongs to --data: imagined clips need no encoding.")
+    voices = training_voices(args.voices)
+    imagined = sum(
+        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
+        for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
+    )
+    encoded = _encode_rendered(args) if args.data else 0
+    train, heldout = (LatentFolder(args.out / split).clips for split in SPLITS)
+    fit_readout(train[:300], heldout).save(args.out / "readout.safetensors")
+    print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
+
+
+def _encode_rendered(args: argparse.Namespace) -> int:
+    from functools import partial
+
+    from flowact.tokenizer.fitting import fit_latents
+    from flowact.tokenizer.tokenizer import Tokenizer
+    from flowact.training.data.latents import encode_folders
+
+    if not (args.tokenizer / Tokenizer.config_name).is_file():
+        raise UserError(f"{args.tokenizer} is no tokenizer: {Tokenizer.config_name} is missing.")
+    tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
+    fit = partial(fit_latents, tokenizer, steps=args.encode_steps) if args.encode_steps else None
+    return encode_folders(tokenizer, args.data, args.out, fit)
+
+
+def _train_audio(args: argparse.Namespace) -> None:
+    from flowact.training.transformer.audio_encoder_stage import train_hearing
+
+    loop = loop_settings(args)
+    train_hearing(args.data, args.preset, args.init, loop, args.batch, args.seed)
+
+
+def _train_transformer(args: argparse.Namespace) -> None:
+    from flowact.training.transformer.stages import train_stage
+
+    train_stage(
+        args.stage,
+        args.data,
+        args.preset,
+        args.init,
+        loop_settings(args),
+        args.batch,
+        args.seed,
+        args.teacher,
+        args.audio,
+    )
+
+
+def _train_all(args: argparse.Namespace) -> None:
+    from flowact.commands.train_all import load_budget, train_all
+
+    print(train_all(load_budget(args.budget), args.out))  # noqa: T201 - the result
+
+
+def _export(args: argparse.Namespace) -> None:
+    from flowact.training.export import export
+
+    asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
+    sampling = {name: value for name, value in asked.items() if value is not None}
+    tokenizer = _chosen_tokenizer(args)
+    export(tokenizer, args.transformer, args.out, sampling, args.audio, args.calibration)
+    if args.transformer is None:
+        print(f"{args.out}: only the tokenizer, since no --transformer was given")  # noqa: T201
+    else:
+        print(args.out)  # noqa: T201 - the result
+
+
+def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":
+    from flowact.training.tokenizer.assemble import TokenizerRuns, load_tokenizer, shipped_tokenizer
+
+    parts = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
+    if args.tokenizer and not any(parts):
+        return shipped_tokenizer(args.tokenizer)
+    if all(parts) and not args.tokenizer:
+        return load_tokenizer(TokenizerRuns(*parts))
+    raise UserError("Give the four runs of a tokenizer, or one checkpoint with --tokenizer.")

@@ -1,0 +1,119 @@
+"""`flowact verify`: was this picture or video made by FlowAct?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from rich.console import Console
+
+from flowact.errors import UserError
+from flowact.media.watermark import DETECTED, score
+
+DESCRIPTION: Final = "Look for FlowAct's invisible mark and for what the file says of its making."
+MOST_FRAMES: Final = 24
+MOST_PIXELS: Final = 64_000_000
+_OF_THE_CONTAINER: Final = ("major_brand", "minor_version", "compatible_brands", "encoder")
+"""Metadata of every mp4 file, which says nothing of how its pictures were made."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        marked: the invisible mark is there.
+        score: how clearly, in standard deviations; the median over the frames looked at.
+        frames: how many were.
+        metadata: what the file says about itself, which anybody can write or remove.
+    """
+
+    marked: bool
+    score: float
+    frames: int
+    metadata: dict[str, str]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `flowact verify`."""
+    parser.add_argument("file", metavar="FILE", type=Path, help="a picture or a video")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a sentence")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the verdict."""
+    verdict = verify(args.file)
+    console = Console(soft_wrap=True)
+    if args.json:
+        console.print_json(json.dumps(asdict(verdict)))
+        return
+    found = "carries" if verdict.marked else "does not carry"
+    console.print(
+        f"{args.file.name} {found} FlowAct's mark "
+        f"(score {verdict.score:.1f} over {verdict.frames} frames, {DETECTED:g} is needed)."
+    )
+    for name, value in verdict.metadata.items():
+        console.print(f"  {name}: {value}", markup=False)
+
+
+def verify(path: Path) -> Verdict:
+    """Measure a file.
+
+    Raises:
+        UserError: there is no such file, or it is neither picture nor video.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no file {path}.")
+    metadata, frames = _picture(path) or _video(path)
+    scores = [score(luma) for luma in frames]
+    if not scores:
+        raise UserError(f"{path.name} has no pictures in it.")
+    middle = float(np.median(scores))
+    return Verdict(middle >= DETECTED, round(middle, 2), len(scores), metadata)
+
+
+def _picture(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]] | None:
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise UserError(f"{path.name} has more than {MOST_PIXELS // 10**6} million pixels.")
+            luma = np.asarray(image.convert("RGB").convert("YCbCr").getchannel(0))
+            texts = {str(key): value for key, value in image.info.items() if isinstance(value, str)}
+            return texts, [luma]
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path.name} is damaged and cannot be read.") from error
+
+
+def _video(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]]:
+    try:
+        with av.open(f"file:{path}") as container:
+            if not container.streams.video:
+                raise UserError(f"{path.name} has no pictures in it.")
+            said = container.metadata.items()
+            metadata = {key: value for key, value in said if key not in _OF_THE_CONTAINER}
+            return metadata, list(_lumas(container))
+    except (av.FFmpegError, OSError) as error:
+        raise UserError(
+            f"{path.name} is neither a picture nor a video that can be read."
+        ) from error
+
+
+def _lumas(container: av.container.InputContainer) -> Iterator[NDArray[np.uint8]]:
+    """Yield the luma of some frames spread over the first minute."""
+    frames = container.streams.video[0].frames or 1500
+    every = max(min(frames, 1500) // MOST_FRAMES, 1)
+    for index, frame in enumerate(container.decode(video=0)):
+        if index >= every * MOST_FRAMES:
+            return
+        if index % every == 0:
+            yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)

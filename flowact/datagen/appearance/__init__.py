@@ -1,0 +1,1 @@
+"""What people look like: body, skin, hair, clothes, and the actor that wears them."""

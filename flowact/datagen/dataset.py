@@ -1,0 +1,159 @@
+"""Training clips rendered from seeds.
+
+A clip is a pure function of its seed: identity, clothes, light, script and voice are all drawn from it, so
+a data set is re-made by its command and never shipped. Workers are processes; a clip file appears whole or
+not at all, and finished seeds are skipped, so an interrupted run is continued by the same command.
+"""
+
+import multiprocessing
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowact.datagen.appearance.actor import Actor
+from flowact.datagen.appearance.body import Humanoid
+from flowact.datagen.appearance.character import Character, random_character
+from flowact.datagen.clip import Clip, encode_jpeg, pack_frames
+from flowact.datagen.named_characters import named_characters
+from flowact.datagen.performance.performance import (
+    Performance,
+    perform,
+    random_script,
+    rest_performance,
+)
+from flowact.datagen.render import Rendering, Stage
+from flowact.errors import UserError
+
+SPLITS = ("train", "heldout")
+NAMED_SHARE = 0.3  # of the training clips show one of the named characters
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """What one clip shows: a split, a seed and a length in seconds."""
+
+    split: str
+    seed: int
+    seconds: float
+
+
+@cache
+def _humanoid() -> Humanoid:
+    return Humanoid.load()
+
+
+def cast(plan: ClipPlan) -> tuple[str | None, Character]:
+    """The character of a clip: a named one (in other clothes or light now and then) or a random person.
+
+    Held-out clips alternate between named characters and people whose seeds are never used for training.
+    """
+    rng = np.random.default_rng([plan.seed, SPLITS.index(plan.split)])
+    names = sorted(named_characters())
+    share = 0.5 if plan.split == "heldout" else NAMED_SHARE
+    if rng.random() < share:
+        name = names[rng.integers(len(names))]
+        return name, named_characters()[name]
+    return None, random_character(rng)
+
+
+def render_clip(plan: ClipPlan) -> Clip:
+    """Perform and render a clip."""
+    name, character = cast(plan)
+    rng = np.random.default_rng([plan.seed, 7, SPLITS.index(plan.split)])
+    performance = perform(random_script(rng, plan.seconds, plan.split), plan.seed)
+    stage = Stage(Actor(character, _humanoid()))
+    return film(stage, performance, _meta(plan, name, character, performance))
+
+
+def portrait(stage: Stage) -> Rendering:
+    """The idle portrait: a slight smile, the mouth shut, eyes on the viewer."""
+    curves, pose = rest_performance(stage.actor.character.smile)
+    return stage.render(curves, pose)
+
+
+def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
+    """Render every frame of a performance with its ground truth."""
+    reference = portrait(stage)
+    frames, rows = [], []
+    for curves, pose in zip(performance.curves, performance.pose, strict=True):
+        frame = stage.render(curves, pose)
+        frames.append(frame.picture)
+        rows.append((*stage.correspondence(frame, reference), *stage.measure(curves, pose)))
+    flow_whole, visible_whole, flow_face, visible_face, opening, marks = map(
+        np.stack, zip(*rows, strict=True)
+    )
+    data, offsets = pack_frames(frames)
+    return Clip(
+        frames=data,
+        frame_offsets=offsets,
+        reference=encode_jpeg(reference.picture),
+        audio=np.round(np.clip(performance.audio, -1, 1) * 32767).astype(np.int16),
+        curves=performance.curves.astype(np.float16),
+        pose=performance.pose.astype(np.float16),
+        opening=opening.astype(np.float16),
+        landmarks=marks.astype(np.float16),
+        flow_whole=flow_whole.astype(np.float16),
+        flow_face=flow_face.astype(np.float16),
+        visible_whole=visible_whole,
+        visible_face=visible_face,
+        behaviour=performance.behaviour.astype(np.uint8),
+        phonemes=[(p.label, p.start, p.end) for p in performance.phonemes],
+        meta=meta,
+    )
+
+
+def _meta(
+    plan: ClipPlan, name: str | None, character: Character, performance: Performance
+) -> dict[str, Any]:
+    held = plan.split == "heldout"
+    return {
+        "seed": plan.seed,
+        "character": name,
+        "identity": asdict(character.identity),
+        "voice": performance.voice,
+        "text": performance.text,
+        "heldout": {"identity": held and name is None, "voice": held, "sentence": held},
+    }
+
+
+def _write(root: Path, plan: ClipPlan) -> Path:
+    path = root / plan.split / f"{plan.seed:08d}.npz"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        render_clip(plan).save(path)
+    return path
+
+
+def render_dataset(root: Path, plans: list[ClipPlan], workers: int) -> list[Path]:
+    """Render all plans that are not there yet; a clip that fails is reported and skipped.
+
+    Raises UserError when no clip could be rendered at all.
+    """
+    from tqdm import tqdm
+
+    context = multiprocessing.get_context("spawn")
+    done: list[Path] = []
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(_write, root, plan): plan for plan in plans}
+        try:
+            progress = tqdm(as_completed(futures), total=len(plans), unit="clip", desc=str(root))
+            for future in progress:
+                done += _collect(future, futures[future])
+        except BaseException:  # the pool would render all the others before it ends
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if plans and not done:
+        raise UserError(f"no clip could be rendered into {root}; the messages above say why.")
+    return done
+
+
+def _collect(future: "Future[Path]", plan: ClipPlan) -> list[Path]:
+    error = future.exception()
+    if error is None:
+        return [future.result()]
+    print(f"clip {plan.split}/{plan.seed} failed: {type(error).__name__}: {error}", flush=True)
+    return []

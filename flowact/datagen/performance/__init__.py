@@ -1,0 +1,1 @@
+"""What people do: scripts, behaviours, gestures and the motion that follows."""

@@ -1,0 +1,117 @@
+"""Rendering: an actor in front of a camera becomes pictures and correspondences."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.datagen.appearance.actor import Actor, depth_map
+from flowact.datagen.graphics.background import paint_background
+from flowact.datagen.graphics.camera import Camera
+from flowact.datagen.graphics.raster import correspondence, rasterize
+from flowact.datagen.graphics.shading import KEY, shade_picture
+from flowact.timebase import FACE_BOX, FRAME_SIZE
+
+Floats = NDArray[np.floating[Any]]
+U8 = NDArray[np.uint8]
+GRID = 60
+_LEVELS = 4096
+_WHITE = 2.5  # linear radiance that the tone curve takes to 255
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """One picture [480, 480, 3] and what is needed to relate it to another one of the same actor.
+
+    ids [960, 960]: triangle per sample, -1 for background; near: inverse depth; screen [N, 3]: vertices.
+    """
+
+    picture: U8
+    ids: NDArray[np.int32]
+    near: Floats
+    screen: Floats
+
+
+def _tone_curve() -> U8:
+    """Linear light to sRGB bytes with a soft shoulder."""
+    x = np.linspace(0, _WHITE, _LEVELS)
+    shoulder = x * (1 + x / 2.2**2) / (1 + 0.62 * x)
+    value = np.clip(shoulder, 0, 1)
+    srgb = np.where(value <= 0.0031308, 12.92 * value, 1.055 * value ** (1 / 2.4) - 0.055)
+    return np.asarray(np.round(srgb * 255), np.uint8)
+
+
+_TONE = _tone_curve()
+
+
+class Stage:
+    """An actor, a camera and a background."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.camera = framing(actor)
+        self._backdrop = paint_background(actor.character.background, FRAME_SIZE)
+
+    def render(self, curves: Floats, pose: Floats) -> Rendering:
+        """Render one frame (curves [52], pose [J, 3])."""
+        actor = self.actor
+        vertices, attributes = actor.pose(curves, pose)
+        screen = self.camera.project(vertices, 2)
+        ids = np.full((2 * FRAME_SIZE, 2 * FRAME_SIZE), -1, np.int32)
+        near = np.zeros(ids.shape, np.float32)
+        rasterize(screen, actor.triangles, actor.two_sided, ids, near)
+        shadow, rows = depth_map(vertices, actor.triangles, actor.lights[KEY], 512)
+        picture = self._backdrop.copy()
+        eye = np.asarray(self.camera.eye, np.float32)
+        shade_picture(
+            ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
+            eye, actor.skin, actor.paint, actor.lights, shadow, rows, picture,
+        )  # fmt: skip
+        index = np.clip(picture * (_LEVELS / _WHITE), 0, _LEVELS - 1).astype(np.uint16)
+        return Rendering(_TONE[index], ids, near, screen)
+
+    def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
+        """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
+        body = self.actor.body.pose(curves, pose)
+        marks = self.camera.project(self.actor.body.landmarks(body))[:, :2]
+        return self.actor.body.opening(body), marks
+
+    def correspondence(
+        self, frame: Rendering, reference: Rendering
+    ) -> tuple[Floats, U8, Floats, U8]:
+        """Flow [60, 60, 2] and visibility [60, 60] towards the reference, for the whole frame and the face box."""
+        x, y, size = FACE_BOX
+        whole = self._match(frame, reference, 0, 0, FRAME_SIZE)
+        return (*whole, *self._match(frame, reference, x, y, size))
+
+    def _match(
+        self, frame: Rendering, reference: Rendering, x: int, y: int, size: int
+    ) -> tuple[Floats, U8]:
+        axis = (np.arange(GRID) + 0.5) * (size / GRID)
+        grid = np.stack(np.meshgrid(x + axis, y + axis), -1).reshape(-1, 2).astype(np.float32) * 2
+        flow = np.empty((GRID * GRID, 2), np.float32)
+        visible = np.empty(GRID * GRID, np.uint8)
+        correspondence(
+            frame.ids,
+            frame.screen,
+            self.actor.triangles,
+            reference.screen,
+            reference.near,
+            grid,
+            flow,
+            visible,
+        )
+        return flow.reshape(GRID, GRID, 2), visible.reshape(GRID, GRID)
+
+
+def framing(actor: Actor) -> Camera:
+    """Head and shoulders with the face in the middle of `FACE_BOX`."""
+    marks = actor.body.landmarks(actor.body.rest)
+    x, y, size = FACE_BOX
+    centre = (
+        float(marks[:, 0].mean()),
+        float((marks[4:6, 1].mean() + marks[7, 1]) / 2 + 0.12),
+        float(marks[6, 2]),
+    )
+    return Camera.framing(centre, (x + size / 2, y + size / 2), actor.character.scale, 14.0)

@@ -1,0 +1,1 @@
+"""Speech with exact phone times, and the mouth shapes that follow from it."""

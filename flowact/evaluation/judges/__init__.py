@@ -1,0 +1,1 @@
+"""Networks and scores that judge generated video without knowing what made it."""

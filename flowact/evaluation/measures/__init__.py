@@ -1,0 +1,1 @@
+"""One measurement a module: what is generated, what is read in it."""

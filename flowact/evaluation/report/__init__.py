@@ -1,0 +1,1 @@
+"""Reports: sections, targets, tables and plots."""

@@ -1,0 +1,36 @@
+"""How `flowact eval` writes down what it measured: as JSON, and as tables beside the targets."""
+
+import math
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flowact.evaluation.report.targets import TARGETS
+
+
+def plain(value: Any) -> Any:
+    """What JSON can hold: not-a-number becomes null."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_section(title: str, numbers: dict[str, Any]) -> None:
+    """Print the numbers of a section, each beside its target if it has one."""
+    table = Table(title=title)
+    for column in ("measure", "value", "target", ""):
+        table.add_column(column, justify="left" if column in ("measure", "") else "right")
+    for name, value in numbers.items():
+        target = TARGETS.get(title, {}).get(name)
+        met = "" if target is None else "met" if target.met(value) else "missed"
+        table.add_row(name, _text(value), str(target or ""), met)
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_text, value))
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""Who may come in: tickets, places, origins, rates, uploads."""

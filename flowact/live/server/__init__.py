@@ -1,0 +1,1 @@
+"""The web application: routes, page, and the handling of a connection."""

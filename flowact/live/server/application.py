@@ -1,0 +1,71 @@
+"""The whole application: the live page, the study when there is one, and the page about both."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+
+from flowact.live.server.page import HEAD, about, live_blocks, theme
+from flowact.live.server.routes import add_routes
+from flowact.live.session.manager import House
+from flowact.live.settings import LiveSettings
+
+Pages = list[tuple[str, str]]
+
+
+def build(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
+    """Return the application with everything but the Gradio page, which `finish` adds.
+
+    Between the two other parts may be mounted: the Gradio page answers for every path below it.
+
+    Args:
+        settings: what the owner chose.
+        extra: titles and paths of pages that will be mounted.
+    """
+    house = House(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        house.open()
+        try:
+            yield
+        finally:
+            await house.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.house = house
+    app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
+    add_routes(app, house)
+
+    @app.post("/gradio_api/upload")
+    @app.post("/gradio_api/process_recording")
+    async def nothing() -> Response:
+        """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
+        return PlainTextResponse("there is nothing here", 404)
+
+    @app.get("/about", response_class=HTMLResponse)
+    async def about_page() -> str:
+        return about(app.state.pages)
+
+    return app
+
+
+def finish(app: FastAPI) -> FastAPI:
+    """Mount the Gradio page at the root and return the application."""
+    blocks = live_blocks(app.state.house, app.state.pages)
+    blocks.queue(max_size=200)
+    return gr.mount_gradio_app(
+        app,
+        blocks,
+        path="",
+        ssr_mode=False,
+        theme=theme(),
+        head=HEAD,
+        footer_links=[],
+        show_error=False,
+        allowed_paths=[],
+    )

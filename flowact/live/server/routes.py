@@ -1,0 +1,174 @@
+"""The HTTP and WebSocket routes beside the page itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote
+
+from fastapi import APIRouter, FastAPI, Request, WebSocket
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocketDisconnect
+
+from flowact import __version__, assets
+from flowact.errors import UserError
+from flowact.live.access.origin import is_allowed
+from flowact.live.protocol.binary import prefixed, split_prefixed
+from flowact.live.protocol.connection import HttpConnection, SocketConnection
+from flowact.live.protocol.requests import LONGEST_MESSAGE
+from flowact.live.server.connection_handler import conduct
+from flowact.live.session.manager import House
+from flowact.live.session.recorder import AI_SOURCE, to_mp4
+from flowact.live.session.session import Visit
+
+STATIC: Final = Path(__file__).parent / "static"
+LONGEST_POST: Final = 16 * LONGEST_MESSAGE
+FOREIGN: Final = "This page may not use this server; its owner can allow it with --origins."
+POLICY_VIOLATION: Final = 1008
+
+
+def add_routes(app: FastAPI, house: House) -> None:
+    """Put the live routes under `/live` of an application."""
+    router = APIRouter(prefix="/live")
+    _add_stream_routes(router, house)
+    _add_file_routes(router, house)
+    app.include_router(router)
+    app.mount("/live/static", StaticFiles(directory=STATIC), name="live-static")
+    app.add_exception_handler(UserError, _say_error)
+
+
+def _add_stream_routes(router: APIRouter, house: House) -> None:
+    connections: dict[str, HttpConnection] = {}
+
+    @router.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        if not is_allowed(websocket.headers, house.settings.origins):
+            await websocket.close(POLICY_VIOLATION, FOREIGN)
+            return
+        await websocket.accept()
+        await conduct(SocketConnection(websocket), house)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the viewer closed first
+            await websocket.close()
+
+    @router.post("/down")
+    async def down(request: Request) -> Response:
+        """Open a connection without a WebSocket: the answer never ends."""
+        _check_origin(request, house)
+        name, connection = secrets.token_urlsafe(16), HttpConnection()
+        connections[name] = connection
+
+        async def messages() -> AsyncIterator[bytes]:
+            serving = asyncio.create_task(conduct(connection, house))
+            serving.add_done_callback(lambda _task: connection.close())
+            try:
+                while (message := await connection.next_down()) is not None:
+                    yield prefixed(message)
+            finally:
+                connections.pop(name, None)
+                connection.close()
+
+        headers = {"X-Connection": name, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(messages(), media_type="application/octet-stream", headers=headers)
+
+    @router.post("/up/{name}")
+    async def up(name: str, request: Request) -> Response:
+        _check_origin(request, house)
+        connection = connections.get(name)
+        if connection is None:
+            raise UserError("This connection is over.")
+        body = await _bounded(request, LONGEST_POST)
+        try:
+            messages = list(split_prefixed(body))
+        except ValueError as error:
+            raise UserError("The page sent a message that cannot be read.") from error
+        for message in messages:
+            connection.post(message)
+        return Response(status_code=204)
+
+
+def _add_file_routes(router: APIRouter, house: House) -> None:
+    @router.post("/upload/{sort}")
+    async def upload(sort: Literal["audio", "picture"], request: Request) -> JSONResponse:
+        _check_origin(request, house)
+        ticket = request.headers.get("x-ticket", "")
+        # A recording belongs to a session, a picture to somebody who is about to begin one.
+        visitor = (
+            _visit(house, ticket).visitor
+            if sort == "audio"
+            else house.tickets.check(ticket, "visit")
+        )
+        if sort == "picture" and request.headers.get("x-consent") != "yes":
+            raise UserError("Tick the box first: the person in the picture must have agreed.")
+        filename = unquote(request.headers.get("x-filename", "")[:600])
+        received = await house.uploads.receive(visitor, sort, filename, request.stream())
+        return JSONResponse(received._asdict())
+
+    @router.get("/recording")
+    async def recording(ticket: str) -> Response:
+        visit = _visit(house, ticket)
+        pieces = visit.recorder.kept()
+        data = await asyncio.to_thread(to_mp4, pieces, provenance(visit.name))
+        headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
+        return Response(data, media_type="video/mp4", headers=headers)
+
+    @router.get("/portrait/{name}")
+    async def portrait(name: str) -> FileResponse:
+        headers = {"Cache-Control": "max-age=3600"}
+        return FileResponse(assets.character(name).portrait, headers=headers)
+
+    @router.get("/health")
+    async def health() -> JSONResponse:
+        ready = house.ready
+        return JSONResponse(
+            {
+                "ready": ready is not None and house.down is None,
+                "settled": house.settled,
+                "problem": house.down,
+                "dtype": ready.dtype if ready else None,
+                "sessions": len(house.visits),
+                "places": house.admission.places,
+            },
+            status_code=200 if house.down is None else 503,
+        )
+
+
+def provenance(session: str) -> dict[str, object]:
+    """Return what a kept file says about its making."""
+    return {
+        "generator": f"FlowAct {__version__}",
+        "ai_generated": True,
+        "digital_source_type": AI_SOURCE,
+        "session": session,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _visit(house: House, ticket: str) -> Visit:
+    visit = house.visits.get(house.tickets.check(ticket, "resume"))
+    if visit is None:
+        raise UserError("This session is over.")
+    return visit
+
+
+def _check_origin(request: Request, house: House) -> None:
+    if not is_allowed(request.headers, house.settings.origins):
+        raise UserError(FOREIGN)
+
+
+async def _bounded(request: Request, most: int) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            raise UserError(f"The page sent more than {most} bytes at once.")
+    return bytes(body)
+
+
+async def _say_error(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=400)

@@ -1,0 +1,1 @@
+"""One visitor's session and what all sessions share."""

@@ -1,0 +1,108 @@
+"""The last minutes of a session as an mp4 file: the very pictures and sound that were sent."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import deque
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+
+from flowact.errors import UserError
+from flowact.serving.messages import Piece
+from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLE_RATE
+
+MINUTES: Final = 3
+MOST_BYTES: Final = 40_000_000
+AI_SOURCE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's name for media that a trained model made."""
+_AAC_SAMPLES: Final = 1024
+_JPEG: Final = b"\xff\xd8"
+
+
+class Recorder:
+    """Keeps encoded pieces, bounded in time and bytes."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+        self._bytes = 0
+
+    def keep(self, piece: Piece) -> None:
+        """Append a piece and forget what is too old."""
+        self._pieces.append(piece)
+        self._bytes += _size(piece)
+        while (
+            self._bytes > MOST_BYTES or len(self._pieces) > MINUTES * 60 * FPS // FRAMES_PER_LATENT
+        ):
+            self._bytes -= _size(self._pieces.popleft())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._pieces.clear()
+        self._bytes = 0
+
+    def kept(self) -> list[Piece]:
+        """Return what can be shown: everything from the first key frame on."""
+        pieces = list(self._pieces)
+        for first, piece in enumerate(pieces):
+            if piece.frames and piece.frames[0].key:
+                return pieces[first:]
+        return []
+
+
+def to_mp4(pieces: list[Piece], provenance: Mapping[str, object]) -> bytes:
+    """Write pieces as mp4 without encoding the pictures again.
+
+    Args:
+        pieces: in order, the first beginning with a key frame.
+        provenance: what to write into the file about its making.
+
+    Raises:
+        UserError: there is nothing to write yet.
+    """
+    if not pieces:
+        raise UserError("There is nothing to keep yet; start a session and wait for some seconds.")
+    frames = [frame for piece in pieces for frame in piece.frames]
+    buffer = io.BytesIO()
+    with (
+        av.open(io.BytesIO(frames[0].data), format=_format(frames[0].data)) as first,
+        av.open(buffer, "w", format="mp4") as container,
+    ):
+        container.metadata["comment"] = json.dumps(dict(provenance), sort_keys=True)
+        container.metadata["description"] = "AI-generated with FlowAct"
+        video = container.add_stream_from_template(first.streams.video[0])
+        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
+        _write_sound(container, audio, pieces)
+        for index, frame in enumerate(frames):
+            packet = av.Packet(frame.data)
+            packet.stream, packet.time_base = video, Fraction(1, FPS)
+            packet.pts = packet.dts = index
+            packet.duration, packet.is_keyframe = 1, frame.key
+            container.mux(packet)
+    return buffer.getvalue()
+
+
+def _write_sound(
+    container: av.container.OutputContainer, stream: av.AudioStream, pieces: list[Piece]
+) -> None:
+    samples = np.frombuffer(b"".join(piece.sound for piece in pieces), "<i2")
+    for start in range(0, len(samples), _AAC_SAMPLES):
+        block = samples[None, start : start + _AAC_SAMPLES].astype(np.float32) / 32768
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, start
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def _format(frame: bytes) -> str:
+    """Name the raw format that FFmpeg reads a frame's parameters from."""
+    return "mjpeg" if frame.startswith(_JPEG) else "h264"
+
+
+def _size(piece: Piece) -> int:
+    return len(piece.sound) + sum(len(frame.data) for frame in piece.frames)

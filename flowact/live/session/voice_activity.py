@@ -1,0 +1,71 @@
+"""When the viewer speaks: the voice detector's windows joined into turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
+from flowact.timebase import SAMPLE_RATE
+
+ONSET: Final = 0.5
+RELEASE: Final = 0.35
+"""Probabilities above which a voice begins, and below which it may have ended."""
+QUIETEST: Final = -75.0
+ONSET_SECONDS: Final = 0.09
+RELEASE_SECONDS: Final = 0.70
+_WINDOW_SECONDS: Final = WINDOW / SAMPLE_RATE
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What the detector has come to.
+
+    Attributes:
+        speaking: whether the viewer speaks.
+        began, ended: whether that changed with the last packet.
+        level: loudness in decibels of full scale.
+    """
+
+    speaking: bool
+    began: bool
+    ended: bool
+    level: float
+
+
+class VoiceActivity:
+    """Turns of one microphone."""
+
+    def __init__(self) -> None:
+        self._state, self._speaking = VoiceState.start(), False
+        self._above = self._below = 0.0
+        self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def hear(self, samples: NDArray[np.float32]) -> Activity:
+        """Take mono samples at 16 kHz, any number."""
+        before = self._speaking
+        waiting = np.concatenate([self._rest, samples])
+        whole = len(waiting) // WINDOW * WINDOW
+        self._rest = waiting[whole:]
+        for window in waiting[:whole].reshape(-1, WINDOW):
+            probability, self._state = voice_probability(window, self._state)
+            self._decide(probability)
+        began, ended = self._speaking and not before, before and not self._speaking
+        return Activity(self._speaking, began, ended, _decibels(samples))
+
+    def _decide(self, probability: float) -> None:
+        voice = probability > (RELEASE if self._speaking else ONSET)
+        self._above = self._above + _WINDOW_SECONDS if voice else 0.0
+        self._below = 0.0 if voice else self._below + _WINDOW_SECONDS
+        if self._above >= ONSET_SECONDS:
+            self._speaking = True
+        elif self._below >= RELEASE_SECONDS:
+            self._speaking = False
+
+
+def _decibels(samples: NDArray[np.float32]) -> float:
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+    return max(10 * np.log10(power + 1e-12), QUIETEST)

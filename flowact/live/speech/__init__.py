@@ -1,0 +1,1 @@
+"""Voices and the language model that the avatar speaks with."""

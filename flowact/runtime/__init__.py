@@ -1,1 +1,0 @@
-"""What surrounds the pipeline on a real machine: precision, threads, commands."""

@@ -1,0 +1,113 @@
+"""A chunk's way from latents to pieces that can be sent: decoded, encoded and cut one by one.
+
+The viewer sees the first third of a chunk while the rest is being painted, so what counts for every
+delay is the time of a piece and not that of a chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from torch import Tensor
+
+from flowact.pipeline import FlowActPipeline
+from flowact.serving.audio_source import Silence, to_pcm16
+from flowact.serving.messages import Piece, Timings
+from flowact.serving.session import LiveSession
+from flowact.serving.snapshot import Moment, to_bytes
+from flowact.timebase import LATENTS_PER_CHUNK, SAMPLE_RATE, SAMPLES_PER_LATENT
+
+SNAPSHOT_EVERY: Final = 4
+"""Chunks between two snapshots: after a crash a session goes back by at most two seconds."""
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """What the transformer has made of a session's chunk, and when.
+
+    Attributes:
+        moment: the session after the chunk, but for what the decoder remembers.
+        latents: `[1, 3, channels, height, width]`.
+        started: when work began, by `time.time()`.
+        waited, denoise: seconds before that and since.
+    """
+
+    moment: Moment
+    latents: Tensor
+    started: float
+    waited: float
+    denoise: float
+
+
+class Rendering:
+    """One session's chunk; call `piece` for each of its three parts in order.
+
+    Args:
+        session: whose; moved on to the chunk's end by the last piece.
+        chunk: the chunk's latents.
+        pipeline: decodes them.
+        hurried: whether there is too much to do: those who do not speak then move more coarsely.
+    """
+
+    def __init__(
+        self,
+        session: LiveSession,
+        chunk: Denoised,
+        pipeline: FlowActPipeline,
+        *,
+        hurried: bool = False,
+    ) -> None:
+        self._session, self._chunk = session, chunk
+        self._tokenizer, self._decoder = pipeline.tokenizer, chunk.moment.decoder
+        self._taken = session.source.take()
+        self._coarse = hurried and not self._taken.speaking
+        self._first, self._flush = session.piece, session.flush
+        session.flush = False
+        if self._taken.finished:
+            session.source = Silence()
+
+    def piece(self, part: int) -> Piece:
+        """Decode and encode one latent."""
+        begun = time.time()
+        session, latent = self._session, self._chunk.latents[:, [part]]
+        frames, self._decoder = self._tokenizer.decode_uint8(
+            self._decoder, latent, session.features, coarse=self._coarse
+        )
+        decoded = time.time()
+        encoded = session.encoder.encode(frames[0].numpy(force=True))
+        last = part == LATENTS_PER_CHUNK - 1
+        samples = slice(part * SAMPLES_PER_LATENT, (part + 1) * SAMPLES_PER_LATENT)
+        return Piece(
+            session=session.name,
+            epoch=session.epoch,
+            index=self._first + part,
+            frames=encoded,
+            sound=to_pcm16(self._taken.sound[samples]),
+            speaking=self._taken.speaking,
+            pending=self._taken.pending,
+            finished=self._taken.finished and last,
+            flush=self._flush and part == 0,
+            timings=self._timings(part, begun, decoded),
+            snapshot=self._finish() if last else None,
+        )
+
+    def _timings(self, part: int, begun: float, decoded: float) -> Timings:
+        chunk, made = self._chunk, time.time()
+        after = (LATENTS_PER_CHUNK - 1 - part) * SAMPLES_PER_LATENT / SAMPLE_RATE
+        return Timings(
+            heard=self._taken.received - after if self._taken.received else 0.0,
+            started=chunk.started,
+            made=made,
+            waited=chunk.waited if part == 0 else 0.0,
+            denoise=chunk.denoise if part == 0 else 0.0,
+            decode=decoded - begun,
+            encode=made - decoded,
+        )
+
+    def _finish(self) -> bytes | None:
+        """Move the session on and return its snapshot when one is due."""
+        number = self._session.chunk
+        self._session.moment = replace(self._chunk.moment, decoder=self._decoder)
+        return to_bytes(self._session.moment) if number % SNAPSHOT_EVERY == 0 else None

@@ -1,0 +1,200 @@
+"""All live sessions of a worker, and the one loop step that brings those forward that are due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Final
+
+from torch import Tensor
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.media.watermark import Mark
+from flowact.pipeline import FlowActPipeline
+from flowact.serving.chunk_renderer import Denoised, Rendering
+from flowact.serving.load_meter import Busyness
+from flowact.serving.messages import (
+    Beat,
+    Close,
+    Command,
+    Create,
+    Event,
+    Interrupt,
+    KeyFrame,
+    Puppet,
+    PushAudio,
+    Say,
+    SetAction,
+    Trouble,
+)
+from flowact.serving.pacing import PIECE_SECONDS, lead
+from flowact.serving.reference_cache import Looks
+from flowact.serving.session import LiveSession
+from flowact.serving.snapshot import Moment
+from flowact.streaming.conditions import Conditions
+from flowact.streaming.state import split_sessions, stack_sessions
+from flowact.streaming.step import step
+from flowact.timebase import LATENTS_PER_CHUNK
+
+TOGETHER: Final = 0.2
+"""Sessions due within this many seconds are stepped as one batch."""
+MOST_PAINTERS: Final = 4
+"""Sessions whose pictures are painted side by side, a thread each."""
+
+
+class Engine:
+    """Steps every session when it is due.
+
+    Args:
+        pipeline: the networks, ready for inference.
+        emit: where pieces, troubles and beats go.
+        mark: the marks that every frame is given.
+        looks: looks at the pictures of the sessions.
+        now: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        pipeline: FlowActPipeline,
+        emit: Callable[[Event], None],
+        mark: Mark,
+        looks: Looks,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
+        self._looks, self._busyness = looks, Busyness(now())
+        self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
+        self.sessions: dict[str, LiveSession] = {}
+
+    def handle(self, command: Command) -> None:
+        """Do what is asked; a mistake ends the session that it concerns, and no other."""
+        try:
+            self._handle(command)
+        except (ValueError, RuntimeError) as error:
+            name = getattr(command, "session", "")
+            self.sessions.pop(name, None)
+            self._emit(Trouble(name, str(error), fatal=True))
+
+    def _handle(self, command: Command) -> None:
+        if isinstance(command, Create):
+            look = self._looks.at(command.picture)
+            created = LiveSession(command, self._pipeline, look, self._mark)
+            self.sessions[created.name] = created
+            self._emit(Beat("look"))
+            return
+        session = self.sessions.get(getattr(command, "session", ""))
+        if session is None:
+            return  # closed a moment ago: what was already on its way is no mistake
+        match command:
+            case Say():
+                session.say(command)
+            case Puppet(epoch=epoch):
+                session.puppet(epoch)
+            case PushAudio():
+                session.hear(command)
+            case SetAction(phrase=phrase):
+                session.action = phrase
+            case Interrupt(epoch=epoch):
+                session.interrupt(epoch)
+            case KeyFrame():
+                session.encoder.restart()
+            case Close():
+                del self.sessions[session.name]
+
+    def wait(self) -> float:
+        """Return the seconds until a session is due; 0 if one is, 1 at most."""
+        begins = [self._begin(session) for session in self.sessions.values()]
+        return min(max(min(begins, default=float("inf")) - self._now(), 0.0), 1.0)
+
+    def advance(self) -> None:
+        """Make the next chunk of every session that is due, and of those that nearly are."""
+        now = self._now()
+        ordered = sorted(self.sessions.values(), key=self._begin)
+        if not ordered or self._begin(ordered[0]) > now:
+            return
+        due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
+        for group in _alike(due):
+            self._advance(group)
+        self._busyness.worked(now, self._now())
+
+    def _begin(self, session: LiveSession) -> float:
+        return session.pace.begin(session.piece, lead(session.taken))
+
+    def _advance(self, group: Sequence[LiveSession]) -> None:
+        """Make one chunk of every session of a group, and send it piece by piece."""
+        started, now = time.time(), self._now()
+        begins = [self._begin(session) if session.pace.origin else now for session in group]
+        timelines = [session.listened() for session in group]
+        try:
+            stepped = self._step(group, timelines)
+        except (FloatingPointError, ValueError) as error:
+            self._recover(group, error)
+            return
+        for session in group:
+            session.failed = False
+        self._emit(Beat("denoise"))
+        took = time.time() - started
+        renderings = [
+            Rendering(
+                session,
+                Denoised(moment, latents, started, max(now - begin, 0.0), took),
+                self._pipeline,
+                hurried=self._busyness.overloaded,
+            )
+            for session, (moment, latents), begin in zip(group, stepped, begins, strict=True)
+        ]
+        for part in range(LATENTS_PER_CHUNK):
+            pieces = self._painters.map(lambda one, at=part: one.piece(at), renderings)
+            for session, piece, begin in zip(group, pieces, begins, strict=True):
+                self._emit(piece)
+                self._delivered(session, piece.index, min(begin, now) + part * PIECE_SECONDS)
+
+    def _delivered(self, session: LiveSession, piece: int, begun: float) -> None:
+        now = self._now()
+        session.pace = session.pace.delivered(piece, now)
+        session.taken.append(now - begun)
+
+    def _step(
+        self, group: Sequence[LiveSession], timelines: Sequence[AudioTimeline]
+    ) -> list[tuple[Moment, Tensor]]:
+        """Bring a group of sessions one chunk forward without touching them."""
+        state = stack_sessions([session.moment.state for session in group])
+        conditions = Conditions.of(state, timelines, [session.action for session in group])
+        settings = self._pipeline.scheduler.settings
+        state, latents = step(self._pipeline.transformer, state, conditions, settings)
+        states = split_sessions(state)
+        return [
+            (Moment(one, session.moment.decoder, timeline.trimmed(one.frames[0])), latents[[row]])
+            for row, (session, one, timeline) in enumerate(
+                zip(group, states, timelines, strict=True)
+            )
+        ]
+
+    def _recover(self, group: Sequence[LiveSession], error: Exception) -> None:
+        """Find the session of a failed group that is at fault, and begin its stream anew.
+
+        Its memory is from before the failure. When it fails a second time, the memory is at fault, and
+        the session ends.
+        """
+        if len(group) > 1:
+            for session in group:
+                self._advance([session])
+            return
+        (session,) = group
+        fatal = isinstance(error, ValueError) or session.failed
+        session.failed = True
+        session.moment = replace(session.moment, state=session.moment.state.restarted())
+        if fatal:
+            self.sessions.pop(session.name, None)
+        self._emit(Trouble(session.name, str(error), fatal=fatal))
+
+
+def _alike(sessions: Sequence[LiveSession]) -> list[list[LiveSession]]:
+    """Group sessions whose states can be stacked, in the order in which they are due."""
+    groups: dict[object, list[LiveSession]] = {}
+    for session in sessions:
+        state = session.moment.state
+        groups.setdefault((state.levels, state.memory.layout), []).append(session)
+    return list(groups.values())

@@ -1,0 +1,98 @@
+"""One live session inside the worker: what it says and does, how fast, and how it is encoded."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+import torch
+
+from flowact.conditioning.window import AudioTimeline
+from flowact.media.watermark import Mark
+from flowact.pipeline import FlowActPipeline
+from flowact.serving.audio_source import Microphone, Reply, Silence, Source, from_pcm16
+from flowact.serving.encoding import make_encoder
+from flowact.serving.messages import Create, PushAudio, Say
+from flowact.serving.pacing import REMEMBERED, Pace
+from flowact.serving.reference_cache import Look
+from flowact.serving.snapshot import Moment, from_bytes
+from flowact.streaming.state import SessionState
+from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
+
+AFTER_INTERRUPTION: Final = "listening"
+
+
+class LiveSession:
+    """A session's identity, its present moment, its sound, its pace.
+
+    Attributes:
+        moment: state before the next chunk; replaced as a whole when a chunk succeeds.
+        source: where the sound of the next chunk comes from.
+        pace: when the next chunk is due.
+        taken: how late the last pieces came, as `pacing.lead` takes it.
+        failed: whether the last chunk could not be made.
+    """
+
+    def __init__(self, create: Create, pipeline: FlowActPipeline, look: Look, mark: Mark) -> None:
+        self.name, self.action, self.epoch = create.session, create.action, create.epoch
+        self.features = look.features
+        self.moment = _first_moment(create, pipeline, look)
+        self.source: Source = Silence()
+        self.encoder = make_encoder(create.codec, mark)
+        self.pace = Pace()
+        self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
+        self.flush = self.failed = False
+
+    @property
+    def chunk(self) -> int:
+        """Number of the next chunk."""
+        return int(self.moment.state.emitted[0])
+
+    @property
+    def piece(self) -> int:
+        """Number of the next chunk's first piece."""
+        return self.chunk * LATENTS_PER_CHUNK
+
+    def say(self, command: Say) -> None:
+        """Begin a reply, or append to the one of the same epoch."""
+        if not (isinstance(self.source, Reply) and command.epoch == self.epoch):
+            self.source, self.epoch = Reply(), command.epoch
+            self._restart_stream()
+        self.source.extend(from_pcm16(command.sound), command.final)
+
+    def puppet(self, epoch: int) -> None:
+        """Speak live sound from now on."""
+        self.source, self.epoch = Microphone(), epoch
+
+    def hear(self, command: PushAudio) -> None:
+        """Give live sound to the puppet; without one it is not for this session's mouth."""
+        if isinstance(self.source, Microphone):
+            self.source.push(from_pcm16(command.sound), command.received)
+
+    def interrupt(self, epoch: int) -> None:
+        """Be silent at once: the next chunk is wanted now and nothing older counts."""
+        self.source, self.epoch, self.flush = Silence(), epoch, True
+        self.action = AFTER_INTERRUPTION
+        self.pace = Pace()
+        self.encoder.restart()  # frames on their way are dropped, so none may be referred to
+        self._restart_stream()
+
+    def listened(self) -> AudioTimeline:
+        """Return the timeline with all that is now known of the future, and none of the past's."""
+        here = self.chunk * SAMPLES_PER_CHUNK
+        known = self.moment.timeline.cut(here)
+        return known.push(torch.from_numpy(self.source.ahead()))
+
+    def _restart_stream(self) -> None:
+        """Let the next chunk hear the new sound only: those in flight were made for the old one."""
+        moment = self.moment
+        self.moment = Moment(moment.state.restarted(), moment.decoder, moment.timeline)
+
+
+def _first_moment(create: Create, pipeline: FlowActPipeline, look: Look) -> Moment:
+    if create.snapshot is not None:
+        return from_bytes(create.snapshot, type(look.decoder))
+    chunks = pipeline.scheduler.settings.schedule.chunks
+    latent = look.features.latent[:, None].float()
+    state = SessionState.start(latent, [create.seed], chunks)
+    return Moment(state, look.decoder, AudioTimeline.empty())

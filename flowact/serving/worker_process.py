@@ -1,0 +1,117 @@
+"""One worker process as the server sees it: queues on both sides of the pipe, life signs, an end.
+
+Nothing here blocks the caller: a thread writes commands, another reads events.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from flowact.serving.messages import Command, Event, Ready, Stop
+from flowact.serving.worker import WorkerOptions, serve
+
+MOST_COMMANDS: Final = 2_000
+"""Commands that may wait for a worker; more only pile up when it hangs."""
+STOP_SECONDS: Final = 2.0
+GAPS: Final = 100
+
+
+class WorkerProcess:
+    """A spawned worker.
+
+    Attributes:
+        ready: what it said when it was ready, `None` before.
+        last_sign: when it last gave a sign of life, in seconds of `time.monotonic()`.
+        gaps: seconds between its last signs of life, since it was ready.
+        broken: a command could not be delivered, or the pipe is closed.
+
+    Args:
+        options: how it is to run.
+        received: called with this object and every event, in a thread of this object.
+    """
+
+    def __init__(
+        self, options: WorkerOptions, received: Callable[[WorkerProcess, Event], None]
+    ) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._connection, theirs = spawn.Pipe()
+        self._process = spawn.Process(
+            target=serve, args=(theirs, options), name="flowact-worker", daemon=True
+        )
+        self._received = received
+        self._commands: queue.Queue[Command] = queue.Queue(MOST_COMMANDS)
+        self.ready: Ready | None = None
+        self.started = self.last_sign = time.monotonic()
+        self.gaps: deque[float] = deque(maxlen=GAPS)
+        self.broken = False
+        self._process.start()
+        theirs.close()
+        for target in (self._read, self._write):
+            threading.Thread(target=target, name=f"flowact{target.__name__}", daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process number."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs and can be talked to."""
+        return not self.broken and self._process.is_alive()
+
+    def send(self, command: Command) -> None:
+        """Queue a command; when too many wait, the worker is taken for broken."""
+        try:
+            self._commands.put_nowait(command)
+        except queue.Full:
+            self.broken = True
+
+    def stop(self) -> None:
+        """End the process: politely, then by force; returns when it is gone."""
+        self.send(Stop())
+        self._process.join(STOP_SECONDS if self.alive and self.ready else 0)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once and wait for its end."""
+        self.broken = True
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+        self._wake_writer()
+
+    def _wake_writer(self) -> None:
+        """Let the thread that waits for commands see that there is nobody to send them to."""
+        with suppress(queue.Full):  # then it has enough to wake from
+            self._commands.put_nowait(Stop())
+
+    def _read(self) -> None:
+        try:
+            while not self.broken:
+                event = self._connection.recv()
+                now = time.monotonic()
+                if self.ready is not None:
+                    self.gaps.append(now - self.last_sign)
+                self.last_sign = now
+                if isinstance(event, Ready):
+                    self.ready = event
+                self._received(self, event)
+        except (EOFError, OSError):
+            self.broken = True
+
+    def _write(self) -> None:
+        try:
+            while not self.broken:
+                command = self._commands.get()
+                self._connection.send(command)
+                if isinstance(command, Stop):
+                    return
+        except OSError:
+            self.broken = True

@@ -1,1 +1,0 @@
-"""The data engine: characters, speech, animation and rendering of training clips."""

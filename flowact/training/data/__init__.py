@@ -1,0 +1,1 @@
+"""What the transformer is trained on: latents of rendered and of motion-only clips."""

@@ -1,0 +1,184 @@
+"""Clips as the transformer trains on them: latents, sound and curves, computed once."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from flowact.conditioning.audio import (
+    MEL_AFTER,
+    MEL_BEFORE,
+    MEL_PER_TOKEN,
+    SILENT_MEL,
+    log_mel_of_clip,
+)
+from flowact.conditioning.window import LATENTS_BEHIND, AudioWindow, window_tokens
+from flowact.datagen.clip import Clip
+from flowact.errors import UserError
+from flowact.files import whole
+from flowact.motion.arkit import ARKIT, columns
+from flowact.streaming.blinks import falling
+from flowact.timebase import FRAMES_PER_LATENT
+
+_LIDS: Final = columns("eyeBlink")
+SPLITS: Final = ("train", "heldout")
+RESCAN_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class LatentClip:
+    """A clip of `n` latents, `4 n` frames.
+
+    Attributes:
+        z: latents, float16 `[n, channels, height, width]`.
+        reference: latent of the reference picture, float16 `[1, channels, height, width]`.
+        mel: log-mel frames, float16 `[16 * n, 80]`.
+        motion: ARKit activations, then pose, float16 `[4 * n, 52 + pose]`.
+        behaviour: index into `BEHAVIOURS`, uint8 `[4 * n]`.
+        meta: what the clip says of itself.
+    """
+
+    z: Tensor
+    reference: Tensor
+    mel: Tensor
+    motion: Tensor
+    behaviour: Tensor
+    meta: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        """Count the latents."""
+        return len(self.z)
+
+    @property
+    def curves(self) -> Tensor:
+        """ARKit activations `[4 * n, 52]`."""
+        return self.motion[:, : len(ARKIT)]
+
+    @property
+    def blinks(self) -> Tensor:
+        """Whether and when the lids fall in each latent, `[n]`; see `streaming.blinks`."""
+        return falling(self.motion[:, _LIDS].float().mean(1))
+
+    def shortened(self, latents: int) -> Self:
+        """The first latents of the clip, with what they show; the sound stays whole."""
+        frames = latents * FRAMES_PER_LATENT
+        return replace(self, z=self.z[:latents], motion=self.motion[:frames])
+
+    def window(self, latent: int, stream_latents: int) -> AudioWindow:
+        """Cut the sound round a stream; it is silent before the clip and unknown after."""
+        first = (latent - LATENTS_BEHIND) * FRAMES_PER_LATENT
+        tokens = window_tokens(stream_latents)
+        begin = first * MEL_PER_TOKEN - MEL_BEFORE
+        end = (first + tokens) * MEL_PER_TOKEN + MEL_AFTER
+        inside = self.mel[max(begin, 0) : end].float()
+        before = max(-begin, 0)
+        margins = (0, 0, before, end - begin - before - len(inside))
+        last = (first + torch.arange(1, tokens + 1)) * MEL_PER_TOKEN + MEL_AFTER
+        return AudioWindow(
+            F.pad(inside, margins, value=SILENT_MEL)[None], last[None] <= len(self.mel)
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the clip so that a reader sees the whole file or none."""
+        tensors = {name: value for name, value in vars(self).items() if name != "meta"}
+        with whole(path) as temporary:
+            save_file(tensors, temporary, metadata={"meta": json.dumps(dict(self.meta))})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a file that `save` wrote."""
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            meta = json.loads(file.metadata()["meta"])
+        if tensors.keys() != {f.name for f in fields(cls)} - {"meta"}:
+            raise UserError(f"{path} is no encoded clip of this version; make it anew.")
+        return cls(**tensors, meta=meta)
+
+
+class LatentFolder:
+    """The clips of a folder, in memory; new files are noticed once a minute."""
+
+    def __init__(self, folder: Path, shortest: int = 1) -> None:
+        self.folder, self.shortest = folder, shortest
+        self.clips: list[LatentClip] = []
+        self._known: set[Path] = set()
+        self._scanned = -RESCAN_SECONDS
+        self.rescan()
+        if not self.clips:
+            raise UserError(f"{folder} holds no encoded clips of at least {shortest} latents.")
+
+    def rescan(self) -> None:
+        """Load files that appeared since the last look, at most once a minute."""
+        if time.monotonic() - self._scanned < RESCAN_SECONDS:
+            return
+        self._scanned = time.monotonic()
+        for path in sorted(set(self.folder.glob("*.safetensors")) - self._known):
+            self._known.add(path)
+            clip = LatentClip.load(path)
+            if len(clip) >= self.shortest:
+                self.clips.append(clip)
+
+
+class Encoder(Protocol):
+    """The part of a tokenizer that makes latents."""
+
+    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
+        """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
+
+
+Fit = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Latents, their frames and the reference to better latents; see `tokenizer.fitting.fit_latents`."""
+
+
+@torch.no_grad()
+def encode_clip(
+    tokenizer: Encoder, clip: Clip, latents_at_once: int = 8, fit: Fit | None = None
+) -> LatentClip:
+    """Encode a rendered clip with a frozen tokenizer; `fit` improves what it found."""
+    reference = _pixels(clip.reference_image()[None])
+    held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
+    still = tokenizer.encode(held, reference)
+    span = latents_at_once * FRAMES_PER_LATENT
+    parts = [
+        tokenizer.encode(_pixels(clip.pictures(slice(start, start + span)))[None], reference)
+        for start in range(0, len(clip), span)
+    ]
+    z = torch.cat(parts, 1)
+    if fit is not None:
+        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
+        still, z = fit(still, held, reference), fit(z, frames, reference)
+    samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
+    return LatentClip(
+        z=z[0].half(),
+        reference=still[0].half(),
+        mel=log_mel_of_clip(samples[None])[0].half(),
+        motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
+        behaviour=torch.from_numpy(np.array(clip.behaviour)),
+        meta=clip.meta,
+    )
+
+
+def encode_folders(tokenizer: Encoder, clips: Path, latents: Path, fit: Fit | None = None) -> int:
+    """Encode the clips of `clips/train` and `clips/heldout` that `latents` lacks; count them."""
+    made = 0
+    for split in SPLITS:
+        for source in sorted((clips / split).glob("*.npz")):
+            target = latents / split / f"{source.stem}.safetensors"
+            if not target.exists():
+                encode_clip(tokenizer, Clip.load(source), fit=fit).save(target)
+                made += 1
+    return made
+
+
+def _pixels(pictures: np.ndarray[Any, Any]) -> Tensor:
+    """Turn uint8 `[n, 480, 480, 3]` into float32 `[n, 3, 480, 480]` in -1..1."""
+    return torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,1 @@
+"""The training loop of every stage: steps, checkpoints, averaged weights, reports."""

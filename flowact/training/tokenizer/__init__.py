@@ -1,0 +1,1 @@
+"""Training the tokenizer's decoder and encoder on rendered clips."""

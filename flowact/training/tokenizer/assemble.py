@@ -1,0 +1,55 @@
+"""Joining the runs of a tokenizer's parts into one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from flowact.errors import UserError
+from flowact.tokenizer.autoencoder import ViewAutoencoder
+from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.training.loop.checkpoints import load_averaged_weights
+from flowact.training.loop.run_folder import component_weights, read_config
+from flowact.training.tokenizer.starting_weights import ERRORS, TOKENIZER
+
+FOLLOW = 0.5
+"""How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
+
+
+@dataclass(frozen=True)
+class TokenizerRuns:
+    """The runs that a tokenizer is joined from: a decoder and an encoder for each view."""
+
+    whole_decoder: Path
+    whole_encoder: Path
+    face_decoder: Path
+    face_encoder: Path
+
+
+def load_view(decoder: Path, encoder: Path) -> ViewAutoencoder:
+    """A view out of the averaged weights of two runs; UserError if one has no checkpoint."""
+    view = ViewAutoencoder(ViewConfig(**read_config(decoder)))
+    drawing, seeing = load_averaged_weights(decoder), load_averaged_weights(encoder)
+    own = {name: w for name, w in drawing.items() if not name.startswith("encoder.")}
+    view.load_state_dict(own | {f"encoder.{name}": w for name, w in seeing.items()})
+    return view.eval().requires_grad_(False)
+
+
+def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
+    """Join the averaged views of four runs."""
+    whole = load_view(runs.whole_decoder, runs.whole_encoder)
+    face = load_view(runs.face_decoder, runs.face_encoder)
+    tokenizer = Tokenizer.from_views(whole, face, follow=FOLLOW, coarse_whole=True)
+    errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
+    tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
+    return tokenizer.eval().requires_grad_(False)
+
+
+def shipped_tokenizer(checkpoint: Path) -> Tokenizer:
+    """The tokenizer of a checkpoint, as it is decoded there; UserError if it has none."""
+    if not (checkpoint / TOKENIZER / Tokenizer.config_name).is_file():
+        raise UserError(f"{checkpoint} is no checkpoint with a tokenizer: give its folder.")
+    tokenizer: Tokenizer = Tokenizer.from_config(Tokenizer.load_config(checkpoint / TOKENIZER))
+    tokenizer.load_state_dict(component_weights(checkpoint, TOKENIZER))
+    return tokenizer.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""From votes to results: tables, figures, the bundle and its verification."""

@@ -1,0 +1,82 @@
+"""What goes into a paper: a LaTeX table and a methods paragraph made from the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from study.analysis.dataset import Dataset
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def latex_table(report: dict[str, Any]) -> str:
+    """A booktabs table of the primary analysis."""
+    head = r"System & Dimension & G/S/B & Net & 95\,\% CI & (G+S)/(B+S) & $p_\mathrm{Holm}$ \\"
+    head = head.replace("95", f"{100 * (1 - report['study']['alpha']):g}")
+    lines = [r"\begin{tabular}{llrrrrr}", r"\toprule", head, r"\midrule"]
+    lines += [_row(row) for row in report["primary"]]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def methods(dataset: Dataset, report: dict[str, Any]) -> str:
+    """A paragraph that says how the numbers were made, with the counts filled in."""
+    config, flow, study = dataset.config, report["flow"], report["study"]
+    trials, excluded = config.trials, flow["excluded"]
+    catch = trials.catch.identical + trials.catch.shifted
+    level = f"{100 * (1 - config.analysis.alpha):g}"
+    others = _many(len(dataset.systems) - 1, "other system")
+    compared = f"compared {config.candidate} with {others}"
+    if config.comparisons == "all":
+        compared = f"compared {len(dataset.systems)} systems, each with each,"
+    parts = [
+        f"Participants {compared} in a blinded side-by-side study. Both videos of a pair showed the "
+        "same item in the same window, canvas, frame rate, encoding and loudness, were played in "
+        "synchrony, and could be judged only once there had been time to watch both to the end. "
+        "Sides were balanced within participant and pair.",
+        f"After {_many(trials.training, 'training pair')}, each participant was given "
+        f"{_many(trials.per_participant, 'pair')}, and hidden among them "
+        f"{_many(catch, 'catch trial')} with a known answer and "
+        f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
+        f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",
+        f"Of {flow['entered']} people who entered, {flow['withdrawn']} withdrew and had their votes "
+        f"erased; votes of {flow['analysed']} are in the primary analysis. "
+        f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
+        f"{excluded['before_results']} before any result could be seen and "
+        f"{excluded['after_results']} afterwards. Left out are, besides, single votes on pairs that "
+        f"were not played as intended: {flow['failed_playback']}.",
+        f"We report the net preference (G-B)/N with {level} % intervals and p values of a t test with "
+        "a variance clustered by participant and by item, with Holm's correction over all "
+        f"{report['plan']['tests']} comparisons and dimensions.",
+        f"Configuration {study['config_hash'][:12]}, stimuli {study['stimuli_hash'][:12]}.",
+    ]
+    if study["revealed_at"] is not None:
+        parts.append("Results by system were seen by the operators before the study was closed.")
+    return " ".join(parts) + "\n"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def escape(text: str) -> str:
+    """Text that LaTeX prints as it is."""
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _row(row: dict[str, Any]) -> str:
+    interval = row["interval"]
+    bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else "--"
+    ratio = row["forms"]["ratio"]
+    cells = [
+        escape(row["name"]),
+        escape(row["dimension"].replace("_", " ")),
+        f"{row['good']}/{row['same']}/{row['bad']}",
+        f"{row['forms']['net']:+.2f}",
+        bounds,
+        f"{ratio:.2f}" if ratio is not None else "--",
+        f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
+    ]
+    return " & ".join(cells) + r" \\"

@@ -1,0 +1,1 @@
+"""Showing that a study is blinded and that its server holds: audit, simulated people, load."""

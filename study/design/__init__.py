@@ -1,0 +1,1 @@
+"""A study before it opens: configuration, manifest, clips, pairs."""

@@ -1,0 +1,298 @@
+"""Prepares the stimuli, or refuses: after it, nothing but the picture differs between two sides.
+
+Everything is written into a temporary folder that replaces the old one only when all clips are there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from study import canonical
+from study.design import media
+from study.design.config import Stimuli, StudyConfig
+from study.design.loudness import Audio, gain_to, integrated_loudness
+from study.design.stimuli import Entry, Manifest
+from study.errors import StudyError
+
+PADDING = 4096  # clip sizes are rounded up to a multiple of this
+
+Transform = Callable[[Iterator[media.Frame], int], Iterator[media.Frame]]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """One built clip. `file` is the name inside the stimuli folder: the hash of its bytes."""
+
+    system: str
+    item: str
+    variant: str
+    file: str
+    sha256: str
+    bytes: int
+    frames: int
+    duration_ms: int
+    loudness: float
+    source_sha256: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """What was built and from what; `hash()` is stored with every vote."""
+
+    settings_hash: str
+    shared_audio: dict[str, bool]
+    stimuli: tuple[Stimulus, ...]
+
+    def hash(self) -> str:
+        """SHA-256 over all clips and settings."""
+        return canonical.digest(asdict(self))
+
+    def plain(self) -> tuple[Stimulus, ...]:
+        """The clips that are compared (not the catch and training variants)."""
+        return tuple(stimulus for stimulus in self.stimuli if stimulus.variant == "plain")
+
+
+def settings_hash(config: StudyConfig) -> str:
+    """Hash of the parts of the configuration that decide how clips are built."""
+    parts = (config.stimuli.model_dump(), config.trials.catch.model_dump(), config.trials.training)
+    return canonical.digest([*parts, config.seed, config.candidate, config.anchor])
+
+
+def build(config: StudyConfig, manifest: Manifest, folder: Path) -> Index:
+    """Build every clip into `folder`; raises StudyError and leaves `folder` as it was on any problem."""
+    _refuse_unknown_systems(config, manifest)
+    lengths = {item: _window(config.stimuli, manifest.of_item(item)) for item in manifest.items}
+    with replacing(folder) as work:
+        index = _build_into(work, config, manifest, lengths)
+        (work / "index.json").write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
+    return index
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A fresh folder that takes the place of `folder` at the end, or leaves no trace after an error.
+
+    Raises StudyError for a disk that is full or cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    except OSError as error:
+        raise StudyError(f"{folder}: cannot be written ({error.strerror})") from None
+    try:
+        yield work
+        _replace(work, folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StudyError(f"{folder}: cannot be written ({reason}); nothing was changed") from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def read_index(folder: Path) -> Index:
+    """Read what `build` wrote; raises StudyError when it is missing or not an index."""
+    path = folder / "index.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        stimuli = tuple(Stimulus(**row) for row in raw["stimuli"])
+        return Index(raw["settings_hash"], raw["shared_audio"], stimuli)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: the stimuli have not been built; run `study build`") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path}: not an index of stimuli ({error}); build again") from None
+
+
+def shifted(frames_late: int) -> Transform:
+    """Move the picture against the shared sound by whole frames (negative: picture early).
+
+    The picture and not the sound is moved, so that the fault is there whichever side is heard.
+    """
+
+    def transform(frames: Iterator[media.Frame], count: int) -> Iterator[media.Frame]:
+        if frames_late < 0:
+            frames = itertools.islice(frames, -frames_late, None)
+        held: media.Frame | None = None
+        emitted = 0
+        for frame in frames:
+            repeats = 1 + (frames_late if held is None and frames_late > 0 else 0)
+            held = frame
+            for _ in range(min(repeats, count - emitted)):
+                emitted += 1
+                yield frame
+        for _ in range(count - emitted):
+            yield held if held is not None else frame
+
+    return transform
+
+
+def jerky(hold: int) -> Transform:
+    """Show only every `hold`-th frame."""
+
+    def transform(frames: Iterator[media.Frame], count: int) -> Iterator[media.Frame]:
+        del count
+        kept: media.Frame | None = None
+        for number, frame in enumerate(frames):
+            kept = frame if kept is None or number % hold == 0 else kept
+            yield kept
+
+    return transform
+
+
+def variants(config: StudyConfig) -> dict[str, Transform]:
+    """The clips beside the plain one: for catch trials and for training."""
+    late = max(1, round(config.trials.catch.shift_ms * config.stimuli.fps / 1000))
+    half_second = config.stimuli.fps // 2
+    made: dict[str, Transform] = {}
+    if config.trials.catch.shifted:
+        made |= {"early": shifted(-late), "late": shifted(late)}
+    if config.trials.training:
+        made |= {"training_late": shifted(half_second), "training_jerky": jerky(half_second)}
+    return made
+
+
+def catch_system(config: StudyConfig) -> str:
+    """The system whose clips are spoilt for catch trials: the best one that is known."""
+    return config.anchor or config.candidate
+
+
+def catch_items(config: StudyConfig, items: tuple[str, ...]) -> tuple[str, ...]:
+    """The items for which spoilt clips are made, chosen by the study's seed."""
+    order = np.random.default_rng(config.seed).permutation(len(items))
+    return tuple(items[i] for i in sorted(order[: config.trials.catch.items]))
+
+
+def _build_into(
+    work: Path, config: StudyConfig, manifest: Manifest, lengths: dict[str, int]
+) -> Index:
+    stimuli: list[Stimulus] = []
+    shared: dict[str, bool] = {}
+    for item in manifest.items:
+        entries = manifest.of_item(item)
+        shared[item] = entries[0].audio is not None
+        stimuli += _build_item(work, config, entries, lengths[item], manifest.items)
+    return Index(settings_hash(config), shared, tuple(stimuli))
+
+
+def _build_item(
+    work: Path,
+    config: StudyConfig,
+    entries: tuple[Entry, ...],
+    count: int,
+    items: tuple[str, ...],
+) -> list[Stimulus]:
+    """Encode all clips of one item, then bring them to one size."""
+    drafts: list[tuple[Entry, str, Path, float]] = []
+    audio = _level_audio(config.stimuli, entries, count)
+    spoil = entries[0].item in catch_items(config, items)
+    for entry in entries:
+        plain: dict[str, Transform | None] = {"plain": None}
+        extra = variants(config) if spoil and entry.system == catch_system(config) else {}
+        for variant, transform in (plain | extra).items():
+            path = work / f"draft-{len(drafts)}.mp4"
+            frames = media.frames_at(entry.file, config.stimuli, count)
+            if transform is not None:
+                frames = transform(frames, count)
+            media.write_clip(path, frames, audio[entry.system], config.stimuli)
+            loudness = integrated_loudness(audio[entry.system], config.stimuli.audio_rate)
+            drafts.append((entry, variant, path, loudness))
+    largest = max(path.stat().st_size for _, _, path, _ in drafts)
+    size = (largest + 8 + PADDING - 1) // PADDING * PADDING
+    return [_finish(config.stimuli, size, count, *draft) for draft in drafts]
+
+
+def _finish(
+    settings: Stimuli,
+    size: int,
+    count: int,
+    entry: Entry,
+    variant: str,
+    path: Path,
+    loudness: float,
+) -> Stimulus:
+    media.pad_to(path, size)
+    sha256 = canonical.file_digest(path)
+    name = f"{sha256[:32]}.mp4"
+    path.replace(path.with_name(name))
+    return Stimulus(
+        system=entry.system,
+        item=entry.item,
+        variant=variant,
+        file=name,
+        sha256=sha256,
+        bytes=size,
+        frames=count,
+        duration_ms=round(1000 * count / settings.fps),
+        loudness=round(loudness, 2) if np.isfinite(loudness) else -99.0,
+        source_sha256=canonical.file_digest(entry.file),
+    )
+
+
+def _level_audio(settings: Stimuli, entries: tuple[Entry, ...], count: int) -> dict[str, Audio]:
+    """One sound per system at equal loudness; literally one track where the driving audio is common."""
+    seconds = count / settings.fps
+    rate = settings.audio_rate
+    if entries[0].audio is not None:
+        track = media.read_audio(entries[0].audio, rate, seconds)
+        track = track * gain_to(track, rate, settings.loudness, settings.peak)
+        return {entry.system: track for entry in entries}
+    tracks = {entry.system: media.read_audio(entry.file, rate, seconds) for entry in entries}
+    tracks = {
+        system: track * gain_to(track, rate, settings.loudness, settings.peak)
+        for system, track in tracks.items()
+    }
+    reached = {system: integrated_loudness(track, rate) for system, track in tracks.items()}
+    quietest = min(reached.values())
+    return {
+        system: track * 10 ** ((quietest - reached[system]) / 20)
+        if np.isfinite(quietest)
+        else track
+        for system, track in tracks.items()
+    }
+
+
+def _window(settings: Stimuli, entries: tuple[Entry, ...]) -> int:
+    """Frames to show; refuses an item whose videos differ by more than one frame."""
+    probes = {entry: media.probe(entry.file) for entry in entries}
+    shortest = min(entries, key=lambda entry: probes[entry].seconds)
+    longest = max(entries, key=lambda entry: probes[entry].seconds)
+    low, high = probes[shortest].seconds, probes[longest].seconds
+    if high - low > 1.001 / settings.fps:
+        raise StudyError(
+            f"item {shortest.item!r}: {shortest.file.name} lasts {low:.2f} s and "
+            f"{longest.file.name} {high:.2f} s; both sides may differ by one frame at most"
+        )
+    wanted = settings.seconds if settings.seconds is not None else low
+    if wanted - low > 1.001 / settings.fps:
+        raise StudyError(
+            f"{shortest.file}: lasts {low:.2f} s, stimuli.seconds asks for {wanted:.2f} s"
+        )
+    return round(wanted * settings.fps)
+
+
+def _refuse_unknown_systems(config: StudyConfig, manifest: Manifest) -> None:
+    for name, system in (("candidate", config.candidate), ("anchor", config.anchor)):
+        if system is not None and system not in manifest.systems:
+            raise StudyError(
+                f"{manifest.source}: {name} {system!r} is not in the manifest, "
+                f"expected one of {', '.join(manifest.systems)}"
+            )
+
+
+def _replace(work: Path, folder: Path) -> None:
+    """Put the finished folder in place of the old one."""
+    old = folder.with_name(f".old-{folder.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    work.chmod(0o755)  # mkdtemp made it private
+    work.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)

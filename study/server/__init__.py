@@ -1,0 +1,1 @@
+"""The web application: API, voting page, administration."""

@@ -1,0 +1,137 @@
+"""The operators' page as Gradio Blocks: state, coverage, quality, participants, results, exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from study.analysis.dataset import Dataset, read
+from study.analysis.report import plan_so_far, report
+from study.errors import Refused, StudyError
+from study.server import admin_view, exports
+from study.server.overview import overview, waiting
+from study.statistics import gsb
+from study.voting import lifecycle
+from study.voting.context import Deployment
+
+REFRESH_SECONDS = 10
+
+
+def style() -> str:
+    """The page's style sheet."""
+    return (Path(__file__).parent / "admin.css").read_text(encoding="utf-8")
+
+
+def admin_blocks(place: Deployment, prefix: str) -> Any:
+    """The page, to be mounted below the gate of study.server.admin_auth."""
+    title = f"{place.config.name}: administration"
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        head = gr.HTML(apply_default_css=False)
+        with gr.Tabs(overflow_behavior="wrap"):
+            with gr.Tab("Now"):
+                now = gr.HTML(apply_default_css=False)
+                _state_buttons(place, prefix, head)
+            with gr.Tab("Participants"):
+                people = gr.HTML(apply_default_css=False)
+                _exclusion_form(place, people)
+            with gr.Tab("Plan"):
+                _on_request(place, "Estimate from the votes so far", plan_html)
+            with gr.Tab("Results"):
+                _on_request(place, "Compute", results_html)
+            with gr.Tab("Exports"):
+                downloads = gr.HTML(apply_default_css=False)
+
+        def refresh() -> tuple[str, str, str, str]:
+            dataset = read(place)
+            seen = overview(place, dataset)
+            busy, new = waiting(place)
+            hidden = seen.state != "closed" and not place.config.analysis.reveal_before_close
+            return (
+                admin_view.head(place.config, seen, prefix),
+                admin_view.now(seen, busy, new),
+                admin_view.people(seen),
+                admin_view.exports(prefix, list(exports.KINDS), hidden),
+            )
+
+        outputs = [head, now, people, downloads]
+        blocks.load(refresh, outputs=outputs, api_visibility="private")
+        gr.Timer(REFRESH_SECONDS).tick(refresh, outputs=outputs, api_visibility="private")
+    return blocks
+
+
+def plan_html(place: Deployment) -> str:
+    """The stopping plan, pooled over systems."""
+    return admin_view.plan(plan_so_far(read(place)))
+
+
+def results_html(place: Deployment) -> str:
+    """Tables and charts by system, or why they are hidden."""
+    try:
+        dataset: Dataset = exports.open_data(place)
+    except Refused as refused:
+        sentence = str(refused)
+        return f"<p class='hint'>{escape(sentence[0].upper() + sentence[1:])}.</p>"
+    return admin_view.results(report(dataset), gsb.FORMULAS)
+
+
+def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
+    with gr.Row(elem_classes="actions"):
+        pause = gr.Button("Pause", size="sm")
+        resume = gr.Button("Resume", size="sm")
+        word = gr.Textbox(
+            placeholder="type CLOSE", label="Confirm", show_label=False, container=False
+        )
+        close = gr.Button("Close for good", size="sm", variant="stop")
+
+    def shown() -> str:
+        return admin_view.head(place.config, overview(place, read(place)), prefix)
+
+    def change(state: str) -> str:
+        try:
+            lifecycle.set_state(place.store, state, place.clock())
+        except StudyError as error:
+            gr.Warning(str(error))
+        return shown()
+
+    def finish(typed: str) -> str:
+        if typed.strip() == "CLOSE":
+            return change("closed")
+        gr.Warning("Type CLOSE to close the study; this cannot be undone.")
+        return shown()
+
+    private: dict[str, Any] = {"outputs": head, "api_visibility": "private"}
+    pause.click(lambda: change("paused"), **private)
+    resume.click(lambda: change("open"), **private)
+    close.click(finish, inputs=word, **private)
+
+
+def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
+    with gr.Row(elem_classes="actions"):
+        code = gr.Textbox(label="Participant", placeholder="p-…", container=False)
+        reason = gr.Textbox(
+            label="Reason",
+            placeholder="reason, as it will be published",
+            container=False,
+            elem_classes="long",
+        )
+        button = gr.Button("Exclude from the primary analysis", size="sm")
+
+    def leave_out(code: str, reason: str) -> str:
+        try:
+            lifecycle.exclude(place.store, code.strip(), reason, place.clock())
+        except StudyError as error:
+            gr.Warning(str(error))
+        return admin_view.people(overview(place, read(place)))
+
+    button.click(leave_out, [code, reason], people, api_visibility="private")
+
+
+def _on_request(place: Deployment, label: str, make: Callable[[Deployment], str]) -> None:
+    with gr.Row(elem_classes="actions"):
+        button = gr.Button(label, size="sm")
+    shown = gr.HTML(apply_default_css=False)
+    button.click(lambda: make(place), outputs=shown, api_visibility="private")

@@ -1,0 +1,81 @@
+"""Sign-in, sign-out and downloads of the operators. Everything here but the sign-in needs a session."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Form, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from study.errors import Refused
+from study.server import admin_auth, api, exports
+from study.voting.context import Deployment
+
+NO_STORE = {"Cache-Control": "no-store"}
+Session = Annotated[str | None, Cookie(alias=admin_auth.COOKIE)]
+
+
+def router(place: Deployment, prefix: str) -> APIRouter:
+    """The routes below `<prefix>/admin` that are not Gradio's."""
+    routes = APIRouter(prefix="/admin", route_class=api.PlainRoute)
+    signing_in = asyncio.Lock()
+
+    @routes.get("/login")
+    def form() -> Response:
+        """The sign-in form."""
+        return HTMLResponse(admin_auth.login_page(f"{prefix}/admin"), headers=NO_STORE)
+
+    @routes.post("/login")
+    async def login(
+        request: Request, password: Annotated[str, Form(max_length=1000)] = ""
+    ) -> Response:
+        """Check the password and set the session's cookie.
+
+        One at a time, waiting without a thread: Argon2 takes 64 MB and much time on purpose, and votes
+        need the threads.
+        """
+        address = api.caller_address(request, place)
+        try:
+            async with signing_in:
+                token = await run_in_threadpool(admin_auth.sign_in, place, password, address)
+        except Refused:
+            page = admin_auth.login_page(f"{prefix}/admin", "Too many tries. Wait a while.")
+            return HTMLResponse(page, 429, headers=NO_STORE)
+        if token is None:
+            page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
+            return HTMLResponse(page, 401, headers=NO_STORE)
+        reply = RedirectResponse(f"{prefix}/admin/", 303, headers=NO_STORE)
+        reply.set_cookie(
+            admin_auth.COOKIE,
+            token,
+            max_age=3600 * admin_auth.HOURS,
+            path=f"{prefix}/admin",
+            secure=api.over_https(request, place),
+            httponly=True,
+            samesite="strict",
+        )
+        return reply
+
+    @routes.post("/logout")
+    def logout(session: Session = None) -> Response:
+        """End the session."""
+        admin_auth.sign_out(place, session)
+        reply = RedirectResponse(f"{prefix}/admin/login", 303, headers=NO_STORE)
+        reply.delete_cookie(admin_auth.COOKIE, path=f"{prefix}/admin")
+        return reply
+
+    @routes.get("/export/{name}")
+    def export(name: str, session: Session = None) -> Response:
+        """A download, streamed; checks the session once more."""
+        if not admin_auth.signed_in(place, session):
+            raise Refused(401, "other", "sign in first")
+        kind = exports.KINDS.get(name)
+        if kind is None:
+            raise Refused(404, "other", f"there is no export {name!r}")
+        content = kind.content(exports.open_data(place))
+        headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
+        return StreamingResponse(content, headers=headers, media_type=kind.media_type)
+
+    return routes

@@ -1,0 +1,171 @@
+"""The operators' numbers as HTML: pure functions of an overview or a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from study.analysis import charts
+from study.design.config import StudyConfig
+from study.server.overview import Overview
+
+ALARMS = {
+    "excluded": "Unusually many of the newest participants failed a check. Something may be broken: "
+    "look at the reasons before you trust the exclusions.",
+    "unchecked": "Unusually many of the newest participants could not be checked. The votes are kept "
+    "and counted; find out what is down.",
+}
+
+
+def head(config: StudyConfig, seen: Overview, prefix: str) -> str:
+    """Name, state and alarms."""
+    alarms = "".join(f"<p class='alarm' role='alert'>{ALARMS[name]}</p>" for name in seen.alarms)
+    leave = f"<form method='post' action='{prefix}/admin/logout'><button>Sign out</button></form>"
+    return (
+        f"<div class='head'><h1>{escape(config.name)}</h1>"
+        f"<span class='state {seen.state}'>{seen.state}</span>{leave}</div>{alarms}"
+    )
+
+
+def now(seen: Overview, busy: int, new: int) -> str:
+    """Figures of the moment, coverage and quality."""
+    figures = {
+        "votes": seen.votes,
+        "finished": seen.states.get("finished", 0),
+        "voting": seen.states.get("voting", 0),
+        "in a pair now": busy,
+        "entered this hour": new,
+        "pass": seen.verdicts.get("pass", 0),
+        "fail": seen.verdicts.get("fail", 0),
+        "unchecked": seen.verdicts.get("unchecked", 0),
+    }
+    tiles = "".join(
+        f"<div><strong>{value}</strong><span>{escape(name)}</span></div>"
+        for name, value in figures.items()
+    )
+    grid = charts.coverage_grid(seen.coverage, unit="pairs shown").decode()
+    bars = charts.exclusion_bars(seen.reasons).decode()
+    return f"<div class='tiles'>{tiles}</div><div class='charts'>{_svg(grid)}{_svg(bars)}</div>"
+
+
+def people(seen: Overview) -> str:
+    """The table of participants."""
+    rows = [
+        [row.code, row.state, row.votes, row.verdict, _words(row.reasons), row.excluded]
+        for row in seen.people
+    ]
+    return table(["participant", "state", "votes", "verdict", "reasons", "excluded because"], rows)
+
+
+def plan(made: Mapping[str, Any]) -> str:
+    """The stopping plan: planned before, and as seen."""
+    names = {
+        "true_rate": "true share among decisive votes that shall be found",
+        "alpha": "alpha after correction",
+        "decisive": "decisive votes",
+        "tie_share": "share of ties",
+        "design_effect": "design effect",
+        "items": "items in the study",
+        "fewest_items": "items, and participants, without which no votes are enough",
+        "votes": "votes per comparison and dimension",
+    }
+    seen = made["seen"] or {}
+    rows: list[list[Any]] = [["comparisons and dimensions", made["tests"], ""]]
+    rows += [[text, made["planned"][key], seen.get(key)] for key, text in names.items()]
+    rows.append(["smallest comparison so far", "", made["smallest_comparison"]])
+    return table(["", "planned", "as seen"], rows)
+
+
+def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
+    """Chart and tables of a report."""
+    chart = charts.gsb_bars(made["primary"]).decode()
+    names = [name.replace("_", " ") for name in formulas]
+    heading = ["system", "dimension", "G/S/B", *names, "interval of net", "p", "Holm"]
+    parts = [_svg(chart, "broad"), table(heading, [_comparison(row) for row in made["primary"]])]
+    formula = " · ".join(
+        f"{name} = {text}" for name, text in zip(names, formulas.values(), strict=True)
+    )
+    parts.append(f"<p class='hint'>{escape(formula)}</p>")
+    sides = [
+        [_words(name), part["left"], part["right"], part["p"]]
+        for name, part in made["side_bias"].items()
+    ]
+    parts.append("<h3>Side bias</h3>" + table(["dimension", "left", "right", "p"], sides))
+    agree = [
+        [_words(name), part["alpha"], _interval(part["interval"]), part["raw"]]
+        for name, part in made["agreement"].items()
+    ]
+    heading = ["dimension", "Krippendorff's alpha", "interval", "raw agreement"]
+    parts.append("<h3>Agreement</h3>" + table(heading, agree))
+    parts.append("<h3>Strengths (Davidson)</h3>" + _strengths(made["strengths"]))
+    return "".join(parts)
+
+
+def exports(prefix: str, names: Sequence[str], hidden: bool) -> str:
+    """Links to the downloads, or the names of what there will be."""
+    items = [
+        f"<span>{name}</span>"
+        if hidden
+        else f"<a href='{prefix}/admin/export/{name}' download>{name}</a>"
+        for name in names
+    ]
+    when = "These files name the systems: they can be had once the study is closed. "
+    links = "".join(f"<li>{item}</li>" for item in items)
+    return (
+        f"<p class='hint'>{when if hidden else ''}<code>python -m study verify bundle.zip</code> "
+        f"recomputes every number.</p><ul class='downloads'>{links}</ul>"
+    )
+
+
+def table(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A plain table; every cell is escaped."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in heading)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<div class='wide'><table class='numbers'><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _comparison(row: Mapping[str, Any]) -> list[Any]:
+    return [
+        row["name"],
+        _words(row["dimension"]),
+        f"{row['good']}/{row['same']}/{row['bad']}",
+        *row["forms"].values(),
+        _interval(row["interval"]),
+        row["p"]["p"],
+        row["p_holm"],
+    ]
+
+
+def _strengths(made: Mapping[str, Any]) -> str:
+    rows = [
+        [_words(dimension), key, value, _interval((part["intervals"] or {}).get(key))]
+        for dimension, part in made.items()
+        if "strengths" in part
+        for key, value in part["strengths"].items()
+    ]
+    problems = [
+        [_words(name), part["problem"], "", ""] for name, part in made.items() if "problem" in part
+    ]
+    return table(["dimension", "system", "strength", "interval"], rows + problems)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return f"{bounds[0]:+.2f} to {bounds[1]:+.2f}" if bounds else "–"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return escape(f"{value:.3f}" if isinstance(value, float) else str(value))
+
+
+def _svg(text: str, kind: str = "") -> str:
+    """The drawing without the XML prologue, as HTML takes it."""
+    return f"<figure class='{kind}'>{text[text.index('<svg') :]}</figure>"

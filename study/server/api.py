@@ -1,0 +1,298 @@
+"""The page's HTTP routes: plain FastAPI, so that a busy generation queue never delays a vote.
+
+The participant's token travels in the request body, never in a cookie (a Space's cookies are third-party
+and fail in Safari) and never in a URL that servers log.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal, cast
+
+from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict, Field
+
+from study.design.config import Locale
+from study.errors import Refused, StudyError
+from study.server import sound_check
+from study.server.media_route import serve_clip
+from study.server.voting_page import page_file, page_options
+from study.voting import participants, quality, tokens, trials, votes
+from study.voting.context import Deployment
+
+Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
+RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+RecruiterId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+EVENTS = Literal["play", "pause", "ended", "replay", "stall", "hidden", "visible", "sound", "error"]
+NEUTRAL = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Body(BaseModel):
+    """Base of every request: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Enter(Body):
+    """Start taking part."""
+
+    locale: Locale = "en"
+    external: dict[Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], RecruiterId] = {}
+
+
+class Named(Body):
+    """A request that only says who asks."""
+
+    participant: Token
+
+
+class Consented(Named):
+    """Agreement to a version of the consent text."""
+
+    version: str = Field(max_length=20)
+    locale: Locale
+
+
+class Device(Body):
+    """What the device check found. Sizes in CSS pixels."""
+
+    width: Count
+    height: Count
+    pixel_ratio: float = Field(ge=0, le=20)
+    touch: bool
+    can_play: bool
+
+
+class Heard(Named):
+    """The digits that were heard, and the device."""
+
+    answer: str = Field(max_length=10)
+    device: Device
+
+
+class Playback(Body):
+    """How a pair was played; a field that the browser could not measure is null.
+
+    Drift is the distance between the two sides' media times while both play.
+    """
+
+    drift_max_ms: Milliseconds | None = None
+    drift_p95_ms: Milliseconds | None = None
+    drift_samples: Count | None = None
+    stalls: Count | None = None
+    stalled_ms: Milliseconds | None = None
+    hidden_ms: Milliseconds | None = None
+    dropped: Count | None = None
+    frames: Count | None = None
+    plays: Count | None = None
+    heard: Literal["left", "right", "both"] | None = None
+    answer_ms: Milliseconds | None = None
+    width: Count | None = None
+    height: Count | None = None
+
+
+class EventBody(Named):
+    """Something that happened while a pair was shown."""
+
+    trial: Token
+    kind: EVENTS
+    at_ms: Milliseconds
+    value: float | None = None
+
+
+class VoteBody(Named):
+    """A vote in the frame of the display: left, same, right or cannot for every dimension."""
+
+    trial: Token
+    request_id: RequestId
+    choices: dict[str, Literal["left", "same", "right", "cannot"]] = Field(max_length=50)
+    playback: Playback = Playback()
+
+
+def router(place: Deployment) -> APIRouter:
+    """All public routes of one study, relative to where the study is mounted."""
+    routes = APIRouter(route_class=PlainRoute)
+    _add_page_routes(routes, place)
+    _add_entry_routes(routes, place)
+    _add_voting_routes(routes, place)
+    return routes
+
+
+class PlainRoute(APIRoute):
+    """A route that answers a malformed request with one sentence, without repeating what was sent."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's own handler, with its validation errors turned into Refused."""
+        handle = super().get_route_handler()
+
+        async def plain(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                problem = error.errors()[0]
+                field = problem["loc"][1] if len(problem["loc"]) > 1 else None
+                known = isinstance(field, str) and problem["type"] != "extra_forbidden"
+                sentence = f"{field if known else 'the request'}: {problem['msg']}"
+                raise Refused(422, "other", sentence) from None
+
+        return plain
+
+
+def install_refusals(handle: Callable[..., Any]) -> None:
+    """Register the sentences for refused requests and for a database that is not there.
+
+    `handle` is `app.add_exception_handler`.
+    """
+    handle(Refused, _refused)
+    handle(StudyError, _unavailable)
+
+
+def caller_address(request: Request, place: Deployment) -> str:
+    """Network address; X-Forwarded-For is believed only from a configured proxy."""
+    address = _peer(request)
+    trusted = place.config.server.trusted_proxies
+    if address not in trusted:
+        return address
+    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
+    strangers = [hop for hop in hops if hop and hop not in trusted]
+    return strangers[-1] if strangers else address
+
+
+def over_https(request: Request, place: Deployment) -> bool:
+    """Whether the browser speaks HTTPS; X-Forwarded-Proto is believed only from a configured proxy."""
+    if place.config.server.https or request.url.scheme == "https":
+        return True
+    proxied = _peer(request) in place.config.server.trusted_proxies
+    return proxied and request.headers.get("x-forwarded-proto", "") == "https"
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    refused = cast(Refused, error)
+    body = {"code": refused.code, "detail": refused.detail}
+    return JSONResponse(body, refused.status, headers=NEUTRAL)
+
+
+def _unavailable(_request: Request, _error: Exception) -> Response:
+    """The operator's sentence stays in the log: it may name files."""
+    body = {"code": "other", "detail": "the server cannot store anything right now; try again"}
+    return JSONResponse(body, 503, headers=NEUTRAL | {"Retry-After": "5"})
+
+
+def _add_page_routes(routes: APIRouter, place: Deployment) -> None:
+    @routes.get("/page/options")
+    def options() -> Response:
+        """Texts and settings of the page."""
+        return JSONResponse(page_options(place), headers=NEUTRAL)
+
+    @routes.get("/page/{name}")
+    def script(name: str) -> Response:
+        """A script or style sheet of the page."""
+        path = page_file(name)
+        if path is None:
+            raise Refused(404, "other", "there is no such file")
+        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    @routes.post("/gradio_api/{path:path}")
+    def nothing(path: str) -> Response:
+        """The page's Blocks have no events, so Gradio's routes take nothing: no calls, no uploads."""
+        raise Refused(404, "other", f"there is no {path!r} here")
+
+    @routes.get("/media/{token}")
+    def media(token: str, request: Request) -> Response:
+        """A clip by its one-time address."""
+        return serve_clip(place, token, request.headers.get("range"))
+
+
+def _add_entry_routes(routes: APIRouter, place: Deployment) -> None:
+    @routes.post("/api/enter")
+    def enter(body: Enter, request: Request, later: BackgroundTasks) -> dict[str, str]:
+        """Enrol; the external check runs afterwards and never holds anybody up."""
+        external = {str(key): value for key, value in body.external.items()}
+        token = participants.enter(place, caller_address(request, place), body.locale, external)
+        if place.config.quality.service_url:
+            later.add_task(_check_service, place, token, external)
+        return {"participant": token}
+
+    @routes.post("/api/state")
+    def state(body: Named) -> dict[str, Any]:
+        """Where this participant is, for a page that was loaded again."""
+        with place.store.read() as session:
+            row = participants.find(session, body.participant)
+            code = participants.outcome_code(place, row.state)
+            return {"state": row.state, "locale": row.locale, "code": code}
+
+    @routes.post("/api/consent")
+    def consent(body: Consented) -> dict[str, str]:
+        """Agree to the consent text."""
+        participants.consent(place, body.participant, body.version, body.locale)
+        return {"state": "consented"}
+
+    @routes.post("/api/sound")
+    def sound(body: Named) -> Response:
+        """The digits of the sound check as WAV."""
+        number, locale = participants.challenge(place, body.participant)
+        return Response(sound_check.spoken(number, locale), media_type="audio/wav", headers=NEUTRAL)
+
+    @routes.post("/api/check")
+    def check(body: Heard) -> dict[str, Any]:
+        """Answer the sound check."""
+        device = body.device.model_dump()
+        reached = participants.check(place, body.participant, body.answer, device)
+        return {"state": reached, "code": participants.outcome_code(place, reached)}
+
+
+def _add_voting_routes(routes: APIRouter, place: Deployment) -> None:
+    @routes.post("/api/next")
+    def next_trial(body: Named) -> Response:
+        """The next pair, or the completion code."""
+        served = trials.next_trial(place, body.participant)
+        if served is None:
+            code = participants.outcome_code(place, "finished")
+            return JSONResponse({"done": True, "code": code}, headers=NEUTRAL)
+        return JSONResponse({"done": False, **vars(served)}, headers=NEUTRAL)
+
+    @routes.post("/api/event")
+    def event(body: EventBody) -> dict[str, bool]:
+        """Report a stall, a replay, hidden time."""
+        if body.value is not None and not math.isfinite(body.value):
+            raise Refused(422, "other", "value has to be finite")
+        data = {"at_ms": body.at_ms, "value": body.value}
+        votes.note_event(place, body.participant, body.trial, body.kind, data)
+        return {"stored": True}
+
+    @routes.post("/api/vote")
+    def vote(body: VoteBody) -> dict[str, Any]:
+        """Cast the vote of a pair; answers only after the vote is on disk."""
+        receipt = votes.cast(
+            place,
+            body.participant,
+            body.trial,
+            body.request_id,
+            {str(key): str(value) for key, value in body.choices.items()},
+            body.playback.model_dump(exclude_none=True),
+        )
+        return {"vote": receipt.vote, "feedback": receipt.feedback, "hint": receipt.hint}
+
+    @routes.post("/api/withdraw")
+    def withdraw(body: Named) -> dict[str, Any]:
+        """Erase this participant."""
+        erased = participants.withdraw(place, body.participant)
+        return {"erased": erased, "code": participants.outcome_code(place, "withdrawn")}
+
+
+def _check_service(place: Deployment, token: str, external: dict[str, str]) -> None:
+    """Ask the configured external check about a newly enrolled participant."""
+    body = {"study": place.config.name, "external": external, "request": tokens.short_code("q")}
+    participants.record_service(
+        place, token, quality.ask_service(place.config.quality, body).verdict
+    )

@@ -1,0 +1,97 @@
+"""Puts a study into a FastAPI application: the API, the admin page, then the participants' page."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from study import canonical
+from study.design import audit_record
+from study.design.builder import read_index
+from study.design.config import load
+from study.server import admin_auth, admin_page, admin_routes, api, voting_page
+from study.server.body_limit import BodyLimit
+from study.voting import lifecycle
+from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, Deployment
+
+FONTS = ["system-ui", "sans-serif"]
+
+
+def mount_study(app: FastAPI, place: Deployment, prefix: str = "") -> FastAPI:
+    """Serve `place` under `prefix` (for example "/study") of `app` and return `app`.
+
+    The order matters: routes and the guarded admin page come before the public Blocks, which would
+    otherwise answer for every path below it.
+    """
+    api.install_refusals(app.add_exception_handler)
+    app.include_router(api.router(place), prefix=prefix)
+    app.include_router(admin_routes.router(place, prefix), prefix=prefix)
+    _own_cors(app, place)
+    app.add_middleware(admin_auth.AdminGate, place=place, prefix=f"{prefix}/admin")
+    app.add_middleware(BodyLimit, prefix=prefix)
+    theme = gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "monospace"])
+    gr.mount_gradio_app(
+        app,
+        admin_page.admin_blocks(place, prefix),
+        f"{prefix}/admin",
+        auth_dependency=admin_auth.dependency(place),
+        theme=theme,
+        css=admin_page.style(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        allowed_paths=[],
+    )
+    gr.mount_gradio_app(
+        app,
+        voting_page.voting_blocks(place),
+        prefix or "/",
+        theme=theme,
+        css=voting_page.style(),
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        allowed_paths=[],
+    )
+    return app
+
+
+def mount(app: FastAPI, folder: Path, state: Path, prefix: str = "/study") -> FastAPI:
+    """Serve a built and audited study from `folder`, which may be read-only, with votes in `state`.
+
+    This is how an application shows the sample study. The database is a file in `state` that is named
+    after clips and rules, so that other ones begin anew and the votes on the old ones stay, unless
+    STUDY_DATABASE names another. Raises StudyError when the study has not been built or audited.
+    """
+    config = load(folder / CONFIG_NAME)
+    index = read_index(folder / STIMULI_NAME)
+    audit_record.require_passed(config, index, folder / AUDIT_NAME)
+    state.mkdir(parents=True, exist_ok=True)
+    name = f"study-{canonical.digest([config.hash(), index.hash()])[:12]}.db"
+    here = config.model_copy(update={"database": f"sqlite:///{state.resolve()}/{name}"})
+    return mount_study(app, lifecycle.open_study(folder, here, index), prefix)
+
+
+def create_app(place: Deployment) -> FastAPI:
+    """An application that serves one study at its root, without API documentation pages."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        place.store.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    return mount_study(app, place)
+
+
+def _own_cors(app: FastAPI, place: Deployment) -> None:
+    """Our own origins instead of Gradio's, unless the application has decided already."""
+    if any(getattr(part.cls, "__name__", "") == "CORSMiddleware" for part in app.user_middleware):
+        return
+    origins = list(place.config.server.allowed_origins)
+    app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"])

@@ -1,0 +1,73 @@
+"""What an operator may take out, and when: nothing by system before the study is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.analysis import bundle, charts, latex_tables, tables
+from study.analysis.dataset import Dataset, read
+from study.analysis.report import report
+from study.analysis.tidy_table import tidy
+from study.errors import Refused
+from study.files import write_whole
+from study.voting import lifecycle
+from study.voting.context import Deployment
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One downloadable file."""
+
+    name: str
+    media_type: str
+    content: Callable[[Dataset], Iterator[bytes]]
+
+
+def _csv(dataset: Dataset) -> Iterator[bytes]:
+    yield "\ufeff".encode()
+    yield from (line.encode() for line in tables.csv_lines(tidy(dataset)))
+
+
+def _jsonl(dataset: Dataset) -> Iterator[bytes]:
+    return (line.encode() for line in tables.jsonl_lines(dataset))
+
+
+def _paper(dataset: Dataset) -> Iterator[bytes]:
+    made = report(dataset)
+    yield latex_tables.latex_table(made).encode()
+    yield ("\n% " + latex_tables.methods(dataset, made)).encode()
+
+
+def _png(dataset: Dataset) -> Iterator[bytes]:
+    yield charts.gsb_bars(report(dataset)["primary"], "png")
+
+
+KINDS = {
+    "votes.csv": Kind("votes.csv", "text/csv; charset=utf-8", _csv),
+    "votes.jsonl": Kind("votes.jsonl", "application/x-ndjson", _jsonl),
+    "codebook.md": Kind(
+        "codebook.md", "text/markdown; charset=utf-8", lambda d: iter([tables.codebook(d).encode()])
+    ),
+    "paper.tex": Kind("paper.tex", "application/x-tex", _paper),
+    "gsb.png": Kind("gsb.png", "image/png", _png),
+    "bundle.zip": Kind("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
+}
+
+
+def write_all(dataset: Dataset, folder: Path) -> None:
+    """Write every kind of export into `folder`; each file is whole or not there."""
+    for kind in KINDS.values():
+        write_whole(folder / kind.name, b"".join(kind.content(dataset)))
+
+
+def open_data(place: Deployment) -> Dataset:
+    """The data with system names; raises Refused 409 while they are hidden, notes an early look."""
+    dataset = read(place)
+    if dataset.meta["state"] != "closed":
+        if not place.config.analysis.reveal_before_close:
+            raise Refused(409, "hidden", "results by system stay hidden until the study is closed")
+        lifecycle.mark_revealed(place.store, place.clock())
+        return read(place)
+    return dataset

@@ -1,0 +1,72 @@
+"""Clips under one-time addresses, with byte ranges and with nothing in the headers that tells them apart."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fastapi import Response
+from sqlalchemy import select
+
+from study.database.models import MediaToken
+from study.errors import Refused
+from study.voting import tokens
+from study.voting.context import Deployment
+
+RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")
+
+
+def serve_clip(place: Deployment, token: str, byte_range: str | None) -> Response:
+    """The clip behind a token; raises Refused 404 for an unknown and 410 for an expired one."""
+    path = place.stimuli / _file_of(place, token)
+    try:
+        size = path.stat().st_size
+        first, last = _span(byte_range, size)
+        with path.open("rb") as stream:
+            stream.seek(first)
+            content = stream.read(last - first + 1)
+    except OSError:
+        raise Refused(503, "other", "this clip cannot be read right now") from None
+    headers = {
+        "Cache-Control": "no-store",
+        "Accept-Ranges": "bytes",
+        "Referrer-Policy": "no-referrer",
+    }
+    if byte_range is None:
+        return Response(content, 200, headers, "video/mp4")
+    headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    return Response(content, 206, headers, "video/mp4")
+
+
+def _file_of(place: Deployment, token: str) -> str:
+    """Look the token up and note the first fetch, from which the watching time counts."""
+    now = place.clock()
+    key = tokens.hashed(token)
+    with place.store.read() as session:
+        row = session.scalar(select(MediaToken).where(MediaToken.hash == key))
+        if row is None:
+            raise Refused(404, "other", "there is nothing here")
+        if row.expires_at <= now:
+            raise Refused(410, "expired", "this address has expired")
+        file, fetched = row.file, row.fetched_at
+    if fetched is None:
+        with place.store.write(durable=False) as session:
+            fresh = session.get(MediaToken, key)
+            if fresh is not None and fresh.fetched_at is None:
+                fresh.fetched_at = now
+    return Path(file).name
+
+
+def _span(byte_range: str | None, size: int) -> tuple[int, int]:
+    """First and last byte asked for; raises Refused 416 for a range outside the clip."""
+    if byte_range is None:
+        return 0, size - 1
+    match = RANGE.match(byte_range.strip())
+    if match is None or match.groups() == ("", ""):
+        raise Refused(416, "other", "only a single byte range can be served")
+    start, end = match.groups()
+    first = int(start) if start else max(0, size - int(end))
+    last = min(int(end), size - 1) if start and end else size - 1
+    if first > last:
+        raise Refused(416, "other", f"the range lies outside the clip of {size} bytes")
+    return first, last

@@ -1,0 +1,110 @@
+"""What operators see while votes come in: coverage and quality, with systems hidden behind letters."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from study.analysis.dataset import Dataset, exclusions, judgements
+from study.database.models import Participant, Trial
+from study.design.assignment import draw
+from study.voting import quality
+from study.voting.context import Deployment
+from study.voting.trials import coverage, read_design
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """One participant as listed for operators."""
+
+    code: str
+    state: str
+    votes: int
+    verdict: str
+    reasons: str
+    excluded: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The state of a study. Comparisons are letters, so that nobody sees who is ahead."""
+
+    state: str
+    states: dict[str, int]
+    votes: int
+    coverage: dict[tuple[str, str], int]
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    alarms: list[str]
+    people: list[PersonRow]
+
+
+def overview(place: Deployment, dataset: Dataset) -> Overview:
+    """Gather the numbers from the data and the open trials."""
+    verdicts = judgements(dataset)
+    excluded = exclusions(dataset)
+    votes = Counter(vote.record["participant"] for vote in dataset.votes)
+    finished = [verdicts[p.code].verdict for p in dataset.people if p.state == "finished"]
+    reasons = Counter(reason for part in verdicts.values() for reason in part.reasons)
+    return Overview(
+        state=str(dataset.meta["state"]),
+        states=dict(Counter(person.state for person in dataset.people)),
+        votes=len(dataset.votes),
+        coverage=blind_coverage(place),
+        verdicts=dict(Counter(part.verdict for part in verdicts.values())),
+        reasons=dict(reasons),
+        alarms=quality.alarms(finished or _vote_verdicts(dataset), place.config.quality),
+        people=[
+            PersonRow(
+                code=person.code,
+                state=person.state,
+                votes=votes[person.code],
+                verdict=verdicts[person.code].verdict,
+                reasons=", ".join(verdicts[person.code].reasons),
+                excluded=excluded.get(person.code, ""),
+            )
+            for person in dataset.people
+        ],
+    )
+
+
+def blind_coverage(place: Deployment) -> dict[tuple[str, str], int]:
+    """Pairs shown by (letter of the comparison, number of the item)."""
+    now = place.clock()
+    with place.store.read() as session:
+        design = read_design(session, place.config)
+        shown = coverage(session, design, now)
+    pairs = list(dict.fromkeys((cell.first, cell.second) for cell in design.cells))
+    pairs.sort(key=lambda pair: draw(place.config.seed, "letters", *pair))
+    letter = {pair: string.ascii_uppercase[n % 26] * (1 + n // 26) for n, pair in enumerate(pairs)}
+    counts: Counter[tuple[str, str]] = Counter()
+    for cell in design.cells:
+        key = (f"Comparison {letter[cell.first, cell.second]}", f"item {cell.item}")
+        counts[key] += 0
+    for display, number in shown.items():
+        cell = display.cell
+        counts[f"Comparison {letter[cell.first, cell.second]}", f"item {cell.item}"] += number
+    return dict(counts)
+
+
+def waiting(place: Deployment) -> tuple[int, int]:
+    """Participants in the middle of a pair, and those who entered within the last hour."""
+    now = place.clock()
+    with place.store.read() as session:
+        busy = session.scalar(
+            select(func.count(func.distinct(Trial.participant_id))).where(
+                Trial.voted_at.is_(None), Trial.expires_at > now
+            )
+        )
+        new = session.scalar(
+            select(func.count()).select_from(Participant).where(Participant.created_at > now - 3600)
+        )
+    return int(busy or 0), int(new or 0)
+
+
+def _vote_verdicts(dataset: Dataset) -> list[quality.Verdict]:
+    """While nobody has finished, the newest votes tell whether something is broken."""
+    return [vote.record["verdict"] for vote in dataset.votes]

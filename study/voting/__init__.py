@@ -1,0 +1,1 @@
+"""Taking votes: participants, pairs, answers, quality, the study's life."""

@@ -1,0 +1,202 @@
+"""A participant's way in and out: enter, consent, sound check, withdrawal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from study import canonical
+from study.database import ledger
+from study.database.models import Participant, Trial, Vote
+from study.design import assignment
+from study.design.config import Recruitment
+from study.design.translations import consent_text, offered
+from study.errors import Refused
+from study.voting import rate_limit, tokens
+from study.voting.context import Deployment, require_open
+
+SOUND_CHECK_TRIES = 3
+CHALLENGE_DIGITS = 3
+
+
+def enter(place: Deployment, address: str, locale: str, external: Mapping[str, str]) -> str:
+    """Enrol a participant and return the token, which is shown this once.
+
+    A recruited person comes back to the same place with a new token, in the recruiter's same session:
+    knowing somebody's id alone is not enough to take over. Elsewhere recruiters' ids are not kept.
+    """
+    now = place.clock()
+    _refuse_locale(place, locale)
+    with place.store.write() as session:
+        require_open(session)
+        network = tokens.daily_hash(session, address, now)
+        allowed = place.config.limits.enrolments_per_hour
+        rate_limit.count(session, f"enter:{network}", now, 3600, allowed)
+        token = tokens.fresh()
+        ids = _recruited(place.config.recruitment, external)
+        known = _returning(session, ids)
+        if known is not None:
+            known.token_hash = tokens.hashed(token)
+            return token
+        row = _new(now, token, locale, ids)
+        session.add(row)
+        ledger.append(session, now, "entered", {"participant": row.code, "locale": locale})
+    return token
+
+
+def find(session: Session, token: str) -> Participant:
+    """The participant of a token; raises Refused 404 for an unknown one."""
+    row = session.scalar(select(Participant).where(Participant.token_hash == tokens.hashed(token)))
+    if row is None:
+        raise Refused(404, "unknown_participant", "this participant is not known here")
+    return row
+
+
+def counted(
+    session: Session, place: Deployment, token: str, budget: Literal["calls", "events"] = "calls"
+) -> Participant:
+    """`find`, and one call counted against the participant's rate limit.
+
+    Reports of the player have a budget of their own, so that none can use up that of the vote.
+    """
+    row = find(session, token)
+    allowed = place.config.limits.calls_per_minute
+    rate_limit.count(session, f"{budget}:{row.id}", place.clock(), 60, allowed)
+    return row
+
+
+def consent(place: Deployment, token: str, version: str, locale: str) -> None:
+    """Record the agreement to one version of one text; raises Refused for an outdated version."""
+    if version != place.config.consent.version:
+        raise Refused(409, "consent_outdated", "the consent text has changed; read it again")
+    _refuse_locale(place, locale)
+    now = place.clock()
+    with place.store.write() as session:
+        require_open(session)
+        row = counted(session, place, token)
+        if row.state != "entered":
+            return
+        row.locale, row.consented_at, row.consent_version = locale, now, version
+        row.consent_hash = canonical.digest(consent_text(place.config, locale))
+        reach(session, now, row, "consented", version=version, locale=locale)
+
+
+def challenge(place: Deployment, token: str) -> tuple[str, str]:
+    """The digits to be spoken to this participant and the language; made once per try."""
+    now = place.clock()
+    with place.store.write() as session:
+        row = counted(session, place, token)
+        if row.state != "consented":
+            raise Refused(409, "wrong_step", f"no sound check in state {row.state}")
+        if row.challenge is None:
+            number = assignment.draw(tokens.fresh(), now) % 10**CHALLENGE_DIGITS
+            row.challenge = f"{number:0{CHALLENGE_DIGITS}d}"
+        return row.challenge, row.locale
+
+
+def check(place: Deployment, token: str, answer: str, device: Mapping[str, Any]) -> str:
+    """Compare the digits that were heard; returns the new state (voting, consented or screened)."""
+    now = place.clock()
+    with place.store.write() as session:
+        require_open(session)
+        row = counted(session, place, token)
+        if row.state != "consented":
+            return row.state
+        if row.challenge is None:
+            raise Refused(409, "wrong_step", "the digits have not been played yet")
+        row.challenge_tries += 1
+        row.device = dict(device)
+        if answer.strip() == row.challenge:
+            reach(session, now, row, "voting")
+        elif row.challenge_tries >= SOUND_CHECK_TRIES:
+            reach(session, now, row, "screened")
+        row.challenge = None
+        return row.state
+
+
+def reach(session: Session, now: float, row: Participant, state: str, **more: str) -> None:
+    """Move a participant on to a state (consented, voting, screened, finished), noted in the ledger."""
+    row.state = state
+    if state in ("screened", "finished"):
+        row.finished_at = now
+    ledger.append(session, now, state, {"participant": row.code} | more)
+
+
+def withdraw(place: Deployment, token: str) -> int:
+    """Erase a participant with all rows; returns how many votes were erased.
+
+    The ledger keeps the digests of the erased votes, which say nothing about their content.
+    """
+    now = place.clock()
+    with place.store.write() as session:
+        row = find(session, token)
+        digests = list(session.scalars(select(Vote.digest).where(Vote.participant_id == row.id)))
+        session.execute(delete(Trial).where(Trial.participant_id == row.id))
+        session.delete(row)
+        body = {"participant": row.code, "digests": sorted(digests)}
+        ledger.append(session, now, "withdrawn", body)
+    place.store.forget_erased()
+    return len(digests)
+
+
+def record_service(place: Deployment, token: str, verdict: str) -> None:
+    """Store what the external check said (pass, fail or unchecked)."""
+    with place.store.write() as session:
+        row = session.scalar(
+            select(Participant).where(Participant.token_hash == tokens.hashed(token))
+        )
+        if row is None:
+            return  # withdrawn in the meantime
+        row.service_verdict = verdict
+        body = {"participant": row.code, "verdict": verdict}
+        ledger.append(session, place.clock(), "service", body)
+
+
+def outcome_code(place: Deployment, state: str) -> str | None:
+    """The completion code for an outcome; without configured codes there is none."""
+    return {str(key): code for key, code in place.config.recruitment.codes.items()}.get(state)
+
+
+def _refuse_locale(place: Deployment, locale: str) -> None:
+    languages = offered(place.config)
+    if locale not in languages:
+        raise Refused(422, "other", f"this study is offered in {' and '.join(languages)} only")
+
+
+def _recruited(rule: Recruitment, external: Mapping[str, str]) -> dict[str, str]:
+    """The recruiter's ids; raises Refused for somebody who did not come through the recruiter."""
+    if rule.mode == "open":
+        return {}
+    if not (external.get("PROLIFIC_PID") and external.get("SESSION_ID")):
+        raise Refused(403, "recruiter_only", "this study is entered through its recruiter's link")
+    if rule.study_id is not None and external.get("STUDY_ID") != rule.study_id:
+        raise Refused(403, "recruiter_only", "this link belongs to another study of the recruiter")
+    return dict(external)
+
+
+def _returning(session: Session, ids: Mapping[str, str]) -> Participant | None:
+    if not ids:
+        return None
+    key = ids["PROLIFIC_PID"]
+    known = session.scalar(select(Participant).where(Participant.external_key == key))
+    if known is not None and known.external["SESSION_ID"] != ids["SESSION_ID"]:
+        raise Refused(403, "recruiter_only", "this person takes part already, in another session")
+    return known
+
+
+def _new(now: float, token: str, locale: str, ids: Mapping[str, str]) -> Participant:
+    return Participant(
+        code=tokens.short_code("p"),
+        token_hash=tokens.hashed(token),
+        external_key=ids.get("PROLIFIC_PID"),
+        external=dict(ids),
+        locale=locale,
+        state="entered",
+        created_at=now,
+        challenge_tries=0,
+        device={},
+        service_verdict="none",
+    )

@@ -1,0 +1,196 @@
+"""The vote: one per trial, decided, checked and chained in one transaction.
+
+A vote's `record` is what the digest in the ledger covers. It is written once; exports and `study verify`
+read it back word for word.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from study import canonical
+from study.database import ledger
+from study.database.models import (
+    Event,
+    Item,
+    MediaToken,
+    Participant,
+    Stimulus,
+    StudyRow,
+    System,
+    Trial,
+    Vote,
+)
+from study.design import assignment
+from study.errors import Refused
+from study.voting import participants, quality, tokens, trials
+from study.voting.context import Deployment, require_open
+
+CHOICES = ("left", "same", "right", "cannot")
+WATCHED_SHARE = 0.97  # of the clip's length, from the server's clock: tolerance for clock steps
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the browser is told.
+
+    `feedback` says whether a training trial was answered as expected, `hint` what was wrong with one of
+    its clips (late, jerky); both are None outside training.
+    """
+
+    vote: str
+    feedback: bool | None
+    hint: str | None = None
+
+
+def cast(
+    place: Deployment,
+    token: str,
+    trial_token: str,
+    request_id: str,
+    choices: Mapping[str, str],
+    playback: Mapping[str, Any],
+) -> Receipt:
+    """Store a vote and return its receipt after COMMIT.
+
+    The identical request again returns the first receipt. Everything else that is not the first vote of a
+    trial that was served to this participant, has not expired and was watched to the end is Refused.
+    """
+    now = place.clock()
+    with place.store.write() as session:
+        person = participants.counted(session, place, token)
+        trial = _trial(session, person, trial_token)
+        earlier = session.scalar(select(Vote).where(Vote.trial_id == trial.id))
+        if earlier is not None:
+            return _repeated(earlier, trial, request_id, choices)
+        study = require_open(session)
+        _refuse_unwatched(session, trial, now)
+        _refuse_wrong_choices(trial, choices)
+        vote = _vote(session, place, study, person, trial, request_id, choices, playback, now)
+        session.add(vote)
+        trial.voted_at = now
+        ledger.append(session, now, "vote", {"digest": vote.digest})
+        if trials.decided(session, person) == assignment.length(place.config.trials):
+            participants.reach(session, now, person, "finished")
+        return _receipt(vote, trial)
+
+
+def note_event(place: Deployment, token: str, trial_token: str, kind: str, data: Any) -> None:
+    """Store something that the page reported about a trial."""
+    now = place.clock()
+    with place.store.write(durable=False) as session:
+        person = participants.counted(session, place, token, "events")
+        trial = _trial(session, person, trial_token)
+        session.add(Event(trial_id=trial.id, kind=kind, data=data, received_at=now))
+
+
+def digest(record: Mapping[str, Any], salt: str) -> str:
+    """The digest of a record in the ledger. The salt keeps an erased vote from being guessed."""
+    return canonical.digest([record, salt])
+
+
+def _trial(session: Session, person: Participant, trial_token: str) -> Trial:
+    trial = session.scalar(select(Trial).where(Trial.token_hash == tokens.hashed(trial_token)))
+    if trial is None or trial.participant_id != person.id:
+        raise Refused(404, "unknown_trial", "this pair was not served to this participant")
+    return trial
+
+
+def _repeated(vote: Vote, trial: Trial, request_id: str, choices: Mapping[str, str]) -> Receipt:
+    if vote.request_id == request_id and vote.record["choices"] == dict(choices):
+        return _receipt(vote, trial)
+    raise Refused(409, "already_voted", "this pair has its vote already")
+
+
+def _receipt(vote: Vote, trial: Trial) -> Receipt:
+    if trial.kind != "training":
+        return Receipt(vote.code, None)
+    right = all(vote.record["choices"][name] == want for name, want in trial.expected.items())
+    variants = {vote.record[side]["variant"] for side in ("left", "right")} - {"plain"}
+    return Receipt(vote.code, right, variants.pop().removeprefix("training_"))
+
+
+def _refuse_unwatched(session: Session, trial: Trial, now: float) -> None:
+    if now > trial.expires_at:
+        raise Refused(410, "expired", "this pair has expired; load the page again")
+    rows = session.scalars(
+        select(MediaToken).where(MediaToken.trial_id == trial.id, MediaToken.expires_at > now)
+    )
+    fetched = [row.fetched_at for row in rows]
+    seconds = session.get_one(Stimulus, trial.left_id).duration_ms / 1000
+    known = [moment for moment in fetched if moment is not None]
+    if len(known) < 2 or now - max(known) < WATCHED_SHARE * seconds:
+        raise Refused(425, "too_early", "both videos have to be watched to the end first")
+
+
+def _refuse_wrong_choices(trial: Trial, choices: Mapping[str, str]) -> None:
+    if set(choices) != set(trial.dimensions):
+        raise Refused(422, "incomplete", f"expected one answer each for {trial.dimensions}")
+    wrong = [value for value in choices.values() if value not in CHOICES]
+    if wrong:
+        raise Refused(422, "incomplete", f"{wrong[0]!r} is not one of {CHOICES}")
+
+
+def _vote(
+    session: Session,
+    place: Deployment,
+    study: StudyRow,
+    person: Participant,
+    trial: Trial,
+    request_id: str,
+    choices: Mapping[str, str],
+    playback: Mapping[str, Any],
+    now: float,
+) -> Vote:
+    code, salt = tokens.short_code("v"), secrets.token_hex(16)
+    judgement = quality.judge_playback(playback, place.config.quality)
+    record = _record(session, study, person, trial) | {
+        "vote": code,
+        "choices": {name: choices[name] for name in trial.dimensions},
+        "playback": dict(playback),
+        "verdict": judgement.verdict,
+        "reasons": list(judgement.reasons),
+        "received_at": round(now, 3),
+        "seconds_since_served": round(now - trial.served_at, 3),
+    }
+    return Vote(
+        code=code,
+        trial_id=trial.id,
+        participant_id=person.id,
+        request_id=request_id,
+        record=record,
+        salt=salt,
+        digest=digest(record, salt),
+        received_at=now,
+    )
+
+
+def _record(session: Session, study: StudyRow, person: Participant, trial: Trial) -> dict[str, Any]:
+    """The facts about a trial in plain names: JSON values only."""
+    repeat = session.get(Trial, trial.repeat_of) if trial.repeat_of else None
+    return {
+        "study": study.name,
+        "config": study.config_hash,
+        "stimuli": study.stimuli_hash,
+        "participant": person.code,
+        "position": trial.position,
+        "kind": trial.kind,
+        "item": session.get_one(Item, trial.item_id).key,
+        "left": _shown(session, trial.left_id),
+        "right": _shown(session, trial.right_id),
+        "order": list(trial.dimensions),
+        "expected": dict(trial.expected),
+        "repeat_of": repeat.position if repeat else None,
+    }
+
+
+def _shown(session: Session, stimulus_id: int) -> dict[str, str]:
+    stimulus = session.get_one(Stimulus, stimulus_id)
+    system = session.get_one(System, stimulus.system_id)
+    return {"system": system.key, "variant": stimulus.variant}

@@ -1,0 +1,98 @@
+"""The outbox of a viewer and the waiting line of all."""
+
+import asyncio
+
+import pytest
+
+from flowact.errors import UserError
+from flowact.live.access.admission import MOST_WAITING, Admission
+from flowact.live.session.send_queue import MOST_BYTES, Outbox
+
+
+async def taken(outbox: Outbox) -> list[str | bytes]:
+    outbox.close()
+    found = []
+    while (message := await outbox.get()) is not None:
+        found.append(message)
+    return found
+
+
+def test_texts_overtake_media_and_order_is_kept():
+    async def play():
+        outbox = Outbox()
+        outbox.put_media(b"1", video=True, key=True)
+        outbox.put_media(b"2", video=True, key=False)
+        outbox.put_text("news")
+        return await taken(outbox)
+
+    assert asyncio.run(play()) == ["news", b"1", b"2"]
+
+
+def test_a_viewer_too_far_behind_goes_on_at_the_next_key_frame():
+    async def play():
+        outbox, frame = Outbox(), bytes(MOST_BYTES // 4)
+        fits = [outbox.put_media(frame, video=True, key=number == 0) for number in range(5)]
+        assert fits == [True] * 4 + [False]
+        assert outbox.put_media(b"sound", video=False, key=False)
+        assert not outbox.put_media(b"delta", video=True, key=False)
+        assert outbox.put_media(b"key", video=True, key=True)
+        return await taken(outbox)
+
+    assert asyncio.run(play()) == [b"sound", b"key"]
+
+
+def test_a_flush_leaves_texts():
+    async def play():
+        outbox = Outbox()
+        outbox.put_text("stays")
+        outbox.put_media(b"goes", video=True, key=True)
+        outbox.flush()
+        return await taken(outbox)
+
+    assert asyncio.run(play()) == ["stays"]
+
+
+def test_get_waits_for_what_comes_later():
+    async def play():
+        outbox = Outbox()
+        waiting = asyncio.create_task(outbox.get())
+        await asyncio.sleep(0)
+        outbox.put_text("late")
+        return await waiting
+
+    assert asyncio.run(play()) == "late"
+
+
+def test_places_are_given_in_the_order_of_coming():
+    async def play():
+        admission = Admission(1)
+        async with admission.line() as first:
+            assert admission.try_enter(first)
+        async with admission.line() as second, admission.line() as third:
+            assert not admission.try_enter(second)
+            assert (admission.position(second), admission.position(third)) == (1, 2)
+            moved = asyncio.create_task(admission.moved())
+            await asyncio.sleep(0)
+            await admission.leave()
+            await moved
+            assert not admission.try_enter(third)
+            assert admission.try_enter(second)
+            assert admission.position(third) == 1
+
+    asyncio.run(play())
+
+
+def test_who_gives_up_waiting_frees_the_line_which_is_not_endless():
+    async def play():
+        admission = Admission(1)
+        async with admission.line():
+            pass
+        lines = [admission.line() for _ in range(MOST_WAITING)]
+        for line in lines:
+            await line.__aenter__()
+        with pytest.raises(UserError, match="Too many"):
+            await admission.line().__aenter__()
+        await lines[0].__aexit__(None, None, None)
+        await admission.line().__aenter__()
+
+    asyncio.run(play())

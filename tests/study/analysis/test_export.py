@@ -1,0 +1,366 @@
+"""(f) no cell is a formula, (k) withdrawing erases, and `verify` notices one altered vote."""
+
+import csv
+import io
+import json
+import shutil
+import zipfile
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from study.analysis import bundle, charts, latex_tables, tables
+from study.analysis.dataset import read
+from study.analysis.report import comparisons, report, stopping_plan
+from study.analysis.tidy_table import COLUMNS, tidy
+from study.analysis.verify import verify
+from study.canonical import dumps
+from study.database.models import Event, MediaToken, Participant, Trial, Vote
+from study.errors import StudyError
+from study.voting import lifecycle
+from tests.study.tiny import api_client, open_at, take_part
+
+CORPUS = [
+    "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "=cmd|' /C calc'!A0", "|calc",
+    "%0A=1", '=HYPERLINK("http://x","y")', "＝1", "＋1", "－1", "＠A", "\ufeff=1", "\u00a0=1", "\x00=1",
+    ';=1"', "-2+3+cmd|' /C calc'!A0",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CORPUS)
+def test_no_cell_starts_a_formula(text):
+    written = tables.csv_text(pd.DataFrame({"a": [text], text: ["b"]}))
+    for row in csv.reader(io.StringIO(written)):
+        for cell in row:
+            assert not cell.lstrip(" \u00a0\ufeff\u200b").startswith(tables.RISKY)
+
+
+def test_numbers_and_plain_text_stay_as_they_are():
+    frame = pd.DataFrame({"n": [-1.5, 2.0], "t": ["plain, with comma", "a=b"]})
+    again = pd.read_csv(io.StringIO(tables.csv_text(frame)))
+    pd.testing.assert_frame_equal(again, frame)
+
+
+@pytest.fixture
+def voted(client, place):
+    """Four participants, one of whom answers everything with "same"."""
+    return [take_part(client, place, answer) for answer in ("left", "same", "right", "same")]
+
+
+def test_the_frame_is_in_terms_of_the_systems(place, voted):
+    frame = tidy(read(place))
+    assert list(frame.columns) == list(COLUMNS)
+    main = frame[frame["kind"] == "main"]
+    assert len(main) == 4 * 6 * 5
+    assert set(main["first"]) == {"oursystem"}
+    left = main[main["choice"] == "left"]
+    assert (left["score"] == left["first_side"].map({"left": 1.0, "right": -1.0})).all()
+    assert (main[main["choice"] == "same"]["score"] == 0).all()
+
+
+def test_the_report_counts_what_was_voted(place, voted):
+    made = report(read(place))
+    assert made["flow"]["entered"] == 4
+    rows = {(row["second"], row["dimension"]): row for row in made["all_votes"]}
+    assert len(rows) == 2 * 5
+    assert sum(row["votes"] for row in rows.values()) == 4 * 6 * 5
+    # Sides are balanced, so somebody who always says "left" is for and against in equal parts.
+    assert all(abs(row["good"] - row["bad"]) <= 2 for row in rows.values())
+    assert all(row["p_holm"] >= row["p"]["p"] for row in rows.values())
+    assert made["plan"]["planned"]["alpha"] == pytest.approx(0.05 / 10)
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_withdrawing_removes_every_row_and_changes_the_numbers(client, place, voted):
+    before = report(read(place))
+    person = voted[0]
+    person.post("withdraw", {"participant": person.token})
+    with place.store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Participant)) == 3
+        for table in (Trial, Vote):
+            assert session.scalar(select(func.count()).select_from(table)) == 30
+        owners = {row.trial_id for row in session.scalars(select(MediaToken))}
+        assert len(owners) == 30
+        assert session.scalar(select(func.count()).select_from(Event)) == 0
+    after = report(read(place))
+    assert after["flow"]["withdrawn"] == 1
+    assert before["all_votes"] != after["all_votes"]
+    assert sum(row["votes"] for row in after["all_votes"]) == 3 * 6 * 5
+    person.post("state", {"participant": person.token}, expect=404)
+
+
+@pytest.fixture
+def packed(client, place, voted, tmp_path):
+    """A closed study's bundle, with one participant withdrawn and one excluded."""
+    voted[3].post("withdraw", {"participant": voted[3].token})
+    code = read(place).people[2].code
+    lifecycle.exclude(place.store, code, "=told us the task was unclear", place.clock())
+    lifecycle.set_state(place.store, "closed", place.clock())
+    path = tmp_path / "bundle.zip"
+    bundle.write(read(place), path)
+    return path
+
+
+def problems(path, head=None):
+    return [
+        f"{outcome.step}: {outcome.problem}" for outcome in verify(path, head) if outcome.problem
+    ]
+
+
+def rewrite(path, change):
+    """Change files of a bundle and set its listing right, as somebody who cheats would."""
+    import hashlib
+
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    listing = {n: hashlib.sha256(c).hexdigest() for n, c in files.items() if n != bundle.LISTING}
+    files[bundle.LISTING] = json.dumps(listing).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def test_an_untouched_bundle_verifies(packed):
+    assert problems(packed) == []
+    head = bundle.to_dataset(bundle.unpack(packed)[0], packed).entries[-1].hash
+    assert problems(packed, head) == []
+    assert all(outcome.compared for outcome in verify(packed, head))
+    assert "ends as published" in problems(packed, "0" * 64)[0]
+    for no_hash in ("", head[:16]):
+        with pytest.raises(StudyError, match="64 hexadecimal digits"):
+            verify(packed, no_hash)
+
+
+def test_one_altered_vote_is_noticed(packed):
+    def alter(files):
+        lines = files["votes.jsonl"].decode().splitlines()
+        vote = json.loads(lines[4])
+        name = next(iter(vote["record"]["choices"]))
+        vote["record"]["choices"][name] = (
+            "right" if vote["record"]["choices"][name] != "right" else "left"
+        )
+        lines[4] = dumps(vote)
+        files["votes.jsonl"] = "\n".join(lines).encode()
+
+    rewrite(packed, alter)
+    assert any("was altered: its digest does not match" in problem for problem in problems(packed))
+
+
+def test_a_removed_vote_an_altered_number_and_an_altered_file_are_noticed(packed, tmp_path):
+    copies = [shutil.copy(packed, tmp_path / f"{number}.zip") for number in range(3)]
+
+    def drop(files):
+        files["votes.jsonl"] = b"\n".join(files["votes.jsonl"].splitlines()[1:])
+
+    rewrite(copies[0], drop)
+    assert any("neither present nor erased" in problem for problem in problems(copies[0]))
+
+    def polish(files):
+        made = json.loads(files["report.json"])
+        made["primary"][0]["forms"]["net"] = 0.9
+        files["report.json"] = json.dumps(made).encode()
+
+    rewrite(copies[1], polish)
+    assert problems(copies[1]) == ["report.json is what the votes give: it differs"]
+    with zipfile.ZipFile(copies[2], "a") as archive:
+        archive.writestr("extra.txt", "x")
+    assert any("extra.txt does not match the listing" in problem for problem in problems(copies[2]))
+
+
+def edited_data(change):
+    def edit(files):
+        data = json.loads(files["data.json"])
+        change(data)
+        files["data.json"] = json.dumps(data).encode()
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda data: data["people"].pop(2), "is not as in the ledger"),
+        (lambda data: data["people"].append(data["people"][0]), "listed twice"),
+        (lambda data: data["people"][0].update(state="screened"), "is not as in the ledger"),
+        (lambda data: data["meta"].update(revealed_at=1.0), "revealed_at is not as in the ledger"),
+        (lambda data: data["meta"].update(items=40), "items is not as in the ledger"),
+        (lambda data: data["people"][0].update(locale="zh"), "is not as in the ledger"),
+        (lambda data: data["systems"].reverse(), "systems is not as in the ledger"),
+        (lambda data: data["systems"][1].__setitem__(1, "anchor"), "systems is not as in"),
+    ],
+)
+def test_people_rules_and_systems_are_those_of_the_ledger(packed, change, problem):
+    rewrite(packed, edited_data(change))
+    found = problems(packed)
+    assert any(problem in line for line in found)
+    assert "the numbers are what the votes give: not looked at: see above" in found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("gsb.svg", "gsb.png", "codebook.md", "methods.txt", "votes.csv"),
+        *("report.json", "study.yaml", "data.json"),
+    ],
+)
+def test_a_polished_figure_or_text_is_noticed(packed, name):
+    def polish(files):
+        files[name] += b" "
+
+    rewrite(packed, polish)
+    assert [line.startswith(name) for line in problems(packed)] == [True]
+
+
+def test_figures_of_another_program_are_not_compared_and_that_is_said(packed):
+    def redraw(files):
+        files["data.json"] = files["data.json"].replace(
+            charts.drawn_by().encode(), b"matplotlib 1.0"
+        )
+
+    rewrite(packed, redraw)
+    assert problems(packed) == []
+    skipped = [outcome.step for outcome in verify(packed) if not outcome.compared]
+    assert any("drawn by matplotlib 1.0" in step for step in skipped)
+
+
+def test_a_file_that_is_in_it_twice_is_no_bundle(packed):
+    with zipfile.ZipFile(packed, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("report.json", "{}")
+    with pytest.raises(StudyError, match="a file is in it twice"):
+        verify(packed)
+
+
+@given(st.data())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_broken_bundle_is_one_sentence_or_a_problem(packed, tmp_path, data):
+    """Bytes that are flipped, and parts of another type than was exported."""
+    broken = tmp_path / "broken.zip"
+    if data.draw(st.booleans()):
+        content = bytearray(packed.read_bytes())
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] ^= data.draw(st.integers(1, 255))
+        broken.write_bytes(content)
+    else:
+        shutil.copy(packed, broken)
+        wrong = data.draw(st.sampled_from([None, 7, "x", [], {}, [[]], [{}], {"a": 1}]))
+        key = data.draw(st.sampled_from(["meta", "systems", "people", "format", "drawn_by"]))
+        rewrite(broken, edited_data(lambda content: content.update({key: wrong})))
+    try:
+        found = [outcome.problem for outcome in verify(broken)]
+    except StudyError as error:
+        assert "\n" not in str(error)
+    else:
+        assert found
+
+
+def test_a_line_separator_in_a_reason_does_not_break_the_bundle(place, voted, tmp_path):
+    lifecycle.exclude(place.store, read(place).people[0].code, "a\u2028b\x85c", place.clock())
+    bundle.write(read(place), tmp_path / "b.zip")
+    assert problems(tmp_path / "b.zip") == []
+
+
+def test_exclusions_are_counted_apart_from_failed_checks(place, voted):
+    first, second = (person.code for person in read(place).people[:2])
+    lifecycle.exclude(place.store, first, "no sound", place.clock())
+    lifecycle.set_state(place.store, "closed", place.clock())
+    lifecycle.exclude(place.store, second, "an afterthought", place.clock())
+    dataset = read(place)
+    made = report(dataset)
+    assert made["flow"]["excluded"] == {"before_results": 1, "after_results": 1}
+    frame = tidy(dataset)
+    assert made["flow"]["analysed"] == frame[frame["included"]]["participant"].nunique()
+    text = latex_tables.methods(dataset, made)
+    assert "excluded 1 before any result could be seen and 1 afterwards" in text
+    assert "After 1 training pair, each participant was given 6 pairs" in text
+    assert "2 catch trials with a known answer and 1 pair once more" in text
+
+
+def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
+    take_part(client, place, "varied")
+    dataset = read(place)
+    few = tidy(dataset).query(
+        "kind == 'main' and second == 'secondbest' and dimension == 'overall'"
+    )
+    (row,) = comparisons(few, dataset)
+    assert row["p_holm"] == pytest.approx(min(1.0, 10 * row["p"]["p"]))
+    assert stopping_plan(few, [row], dataset)["smallest_comparison"] == 0
+
+
+def test_a_round_robin_is_corrected_for_every_pair(built, tmp_path, clock):
+    place = open_at(built, tmp_path, clock, comparisons="all")
+    take_part(api_client(place), place, "left")
+    dataset = read(place)
+    made = report(dataset)
+    assert made["plan"]["tests"] == 3 * 5
+    names = {row["name"] for row in made["all_votes"]}
+    assert "thirdplace" in names and "secondbest : thirdplace" in names
+    made["primary"] = made["all_votes"]
+    assert "secondbest : thirdplace & overall" in latex_tables.latex_table(made)
+    assert "compared 3 systems, each with each" in latex_tables.methods(dataset, made)
+
+
+def test_system_names_are_drawn_as_they_are():
+    row = {
+        "name": "$\\frac{1}{2}$ and $",
+        "dimension": "overall",
+        "votes": 2, "good": 1, "same": 0, "bad": 1,
+        "forms": {"net": 0.0}, "interval": None,
+    }  # fmt: skip
+    assert "$\\frac{1}{2}$ and $" in charts.gsb_bars([row]).decode()
+    assert charts.coverage_grid({("a$b$c$", "$x_1$"): 1}).startswith(b"<?xml")
+
+
+def test_an_unwelcome_vote_cannot_be_excluded_afterwards(packed):
+    """An exclusion counts only as a row of the ledger, and a row more breaks the chain."""
+
+    def exclude(files):
+        lines = files["ledger.jsonl"].decode().splitlines()
+        row = json.loads(lines[-1]) | {
+            "kind": "excluded",
+            "body": {"participant": "p", "reason": "r"},
+        }
+        files["ledger.jsonl"] = "\n".join([*lines, json.dumps(row)]).encode()
+
+    rewrite(packed, exclude)
+    assert any("unbroken chain" in problem for problem in problems(packed))
+
+
+def test_the_bundle_holds_every_figure_and_its_numbers(packed):
+    with zipfile.ZipFile(packed) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert {name for name in files if name.endswith(("svg", "png"))} == {
+        "gsb.svg", "gsb.png", "coverage.svg", "exclusions.svg",
+    }  # fmt: skip
+    assert files["gsb.png"].startswith(b"\x89PNG")
+    drawn = files["coverage.svg"].decode()
+    assert "oursystem : secondbest" in drawn
+    row = json.loads(files["report.json"])["primary"][0]
+    assert f"{row['good']} / {row['same']} / {row['bad']}" in files["gsb.svg"].decode()
+
+
+def test_equal_data_give_an_equal_bundle(place, voted):
+    assert bundle.pack(read(place)) == bundle.pack(read(place))
+
+
+def test_what_is_no_bundle_is_one_sentence(tmp_path):
+    (tmp_path / "x.zip").write_bytes(b"no zip")
+    with pytest.raises(StudyError, match=r"x\.zip: not a study bundle"):
+        verify(tmp_path / "x.zip")
+
+
+def test_the_paper_texts_hold_the_numbers(place, voted):
+    dataset = read(place)
+    made = report(dataset)
+    table = latex_tables.latex_table(made)
+    assert table.count(r"\\") == 1 + len(made["primary"])
+    assert latex_tables.escape("a_b & 5 %") == r"a\_b \& 5 \%"
+    text = latex_tables.methods(dataset, made)
+    assert "Of 4 people who entered, 0 withdrew" in text
+    assert "votes.csv" in tables.codebook(dataset)
+    assert all(name in tables.codebook(dataset) for name in COLUMNS)

@@ -1,0 +1,63 @@
+"""One clear sentence for every mistake in study.yaml."""
+
+import pytest
+import yaml
+
+from study.design.config import LOCALES, load
+from study.design.translations import texts
+from study.errors import StudyError
+from tests.study.tiny import configuration
+
+
+def write(path, **changes):
+    raw = {"name": "tiny", "title": {"en": "Which?"}, "seed": 1, "candidate": "ours"} | changes
+    path.write_text(yaml.safe_dump(raw))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"candiate": "x"}, "candiate is not a setting; did you mean candidate?"),
+        ({"trials": {"per_particpant": 3}}, "trials.per_particpant is not a setting; did you mean"),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0, found -1"),
+        ({"title": {"fr": "Lequel?"}}, "title.fr"),
+        ({"dimensions": [{"id": "a1"}, {"id": "a1"}]}, "dimensions must be distinct"),
+        ({"dimensions": [{"id": "only"}]}, "analysis.primary_dimension is 'overall'"),
+        ({"recruitment": {"mode": "prolific"}}, "recruitment.codes.finished is needed"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_rule(tmp_path, changes, sentence):
+    path = write(tmp_path / "study.yaml", **changes)
+    with pytest.raises(StudyError) as caught:
+        load(path)
+    assert sentence in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["name: [", "- a list", ""])
+def test_what_is_not_a_mapping_is_refused(tmp_path, content):
+    (tmp_path / "study.yaml").write_text(content)
+    with pytest.raises(StudyError, match=r"study\.yaml"):
+        load(tmp_path / "study.yaml")
+
+
+def test_the_hash_follows_every_rule_but_not_the_place_of_the_database():
+    plain = configuration()
+    assert plain.hash() == configuration(database="sqlite:///elsewhere.db").hash()
+    assert plain.hash() != configuration(seed=6).hash()
+
+
+def keys(value, path=()):
+    if not isinstance(value, dict):
+        return {path}
+    return {key for name, part in value.items() for key in keys(part, (*path, name))}
+
+
+def test_every_language_has_every_text():
+    english = keys(texts("en"))
+    for locale in LOCALES:
+        assert keys(texts(locale)) == english
+        # YAML reads bare yes and no as truth values
+        assert all(isinstance(part, str) for key in keys(texts(locale)) for part in key)
