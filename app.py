@@ -47,15 +47,15 @@ def _serve(settings: LiveSettings) -> int:
 
 
 def _application(settings: LiveSettings) -> FastAPI:
-    from flowact.live.server.application import build, finish
+    from flowact.live.server.application import create_app, mount_page
     from study.server.body_limit import BodyLimit
 
     study = _study(settings)
-    app = build(settings, [("Study", "study/")] if study is not None else [])
+    app = create_app(settings, [("Study", "study/")] if study is not None else [])
     if study is not None:  # before the page, which answers for every path below the root
         _mount_study(app, study, settings.state)
     app.add_middleware(BodyLimit, prefix="/gradio_api")  # uploads go to /live/upload, which counts
-    return finish(app)
+    return mount_page(app)
 
 
 def _listen(settings: LiveSettings) -> socket.socket:

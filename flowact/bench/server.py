@@ -22,7 +22,7 @@ START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 20.0
 
 
-class Server:
+class ServerProcess:
     """A running `app.py`.
 
     Attributes:
@@ -60,7 +60,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[ServerProcess]:
     """Run `app.py` until the block is left; it is ready when the block begins.
 
     Args:
@@ -80,7 +80,7 @@ def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterat
             command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL
         )
         try:
-            server = Server(port, process.pid)
+            server = ServerProcess(port, process.pid)
             _wait_until_ready(server, process)
             yield server
         finally:
@@ -112,7 +112,7 @@ def _free_port() -> int:
     return port
 
 
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(server: ServerProcess, process: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit:
         if process.poll() is not None:

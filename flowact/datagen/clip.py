@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flowact.files import whole
+from flowact.files import atomic_write
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_FRAME
 
 Array = npt.NDArray[Any]
@@ -150,7 +150,7 @@ class Clip:
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays["phonemes"] = np.array(json.dumps([list(phoneme) for phoneme in self.phonemes]))
         arrays["meta"] = np.array(json.dumps(dict(self.meta)))
-        with whole(Path(path)) as temporary, temporary.open("wb") as stream:
+        with atomic_write(Path(path)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
 
     @classmethod

@@ -16,7 +16,7 @@ import numpy as np
 
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.appearance.character import Character, random_character
+from flowact.datagen.appearance.character import CharacterDesign, random_character
 from flowact.datagen.clip import Clip, encode_jpeg, pack_frames
 from flowact.datagen.named_characters import named_characters
 from flowact.datagen.performance.performance import (
@@ -25,7 +25,7 @@ from flowact.datagen.performance.performance import (
     random_script,
     rest_performance,
 )
-from flowact.datagen.render import Rendering, Stage
+from flowact.datagen.render import RenderedFrame, Scene
 from flowact.errors import UserError
 
 SPLITS = ("train", "heldout")
@@ -46,7 +46,7 @@ def _humanoid() -> Humanoid:
     return Humanoid.load()
 
 
-def cast(plan: ClipPlan) -> tuple[str | None, Character]:
+def cast(plan: ClipPlan) -> tuple[str | None, CharacterDesign]:
     """The character of a clip: a named one (in other clothes or light now and then) or a random person.
 
     Held-out clips alternate between named characters and people whose seeds are never used for training.
@@ -65,17 +65,17 @@ def render_clip(plan: ClipPlan) -> Clip:
     name, character = cast(plan)
     rng = np.random.default_rng([plan.seed, 7, SPLITS.index(plan.split)])
     performance = perform(random_script(rng, plan.seconds, plan.split), plan.seed)
-    stage = Stage(Actor(character, _humanoid()))
+    stage = Scene(Actor(character, _humanoid()))
     return film(stage, performance, _meta(plan, name, character, performance))
 
 
-def portrait(stage: Stage) -> Rendering:
+def portrait(stage: Scene) -> RenderedFrame:
     """The idle portrait: a slight smile, the mouth shut, eyes on the viewer."""
     curves, pose = rest_performance(stage.actor.character.smile)
     return stage.render(curves, pose)
 
 
-def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
+def film(stage: Scene, performance: Performance, meta: dict[str, Any]) -> Clip:
     """Render every frame of a performance with its ground truth."""
     reference = portrait(stage)
     frames, rows = [], []
@@ -107,7 +107,7 @@ def film(stage: Stage, performance: Performance, meta: dict[str, Any]) -> Clip:
 
 
 def _meta(
-    plan: ClipPlan, name: str | None, character: Character, performance: Performance
+    plan: ClipPlan, name: str | None, character: CharacterDesign, performance: Performance
 ) -> dict[str, Any]:
     held = plan.split == "heldout"
     return {

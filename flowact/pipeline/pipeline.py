@@ -19,10 +19,17 @@ from flowact.conditioning.actions import resolve
 from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, StreamingDecoder
+from flowact.pipeline.chunks import (
+    AudioBuffer,
+    BufferAudio,
+    Decode,
+    Denoise,
+    EncodeReference,
+    StreamingDecoder,
+)
 from flowact.pipeline.components import load_components, save_components
-from flowact.pipeline.prefetch import ahead
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.prefetch import prefetch
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.pipeline.stages import StageTimes
 from flowact.streaming.state import SessionState
 from flowact.timebase import FPS, FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_CHUNK
@@ -60,7 +67,7 @@ class FlowActPipeline:
         self,
         transformer: FlowActTransformer,
         tokenizer: StreamingDecoder[Any, Any],
-        scheduler: FlowActScheduler,
+        scheduler: SamplingConfig,
     ) -> None:
         self.transformer, self.tokenizer, self.scheduler = transformer, tokenizer, scheduler
 
@@ -156,9 +163,9 @@ class FlowActPipeline:
 
         Close the iterator to end the session early.
         """
-        handover = ahead if concurrent else _directly
+        handover = prefetch if concurrent else _directly
         times = times if times is not None else StageTimes()
-        look = Look(self.tokenizer, self.transformer.device)
+        look = EncodeReference(self.tokenizer, self.transformer.device)
         (features,) = look.over(None, [_checked(reference)], times)
         latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
         every_latent = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
@@ -182,7 +189,7 @@ class FlowActPipeline:
         heard = AudioTimeline.empty()
         for block in islice(blocks, chunks):
             heard = heard.push(torch.from_numpy(block))
-        sound = Listen().over(Hearing(heard), blocks, times)
+        sound = BufferAudio().over(AudioBuffer(heard), blocks, times)
         denoiser = Denoise(self.transformer, settings, resolve(action).matched_phrase)
         session = SessionState.start(reference.float(), [seed], chunks)
         yield from denoiser.over(session, sound, times)

@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from flowact.serving.messages import (
-    Beat,
     Close,
     Command,
     Create,
     Event,
     Failed,
+    Heartbeat,
     Interrupt,
-    Piece,
+    MediaSegment,
     Puppet,
     Ready,
     Say,
+    SessionError,
     SetAction,
-    Trouble,
 )
 from flowact.serving.worker import WorkerOptions
 from flowact.serving.worker_process import WorkerProcess
@@ -38,7 +38,7 @@ _LOOK_EVERY: Final = 0.2
 
 
 @dataclass(frozen=True)
-class Restarted:
+class WorkerRestarted:
     """The worker was replaced; `sessions` go on from their last snapshots, silent."""
 
     sessions: tuple[str, ...]
@@ -46,13 +46,13 @@ class Restarted:
 
 
 @dataclass(frozen=True)
-class Down:
+class WorkerUnavailable:
     """No worker can be started; `message` says why in one sentence."""
 
     message: str
 
 
-Report = Piece | Trouble | Restarted | Ready | Down
+Report = MediaSegment | SessionError | WorkerRestarted | Ready | WorkerUnavailable
 
 
 class Supervisor:
@@ -133,17 +133,17 @@ class Supervisor:
         with self._lock:
             if worker is not self._worker:
                 return  # a spare that is loaded, or the last words of one that was replaced
-            if isinstance(event, Piece) and event.snapshot is not None:
+            if isinstance(event, MediaSegment) and event.snapshot is not None:
                 known = self._sessions.get(event.session)
                 if known is not None:
                     self._sessions[event.session] = replace(known, snapshot=event.snapshot)
-                event = replace(event, snapshot=None)  # or whoever keeps pieces would keep it too
-            if isinstance(event, Trouble) and event.fatal:
+                event = replace(event, snapshot=None)  # or whoever keeps segments would keep it too
+            if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
         if isinstance(event, Failed):
             self._stopping.set()
-            self._report(Down(event.message))
-        elif not isinstance(event, Beat):
+            self._report(WorkerUnavailable(event.message))
+        elif not isinstance(event, Heartbeat):
             self._report(event)
 
     def _watch(self) -> None:
@@ -192,6 +192,6 @@ class Supervisor:
             sessions = tuple(self._sessions.values())
             for session in sessions:
                 spare.send(session)
-        self._report(Restarted(tuple(create.session for create in sessions), reason))
+        self._report(WorkerRestarted(tuple(create.session for create in sessions), reason))
         if spare.ready is not None:
             self._report(spare.ready)

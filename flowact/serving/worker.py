@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flowact.errors import UserError
-from flowact.serving.messages import Beat, Failed, Ready, Stop
+from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
 """Seconds between two signs of life of a worker with nothing to do."""
@@ -60,18 +60,18 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.media.image import named_portraits
-    from flowact.media.watermark import Mark
+    from flowact.media.watermark import Watermark
     from flowact.serving.engine import Engine
-    from flowact.serving.reference_cache import Looks
+    from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
 
     loaded = load_pipeline(options.checkpoint, options.threads)
-    mark = Mark(visible=options.visible_mark)
-    looks = Looks(loaded.pipeline, named_portraits())
-    warm_up(loaded.pipeline, mark, looks)
+    mark = Watermark(visible=options.visible_mark)
+    references = ReferenceCache(loaded.pipeline, named_portraits())
+    warm_up(loaded.pipeline, mark, references)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
     connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark, looks)
+    engine = Engine(loaded.pipeline, connection.send, mark, references)
     _loop(connection, engine)
 
 
@@ -82,10 +82,10 @@ def _loop(connection: Connection, engine: Engine) -> None:
             if not connection.poll():
                 break
             command = connection.recv()
-            if isinstance(command, Stop):
+            if isinstance(command, Shutdown):
                 return
             engine.handle(command)
-        connection.send(Beat("turn"))
+        connection.send(Heartbeat("turn"))
         engine.advance()
 
 

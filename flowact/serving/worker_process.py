@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from flowact.serving.messages import Command, Event, Ready, Stop
+from flowact.serving.messages import Command, Event, Ready, Shutdown
 from flowact.serving.worker import WorkerOptions, serve
 
 MOST_COMMANDS: Final = 2_000
@@ -75,7 +75,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """End the process: politely, then by force; returns when it is gone."""
-        self.send(Stop())
+        self.send(Shutdown())
         self._process.join(STOP_SECONDS if self.alive and self.ready else 0)
         self.kill()
 
@@ -90,7 +90,7 @@ class WorkerProcess:
     def _wake_writer(self) -> None:
         """Let the thread that waits for commands see that there is nobody to send them to."""
         with suppress(queue.Full):  # then it has enough to wake from
-            self._commands.put_nowait(Stop())
+            self._commands.put_nowait(Shutdown())
 
     def _read(self) -> None:
         try:
@@ -111,7 +111,7 @@ class WorkerProcess:
             while not self.broken:
                 command = self._commands.get()
                 self._connection.send(command)
-                if isinstance(command, Stop):
+                if isinstance(command, Shutdown):
                     return
         except OSError:
             self.broken = True

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
     EVERY_FRAME,
@@ -63,7 +63,7 @@ class ViewAutoencoder(nn.Module):
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         self.config, self.view = config, VIEWS[config.view]
-        self.code = AnimationCode(config.view, config.readouts)
+        self.code = LinearMotionCodec(config.view, config.readouts)
         self.encoder = ViewEncoder(config)
         self.reference = ReferenceEncoder(config)
         self.decoder = ViewDecoder(config)
@@ -95,7 +95,7 @@ class ViewAutoencoder(nn.Module):
         """Paint the four frames of a latent, given the four before them.
 
         Args:
-            state: what the call before returned, or :meth:`still`.
+            state: what the call before returned, or :meth:`steady_state`.
             before: standardised curves and pose, ``[batch, 4, channels]``.
             motion: the same of the frames to paint.
             reference: features of ``batch`` references.
@@ -113,7 +113,7 @@ class ViewAutoencoder(nn.Module):
         # Cloned, or a saved state would carry what all four frames share.
         return layers, (shared[:, -1].clone(), *layers.last(FRAMES_PER_LATENT))
 
-    def still(self, motion: Tensor, reference: ViewReference) -> ViewState:
+    def steady_state(self, motion: Tensor, reference: ViewReference) -> ViewState:
         """The state before the first call: as if ``motion [batch, 4, channels]`` had lasted for long."""
         shared = self.decoder.share(motion, motion, reference)
         held = shared[:, -1].clone()

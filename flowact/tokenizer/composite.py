@@ -7,11 +7,11 @@ from torch import Tensor
 
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.decoder import Layers, compose
-from flowact.tokenizer.pixel_kernels import draw, paste
+from flowact.tokenizer.pixel_kernels import blend, composite
 from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 
-class Canvas(Protocol):
+class Compositor(Protocol):
     """How finished frames are put together; one frame of every session at a time."""
 
     def whole(self, layers: Layers, picture: Tensor) -> Tensor:
@@ -21,7 +21,7 @@ class Canvas(Protocol):
         """Paste the face into what :meth:`whole` made, and return the frames."""
 
 
-class Colours:
+class FloatCompositor:
     """Frames ``[n, 3, 480, 480]`` in [-1, 1].
 
     Args:
@@ -32,25 +32,25 @@ class Colours:
         self.seam = seam.float()
 
     def whole(self, layers: Layers, picture: Tensor) -> Tensor:
-        """See :class:`Canvas`."""
+        """See :class:`Compositor`."""
         return compose(layers, picture, WHOLE, FRAME_SIZE)
 
     def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
-        """See :class:`Canvas`."""
+        """See :class:`Compositor`."""
         detail = compose(face, picture, FACE, VIEW_SIZE).clamp_(-1, 1)
         return paste_face(whole.clamp_(-1, 1), detail, self.seam)
 
 
-class Levels(Colours):
+class Uint8Compositor(FloatCompositor):
     """Frames as uint8 ``[n, 480, 480, 3]``."""
 
     def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
-        """See :class:`Canvas`."""
+        """See :class:`Compositor`."""
         return to_uint8(super().finish(whole, face, picture))
 
 
-class CompiledLevels:
-    """Like :class:`Levels`, on a processor and in one pass through memory for every view.
+class NumbaCompositor:
+    """Like :class:`Uint8Compositor`, on a processor and in one pass through memory for every view.
 
     The whole view's paint has 120 cells a side.
     """
@@ -59,20 +59,20 @@ class CompiledLevels:
         self.seam = seam.float().numpy()
 
     def whole(self, layers: Layers, picture: Tensor) -> Tensor:
-        """Levels ``[n, 3, 480, 480]``, uint8; see :class:`Canvas`."""
+        """Levels ``[n, 3, 480, 480]``, uint8; see :class:`Compositor`."""
         overlay = torch.cat([layers.mask, layers.paint], 1).numpy()
         levels = torch.empty(picture.shape, dtype=torch.uint8)
         maps = zip(
             layers.flow.numpy(), overlay, picture.flatten(2).numpy(), levels.numpy(), strict=True
         )
         for flow, cover, colours, target in maps:
-            draw(flow, cover, colours, target)
+            composite(flow, cover, colours, target)
         return levels
 
     def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
-        """See :class:`Canvas`."""
+        """See :class:`Compositor`."""
         for row, detail in enumerate(compose(face, picture, FACE, VIEW_SIZE).numpy()):
-            paste(detail, self.seam, FACE.left, FACE.top, whole[row].numpy())
+            blend(detail, self.seam, FACE.left, FACE.top, whole[row].numpy())
         return torch.stack(whole.unbind(1), -1)
 
 

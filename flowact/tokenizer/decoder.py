@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer import map_kernels
-from flowact.tokenizer.code import FARTHEST
+from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.layers import (
-    Modulation,
+    FeatureModulation,
     Pyramid,
     ResidualBlock,
     Upsample,
@@ -21,7 +21,7 @@ from flowact.tokenizer.layers import (
     unfold,
     zero_init,
 )
-from flowact.tokenizer.pixel_kernels import move
+from flowact.tokenizer.pixel_kernels import warp
 from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 
@@ -107,7 +107,9 @@ class Trunk(nn.Module):
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         coarse, middle, fine = config.trunk_widths
-        self.modulation = Modulation(2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths)
+        self.modulation = FeatureModulation(
+            2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths
+        )
         self.ups = nn.ModuleList([Upsample(coarse, middle, 15), Upsample(middle, fine)])
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, normalise=width != fine) for _ in range(count)))
@@ -145,7 +147,7 @@ class ViewDecoder(nn.Module):
         coarse, middle, fine = config.frame_widths
         self.trunk = Trunk(config)
         self.place = nn.Parameter(torch.zeros(1, coarse, CELLS, CELLS))
-        self.modulation = Modulation(config.readouts, config.frame_widths)
+        self.modulation = FeatureModulation(config.readouts, config.frame_widths)
         counts = zip(config.frame_widths, config.frame_blocks, strict=True)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
@@ -210,7 +212,7 @@ class ViewDecoder(nn.Module):
         return Layers(flow, mask, painted[:, 1:], warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
-        return motion.clamp(-FARTHEST, FARTHEST).to(self.place.dtype)
+        return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
@@ -251,7 +253,7 @@ def render_warp(
     moved = torch.empty(len(flow), 3, size, size)
     sources, frames = picture.flatten(2).numpy(), len(flow) // len(picture)
     for i, (by, target) in enumerate(zip(flow.numpy(), moved.numpy(), strict=True)):
-        move(by, sources[i // frames], view.left, view.top, view.size // size, target)
+        warp(by, sources[i // frames], view.left, view.top, view.size // size, target)
     return moved
 
 

@@ -105,7 +105,7 @@ def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
     return joined
 
 
-class Modulation(nn.Module):
+class FeatureModulation(nn.Module):
     """Scale and shift of feature maps by a vector (FiLM, Perez et al., 2018), the identity at the start.
 
     Args:

@@ -16,10 +16,10 @@ from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
-    Canvas,
-    Colours,
-    CompiledLevels,
-    Levels,
+    Compositor,
+    FloatCompositor,
+    NumbaCompositor,
+    Uint8Compositor,
     feather_mask,
 )
 from flowact.tokenizer.config import (
@@ -40,7 +40,7 @@ T = TypeVar("T")
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
 """For the views "whole" and "face", what :class:`flowact.tokenizer.int8.Ranges` says of their decoders."""
 
-CALM_CURVES: Final = ("brow", "eyeLook")
+SMOOTHED_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
 
 
@@ -115,8 +115,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.register_buffer("seam", feather_mask(feather), persistent=False)
-        calm = [name.startswith(CALM_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
-        self.register_buffer("calm", torch.tensor(calm), persistent=False)
+        smoothed = [name.startswith(SMOOTHED_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
+        self.register_buffer("smoothed", torch.tensor(smoothed), persistent=False)
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
         self._helper: Executor | None = None
 
@@ -138,7 +138,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             use_int8(decoder, ranges[view])
         return True
 
-    def share_work(self, helper: Executor | None) -> None:
+    def set_executor(self, helper: Executor | None) -> None:
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
         self._helper = helper
 
@@ -150,7 +150,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
-        return ReferenceFeatures(whole, face, self.write(still)[:, 0])
+        return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
@@ -167,20 +167,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return self.write(torch.lerp(whole, face, self.face_share.float()))
+        return self.motion_to_latents(torch.lerp(whole, face, self.face_share.float()))
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
-        return self.still(features.latent, features)
+        return self.steady_state(features.latent, features)
 
-    def still(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
+    def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent ``[batch, 16, 8, 16]`` had been held for long."""
-        motion = self.read(latent)
+        motion = self.latents_to_motion(latent)
         return DecoderState(
             motion,
             motion[:, -1],
-            self.whole.still(motion, features.whole),
-            self.face.still(motion, features.face),
+            self.whole.steady_state(motion, features.whole),
+            self.face.steady_state(motion, features.face),
         )
 
     def decode(
@@ -194,7 +194,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
         ``follow`` replaces the configuration's, as reconstruction asks for 1.
         """
-        return self._decoded(state, z, features, follow, Colours(self.seam))
+        return self._decoded(state, z, features, follow, FloatCompositor(self.seam))
 
     @torch.inference_mode()
     def decode_uint8(
@@ -212,8 +212,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
-        canvas = CompiledLevels(self.seam) if compiled else Levels(self.seam)
-        return self._decoded(state, z, features, follow, canvas, coarse)
+        compositor = NumbaCompositor(self.seam) if compiled else Uint8Compositor(self.seam)
+        return self._decoded(state, z, features, follow, compositor, coarse)
 
     def _decoded(
         self,
@@ -221,17 +221,17 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         z: Tensor,
         features: ReferenceFeatures,
         follow: float | None,
-        canvas: Canvas,
+        compositor: Compositor,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
         given = self.config.follow if follow is None else follow
-        share = torch.where(self.calm, given, 1.0)
+        share = torch.where(self.smoothed, given, 1.0)
         frames: list[Tensor] = []
         for latent in z.unbind(1):
-            shown, aim = self._follow(state, self.read(latent), share)
-            painted, whole, face = self._paint(state, shown, features, canvas, coarse)
+            shown, aim = self._follow(state, self.latents_to_motion(latent), share)
+            painted, whole, face = self._paint(state, shown, features, compositor, coarse)
             frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
@@ -247,14 +247,18 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             rows.append(shown)
         return torch.stack(rows, 1), aim
 
-    def read(self, z: Tensor) -> Tensor:
+    def latents_to_motion(self, z: Tensor) -> Tensor:
         """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
         whole, face = z.split(LATENT_GRID, -1)
-        return (self.whole.code.read(whole) + self.face.code.read(face)) / 2
+        return (
+            self.whole.code.latents_to_motion(whole) + self.face.code.latents_to_motion(face)
+        ) / 2
 
-    def write(self, motion: Tensor) -> Tensor:
+    def motion_to_latents(self, motion: Tensor) -> Tensor:
         """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
-        return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
+        return torch.cat(
+            [view.code.motion_to_latents(motion) for view in (self.whole, self.face)], -1
+        )
 
     def curves(self, z: Tensor) -> Tensor:
         """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
@@ -268,7 +272,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Curves, then pose, ``[batch, n * 4, channels]``: the mean of what the two halves say."""
         _check_latents(z)
         whole, face = (
-            view.code.restore(view.code.read(half.flatten(0, 1)))
+            view.code.restore(view.code.latents_to_motion(half.flatten(0, 1)))
             for view, half in zip((self.whole, self.face), z.split(LATENT_GRID, -1), strict=True)
         )
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
@@ -278,7 +282,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         state: DecoderState,
         motion: Tensor,
         features: ReferenceFeatures,
-        canvas: Canvas,
+        compositor: Compositor,
         coarse: bool,
     ) -> tuple[list[Tensor], ViewState, ViewState]:
         """The four finished frames of a motion ``[batch, 4, channels]``, and what each view remembers."""
@@ -289,10 +293,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers, whole_state = self.whole.decode(
             state.whole, state.shown, motion, features.whole, coarse_whole
         )
-        wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
+        wholes = [compositor.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
         layers, face_state = faces()
         finished = [
-            canvas.finish(whole, layer, features.face.picture)
+            compositor.finish(whole, layer, features.face.picture)
             for whole, layer in zip(wholes, _by_frame(layers), strict=True)
         ]
         return finished, whole_state, face_state

@@ -17,7 +17,7 @@ from study.database.models import (
     Item,
     Participant,
     RateCount,
-    Stimulus,
+    StimulusRow,
     StudyRow,
     System,
 )
@@ -26,13 +26,13 @@ from study.design import assignment
 from study.design.builder import Index
 from study.design.config import StudyConfig
 from study.errors import StudyError
-from study.voting.context import Deployment, database_url, study_row
+from study.voting.context import StudyContext, database_url, study_row
 from study.voting.trials import read_design
 
 
 def open_study(
     directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
-) -> Deployment:
+) -> StudyContext:
     """Create the database and fill in the design; a study that is there is left in its state.
 
     Raises StudyError when the database holds another study or one under other rules.
@@ -51,7 +51,7 @@ def open_study(
                 f"{store.url}: holds study {row.name!r} under other rules or other clips; "
                 "use a new folder or a new database"
             )
-    return Deployment(directory, config, store, clock)
+    return StudyContext(directory, config, store, clock)
 
 
 def set_state(store: Store, state: str, now: float) -> None:
@@ -121,7 +121,7 @@ def _fill(session: Session, config: StudyConfig, index: Index, now: float) -> No
     session.flush()
     for built in index.stimuli:
         session.add(
-            Stimulus(
+            StimulusRow(
                 system_id=systems[built.system].id,
                 item_id=items[built.item].id,
                 variant=built.variant,

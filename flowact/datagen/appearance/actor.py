@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.body import Body, Humanoid
-from flowact.datagen.appearance.character import Character, lights_of
+from flowact.datagen.appearance.character import CharacterDesign, lights_of
 from flowact.datagen.appearance.clothing import garment_layers, neckline
 from flowact.datagen.appearance.hair import hair_layers
 from flowact.datagen.appearance.skin import SkinCanvas, paint_skin
@@ -59,7 +59,7 @@ class Actor:
     together; skin, paint and lights for `shading`.
     """
 
-    def __init__(self, character: Character, humanoid: Humanoid) -> None:
+    def __init__(self, character: CharacterDesign, humanoid: Humanoid) -> None:
         self.character = character
         self.humanoid = humanoid
         self.body: Body = humanoid.shape(character.identity)

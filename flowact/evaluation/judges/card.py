@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fit:
+class ReaderFit:
     """How one reader was trained and what it reaches on held-out clips."""
 
     name: str
@@ -14,7 +14,7 @@ class Fit:
     scores: Mapping[str, float]
 
 
-def reader_card(fits: list[Fit], clips: Mapping[str, int], seed: int) -> str:
+def reader_card(fits: list[ReaderFit], clips: Mapping[str, int], seed: int) -> str:
     """Markdown with data, steps, seed, command and scores.
 
     Args:

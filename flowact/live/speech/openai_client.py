@@ -20,7 +20,7 @@ _MANNER: Final = (
 )
 
 
-class EndpointClient:
+class OpenAIClient:
     """Talks to one server; one for all visitors.
 
     Attributes:

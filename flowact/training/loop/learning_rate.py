@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LearningRateSchedule:
     """Linear warm-up, a constant, then a cosine down to a floor.
 
     The decay may be decided late: resume a run at its constant rate with the two decay steps set.

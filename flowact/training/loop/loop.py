@@ -18,7 +18,7 @@ from flowact.hardware.allocator import keep_freed_memory
 from flowact.training.loop.backend import Backend, choose_backend
 from flowact.training.loop.checkpoints import Snapshot, load_newest, save_snapshot
 from flowact.training.loop.ema import Ema
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.metrics import Average, MetricsLog, Values, finite, plot_metrics
 
 
@@ -32,7 +32,7 @@ class Stateful(Protocol):
         """Take them back."""
 
 
-class Stage(Protocol):
+class TrainingStage(Protocol):
     """What one stage of the recipe brings to the loop.
 
     Attributes:
@@ -75,7 +75,7 @@ class LoopSettings:
     """
 
     run: Path
-    schedule: Schedule
+    schedule: LearningRateSchedule
     steps: int | None = None
     minutes: float | None = None
     weight_decay: float = 0.01
@@ -106,7 +106,7 @@ class Loop:
     """A stage in training. ``Loop(stage, settings).train()`` runs or resumes it."""
 
     def __init__(
-        self, stage: Stage, settings: LoopSettings, backend: Backend | None = None
+        self, stage: TrainingStage, settings: LoopSettings, backend: Backend | None = None
     ) -> None:
         keep_freed_memory()
         self.stage, self.settings = stage, settings

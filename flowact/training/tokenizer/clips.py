@@ -65,7 +65,7 @@ def collate(windows: list[Windows]) -> Windows:
 
 
 @dataclass(frozen=True)
-class Colours:
+class ColourJitter:
     """One appearance change for a whole window and its reference: a colour matrix after a tone curve.
 
     Attributes:
@@ -79,7 +79,7 @@ class Colours:
     matrix: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> "Colours":
+    def random(cls, rng: np.random.Generator) -> "ColourJitter":
         """A strong random change; a third of the windows keep their colours."""
         if rng.random() < 1 / 3:
             return cls()
@@ -145,11 +145,11 @@ class ViewClip:
         """The whole reference, uint8 ``[3, 480, 480]``."""
         return torch.tensor(self.clip.reference_image()).movedim(-1, 0).contiguous()
 
-    def window(self, start: int, colours: "Colours | None" = None) -> Windows:
+    def window(self, start: int, colours: "ColourJitter | None" = None) -> Windows:
         """The window whose motion begins at frame ``start``, as a batch of one."""
         end = start + BEFORE + self.shown
         now, both = slice(start + BEFORE, end), slice(start, end)
-        clip, recolour = self.clip, colours or Colours()
+        clip, recolour = self.clip, colours or ColourJitter()
         truth = {
             "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
             "visible": _tensor(getattr(clip, f"visible_{self.view.name}")[now]) / 255,
@@ -258,7 +258,7 @@ class WindowLoader:
 
     def _one(self, rng: np.random.Generator) -> Windows:
         clip, start = self.folder.draw(rng)
-        return clip.window(start, Colours.random(rng))
+        return clip.window(start, ColourJitter.random(rng))
 
 
 def spread_windows(folder: ClipFolder, number: int) -> Windows:

@@ -151,7 +151,9 @@ def detail_loss(
     return total / (2 * levels)
 
 
-def steady_loss(painted: Tensor, truth: Tensor, eps: float, weight: Tensor, frames: int) -> Tensor:
+def temporal_loss(
+    painted: Tensor, truth: Tensor, eps: float, weight: Tensor, frames: int
+) -> Tensor:
     """Charbonnier distance of the changes between the ``frames`` of every window: flicker.
 
     Args:
@@ -195,7 +197,7 @@ def visibility_loss(mask: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
     return (entropy * counts).mean() / counts.mean()
 
 
-def needless_paint(paint: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
+def paint_sparsity(paint: Tensor, visible: Tensor, weight: Tensor) -> Tensor:
     """Mean size of the paint where the reference shows the surface and nothing much happens.
 
     Args:

@@ -15,7 +15,7 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import adopt_fitting, newest_step
+from flowact.training.loop.checkpoints import load_matching_weights, newest_step
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values
 from flowact.training.tokenizer import losses as losses
@@ -77,7 +77,7 @@ class DecoderSettings:
 
 @dataclass
 class DecoderStage:
-    """A view's decoder in training; see :class:`flowact.training.loop.loop.Stage`."""
+    """A view's decoder in training; see :class:`flowact.training.loop.loop.TrainingStage`."""
 
     model: ViewAutoencoder
     train: WindowLoader
@@ -116,9 +116,9 @@ class DecoderStage:
         return {
             "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
-            "steady": s.steady * losses.steady_loss(painted, truth, eps, weight, length),
+            "steady": s.steady * losses.temporal_loss(painted, truth, eps, weight, length),
             "flow": s.flow * flow,
-            "restraint": s.restraint * losses.needless_paint(layers.paint, visible, weight),
+            "restraint": s.restraint * losses.paint_sparsity(layers.paint, visible, weight),
             "visibility": s.visibility * losses.visibility_loss(layers.mask, visible, weight),
         }
 
@@ -210,7 +210,7 @@ def train_decoder(
     save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
     if init is not None:
-        adopt_fitting(model, starting_view(init, config.view))
+        load_matching_weights(model, starting_view(init, config.view))
     model.code.adopt(*map(torch.from_numpy, motion_statistics.load()))
     model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))
