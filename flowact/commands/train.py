@@ -1,4 +1,4 @@
-"""The command line of training: ``flowact train STAGE``."""
+"""The command line of training: `flowact train STAGE`."""
 
 import argparse
 import math
@@ -161,7 +161,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) -> None:
-    """Declare what every stage takes; read back by :func:`loop_settings`."""
+    """Declare what every stage takes; read back by `loop_settings`."""
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with train/ and heldout/ clips"
     )

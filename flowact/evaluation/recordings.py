@@ -138,7 +138,7 @@ def real_subjects(
     Recordings whose transcript cannot be aligned are left out.
 
     Args:
-        cache: folder of :func:`fetch`.
+        cache: folder of `fetch`.
         aligner: of phones to sound.
         portraits: uint8 [480, 480, 3] each.
         limit: make so many, of all speakers in turn; None for all.

@@ -29,9 +29,9 @@ def fit_latents(
 
     Args:
         tokenizer: must not have been told to use eight bits, which have no gradient.
-        latents: where to begin, ``[batch, n, 16, 8, 16]``, such as :meth:`Tokenizer.encode` gives.
-        frames: what to come close to, ``[batch, 4 * n, 3, 480, 480]`` in [-1, 1].
-        reference: the portrait, ``[batch, 3, 480, 480]`` in [-1, 1].
+        latents: where to begin, `[batch, n, 16, 8, 16]`, such as `Tokenizer.encode` gives.
+        frames: what to come close to, `[batch, 4 * n, 3, 480, 480]` in [-1, 1].
+        reference: the portrait, `[batch, 3, 480, 480]` in [-1, 1].
         steps: of descent; 0 leaves the latents as they are.
 
     Returns:

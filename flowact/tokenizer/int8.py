@@ -31,20 +31,20 @@ _ONES: Final = [1, 1]
 
 @dataclass(frozen=True)
 class QuantParams:
-    """How numbers become bytes: ``byte = round(number / scale) + zero_point``, limited to 0..255."""
+    """How numbers become bytes: `byte = round(number / scale) + zero_point`, limited to 0..255."""
 
     scale: float
     zero_point: int
 
     @classmethod
     def over(cls, low: float, high: float) -> Self:
-        """Parameters that reach a little beyond ``low`` and ``high`` and hit zero exactly."""
+        """Parameters that reach a little beyond `low` and `high` and hit zero exactly."""
         low, high = min(low, 0.0) * MARGIN, max(high, 0.0) * MARGIN
         scale = max(high - low, 1e-6) / LEVELS
         return cls(scale, round(-low / scale))
 
     def quantize(self, x: Tensor, slope: float = 1.0) -> Tensor:
-        """Bytes ``[n, width, h, w]`` of a leaky rectifier of bfloat16 or float32 numbers; slope 1 is none."""
+        """Bytes `[n, width, h, w]` of a leaky rectifier of bfloat16 or float32 numbers; slope 1 is none."""
         rows = rows_of(x)
         levels = torch.empty(rows.shape, dtype=torch.uint8)
         to_bytes = bfloat16_to_bytes if x.dtype == torch.bfloat16 else float32_to_bytes
@@ -70,14 +70,14 @@ class Int8Conv2d(nn.Module):
         self.bias = None if trained.bias is None else trained.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve ``[n, width, h, w]``; the result is in its dtype."""
+        """Convolve `[n, width, h, w]`; the result is in its dtype."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise(
             *self._operands(x, 1.0), self.bias, *self._geometry(), 1.0, 0, x.dtype, "none", [], ""
         )
         return made
 
     def add_to(self, x: Tensor, inner: Tensor) -> Tensor:
-        """Rectify and convolve ``inner``, and add that to ``x``, which is overwritten and returned."""
+        """Rectify and convolve `inner`, and add that to `x`, which is overwritten and returned."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
             *self._operands(inner, SLOPE), x, self.bias, *self._geometry(),
             1.0, 0, x.dtype, 1.0, 0, "sum", 1.0, "none", [], "",
@@ -102,7 +102,7 @@ class Int8Conv2d(nn.Module):
 
 
 class Int8ResidualBlock(nn.Module):
-    """Takes the place of a :class:`ResidualBlock`; overwrites its argument."""
+    """Takes the place of a `ResidualBlock`; overwrites its argument."""
 
     def __init__(self, trained: ResidualBlock, first: QuantParams, second: QuantParams) -> None:
         super().__init__()
@@ -111,13 +111,13 @@ class Int8ResidualBlock(nn.Module):
         self.second = Int8Conv2d(trained.second, second)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, width, h, w]`` to the same shape."""
+        """`[batch, width, h, w]` to the same shape."""
         return self.second.add_to(x, self.first(self.norm(x)))
 
 
 @contextmanager
 def record_ranges(network: nn.Module) -> Iterator[dict[str, tuple[float, float]]]:
-    """Note, while the block runs, what enters the convolutions that :func:`use_int8` replaces."""
+    """Note, while the block runs, what enters the convolutions that `use_int8` replaces."""
     ranges: dict[str, tuple[float, float]] = {}
 
     def note(name: str, x: Tensor) -> None:
@@ -157,7 +157,7 @@ def use_int8(network: nn.Module, ranges: Ranges) -> None:
 
 
 def uncalibrated(network: nn.Module, ranges: Ranges) -> set[str]:
-    """Convolutions of a network that :func:`use_int8` would replace and that have no range."""
+    """Convolutions of a network that `use_int8` would replace and that have no range."""
     return _convolutions(network).keys() - ranges.keys()
 
 

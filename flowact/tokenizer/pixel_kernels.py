@@ -1,6 +1,6 @@
 """Compiled loops over pixels: moving a picture, covering it with paint, rounding it to levels.
 
-As those of :mod:`flowact.tokenizer.map_kernels`, they spare passes through memory.
+As those of `flowact.tokenizer.map_kernels`, they spare passes through memory.
 """
 
 from typing import Final

@@ -38,7 +38,7 @@ LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 T = TypeVar("T")
 
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
-"""For the views "whole" and "face", what :class:`flowact.tokenizer.int8.Ranges` says of their decoders."""
+"""For the views "whole" and "face", what `flowact.tokenizer.int8.Ranges` says of their decoders."""
 
 SMOOTHED_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
@@ -50,7 +50,7 @@ class ReferenceFeatures:
 
     Attributes:
         whole, face: features of the two views.
-        latent: the portrait's own latent, held still, ``[batch, 16, 8, 16]``.
+        latent: the portrait's own latent, held still, `[batch, 16, 8, 16]`.
     """
 
     whole: ViewReference
@@ -63,9 +63,9 @@ class DecoderState:
     """All that the decoder remembers.
 
     Attributes:
-        shown: standardised curves and pose of the last four frames, ``[batch, 4, channels]``.
-        aim: what those were on their way to, ``[batch, channels]``; see ``follow`` of
-            :class:`Tokenizer`.
+        shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
+        aim: what those were on their way to, `[batch, channels]`; see `follow` of
+            `Tokenizer`.
         whole, face: what each view remembers.
     """
 
@@ -78,19 +78,19 @@ class DecoderState:
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Two view autoencoders and the seam between them.
 
-    Four frames become one latent ``[16, 8, 16]``. Frames are ``[batch, 4 * n, 3, 480, 480]`` in
+    Four frames become one latent `[16, 8, 16]`. Frames are `[batch, 4 * n, 3, 480, 480]` in
     [-1, 1]. Decoding a stream in pieces gives exactly what decoding it at once gives.
 
     Args:
-        whole_view, face_view: fields of :class:`ViewConfig` of the two views; None for the default.
+        whole_view, face_view: fields of `ViewConfig` of the two views; None for the default.
         feather: width in pixels of the ramp at the border of the face box.
         follow: how far body, gaze and brows follow what is generated within a frame, 0..1. A
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
-            ``2 / follow - 2`` frames. 1 shows every latent as it is.
+            `2 / follow - 2` frames. 1 shows every latent as it is.
         coarse_whole: paint every second frame of the whole view, and let those between be half way:
             for half the work. The face, whose lips must be on time, is painted in every frame.
-        activation_ranges: what :meth:`use_int8` needs; None before a calibration.
+        activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
     face_share: Tensor
@@ -122,7 +122,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @classmethod
     def from_views(cls, whole: ViewAutoencoder, face: ViewAutoencoder, **shown: Any) -> "Tokenizer":
-        """Join two views that were trained on their own; ``shown`` are arguments of :class:`Tokenizer`."""
+        """Join two views that were trained on their own; `shown` are arguments of `Tokenizer`."""
         made: Tokenizer = cls(asdict(whole.config), asdict(face.config), **shown)
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
@@ -143,7 +143,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self._helper = helper
 
     def reference_features(self, reference: Tensor) -> ReferenceFeatures:
-        """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
+        """Look at portraits `[batch, 3, 480, 480]` in [-1, 1]."""
         _check_frames(reference[:, None])
         faces = self._begin(partial(_look, self.face, reference))
         whole_motion, whole = _look(self.whole, reference)
@@ -153,7 +153,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
+        """Latents `[batch, n, 16, 8, 16]` of `frames [batch, 4 * n, 3, 480, 480]`.
 
         They have about unit variance per channel. Both halves say the same: the mean of what the two
         views see, each believed as far as its encoder can tell.
@@ -174,7 +174,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self.steady_state(features.latent, features)
 
     def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
-        """As if a latent ``[batch, 16, 8, 16]`` had been held for long."""
+        """As if a latent `[batch, 16, 8, 16]` had been held for long."""
         motion = self.latents_to_motion(latent)
         return DecoderState(
             motion,
@@ -190,9 +190,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
-        """Frames ``[batch, 4 * n, 3, 480, 480]`` of ``z [batch, n, 16, 8, 16]``, and the next state.
+        """Frames `[batch, 4 * n, 3, 480, 480]` of `z [batch, n, 16, 8, 16]`, and the next state.
 
-        ``follow`` replaces the configuration's, as reconstruction asks for 1.
+        `follow` replaces the configuration's, as reconstruction asks for 1.
         """
         return self._decoded(state, z, features, follow, FloatCompositor(self.seam))
 
@@ -206,9 +206,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         *,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
-        """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder.
+        """Like `decode`, as uint8 `[batch, 4 * n, 480, 480, 3]` for a screen or an encoder.
 
-        ``coarse`` paints both views as ``coarse_whole`` says: for half the work, and not for someone
+        `coarse` paints both views as `coarse_whole` says: for half the work, and not for someone
         who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
@@ -238,7 +238,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @staticmethod
     def _follow(state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Motion to show and aim for a motion ``[batch, 4, channels]``, ``share`` of the way gone per frame."""
+        """Motion to show and aim for a motion `[batch, 4, channels]`, `share` of the way gone per frame."""
         aim, shown = state.aim, state.shown[:, -1]
         rows = []
         for row in asked.unbind(1):
@@ -248,28 +248,28 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return torch.stack(rows, 1), aim
 
     def latents_to_motion(self, z: Tensor) -> Tensor:
-        """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
+        """Standardised motion `[batch, 4, channels]`: the mean of what the halves of `z [batch, 16, 8, 16]` say."""
         whole, face = z.split(LATENT_GRID, -1)
         return (
             self.whole.code.latents_to_motion(whole) + self.face.code.latents_to_motion(face)
         ) / 2
 
     def motion_to_latents(self, motion: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
+        """Latents `[batch, n, 16, 8, 16]` whose halves both say a motion `[batch, 4 * n, channels]`."""
         return torch.cat(
             [view.code.motion_to_latents(motion) for view in (self.whole, self.face)], -1
         )
 
     def curves(self, z: Tensor) -> Tensor:
-        """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        """ARKit activations `[batch, n * 4, 52]` read from `z [batch, n, 16, 8, 16]` by a linear map."""
         return self._motion(z)[..., : self.whole.config.curves]
 
     def pose(self, z: Tensor) -> Tensor:
-        """Joint poses ``[batch, n * 4, joints, 3]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        """Joint poses `[batch, n * 4, joints, 3]` read from `z [batch, n, 16, 8, 16]` by a linear map."""
         return self._motion(z)[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
 
     def _motion(self, z: Tensor) -> Tensor:
-        """Curves, then pose, ``[batch, n * 4, channels]``: the mean of what the two halves say."""
+        """Curves, then pose, `[batch, n * 4, channels]`: the mean of what the two halves say."""
         _check_latents(z)
         whole, face = (
             view.code.restore(view.code.latents_to_motion(half.flatten(0, 1)))
@@ -285,7 +285,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         compositor: Compositor,
         coarse: bool,
     ) -> tuple[list[Tensor], ViewState, ViewState]:
-        """The four finished frames of a motion ``[batch, 4, channels]``, and what each view remembers."""
+        """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
         faces = self._begin(
             partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
         )
@@ -316,7 +316,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 def _look(autoencoder: ViewAutoencoder, portrait: Tensor) -> tuple[Tensor, ViewReference]:
-    """Standardised motion ``[batch, 1, channels]`` of portraits, and what a view's decoder must know of them."""
+    """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
     seen = autoencoder.view.crop(portrait)
     return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait)
 

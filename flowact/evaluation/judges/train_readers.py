@@ -75,7 +75,7 @@ def disturb(crops: Tensor, looks: int) -> Tensor:
 
 @dataclass
 class MouthStage:
-    """`MouthReader` in training; see :class:`flowact.training.loop.loop.TrainingStage`."""
+    """`MouthReader` in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: nn.Module
     train: list[Footage]

@@ -51,7 +51,7 @@ def training_voices(which: Literal["all", "english"]) -> tuple[str, ...]:
 
 
 def shipped_codes() -> tuple[LinearMotionCodec, LinearMotionCodec]:
-    """The codes of the whole and of the face view, with the statistics under ``assets``."""
+    """The codes of the whole and of the face view, with the statistics under `assets`."""
     mean, deviation = map(torch.from_numpy, motion_statistics.load())
     codes = LinearMotionCodec("whole", len(mean)), LinearMotionCodec("face", len(mean))
     for code in codes:
@@ -60,7 +60,7 @@ def shipped_codes() -> tuple[LinearMotionCodec, LinearMotionCodec]:
 
 
 def coded(codes: tuple[LinearMotionCodec, LinearMotionCodec], readouts: Tensor) -> Tensor:
-    """Latents ``[n, 16, 8, 16]`` of curves and pose ``[4 * n, channels]``."""
+    """Latents `[n, 16, 8, 16]` of curves and pose `[4 * n, channels]`."""
     return torch.cat(
         [code.motion_to_latents(code.normalise(readouts)[None])[0] for code in codes], -1
     )
@@ -98,7 +98,7 @@ def encode_performance(
 
 
 def make_folder(folder: Path, count: int, seconds: float, voices: Sequence[str]) -> int:
-    """Write the imagined clips that ``<split>/`` lacks, the split being the folder's name; count them."""
+    """Write the imagined clips that `<split>/` lacks, the split being the folder's name; count them."""
     codes, made = shipped_codes(), 0
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         path = folder / f"{seed}.safetensors"

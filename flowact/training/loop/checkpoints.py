@@ -32,7 +32,7 @@ class Snapshot:
 
 
 def save_snapshot(run: Path, snapshot: Snapshot, keep: int = 2) -> Path:
-    """Write ``run/step-<n>`` atomically and delete all but the newest ``keep`` snapshots."""
+    """Write `run/step-<n>` atomically and delete all but the newest `keep` snapshots."""
     final = run / f"step-{snapshot.step:08d}"
     with atomic_write(final) as folder:
         folder.mkdir()

@@ -14,7 +14,7 @@ class LearningRateSchedule:
         peak: the constant learning rate.
         warmup: steps of linear rise from zero.
         decay_from, decay_to: first and last step of the cosine; no decay when None.
-        floor: share of the peak that is left at ``decay_to`` and after.
+        floor: share of the peak that is left at `decay_to` and after.
     """
 
     peak: float

@@ -54,7 +54,7 @@ class TrainingStage(Protocol):
         """
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """Held-out metrics of the averaged model; may write pictures into ``run``."""
+        """Held-out metrics of the averaged model; may write pictures into `run`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LoopSettings:
     """How long and how a stage trains.
 
     Attributes:
-        run: folder of checkpoints, ``metrics.jsonl`` and pictures; an earlier run in it is resumed.
+        run: folder of checkpoints, `metrics.jsonl` and pictures; an earlier run in it is resumed.
         schedule: learning rate.
         steps, minutes: stop at this step or after this much time in this process, whichever is
             first; None is no limit.
@@ -103,7 +103,7 @@ class Timer:
 
 
 class Loop:
-    """A stage in training. ``Loop(stage, settings).train()`` runs or resumes it."""
+    """A stage in training. `Loop(stage, settings).train()` runs or resumes it."""
 
     def __init__(
         self, stage: TrainingStage, settings: LoopSettings, backend: Backend | None = None
@@ -152,7 +152,7 @@ class Loop:
         return self.step
 
     def advance(self) -> Values:
-        """One optimiser step. A batch whose loss is not finite is skipped and counted as ``skipped``."""
+        """One optimiser step. A batch whose loss is not finite is skipped and counted as `skipped`."""
         self.stage.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.schedule.rate(self.step)

@@ -77,7 +77,7 @@ class DecoderSettings:
 
 @dataclass
 class DecoderStage:
-    """A view's decoder in training; see :class:`flowact.training.loop.loop.TrainingStage`."""
+    """A view's decoder in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: ViewAutoencoder
     train: WindowLoader
@@ -139,7 +139,7 @@ class DecoderStage:
 
 
 def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
-    """Windows as the decoder draws a motion ``[n, 8 + m, channels]``: ``[n * m, 3, 240, 240]`` in [-1, 1]."""
+    """Windows as the decoder draws a motion `[n, 8 + m, channels]`: `[n * m, 3, 240, 240]` in [-1, 1]."""
     frames = []
     for i in range(len(motion)):
         picture = windows.picture[i : i + 1]
@@ -162,7 +162,7 @@ def draw_region(landmarks: Tensor, view: View, settings: DecoderSettings) -> Reg
 
 
 def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
-    """PSNR of ``painted [windows * n, 3, 240, 240]`` and of the still reference, by region; and `jump`."""
+    """PSNR of `painted [windows * n, 3, 240, 240]` and of the still reference, by region; and `jump`."""
     truth = windows.frames.flatten(0, 1)
     still = view.crop(windows.picture).repeat_interleave(windows.frames.shape[1], 0)
     landmarks = windows.landmarks.flatten(0, 1)
@@ -195,7 +195,7 @@ def train_decoder(
     seed: int = 0,
     init: Path | None = None,
 ) -> int:
-    """Train a view's decoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+    """Train a view's decoder on `data/train`, measured on `data/heldout`; resumes. Returns the steps done.
 
     Args:
         config: sizes of the view.

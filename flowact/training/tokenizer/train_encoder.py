@@ -41,7 +41,7 @@ NOISE = 0.08
 
 @dataclass
 class EncoderStage:
-    """A view's encoder in training; see :class:`flowact.training.loop.loop.TrainingStage`."""
+    """A view's encoder in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: ViewEncoder
     train: WindowLoader
@@ -85,7 +85,7 @@ class EncoderStage:
 
 
 def disturbed(frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Shift frame and reference ``[batch, 3, 240, 240]`` together by a few pixels, and add noise.
+    """Shift frame and reference `[batch, 3, 240, 240]` together by a few pixels, and add noise.
 
     The motion stays the same, the pixels do not, so that faces cannot be learned by heart.
     """
@@ -118,7 +118,7 @@ def train_encoder(
     seed: int = 0,
     init: Path | None = None,
 ) -> int:
-    """Train a view's encoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+    """Train a view's encoder on `data/train`, measured on `data/heldout`; resumes. Returns the steps done.
 
     Args:
         config: sizes of the view.
