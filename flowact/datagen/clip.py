@@ -91,8 +91,8 @@ class Clip:
         flow_whole, flow_face: for the surface point at each cell centre of a 60x60 grid over the
             view, its place in the reference picture, float16 `[T, 60, 60, 2]`: (x, y) in [-1,
             1] over the whole frame, as `grid_sample` with `align_corners=False` takes it.
-        visible_whole, visible_face: 255 where that point is visible in the reference, uint8 ``[T,
-            60, 60]``.
+        visible_whole, visible_face: 255 where that point is visible in the reference, uint8
+            `[T, 60, 60]`.
         behaviour: index into `BEHAVIOURS`, uint8 `[T]`.
         phonemes: (label, start, end) with times in seconds.
         meta: seed, identity, character, voice, text and held-out flags.

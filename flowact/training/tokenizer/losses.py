@@ -98,8 +98,8 @@ def region_weight(
 
     Args:
         landmarks: `[n, 8, 2]`.
-        visible: `[n, 60, 60]`; what the reference does not show must be painted and counts ``1
-            + hidden``.
+        visible: `[n, 60, 60]`; what the reference does not show must be painted and counts
+            `1 + hidden`.
         mouth: what the centre of the mouth adds.
         eyes: what the centres of the eyes add.
         hidden: what must be painted adds.
