@@ -47,12 +47,12 @@ $(BIN)/python: | check
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[study]'
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its test, train and tts extras into .venv ..."
-	@$(PIP) --editable '.[test,train,tts]'
+	@echo "Installing FlowAct with its study, test, train and tts extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts]'
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.
