@@ -188,10 +188,10 @@ class ViewerSession:
             raise UserError("The page sent microphone sound of a wrong size.")
         if self._mode == "off":
             return
-        heard = self._conversation.hear(from_pcm16(packet), packet)
-        if self._mode == "puppet":
+        if self._mode == "puppet":  # nobody answers: whether this is speech does not matter
             self._command(PushAudio(self.name, packet, time.time()))
             return
+        heard = self._conversation.hear(from_pcm16(packet), packet)
         if heard.began:
             self.send_event("viewer", speaking=True)
             if self._avatar_speaks or self._busy:
