@@ -27,8 +27,3 @@ def test_the_readmes_example_runs(
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[-1] == "9 0.36 (480, 480, 3)"
-
-
-def test_every_link_into_the_repository_leads_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
