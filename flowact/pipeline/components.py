@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.tokenizer.layers import to_channels_last
+
+_log = logging.getLogger(__name__)
 
 COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
 
@@ -94,7 +97,8 @@ def _component_class(path: Path, module: str, name: str) -> type[ConfigMixin]:
     if module.split(".")[0] in ("flowact", "diffusers"):
         try:
             kind = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError) as error:
+            _log.warning("%s.%s cannot be imported: %s", module, name, error)
             kind = None
         if isinstance(kind, type) and issubclass(kind, ConfigMixin):
             return kind
