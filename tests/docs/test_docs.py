@@ -157,3 +157,25 @@ def test_the_command_makes_a_moving_picture(
     assert "5 frames" in capsys.readouterr().out
     with Image.open(out) as picture:
         assert (picture.n_frames, picture.size) == (5, (240, 240))
+
+
+NAMES_CODE = ["architecture.md", "concepts.md", "questions.md", "paper.md", "study.md"]
+IDENTIFIER = re.compile(r"`(_?[A-Za-z]\w*(?:\.\w+)?)\b[^`]*`")
+
+
+@pytest.mark.parametrize("page", NAMES_CODE)
+def test_classes_and_functions_that_are_named_exist(page: str) -> None:
+    """A name that looks like code, `Engine.advance` or `noisy_batch`, is a word of the sources."""
+    sources = [path for folder in ("flowact", "study") for path in (ROOT / folder).rglob("*.py")]
+    words = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in sources)))
+    words |= {path.stem for path in sources}
+    for found in IDENTIFIER.findall((DOCS / page).read_text(encoding="utf-8")):
+        is_file = re.search(r"\.(py|js|md|toml|yaml|json|zip)$", found) is not None
+        of_code = "_" in found or "." in found or re.search(r"[a-z][A-Z]", found) is not None
+        assert is_file or not of_code or set(found.split(".")) <= words, found
+
+
+def test_every_module_of_the_api_reference_exists() -> None:
+    for page in (DOCS / "api").glob("*.md"):
+        for module in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
