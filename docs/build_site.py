@@ -28,7 +28,6 @@ OTHERS: Final = (
     "assets/checkpoint/*.png",
     "assets/characters/contact_sheet.jpg",
     "assets/evaluation/README.md",
-    "examples/README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",
@@ -90,7 +89,7 @@ def _on_site(link: re.Match[str], name: str, held: set[str]) -> str:
     if site_name(path) in held:
         start = posixpath.dirname(site_name(name)) or "."
         return f"[{text}]({posixpath.relpath(site_name(path), start)}{anchor})"
-    return text if path in OTHERS or (ROOT / path).exists() else link.group()
+    return link.group() if path.startswith("docs/") else text
 
 
 if __name__ == "__main__":
