@@ -53,12 +53,12 @@ $(BIN)/python: | check
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[study]'
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its test, train, tts and docs extras into .venv ..."
-	@$(PIP) --editable '.[test,train,tts,docs]'
+	@echo "Installing FlowAct with its study, test, train, tts and docs extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,docs]'
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.

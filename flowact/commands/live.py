@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import webbrowser
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -87,10 +88,16 @@ def _announce(settings: LiveSettings, port: int) -> None:
 
 def _study(settings: LiveSettings) -> Path | None:
     """Return the study to show: the one that was named, or else the sample if it is wanted and there."""
-    if settings.study is not None:
-        return settings.study
-    sample = assets.folder() / "study"
-    return sample if settings.sample_study and sample.is_dir() else None
+    sample = assets.folder() / "study" if settings.sample_study else None
+    folder = settings.study or sample
+    if folder is None or not (folder.is_dir() or settings.study):
+        return None
+    if find_spec("sqlalchemy") is None:
+        if settings.study:
+            raise UserError("A study needs more packages: pip install 'flowact[study]'.")
+        _log.info("the sample study is left out: the extra study is not installed")
+        return None
+    return folder
 
 
 def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
