@@ -175,6 +175,18 @@ def test_classes_and_functions_that_are_named_exist(page: str) -> None:
         assert is_file or not of_code or set(found.split(".")) <= words, found
 
 
+def test_python_examples_are_those_that_are_run() -> None:
+    """The README's example runs in tests/commands; the others are short enough to run here."""
+    blocks = re.compile(r"```python\n(.*?)```", re.DOTALL)
+    (known,) = blocks.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    pages = sorted(DOCS.glob("*.md"))
+    examples = [x for page in pages for x in blocks.findall(page.read_text(encoding="utf-8"))]
+    assert known in examples
+    for example in examples:
+        if example != known:
+            exec(compile(example, "docs", "exec"), {})
+
+
 def test_every_module_of_the_api_reference_exists() -> None:
     for page in (DOCS / "api").glob("*.md"):
         for module in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
