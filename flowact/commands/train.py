@@ -29,7 +29,7 @@ SAMPLING_OPTIONS: tuple[tuple[str, type, str], ...] = (
 )
 """Fields of the scheduler that an export may choose anew."""
 
-COUNTED = ("batch", "steps", "minutes", "learning_rate", "seconds")
+COUNTED = ("batch", "people", "steps", "minutes", "learning_rate", "seconds")
 """Options of the stages that make sense above 0 only."""
 
 HELDOUT_CLIPS = 24
@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _declare_tokenizer(stages.add_parser("tokenizer", help="train one view of the tokenizer"))
     summary = "imagine performances, and encode clips, for the transformer"
     _declare_latents(stages.add_parser("latents", help=summary))
+    summary = "train the network that looks at portraits, on head shots that it renders"
+    _declare_landmarks(stages.add_parser("landmarks", help=summary))
     summary = "train the audio encoder on the mouth's curves"
     _declare_audio(stages.add_parser("audio", help=summary))
     for name, summary, batch, rate in TRANSFORMER_STAGES:
@@ -88,6 +90,16 @@ def _declare_latents(latents: argparse.ArgumentParser) -> None:
         help="of fitting their latents through the decoder, with --data; takes seconds a frame (%(default)d)",
     )
     latents.set_defaults(start=_make_latents)
+
+
+def _declare_landmarks(landmarks: argparse.ArgumentParser) -> None:
+    add_loop_arguments(landmarks, learning_rate=2e-3, data="folder of the head shots")
+    landmarks.add_argument("--batch", type=int, default=48, help="windows per step")
+    landmarks.add_argument("--people", type=int, default=500, help="people to train on")
+    landmarks.add_argument(
+        "--photographs", type=Path, help="folder of pictures without faces to put behind the heads"
+    )
+    landmarks.set_defaults(start=_train_landmarks)
 
 
 def _declare_audio(audio: argparse.ArgumentParser) -> None:
@@ -160,11 +172,13 @@ def run(args: argparse.Namespace) -> None:
     args.start(args)
 
 
-def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) -> None:
+def add_loop_arguments(
+    parser: argparse.ArgumentParser,
+    learning_rate: float,
+    data: str = "folder with train/ and heldout/ clips",
+) -> None:
     """Declare what every stage takes; read back by `loop_settings`."""
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder with train/ and heldout/ clips"
-    )
+    parser.add_argument("--data", type=Path, required=True, help=data)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an earlier run resumes"
     )
@@ -247,6 +261,14 @@ def _encode_rendered(args: argparse.Namespace) -> int:
     tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
     fit = partial(fit_latents, tokenizer, steps=args.encode_steps) if args.encode_steps else None
     return encode_folders(tokenizer, args.data, args.out, fit)
+
+
+def _train_landmarks(args: argparse.Namespace) -> None:
+    from flowact.training.landmarks.train import LandmarkData, train_landmarks
+
+    data = LandmarkData(args.data, args.people, args.photographs)
+    steps = train_landmarks(data, loop_settings(args), args.batch, args.seed)
+    print(f"{args.out}: landmarks.safetensors after {steps} steps")  # noqa: T201 - the result
 
 
 def _train_audio(args: argparse.Namespace) -> None:

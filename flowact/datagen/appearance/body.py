@@ -242,7 +242,7 @@ class Body:
         self._hinges = _finger_hinges(self.joints, humanoid.bones)
         marks = self.rest[humanoid.landmark_vertices]
         self._mouth_width = float(np.linalg.norm(marks[0] - marks[1]))
-        self._up = self._head_axes(self.rest)[:, 1]  # the vertical in the axes of the head
+        self._up = self.head_axes(self.rest)[:, 1]  # the vertical in the axes of the head
         self._shut = self._lip_gap(self.rest)
 
     def _bone_heads(self, points: Floats) -> Floats:
@@ -274,9 +274,9 @@ class Body:
         Lips that roll or slide sideways are apart but not open: only the vertical part counts.
         """
         marks = vertices[self.humanoid.landmark_vertices]
-        return float((marks[2] - marks[3]) @ (self._head_axes(vertices).T @ self._up))
+        return float((marks[2] - marks[3]) @ (self.head_axes(vertices).T @ self._up))
 
-    def _head_axes(self, vertices: Floats) -> Floats:
+    def head_axes(self, vertices: Floats) -> Floats:
         """Unit axes [3, 3] (rows) that move with the skull, from points that no face unit moves."""
         left, right, crown = (vertices[rows].mean(0) for rows in self.humanoid.skull_points)
         side = left - right

@@ -1,0 +1,1 @@
+"""Looking at a portrait: landmarks, pose, notices and the aligned picture. Imports `media` and below."""

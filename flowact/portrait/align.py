@@ -1,0 +1,81 @@
+"""Aligning: the similarity that brings a face to where the faces of the named portraits are, and the cut by it."""
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.portrait.points import STEADY
+from flowact.portrait.windows import Pyramid
+from flowact.timebase import FRAME_SIZE
+
+Floats = NDArray[np.floating[Any]]
+U8 = NDArray[np.uint8]
+
+USUAL: Final = np.zeros((8, 2))
+"""Where the points `STEADY` are in the named portraits, pixels of a frame: the mean of what the network finds there."""
+WIDEST: Final = 1.6
+"""How much larger than the picture's shorter edge the frame may reach; a closer face stays larger."""
+DRAWN_OUT: Final = 12
+"""Rows at the picture's foot whose mean goes on below it."""
+
+
+def similarity(source: Floats, target: Floats) -> Floats:
+    """The least-squares turn, scale and shift [2, 3] from points [N, 2] to others (Umeyama 1991)."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    # In the plane the rotation and scale are one complex number.
+    p, q = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
+    z = (np.conj(p) @ q) / max(float((np.abs(p) ** 2).sum()), 1e-9)
+    turned = np.array([[z.real, -z.imag], [z.imag, z.real]])
+    return np.concatenate([turned, (target.mean(0) - turned @ source.mean(0))[:, None]], 1)
+
+
+def frame_of(points: Floats, picture_size: tuple[int, int]) -> Floats:
+    """The map [2, 3] from pixels of a picture (width, height) to those of the frame that suits a face's points [89, 2].
+
+    A face that fills the picture stays larger than usual, about its own middle.
+    """
+    steady = points[list(STEADY)]
+    matrix = similarity(steady, USUAL)
+    scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
+    least = FRAME_SIZE / (WIDEST * min(picture_size))
+    if scale < least:
+        turned = matrix[:, :2] * (least / scale)
+        shift = USUAL.mean(0) - turned @ steady.mean(0)
+        matrix = np.concatenate([turned, shift[:, None]], 1)
+    return matrix
+
+
+def moved(points: Floats, matrix: Floats) -> Floats:
+    """Points [N, 2] by a map [2, 3]."""
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
+
+
+def cut(picture: U8, to_frame: Floats) -> U8:
+    """Draw the frame, uint8 [480, 480, 3], of a picture uint8 [H, W, 3] by the map [2, 3] into it.
+
+    Beyond the rim the picture is mirrored, and drawn out downwards, as clothes go on.
+    """
+    back = cv2.invertAffineTransform(to_frame)
+    padded, left, top = _padded(picture, back)
+    back[:, 2] += (left, top)
+    # Twice as large and then halved: neither jagged nor soft.
+    twice = Pyramid(padded).sample(
+        np.concatenate([back[:, :2] / 2, back[:, 2:]], 1), 2 * FRAME_SIZE, cv2.BORDER_REPLICATE
+    )
+    size = (FRAME_SIZE, FRAME_SIZE)
+    return np.asarray(cv2.resize(twice, size, interpolation=cv2.INTER_AREA))
+
+
+def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
+    """The picture with what the frame shows beyond its rim, and how much was added on the left and on top."""
+    height, width = picture.shape[:2]
+    edge = float(FRAME_SIZE)
+    corners = moved(np.array([[0, 0], [edge, 0], [0, edge], [edge, edge]]), to_picture)
+    low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
+    left, top = (max(0, -int(start)) for start in low)
+    right, bottom = (max(0, int(end) - length) for end, length in zip(high, (width, height), strict=True))
+    picture = np.pad(picture, ((top, 0), (left, right), (0, 0)), mode="reflect")
+    picture = np.pad(picture, ((0, bottom), (0, 0), (0, 0)), mode="mean", stat_length=DRAWN_OUT)
+    return picture, left, top

@@ -1,0 +1,136 @@
+"""The landmark network: where 89 points of a face are, how sure that is, and how the face looks at the viewer.
+
+After Wood et al., "3D Face Reconstruction with Dense Landmarks" (2022, arXiv:2204.02776): dense points, each with
+its own variance, regressed by one small convolutional network that has seen renders only.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from flowact import assets
+from flowact.errors import UserError
+from flowact.portrait.points import POINTS
+
+INPUT_SIZE: Final = 112
+"""Edge in pixels of the window that the network sees."""
+WINDOW: Final = 4.4
+"""Edge of that window in face radii; the radius is the root mean square distance of the points from their mean."""
+POSE_SCALE: Final = 30.0
+_WIDTHS: Final = (24, 40, 80, 112, 144)
+_HIDDEN: Final = 224
+_LOG_DEVIATION: Final = (-5.5, 0.0)
+_SCALARS: Final = 7
+
+
+class LandmarkOutput(NamedTuple):
+    """What the network says about N windows.
+
+    Attributes:
+        points: [N, 89, 2], (x, y) in [-1, 1] over the window, beyond it where a face is cut off.
+        log_deviation: [N, 89], natural logarithm of the standard deviation of a point in the same unit.
+        face: [N], logit of the window showing a face.
+        pose: [N, 3], yaw (positive: the nose points to the picture's right), pitch (up) and roll (clockwise), degrees.
+        eyes: [N, 2], gap between the lids over the eye's width, the person's left and right.
+        mouth: [N], gap between the inner lips over the mouth's width at rest.
+    """
+
+    points: Tensor
+    log_deviation: Tensor
+    face: Tensor
+    pose: Tensor
+    eyes: Tensor
+    mouth: Tensor
+
+
+class LandmarkNet(nn.Module):
+    """1.5 million weights, 70 million multiplications a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for width, blocks in zip(_WIDTHS, (0, 1, 1, 2, 0), strict=True):
+            layers += [_convolution(before, width, 2), nn.SiLU()]
+            layers += [_Residual(width) for _ in range(blocks)]
+            before = width
+        self.trunk = nn.Sequential(*layers)
+        cells = (INPUT_SIZE // 2 ** len(_WIDTHS) + 1) ** 2
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(before * cells, _HIDDEN), nn.SiLU())
+        self.points = nn.Linear(_HIDDEN, 3 * len(POINTS))
+        self.scalars = nn.Linear(_HIDDEN, _SCALARS)
+
+    def forward(self, windows: Tensor) -> LandmarkOutput:
+        """Windows float [N, 3, 112, 112], RGB in [0, 1]."""
+        hidden = self.hidden(self.trunk(windows * 4 - 2))
+        points = self.points(hidden).float().view(-1, len(POINTS), 3)
+        scalars = self.scalars(hidden).float()
+        return LandmarkOutput(
+            points[..., :2],
+            points[..., 2].clamp(*_LOG_DEVIATION),
+            scalars[:, 0],
+            scalars[:, 1:4] * POSE_SCALE,
+            scalars[:, 4:6],
+            scalars[:, 6],
+        )
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(
+            _convolution(width, width, 1), nn.SiLU(), _convolution(width, width, 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = nn.functional.silu(x + self.inner(x))
+        return result
+
+
+def _convolution(before: int, after: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)
+    )
+
+
+@dataclass
+class _Loaded:
+    path: Path
+    network: LandmarkNet
+
+
+_LOADED: list[_Loaded] = []
+
+
+def weights_path() -> Path:
+    """Where the weights lie in the assets."""
+    return assets.folder() / "landmarks" / "landmarks.safetensors"
+
+
+def load_network() -> LandmarkNet:
+    """The network of the assets, read once.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
+    path = weights_path()
+    if not _LOADED or _LOADED[0].path != path:
+        _LOADED[:] = [_Loaded(path, read_network(path))]
+    return _LOADED[0].network
+
+
+def read_network(path: Path) -> LandmarkNet:
+    """Read weights that `flowact train landmarks` wrote; UserError if they are missing or damaged."""
+    if not path.is_file():
+        raise UserError(f"{path} is missing; it comes with the repository.")
+    network = LandmarkNet()
+    try:
+        network.load_state_dict({k: v.float() for k, v in load_file(path).items()}, strict=False)
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged or of another version.") from error
+    return network.eval().requires_grad_(False)

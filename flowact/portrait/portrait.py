@@ -1,0 +1,103 @@
+"""Looking at a portrait, once for each person: from whatever somebody has to the square that the model looks at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from flowact import assets
+from flowact.media.image import read_picture
+from flowact.portrait.align import USUAL, cut, frame_of, moved
+from flowact.portrait.faces import Face, find_faces
+from flowact.portrait.notices import notices, refuse_unusable
+from flowact.portrait.points import STEADY
+from flowact.timebase import FRAME_SIZE
+
+Floats = NDArray[np.floating[Any]]
+U8 = NDArray[np.uint8]
+
+OFF: Final = 12.0
+"""Mean distance in pixels from the usual places from which a face of a ready-made frame is said to be elsewhere."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture as the model looks at it, and what is to be known about it.
+
+    Attributes:
+        pixels: uint8 `[480, 480, 3]`, RGB, the face where it is in the named portraits.
+        face: the largest face of the picture that was given, in its pixels; None if none was found.
+        points: `[89, 2]`, the landmarks of `points.POINTS` in `pixels`; None without a face.
+        notices: one sentence for each flaw, the gravest first.
+    """
+
+    pixels: U8
+    face: Face | None
+    points: Floats | None
+    notices: tuple[str, ...]
+
+
+def look_at_portrait(picture: U8) -> Portrait:
+    """Find the largest face of a picture uint8 `[H, W, 3]`, level it and put it in its place.
+
+    A picture of 480x480 pixels is a ready-made frame: it is looked at, but taken as it is.
+
+    Raises:
+        UserError: the face is too small or looks away, or the network's weights are missing.
+    """
+    faces = find_faces(picture)
+    said = notices(picture, faces)
+    if _is_frame(picture):
+        return _taken_as_it_is(picture, faces, said)
+    if not faces:
+        return Portrait(_centre(picture), None, None, said)
+    refuse_unusable(faces[0])
+    height, width = picture.shape[:2]
+    to_frame = frame_of(faces[0].points, (width, height))
+    return Portrait(cut(picture, to_frame), faces[0], moved(faces[0].points, to_frame), said)
+
+
+def read_portrait(path: str | Path) -> Portrait:
+    """Look at the picture in a file; UserError if there is no picture, or none that can be used."""
+    return look_at_portrait(read_picture(path))
+
+
+def load_reference(path: str | Path) -> U8:
+    """Pixels of `read_portrait`, uint8 `[480, 480, 3]`; those of a picture of that size without a look at it."""
+    picture = read_picture(path)
+    return picture if _is_frame(picture) else look_at_portrait(picture).pixels
+
+
+def named_portraits() -> list[U8]:
+    """Reference pictures of the characters that come with the repository, in the order of their names."""
+    characters = map(assets.character, assets.character_names())
+    return [load_reference(character.portrait) for character in characters]
+
+
+def _is_frame(picture: U8) -> bool:
+    return picture.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
+
+
+def _taken_as_it_is(picture: U8, faces: list[Face], said: tuple[str, ...]) -> Portrait:
+    if not faces:
+        return Portrait(picture, None, None, said)
+    off = np.linalg.norm(faces[0].points[list(STEADY)] - USUAL, axis=1).mean()
+    if off > OFF:
+        said = (
+            f"A picture of {FRAME_SIZE}x{FRAME_SIZE} pixels is taken as it is, but its face is {off:.0f} pixels from "
+            "where the model expects it; in another size it would be cut to fit.",
+            *said,
+        )
+    return Portrait(picture, faces[0], faces[0].points, said)
+
+
+def _centre(picture: U8) -> U8:
+    height, width = picture.shape[:2]
+    edge = min(height, width)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    frame = (FRAME_SIZE, FRAME_SIZE)
+    box = (left, top, left + edge, top + edge)
+    return np.asarray(Image.fromarray(picture).resize(frame, Image.Resampling.LANCZOS, box))
