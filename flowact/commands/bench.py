@@ -24,7 +24,8 @@ from flowact.commands.shared_options import add_machine_arguments
 from flowact.errors import UserError
 from flowact.hardware.load_pipeline import load_pipeline
 from flowact.live.session.recorder import MINUTES
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
+from flowact.portrait import load_reference
 
 CLICKS: Final = 10
 CUT_SECONDS: Final = 5.0

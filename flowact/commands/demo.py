@@ -10,7 +10,8 @@ from rich.console import Console
 from flowact import assets
 from flowact.commands.generate import write_video
 from flowact.commands.shared_options import add_label_argument, add_machine_arguments
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
+from flowact.portrait import load_reference
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

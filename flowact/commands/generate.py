@@ -17,11 +17,11 @@ from flowact import __version__, assets
 from flowact.commands.shared_options import add_label_argument, add_machine_arguments
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
-from flowact.media import Recording, VideoWriter, load_reference
+from flowact.media import Recording, VideoWriter
 from flowact.media.audio import DEFAULT_MAX_MINUTES
-from flowact.media.image import read_reference
 from flowact.media.video import check_target
 from flowact.media.watermark import Watermark
+from flowact.portrait import load_reference, read_portrait
 
 if TYPE_CHECKING:
     from flowact.hardware.load_pipeline import Loaded
@@ -35,14 +35,9 @@ PROVENANCE = {
 }
 """What every generated file says about itself."""
 
-EXPERIMENTAL = "people outside the training domain are experimental."
 STRANGER = (
-    "This picture is not one of FlowAct's characters: it is cropped so that the face sits as "
-    f"theirs do, and {EXPERIMENTAL}"
-)
-FACELESS = (
-    "No face that looks at the viewer was found in this picture: its centre is taken, and "
-    f"{EXPERIMENTAL}"
+    "This picture is not one of FlowAct's characters: people outside the training domain are "
+    "experimental."
 )
 
 
@@ -154,10 +149,10 @@ def _write(
 def _picture(args: argparse.Namespace, console: Console) -> NDArray[np.uint8]:
     if args.character is not None:
         return load_reference(assets.character(args.character).portrait)
-    reference = read_reference(args.reference)
-    if not _is_known(reference.pixels):
-        console.print(FACELESS if reference.faceless else STRANGER)
-    return reference.pixels
+    portrait = read_portrait(args.reference)
+    if not _is_known(portrait.pixels):
+        console.print(STRANGER, *portrait.notices, sep="\n")
+    return portrait.pixels
 
 
 def _is_known(picture: NDArray[np.uint8]) -> bool:

@@ -20,7 +20,7 @@ from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.camera import Camera
 from flowact.datagen.graphics.raster import rasterize
 from flowact.datagen.render import tone_mapped
-from flowact.files import whole
+from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
 from flowact.motion.joints import joint
 from flowact.portrait.points import POINT
@@ -56,8 +56,8 @@ class HeadShots:
 
     def save(self, path: Path) -> None:
         """Write an uncompressed `.npz`, whole or not at all."""
-        with whole(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **{field.name: getattr(self, field.name) for field in fields(self)})  # type: ignore[arg-type]
+        with atomic_write(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **{field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def load(cls, path: Path) -> "HeadShots":
@@ -91,7 +91,7 @@ def _shoot(
     curves, pose = random_face(rng), _random_pose(rng)
     vertices, attributes = actor.pose(curves, pose)
     marks = face_points(vertices, rows)
-    opening = np.float32(actor.body.opening(vertices[: len(actor.humanoid.template)]))
+    opening = np.asarray(actor.body.opening(vertices[: len(actor.body.rest)]), np.float32)
     turn = _random_turn(rng)
     vertices = np.asarray((vertices - marks.mean(0)) @ turn.T + marks.mean(0), np.float32)
     view = attributes.copy()

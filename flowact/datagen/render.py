@@ -74,12 +74,7 @@ class Scene:
             ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
             eye, actor.skin, actor.paint, actor.lights, shadow, rows, picture,
         )  # fmt: skip
-<<<<<<< HEAD
-        index = np.clip(picture * (_LEVELS / _WHITE), 0, _LEVELS - 1).astype(np.uint16)
-        return RenderedFrame(_TONE[index], ids, near, screen)
-=======
-        return Rendering(tone_mapped(picture), ids, near, screen)
->>>>>>> 5de25b8 (A landmark network in training: head shots rendered with exact points, windows, the stage and its command)
+        return RenderedFrame(tone_mapped(picture), ids, near, screen)
 
     def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""

@@ -1,7 +1,7 @@
 """Files in and out: recordings, videos and pictures. Everything that decodes or encodes is here."""
 
 from flowact.media.audio import Recording
-from flowact.media.image import load_reference
+from flowact.media.image import read_picture
 from flowact.media.video import VideoWriter
 
-__all__ = ["Recording", "VideoWriter", "load_reference"]
+__all__ = ["Recording", "VideoWriter", "read_picture"]

@@ -1,23 +1,21 @@
-"""Reference pictures: from whatever somebody has to the square that the model looks at."""
+"""Pictures in: whatever somebody has, upright and in sRGB."""
 
 from __future__ import annotations
 
+import io
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from flowact import assets
 from flowact.errors import UserError
-from flowact.media.framing import find_face, framed
 from flowact.timebase import FRAME_SIZE
 
 MAX_PIXELS: Final = 64_000_000
-"""More than any phone takes; a small file can claim far more and fill the memory."""
+"""More than most phones take; a small file can claim far more and fill the memory."""
 MIN_SIDE: Final = 64
 ENOUGH: Final = 4 * FRAME_SIZE
 """Shorter edge in pixels from which the smallest face that is found still fills a frame; more only costs memory."""
@@ -27,26 +25,10 @@ _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
-@dataclass(frozen=True)
-class Reference:
-    """A picture as the model looks at it: `pixels` uint8 `[480, 480, 3]`, RGB, and whether it was cut round a face.
+def read_picture(path: str | Path) -> NDArray[np.uint8]:
+    """Read a picture, turn it upright, and return it as uint8 `[H, W, 3]`, sRGB.
 
-    `faceless` is true where a face was looked for in vain, so that the central square was taken.
-    """
-
-    pixels: NDArray[np.uint8]
-    faceless: bool
-
-
-def load_reference(path: str | Path) -> NDArray[np.uint8]:
-    """Pixels of `read_reference`, uint8 `[480, 480, 3]`."""
-    return read_reference(path).pixels
-
-
-def read_reference(path: str | Path) -> Reference:
-    """Read a picture, turn it upright, and cut and scale it so that the face sits as in our portraits.
-
-    One of 480x480 pixels is already as it should be and is taken as it is.
+    One whose shorter edge is at least twice `ENOUGH` is reduced by a whole factor.
 
     Raises:
         UserError: missing, not a picture, damaged, a side under 64 pixels, over 64 million pixels.
@@ -56,8 +38,10 @@ def read_reference(path: str | Path) -> Reference:
         raise UserError(f"There is no picture {path}.")
     try:
         with Image.open(path, formats=_FORMATS) as image:
+            image.draft("RGB", (ENOUGH, ENOUGH))  # JPEG alone can be read at a part of its size
             _check_size(image, path.name)
-            return _reference(image)
+            upright = _as_rgb(ImageOps.exif_transpose(image))
+            return np.asarray(upright.reduce(max(1, min(upright.size) // ENOUGH)))
     except UnidentifiedImageError as error:
         raise UserError(
             f"{path.name} is not a picture that can be read; PNG and JPEG can."
@@ -68,21 +52,6 @@ def read_reference(path: str | Path) -> Reference:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path.name} is damaged and cannot be read as a picture.") from error
-
-
-def named_portraits() -> list[NDArray[np.uint8]]:
-    """Reference pictures of the characters that come with the repository, in the order of their names."""
-    characters = map(assets.character, assets.character_names())
-    return [load_reference(character.portrait) for character in characters]
-
-
-def _reference(image: Image.Image) -> Reference:
-    upright = _as_rgb(ImageOps.exif_transpose(image))
-    if upright.size == (FRAME_SIZE, FRAME_SIZE):
-        return Reference(np.asarray(upright), faceless=False)
-    upright = upright.reduce(max(1, min(upright.size) // ENOUGH))
-    face = find_face(np.asarray(upright))
-    return Reference(np.asarray(framed(upright, face)), faceless=face is None)
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -96,17 +65,40 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _too_large(name: str) -> str:
-    return f"{name} is too large: more than {MAX_PIXELS // 10**6} million pixels."
+    return (
+        f"{name} is too large: more than {MAX_PIXELS // 10**6} million pixels; "
+        f"{ENOUGH} pixels a side are plenty."
+    )
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Lay transparent pictures on white and bring 16-bit grey to 8 bits."""
+    """Lay transparent pictures on white, bring deep grey to 8 bits, and wide colours into sRGB."""
     if image.mode.startswith(("I", "F")):
         grey = np.asarray(image, dtype=np.float32)
-        top = 65535.0 if grey.max(initial=0) > 255 else 255.0
+        top = _white(image.mode, float(grey.max(initial=0)))
         return Image.fromarray((grey / top * 255).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+        return _in_srgb(Image.alpha_composite(white, layer).convert("RGB"), image)
+    return _in_srgb(image.convert("RGB"), image)
+
+
+def _white(mode: str, brightest: float) -> float:
+    """The value of white in grey of many bits: floats usually end at 1, whole numbers at 255 or 65535."""
+    if mode == "F" and brightest <= 1:
+        return 1.0
+    return 65535.0 if brightest > 255 else 255.0
+
+
+def _in_srgb(rgb: Image.Image, source: Image.Image) -> Image.Image:
+    """Apply the colour profile of an RGB picture; phones write Display P3 into every photograph."""
+    profile = source.info.get("icc_profile")
+    if not profile or source.mode not in ("RGB", "RGBA"):
+        return rgb
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(rgb, own, srgb, outputMode="RGB") or rgb
+    except ImageCms.PyCMSError:  # a broken profile: the colours are what they are
+        return rgb

@@ -18,7 +18,7 @@ from torch import Tensor
 from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.conditioning.window import AudioTimeline
-from flowact.media import Recording, VideoWriter, load_reference
+from flowact.media import Recording, VideoWriter
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.chunks import (
     AudioBuffer,
@@ -37,6 +37,7 @@ from flowact.pipeline.components import (
 from flowact.pipeline.prefetch import prefetch
 from flowact.pipeline.sampling import SamplingConfig
 from flowact.pipeline.stages import StageTimes
+from flowact.portrait import load_reference
 from flowact.streaming.state import SessionState
 from flowact.timebase import FPS, FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_CHUNK
 

@@ -13,7 +13,18 @@ from flowact.timebase import FRAME_SIZE
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
 
-USUAL: Final = np.zeros((8, 2))
+USUAL: Final = np.array(
+    [
+        [256.0, 166.7],
+        [280.8, 166.2],
+        [265.1, 225.4],
+        [224.3, 166.5],
+        [199.2, 165.2],
+        [214.4, 225.4],
+        [240.4, 203.4],
+        [239.5, 268.0],
+    ]
+)
 """Where the points `STEADY` are in the named portraits, pixels of a frame: the mean of what the network finds there."""
 WIDEST: Final = 1.6
 """How much larger than the picture's shorter edge the frame may reach; a closer face stays larger."""
@@ -57,7 +68,7 @@ def cut(picture: U8, to_frame: Floats) -> U8:
 
     Beyond the rim the picture is mirrored, and drawn out downwards, as clothes go on.
     """
-    back = cv2.invertAffineTransform(to_frame)
+    back = np.asarray(cv2.invertAffineTransform(to_frame), np.float64)
     padded, left, top = _padded(picture, back)
     back[:, 2] += (left, top)
     # Twice as large and then halved: neither jagged nor soft.
@@ -75,7 +86,9 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     corners = moved(np.array([[0, 0], [edge, 0], [0, edge], [edge, edge]]), to_picture)
     low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
     left, top = (max(0, -int(start)) for start in low)
-    right, bottom = (max(0, int(end) - length) for end, length in zip(high, (width, height), strict=True))
+    right, bottom = (
+        max(0, int(end) - length) for end, length in zip(high, (width, height), strict=True)
+    )
     picture = np.pad(picture, ((top, 0), (left, right), (0, 0)), mode="reflect")
     picture = np.pad(picture, ((0, bottom), (0, 0), (0, 0)), mode="mean", stat_length=DRAWN_OUT)
     return picture, left, top

@@ -30,6 +30,8 @@ LIKELY: Final = 0.5
 """Face probability with which a first window is looked at again."""
 CERTAIN: Final = 0.85
 """Face probability, the mean of all windows of the last pass, from which it is a face."""
+STEADY_SPREAD: Final = 0.15
+"""Spread below which it is one: on what is no face the windows disagree."""
 CANDIDATES: Final = 8
 _CASCADE_WINDOW: Final = 1.42
 """Window of the network over the square of the cascade, and how much lower its centre is."""
@@ -79,11 +81,25 @@ def find_faces(picture: U8) -> list[Face]:
     faces: list[Face] = []
     for edges in GRID:
         squares = squares + _grid_squares(picture, edges)
-        faces = [face for face in _refined(network, pyramid, squares) if face.probability > CERTAIN]
+        faces = _distinct(_refined(network, pyramid, squares))
         if faces:
             break
         squares = []
     return sorted(faces, key=lambda face: -face.circle[1])
+
+
+def _distinct(found: Sequence[Face]) -> list[Face]:
+    """Those that are faces, each once: of two in one place the one whose windows agree more."""
+    kept: list[Face] = []
+    for face in sorted(found, key=lambda face: face.spread):
+        centre, radius = face.circle
+        alone = all(
+            np.linalg.norm(centre - other.circle[0]) > 1.3 * max(radius, other.circle[1])
+            for other in kept
+        )
+        if alone and face.probability > CERTAIN and face.spread < STEADY_SPREAD:
+            kept.append(face)
+    return kept
 
 
 def _cascade_squares(picture: U8) -> list[Square]:

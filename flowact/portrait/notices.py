@@ -14,10 +14,6 @@ from flowact.portrait.points import POINT, POINTS
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
 
-FACELESS: Final = (
-    "No face was found in this picture, so its centre is taken; a photograph of a face that looks at the camera "
-    "would be better."
-)
 NARROWEST: Final = 28
 """Pixels from temple to temple below which there is nothing to animate."""
 NARROW: Final = 90
@@ -64,8 +60,6 @@ def refuse_unusable(face: Face) -> None:
 
 def notices(picture: U8, faces: Sequence[Face]) -> tuple[str, ...]:
     """Sentences about the first of `faces` as it is in `picture`, the gravest first; none if all is well."""
-    if not faces:
-        return (FACELESS,)
     face = faces[0]
     found = (
         _several(len(faces)),

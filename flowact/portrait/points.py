@@ -32,15 +32,19 @@ POINT: Final = {name: row for row, name in enumerate(POINTS)}
 
 MIRROR: Final = tuple(
     POINT[
-        name.replace("_left", "_right") if name.endswith("_left") else name.replace("_right", "_left")
+        name.replace("_left", "_right")
+        if name.endswith("_left")
+        else name.replace("_right", "_left")
     ]
     for name in POINTS
 )
 """Where the point that stands for each one in a mirrored picture is found."""
 
-STEADY: Final = tuple(
-    POINT[f"{name}_{side}"]
-    for side in ("left", "right")
-    for name in ("eye_corner_inner", "eye_corner_outer", "mouth_corner")
-) + (POINT["nose_tip"], POINT["chin"])
+_PAIRED: Final = ("eye_corner_inner", "eye_corner_outer", "mouth_corner")
+STEADY: Final = (
+    *(POINT[f"{name}_left"] for name in _PAIRED),
+    *(POINT[f"{name}_right"] for name in _PAIRED),
+    POINT["nose_tip"],
+    POINT["chin"],
+)
 """Eye corners, mouth corners, tip of the nose and chin: what a portrait is aligned by."""

@@ -19,6 +19,14 @@ from flowact.timebase import FRAME_SIZE
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
 
+FACELESS: Final = (
+    "No face was found in this picture, so {}; a photograph of a face that looks at the camera "
+    "would be better."
+)
+AWAY: Final = (
+    f"A picture of {FRAME_SIZE}x{FRAME_SIZE} pixels is taken as it is, but this face is {{:.0f}} pixels from where the "
+    "model expects it; in another size it would be cut to fit."
+)
 OFF: Final = 12.0
 """Mean distance in pixels from the usual places from which a face of a ready-made frame is said to be elsewhere."""
 
@@ -49,15 +57,16 @@ def look_at_portrait(picture: U8) -> Portrait:
         UserError: the face is too small or looks away, or the network's weights are missing.
     """
     faces = find_faces(picture)
-    said = notices(picture, faces)
     if _is_frame(picture):
-        return _taken_as_it_is(picture, faces, said)
+        return _taken_as_it_is(picture, faces)
     if not faces:
-        return Portrait(_centre(picture), None, None, said)
-    refuse_unusable(faces[0])
+        return Portrait(_centre(picture), None, None, (FACELESS.format("its centre is taken"),))
+    face = faces[0]
+    refuse_unusable(face)
     height, width = picture.shape[:2]
-    to_frame = frame_of(faces[0].points, (width, height))
-    return Portrait(cut(picture, to_frame), faces[0], moved(faces[0].points, to_frame), said)
+    to_frame = frame_of(face.points, (width, height))
+    points = moved(face.points, to_frame)
+    return Portrait(cut(picture, to_frame), face, points, notices(picture, faces))
 
 
 def read_portrait(path: str | Path) -> Portrait:
@@ -81,17 +90,12 @@ def _is_frame(picture: U8) -> bool:
     return picture.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
 
 
-def _taken_as_it_is(picture: U8, faces: list[Face], said: tuple[str, ...]) -> Portrait:
+def _taken_as_it_is(picture: U8, faces: list[Face]) -> Portrait:
     if not faces:
-        return Portrait(picture, None, None, said)
+        return Portrait(picture, None, None, (FACELESS.format("it is taken as it is"),))
     off = np.linalg.norm(faces[0].points[list(STEADY)] - USUAL, axis=1).mean()
-    if off > OFF:
-        said = (
-            f"A picture of {FRAME_SIZE}x{FRAME_SIZE} pixels is taken as it is, but its face is {off:.0f} pixels from "
-            "where the model expects it; in another size it would be cut to fit.",
-            *said,
-        )
-    return Portrait(picture, faces[0], faces[0].points, said)
+    moved_away = (AWAY.format(off),) if off > OFF else ()
+    return Portrait(picture, faces[0], faces[0].points, moved_away + notices(picture, faces))
 
 
 def _centre(picture: U8) -> U8:

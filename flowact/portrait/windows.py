@@ -23,9 +23,7 @@ class Square:
     def to_picture(self, size: int) -> Floats:
         """The affine map [2, 3] from pixels of this square, drawn `size` pixels large, to pixels of the picture."""
         scale, angle = self.edge / size, np.radians(self.turn)
-        turned = scale * np.array(
-            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-        )
+        turned = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         centre = np.array([self.x, self.y]) - turned @ np.full(2, size / 2)
         return np.concatenate([turned, centre[:, None]], 1)
 
@@ -42,9 +40,7 @@ class Pyramid:
                 np.asarray(cv2.resize(self.levels[-1], half, interpolation=cv2.INTER_AREA))
             )
 
-    def sample(
-        self, to_picture: Floats, size: int, border: int = cv2.BORDER_CONSTANT
-    ) -> U8:
+    def sample(self, to_picture: Floats, size: int, border: int = cv2.BORDER_CONSTANT) -> U8:
         """Draw [size, size, 3] by the map [2, 3] from its pixels to those of the picture; black beyond the rim."""
         step = float(np.sqrt(abs(np.linalg.det(to_picture[:, :2]))))
         level = int(np.clip(np.floor(np.log2(max(step, 1e-6)) + 0.3), 0, len(self.levels) - 1))

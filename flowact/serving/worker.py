@@ -68,8 +68,8 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
     from flowact.hardware.load_pipeline import load_pipeline
-    from flowact.media.image import named_portraits
     from flowact.media.watermark import Watermark
+    from flowact.portrait import named_portraits
     from flowact.serving.engine import Engine
     from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from flowact.media.image import named_portraits
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import to_frames
+from flowact.portrait import named_portraits
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.data.latents import LatentFolder
 from flowact.training.tokenizer.calibration import calibrate

@@ -214,7 +214,7 @@ def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
     visitor.page.set_input_files("[data-part=picture]", picture)
     visitor.wait_painted(8)
     assert visitor.page.evaluate("flowactSession.options.upload")
-    assert visitor.text("notice").startswith("No face that looks at you")
+    assert visitor.text("notice").startswith("No face was found")
     ringed = visitor.page.locator('[data-character][aria-pressed="true"]')
     assert ringed.count() == 0
     visitor.page.click("[data-part=end]")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flowact.errors import UserError
-from flowact.media.image import load_reference
+from flowact.portrait import load_reference
 
 
 def halves(width: int, height: int) -> Image.Image:

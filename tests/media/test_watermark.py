@@ -8,8 +8,8 @@ from PIL import Image
 
 from flowact.commands.verify import verify
 from flowact.errors import UserError
-from flowact.media import load_reference
 from flowact.media.watermark import DETECTED, Watermark, score
+from flowact.portrait import load_reference
 from flowact.serving.encoding import H264Encoder, JpegEncoder, make_encoder
 from tests.tiny_assets import picture
 

@@ -15,8 +15,9 @@ from flowact.evaluation.measures.drift import IdentityWatch
 from flowact.evaluation.measures.measurements import Curve, Take, measure_frames
 from flowact.evaluation.measures.reconstruction import own_tokenizer
 from flowact.evaluation.subjects import Frame, Subject
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
+from flowact.portrait import load_reference
 
 LOOK_EVERY: Final = 5
 """Frames between two at which a person is compared with the portrait."""

@@ -25,8 +25,8 @@ from flowact.evaluation.report.plots import contact_sheet, plot_drift
 from flowact.evaluation.report.report import plain
 from flowact.evaluation.subjects import Subject, held_out, speaking_clips
 from flowact.hardware.load_pipeline import load_pipeline
-from flowact.media import load_reference
 from flowact.pipeline import FlowActPipeline
+from flowact.portrait import load_reference
 
 T = TypeVar("T")
 Section = dict[str, Any]

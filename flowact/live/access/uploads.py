@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
-from flowact.media import Recording, load_reference
-from flowact.media.image import read_reference
+from flowact.media import Recording
+from flowact.portrait import load_reference, read_portrait
 
 MOST_BYTES: Final = 40_000_000
 MOST_MINUTES: Final = 10.0
@@ -26,9 +26,6 @@ MOST_BYTES_TOGETHER: Final = 2_000_000_000
 """Of all visitors, finished or on their way: strangers may not fill the disk."""
 UNUSED_SECONDS: Final = 900.0
 Sort = Literal["audio", "picture"]
-
-
-FACELESS = "No face that looks at you was found in that picture, so its centre is shown."
 
 
 class Received(NamedTuple):
@@ -153,7 +150,7 @@ def _check(sort: Sort, path: Path) -> str:
     if sort == "audio":
         Recording.open(path, MOST_MINUTES)
         return ""
-    return FACELESS if read_reference(path).faceless else ""
+    return " ".join(read_portrait(path).notices)
 
 
 def _suffix(filename: str) -> str:

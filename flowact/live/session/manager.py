@@ -21,7 +21,7 @@ from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
 from flowact.live.speech.openai_client import OpenAIClient
 from flowact.live.speech.tts import TTSEngine, find_engines, make_helper, warm_up
-from flowact.media import load_reference
+from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
 from flowact.serving.worker import WorkerOptions

@@ -10,20 +10,33 @@ from PIL import Image
 
 U8 = NDArray[np.uint8]
 
+STORE: Final = 2000
 _SHORTER: Final = 480
 """Shorter edge to which photographs are reduced."""
 
 
 class Backgrounds:
-    """Random pictures without a face."""
+    """Random pictures without a face: `STORE` are drawn in advance and shown in eight positions each."""
 
-    def __init__(self, photographs: Path | None) -> None:
-        """`photographs`: a folder of pictures that show no faces, or None to draw all backgrounds."""
+    def __init__(self, photographs: Path | None, size: int) -> None:
+        """Draw the store, `size` pixels large.
+
+        Args:
+            photographs: a folder of pictures that show no faces, or None to invent all backgrounds.
+            size: edge of the pictures.
+        """
         paths = sorted(photographs.iterdir()) if photographs else []
         self.photographs = [_read(path) for path in paths if path.is_file()]
+        rng = np.random.default_rng(0)
+        self._store = np.stack([self._invent(size, rng) for _ in range(STORE)])
 
-    def draw(self, size: int, rng: np.random.Generator) -> U8:
-        """One picture, uint8 [size, size, 3]."""
+    def draw(self, rng: np.random.Generator) -> U8:
+        """One picture, uint8 [size, size, 3], to read."""
+        picture = self._store[rng.integers(STORE)]
+        picture = picture.swapaxes(0, 1) if rng.random() < 0.5 else picture
+        return picture[:: rng.choice([1, -1]), :: rng.choice([1, -1])]
+
+    def _invent(self, size: int, rng: np.random.Generator) -> U8:
         if self.photographs and rng.random() < 0.55:
             return self._part(size, rng)
         picture = _gradient(size, rng)
@@ -33,7 +46,7 @@ class Backgrounds:
         elif kind < 0.65:
             picture = _noise(picture, rng)
         if rng.random() < 0.5:
-            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 8))
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 8)), np.float32)
         return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
     def _part(self, size: int, rng: np.random.Generator) -> U8:
@@ -52,10 +65,9 @@ class Backgrounds:
 
 def _read(path: Path) -> U8:
     with Image.open(path) as image:
-        image = image.convert("RGB")
-        image.thumbnail((4 * _SHORTER, 4 * _SHORTER))
         scale = _SHORTER / min(image.size)
-        return np.asarray(image.resize([round(edge * scale) for edge in image.size]))
+        size = (round(image.width * scale), round(image.height * scale))
+        return np.asarray(image.convert("RGB").resize(size))
 
 
 def random_colour(rng: np.random.Generator) -> NDArray[np.float32]:

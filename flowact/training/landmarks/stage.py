@@ -1,4 +1,4 @@
-"""The landmark network in training; see `flowact.training.loop.loop.Stage`."""
+"""The landmark network in training; see `flowact.training.loop.loop.TrainingStage`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowact.portrait.network import POSE_SCALE, LandmarkNet, LandmarkOutput
+from flowact.portrait.network import CELLS, POSE_SCALE, LandmarkNet, LandmarkOutput
 from flowact.portrait.points import POINT
 from flowact.training.landmarks.windows import People
 from flowact.training.loop.loop import Stateful
@@ -49,12 +49,39 @@ def landmark_loss(output: LandmarkOutput, batch: Batch) -> tuple[Tensor, Values]
     log_deviation = output.log_deviation[present]
     likelihood = (2 * log_deviation + 0.5 * squares * torch.exp(-2 * log_deviation)).mean()
     likelihood = likelihood - 2 * float(np.log(_UNIT))
+    cell = _cell_loss(output.heat[present], batch.points[present])
     face = F.binary_cross_entropy_with_logits(output.face, batch.face)
     pose = F.smooth_l1_loss(output.pose[present] / POSE_SCALE, batch.pose[present] / POSE_SCALE)
     eyes = (output.eyes - batch.eyes).abs()[present].mean()
     mouth = (output.mouth - batch.mouth).abs()[present].mean()
-    loss = likelihood + face + 4 * pose + 4 * eyes + 2 * mouth
-    return loss, {"likelihood": likelihood, "face": face, "pose": pose, "eyes": eyes, "mouth": mouth}
+    values = {
+        "likelihood": likelihood,
+        "cell": cell,
+        "face": face,
+        "pose": pose,
+        "eyes": eyes,
+        "mouth": mouth,
+    }
+    return likelihood + cell + face + 4 * pose + 4 * eyes + 2 * mouth, values
+
+
+def _cell_loss(heat: Tensor, points: Tensor) -> Tensor:
+    """Cross entropy of the heat maps with the four cells around each point, whose mean place is the point.
+
+    Far stronger than the likelihood at first. Points beyond the window do not count.
+    """
+    place = (points + 1) * (CELLS / 2) - 0.5
+    inside = ((place >= 0) & (place < CELLS - 1)).all(-1)
+    logarithm, place = heat[inside].log_softmax(-1), place[inside]
+    corner = place.floor()
+    share, first = place - corner, corner[:, 1] * CELLS + corner[:, 0]
+    loss = torch.zeros(())
+    for down in (0, 1):
+        for right in (0, 1):
+            cell = (first + down * CELLS + right).long()[:, None]
+            weight = (share[:, 0] - (1 - right)).abs() * (share[:, 1] - (1 - down)).abs()
+            loss = loss - (weight * logarithm.gather(1, cell)[:, 0]).mean()
+    return loss
 
 
 @dataclass

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from flowact.datagen.head_shots import VIEWS, shoot_people
-from flowact.files import whole
-from flowact.portrait.network import WINDOW, LandmarkNet
+from flowact.files import atomic_write
+from flowact.portrait.network import INPUT_SIZE, LandmarkNet
 from flowact.portrait.points import POINTS
 from flowact.training.landmarks.backgrounds import Backgrounds
 from flowact.training.landmarks.stage import LandmarkStage
-from flowact.training.landmarks.windows import FACELESS, People, face_circle
+from flowact.training.landmarks.windows import FACELESS, People
 from flowact.training.loop.backend import SingleProcess
 from flowact.training.loop.loop import Loop, LoopSettings
 
@@ -41,7 +40,7 @@ class LandmarkData:
         """The people of `train` or `heldout`."""
         count = self.people if split == "train" else HELD_OUT_PEOPLE
         paths = shoot_people(self.heads, split, count)
-        return People.load(paths, Backgrounds(self.photographs))
+        return People.load(paths, Backgrounds(self.photographs, INPUT_SIZE))
 
 
 def train_landmarks(data: LandmarkData, loop: LoopSettings, batch: int, seed: int) -> int:
@@ -49,7 +48,6 @@ def train_landmarks(data: LandmarkData, loop: LoopSettings, batch: int, seed: in
     torch.manual_seed(seed)
     train, heldout = data.load("train"), data.load("heldout")
     network = LandmarkNet().to(memory_format=torch.channels_last)  # twice as fast in bf16
-    _start_from_mean(network, train)
     stage = LandmarkStage(network, train, heldout, batch, seed)
     training = Loop(stage, loop, SingleProcess())
     steps = training.train()
@@ -66,24 +64,9 @@ def write_network(network: torch.nn.Module, folder: Path, facts: Mapping[str, ob
         for name, tensor in network.state_dict().items()
         if tensor.is_floating_point()
     }
-    with whole(folder / "landmarks.safetensors") as path:
+    with atomic_write(folder / "landmarks.safetensors") as path:
         save_file(tensors, path)
     (folder / "config.json").write_text(json.dumps(facts, indent=2) + "\n")
-
-
-def _start_from_mean(network: LandmarkNet, people: People) -> None:
-    """Let the untrained network say the mean face: it has only differences to learn."""
-    shapes = []
-    for shots in people.shots:
-        for points in shots.points:
-            centre, radius = face_circle(points)
-            shapes.append((points - centre) / (WINDOW / 2 * radius))
-    mean = torch.from_numpy(np.mean(shapes, 0)).float()
-    with torch.no_grad():
-        network.points.weight.mul_(0.1)
-        bias = network.points.bias.view(len(POINTS), 3)
-        bias[:, :2] = mean
-        bias[:, 2] = -2.0
 
 
 def _facts(

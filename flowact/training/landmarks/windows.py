@@ -54,7 +54,7 @@ class People:
         row = int(rng.integers(len(shots.mouth)))
         faceless = rng.random() < FACELESS
         if faceless and rng.random() < 0.6:
-            return _empty(degrade(self._scenery(rng), rng))
+            return _empty(degrade(np.ascontiguousarray(self.backgrounds.draw(rng)), rng))
         return self._with_head(shots, row, faceless, rng)
 
     def _with_head(
@@ -74,7 +74,7 @@ class People:
             picture, placed = np.ascontiguousarray(picture[:, ::-1]), _mirrored(placed)
             pose, eyes = pose * np.array([-1, 1, -1], np.float32), eyes[::-1]
         if not faceless and rng.random() < 0.25:
-            hide_parts(picture, self._scenery(rng), rng)
+            hide_parts(picture, self.backgrounds.draw(rng), rng)
         if rng.random() < 0.22:
             _cut_off(picture, rng)
         picture = degrade(picture, rng)
@@ -90,11 +90,8 @@ class People:
         )
         colour = np.exp(rng.normal(0, 0.15) + rng.normal(0, 0.06, 3)).astype(np.float32)
         clear = 1 - layer[..., 3:] / np.float32(255)
-        result = layer[..., :3] * colour + clear * self.backgrounds.draw(INPUT_SIZE, rng)
+        result = layer[..., :3] * colour + clear * self.backgrounds.draw(rng)
         return np.asarray(np.clip(result, 0, 255), np.uint8)
-
-    def _scenery(self, rng: np.random.Generator) -> U8:
-        return self.backgrounds.draw(INPUT_SIZE, rng)
 
 
 def face_circle(points: Floats) -> tuple[Floats, float]:
@@ -127,9 +124,7 @@ def _window_matrix(points: Floats, shift: Floats, stretch: float, turn: float) -
     centre, radius = face_circle(points)
     scale = INPUT_SIZE / (WINDOW * radius * stretch)
     angle = np.radians(turn)
-    rotation = scale * np.array(
-        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    )
+    rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = INPUT_SIZE * (0.5 + shift)
     return np.concatenate([rotation, (middle - rotation @ centre)[:, None]], 1)
 

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from flowact import assets
-from flowact.media import load_reference
+from flowact.portrait import load_reference
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.tokenizer import LATENT_SHAPE, Tokenizer
 

@@ -185,7 +185,7 @@ def test_who_brings_a_picture_is_told_when_there_is_no_face_in_it(client, ticket
         body = (tmp_path / "me.png").read_bytes()
         answer = client.post("/live/upload/picture", content=body, headers=headers)
         remarks.append(answer.json()["remark"])
-    assert remarks[0].startswith("No face that looks at you was found")
+    assert remarks[0].startswith("No face was found in this picture")
     assert remarks[1] == ""
 
 
