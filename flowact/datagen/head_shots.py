@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from flowact.datagen.appearance.actor import Actor, depth_map
+from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.appearance.character import Lighting, lights_of, random_character
 from flowact.datagen.face_points import face_point_vertices, face_points
 from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.camera import Camera
-from flowact.datagen.graphics.raster import rasterize
-from flowact.datagen.render import tone_mapped
+from flowact.datagen.render import RenderedFrame, draw
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
 from flowact.motion.joints import joint
@@ -99,10 +98,11 @@ def _shoot(
     for column in (shading.NORMAL, shading.TANGENT):
         view[:, column : column + 3] = attributes[:, column : column + 3] @ turn.T
     camera = _random_camera(face_points(vertices, rows), rng)
-    picture = _draw(actor, vertices, view, camera, lights_of(_random_light(rng)))
+    black = np.zeros((SIZE, SIZE, 3), np.float32)
+    frame = draw(actor, vertices, view, camera, lights_of(_random_light(rng)), black)
     points = camera.project(face_points(vertices, rows))[:, :2]
     angles = _angles(actor.body, vertices)
-    return picture, points.astype(np.float32), angles, _lid_gaps(marks), opening
+    return _with_coverage(frame), points.astype(np.float32), angles, _lid_gaps(marks), opening
 
 
 def random_face(rng: np.random.Generator) -> Floats:
@@ -156,23 +156,11 @@ def _random_light(rng: np.random.Generator) -> Lighting:
     )  # fmt: skip
 
 
-def _draw(
-    actor: Actor, vertices: Floats, attributes: Floats, camera: Camera, lights: Floats
-) -> NDArray[np.uint8]:
-    """Colour on black and coverage, uint8 [192, 192, 4]."""
-    screen = camera.project(vertices, 2)
-    ids = np.full((2 * SIZE, 2 * SIZE), -1, np.int32)
-    near = np.zeros(ids.shape, np.float32)
-    rasterize(screen, actor.triangles, actor.two_sided, ids, near)
-    shadow, rows = depth_map(vertices, actor.triangles, lights[shading.KEY], 512)
-    picture = np.zeros((SIZE, SIZE, 3), np.float32)
-    shading.shade_picture(
-        ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
-        np.asarray(camera.eye, np.float32), actor.skin, actor.paint, lights, shadow, rows, picture,
-    )  # fmt: skip
-    covered = (ids >= 0).reshape(SIZE, 2, SIZE, 2).mean((1, 3))
+def _with_coverage(frame: RenderedFrame) -> NDArray[np.uint8]:
+    """Colour and coverage, uint8 [192, 192, 4]."""
+    covered = (frame.ids >= 0).reshape(SIZE, 2, SIZE, 2).mean((1, 3))
     alpha = np.round(covered * 255).astype(np.uint8)
-    return np.concatenate([tone_mapped(picture), alpha[..., None]], 2)
+    return np.concatenate([frame.picture, alpha[..., None]], 2)
 
 
 def _angles(body: Body, vertices: Floats) -> Floats:

@@ -22,9 +22,9 @@ _WHITE = 2.5  # linear radiance that the tone curve takes to 255
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One picture [480, 480, 3] and what is needed to relate it to another one of the same actor.
+    """One picture [S, S, 3] and what is needed to relate it to another one of the same actor.
 
-    ids [960, 960]: triangle per sample, -1 for background; near: inverse depth; screen [N, 3]: vertices.
+    ids [2 S, 2 S]: triangle per sample, -1 for background; near: inverse depth; screen [N, 3]: vertices.
     """
 
     picture: U8
@@ -61,20 +61,8 @@ class Scene:
 
     def render(self, curves: Floats, pose: Floats) -> RenderedFrame:
         """Render one frame (curves [52], pose [J, 3])."""
-        actor = self.actor
-        vertices, attributes = actor.pose(curves, pose)
-        screen = self.camera.project(vertices, 2)
-        ids = np.full((2 * FRAME_SIZE, 2 * FRAME_SIZE), -1, np.int32)
-        near = np.zeros(ids.shape, np.float32)
-        rasterize(screen, actor.triangles, actor.two_sided, ids, near)
-        shadow, rows = depth_map(vertices, actor.triangles, actor.lights[KEY], 512)
-        picture = self._backdrop.copy()
-        eye = np.asarray(self.camera.eye, np.float32)
-        shade_picture(
-            ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
-            eye, actor.skin, actor.paint, actor.lights, shadow, rows, picture,
-        )  # fmt: skip
-        return RenderedFrame(tone_mapped(picture), ids, near, screen)
+        posed = self.actor.pose(curves, pose)
+        return draw(self.actor, *posed, self.camera, self.actor.lights, self._backdrop)
 
     def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
@@ -108,6 +96,29 @@ class Scene:
             visible,
         )
         return flow.reshape(GRID, GRID, 2), visible.reshape(GRID, GRID)
+
+
+def draw(
+    actor: Actor,
+    vertices: Floats,
+    attributes: Floats,
+    camera: Camera,
+    lights: Floats,
+    backdrop: Floats,
+) -> RenderedFrame:
+    """Draw a posed actor over a backdrop [S, S, 3] of the camera's size, in linear light."""
+    screen = camera.project(vertices, 2)
+    ids = np.full((2 * camera.size, 2 * camera.size), -1, np.int32)
+    near = np.zeros(ids.shape, np.float32)
+    rasterize(screen, actor.triangles, actor.two_sided, ids, near)
+    shadow, rows = depth_map(vertices, actor.triangles, lights[KEY], 512)
+    picture = backdrop.copy()
+    eye = np.asarray(camera.eye, np.float32)
+    shade_picture(
+        ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
+        eye, actor.skin, actor.paint, lights, shadow, rows, picture,
+    )  # fmt: skip
+    return RenderedFrame(tone_mapped(picture), ids, near, screen)
 
 
 def framing(actor: Actor) -> Camera:

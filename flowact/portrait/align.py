@@ -29,7 +29,7 @@ USUAL: Final = np.array(
 WIDEST: Final = 1.6
 """How much larger than the picture's shorter edge the frame may reach; a closer face stays larger."""
 DRAWN_OUT: Final = 12
-"""Rows at the picture's foot whose mean goes on below it."""
+"""Rows or columns at the picture's rim whose mean goes on beyond it."""
 
 
 def similarity(source: Floats, target: Floats) -> Floats:
@@ -66,7 +66,7 @@ def moved(points: Floats, matrix: Floats) -> Floats:
 def cut(picture: U8, to_frame: Floats) -> U8:
     """Draw the frame, uint8 [480, 480, 3], of a picture uint8 [H, W, 3] by the map [2, 3] into it.
 
-    Beyond the rim the picture is mirrored, and drawn out downwards, as clothes go on.
+    Beyond the rim the picture is drawn out, as clothes and walls go on.
     """
     back = np.asarray(cv2.invertAffineTransform(to_frame), np.float64)
     padded, left, top = _padded(picture, back)
@@ -89,6 +89,6 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     right, bottom = (
         max(0, int(end) - length) for end, length in zip(high, (width, height), strict=True)
     )
-    picture = np.pad(picture, ((top, 0), (left, right), (0, 0)), mode="reflect")
-    picture = np.pad(picture, ((0, bottom), (0, 0), (0, 0)), mode="mean", stat_length=DRAWN_OUT)
-    return picture, left, top
+    # A mirror image would put a second head above a first that has little room there.
+    around = ((top, bottom), (left, right), (0, 0))
+    return np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT), left, top

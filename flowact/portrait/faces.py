@@ -32,6 +32,8 @@ CERTAIN: Final = 0.85
 """Face probability, the mean of all windows of the last pass, from which it is a face."""
 STEADY_SPREAD: Final = 0.15
 """Spread below which it is one: on what is no face the windows disagree."""
+CLEAR: Final = 0.22
+"""Mean deviation of the points in face radii below which it is one."""
 CANDIDATES: Final = 8
 _CASCADE_WINDOW: Final = 1.42
 """Window of the network over the square of the cascade, and how much lower its centre is."""
@@ -50,6 +52,7 @@ class Face:
         pose: yaw (positive: the nose points to the picture's right), pitch (up), roll (clockwise), degrees.
         eyes: gap between the lids over the eye's width, the person's left and right.
         mouth: gap between the inner lips over the mouth's width.
+        hidden: probability of the eyes, and of the mouth, being behind something.
     """
 
     points: Floats
@@ -59,6 +62,13 @@ class Face:
     pose: tuple[float, float, float]
     eyes: tuple[float, float]
     mouth: float
+    hidden: tuple[float, float]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether this is a face: the network says so, its windows agree, and it knows where the points are."""
+        deviation = float(self.deviation.mean()) / self.circle[1]
+        return self.probability > CERTAIN and self.spread < STEADY_SPREAD and deviation < CLEAR
 
     @property
     def circle(self) -> tuple[Floats, float]:
@@ -67,8 +77,8 @@ class Face:
         return centre, float(np.sqrt(((self.points - centre) ** 2).sum(1).mean()))
 
 
-def find_faces(picture: U8) -> list[Face]:
-    """All faces of a picture uint8 [H, W, 3], the largest first.
+def find_faces(picture: U8, grid: Sequence[Sequence[float]] = GRID) -> list[Face]:
+    """All upright faces of a picture uint8 [H, W, 3], the largest first.
 
     Squares come from the cascade of Viola and Jones (2001) and from a grid of windows; three passes of the landmark
     network, each on the window that the one before asks for, keep those that are faces.
@@ -79,7 +89,7 @@ def find_faces(picture: U8) -> list[Face]:
     network, pyramid = load_network(), Pyramid(picture)
     squares = _cascade_squares(picture)
     faces: list[Face] = []
-    for edges in GRID:
+    for edges in grid:
         squares = squares + _grid_squares(picture, edges)
         faces = _distinct(_refined(network, pyramid, squares))
         if faces:
@@ -97,7 +107,7 @@ def _distinct(found: Sequence[Face]) -> list[Face]:
             np.linalg.norm(centre - other.circle[0]) > 1.3 * max(radius, other.circle[1])
             for other in kept
         )
-        if alone and face.probability > CERTAIN and face.spread < STEADY_SPREAD:
+        if alone and face.is_certain:
             kept.append(face)
     return kept
 
@@ -215,6 +225,7 @@ def _last_pass(network: LandmarkNet, pyramid: Pyramid, square: Square) -> Face:
     signs = torch.tensor([-1.0, 1.0, -1.0])
     pose = (plain.pose + turned.pose * signs).mean(0) / 2
     eyes = (plain.eyes + turned.eyes.flip(1)).mean(0) / 2
+    hidden = torch.sigmoid(torch.cat([plain.hidden, turned.hidden])).mean(0)
     return Face(
         points,
         deviation.numpy(),
@@ -223,6 +234,7 @@ def _last_pass(network: LandmarkNet, pyramid: Pyramid, square: Square) -> Face:
         (float(pose[0]), float(pose[1]), float(pose[2]) + square.turn),
         (float(eyes[0]), float(eyes[1])),
         float(torch.cat([plain.mouth, turned.mouth]).mean()),
+        (float(hidden[0]), float(hidden[1])),
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from flowact import assets
 from flowact.errors import UserError
-from flowact.portrait.points import POINTS
+from flowact.portrait.points import POINT, POINTS
 
 INPUT_SIZE: Final = 112
 """Edge in pixels of the window that the network sees."""
@@ -26,7 +26,10 @@ _WIDTHS: Final = (24, 40, 80, 112, 144)
 _HIDDEN: Final = 224
 _LOG_DEVIATION: Final = (-5.5, 0.0)
 _FIRST_LOG_DEVIATION: Final = -1.5
-_SCALARS: Final = 7
+_SCALARS: Final = 4
+_DETAILS: Final = tuple(
+    POINT[name] for name in ("eye_pupil_left", "eye_pupil_right", "inner_upper", "inner_lower")
+)
 CELLS: Final = INPUT_SIZE // 8
 """Edge of a heat map."""
 
@@ -41,6 +44,7 @@ class LandmarkOutput(NamedTuple):
         pose: [N, 3], yaw (positive: the nose points to the picture's right), pitch (up) and roll (clockwise), degrees.
         eyes: [N, 2], gap between the lids over the eye's width, the person's left and right.
         mouth: [N], gap between the inner lips over the mouth's width at rest.
+        hidden: [N, 2], logits of the eyes and of the mouth being out of sight behind something.
         heat: [N, 89, 14 * 14], logits of the cell in which a point is; training looks at them.
     """
 
@@ -50,6 +54,7 @@ class LandmarkOutput(NamedTuple):
     pose: Tensor
     eyes: Tensor
     mouth: Tensor
+    hidden: Tensor
     heat: Tensor
 
 
@@ -57,7 +62,8 @@ class LandmarkNet(nn.Module):
     """1.4 million weights, 80 million multiplications a window.
 
     A point is the mean place of a heat map of 14x14 cells (integral regression, Sun et al. 2018, arXiv:1711.08229)
-    plus a step out of a global view of the face, which reaches points beyond the window and behind a hand.
+    plus a step out of a global view of the face, which reaches points beyond the window and behind a hand. How open
+    eyes and mouth are is read where they are.
     """
 
     def __init__(self) -> None:
@@ -68,11 +74,14 @@ class LandmarkNet(nn.Module):
         )
         self.middle = nn.Sequential(_convolution(c, d, 2), _Residual(d))
         self.coarse = _convolution(d, e, 2)
-        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(e * 16, _HIDDEN), nn.SiLU())
+        self.summary = nn.Sequential(nn.Flatten(), nn.Linear(e * 16, _HIDDEN), nn.SiLU())
         self.lateral = nn.ModuleList(nn.Conv2d(width, c, 1) for width in (c, d, e))
         self.heat = nn.Sequential(_Residual(c), nn.Conv2d(c, len(POINTS), 1))
         self.points = nn.Linear(_HIDDEN, 3 * len(POINTS))
         self.scalars = nn.Linear(_HIDDEN, _SCALARS)
+        self.details = nn.Sequential(
+            nn.Flatten(), nn.Linear(len(_DETAILS) * c, 64), nn.SiLU(), nn.Linear(64, 5)
+        )
         self.register_buffer("cells", (torch.arange(CELLS) + 0.5) * (2 / CELLS) - 1, False)
 
     def forward(self, windows: Tensor) -> LandmarkOutput:
@@ -80,17 +89,19 @@ class LandmarkNet(nn.Module):
         fine = self.fine(windows * 4 - 2)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
-        hidden = self.hidden(coarse)
+        summary = self.summary(coarse)
         heat = self._heat((fine, middle, coarse))
-        steps = self.points(hidden).float().view(-1, len(POINTS), 3)
-        scalars = self.scalars(hidden).float()
+        steps = self.points(summary).float().view(-1, len(POINTS), 3)
+        scalars = self.scalars(summary).float()
+        details = self.details(_seen_at(heat[:, list(_DETAILS)], fine)).float()
         return LandmarkOutput(
             self._places(heat) + 0.1 * steps[..., :2],
             (steps[..., 2] + _FIRST_LOG_DEVIATION).clamp(*_LOG_DEVIATION),
             scalars[:, 0],
             scalars[:, 1:4] * POSE_SCALE,
-            scalars[:, 4:6],
-            scalars[:, 6],
+            details[:, :2],
+            details[:, 2],
+            details[:, 3:],
             heat,
         )
 
@@ -105,6 +116,12 @@ class LandmarkNet(nn.Module):
         """The mean place [N, 89, 2] of every heat map."""
         share = heat.softmax(2).unflatten(2, (CELLS, CELLS))
         return torch.stack([share.sum(2) @ self.cells, share.sum(3) @ self.cells], 2)
+
+
+def _seen_at(heat: Tensor, features: Tensor) -> Tensor:
+    """What features [N, C, 14, 14] say where heat maps [N, K, 196] are warm: [N, K, C]."""
+    share = heat.detach().softmax(2).to(features.dtype)
+    return share @ features.flatten(2).transpose(1, 2)
 
 
 class _Residual(nn.Module):

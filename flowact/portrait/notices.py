@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from flowact.errors import UserError
 from flowact.portrait.faces import Face
-from flowact.portrait.points import POINT, POINTS
+from flowact.portrait.points import POINT
 
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
@@ -29,15 +29,11 @@ OPEN: Final = 0.12
 """Gap between the lips over the mouth's width from which a mouth counts as open."""
 DARK: Final = 52
 """Grey level that the lighter tenth of a face must exceed."""
-UNSURE: Final = 0.22
-"""Mean deviation, in face radii, from which a part of the face counts as hidden."""
+HIDDEN: Final = 0.6
+"""Probability from which eyes or mouth count as hidden."""
 CUT: Final = 0.08
 """Share of the points beyond the picture's rim from which the face counts as cut off."""
 
-_EYE_ROWS: Final = [row for row, name in enumerate(POINTS) if name.startswith("eye_")]
-_MOUTH_ROWS: Final = [
-    row for row, name in enumerate(POINTS) if name.startswith(("lip_", "inner_", "mouth_"))
-]
 _TEMPLES: Final = (POINT["temple_left"], POINT["temple_right"])
 
 
@@ -107,10 +103,10 @@ def _turned(face: Face) -> str:
 
 
 def _hidden(face: Face) -> str:
-    deviation = face.deviation / face.circle[1]
-    if deviation[_EYE_ROWS].mean() > UNSURE:
+    eyes, mouth = face.hidden
+    if eyes > HIDDEN:
         return "The eyes cannot be made out; a picture without dark glasses or hair before them would be better."
-    if deviation[_MOUTH_ROWS].mean() > UNSURE:
+    if mouth > HIDDEN:
         return "The mouth cannot be made out; a picture with nothing before it would be better."
     return ""
 

@@ -40,6 +40,12 @@ MIRROR: Final = tuple(
 )
 """Where the point that stands for each one in a mirrored picture is found."""
 
+EYES: Final = tuple(row for row, name in enumerate(POINTS) if name.startswith("eye_"))
+MOUTH: Final = tuple(
+    row for row, name in enumerate(POINTS) if name.startswith(("lip_", "inner_", "mouth_"))
+)
+"""Rows of the points of both eyes, and of the mouth."""
+
 _PAIRED: Final = ("eye_corner_inner", "eye_corner_outer", "mouth_corner")
 STEADY: Final = (
     *(POINT[f"{name}_left"] for name in _PAIRED),

@@ -11,7 +11,7 @@ from PIL import Image
 from flowact import assets
 from flowact.media.image import read_picture
 from flowact.portrait.align import USUAL, cut, frame_of, moved
-from flowact.portrait.faces import Face, find_faces
+from flowact.portrait.faces import GRID, Face, find_faces
 from flowact.portrait.notices import notices, refuse_unusable
 from flowact.portrait.points import STEADY
 from flowact.timebase import FRAME_SIZE
@@ -27,6 +27,7 @@ AWAY: Final = (
     f"A picture of {FRAME_SIZE}x{FRAME_SIZE} pixels is taken as it is, but this face is {{:.0f}} pixels from where the "
     "model expects it; in another size it would be cut to fit."
 )
+LYING: Final = "The face is not upright in this picture, so the picture was turned."
 OFF: Final = 12.0
 """Mean distance in pixels from the usual places from which a face of a ready-made frame is said to be elsewhere."""
 
@@ -37,7 +38,8 @@ class Portrait:
 
     Attributes:
         pixels: uint8 `[480, 480, 3]`, RGB, the face where it is in the named portraits.
-        face: the largest face of the picture that was given, in its pixels; None if none was found.
+        face: the largest face, in pixels of the picture that was given (of the turned one if it had to be turned);
+            None if none was found.
         points: `[89, 2]`, the landmarks of `points.POINTS` in `pixels`; None without a face.
         notices: one sentence for each flaw, the gravest first.
     """
@@ -56,17 +58,18 @@ def look_at_portrait(picture: U8) -> Portrait:
     Raises:
         UserError: the face is too small or looks away, or the network's weights are missing.
     """
-    faces = find_faces(picture)
     if _is_frame(picture):
-        return _taken_as_it_is(picture, faces)
+        return _taken_as_it_is(picture, find_faces(picture))
+    upright, faces = _turned_upright(picture)
     if not faces:
         return Portrait(_centre(picture), None, None, (FACELESS.format("its centre is taken"),))
     face = faces[0]
     refuse_unusable(face)
-    height, width = picture.shape[:2]
+    height, width = upright.shape[:2]
     to_frame = frame_of(face.points, (width, height))
-    points = moved(face.points, to_frame)
-    return Portrait(cut(picture, to_frame), face, points, notices(picture, faces))
+    lying = () if upright is picture else (LYING,)
+    said = lying + notices(upright, faces)
+    return Portrait(cut(upright, to_frame), face, moved(face.points, to_frame), said)
 
 
 def read_portrait(path: str | Path) -> Portrait:
@@ -88,6 +91,17 @@ def named_portraits() -> list[U8]:
 
 def _is_frame(picture: U8) -> bool:
     return picture.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
+
+
+def _turned_upright(picture: U8) -> tuple[U8, list[Face]]:
+    """The picture and its faces; one without upright faces is also tried on its sides and on its head."""
+    if faces := find_faces(picture):
+        return picture, faces
+    for quarters in (1, 3, 2):
+        turned = np.ascontiguousarray(np.rot90(picture, quarters))
+        if faces := find_faces(turned, GRID[:1]):
+            return turned, faces
+    return picture, []
 
 
 def _taken_as_it_is(picture: U8, faces: list[Face]) -> Portrait:

@@ -20,8 +20,8 @@ _SHIFT = 4
 """Bits behind the point of OpenCV's drawing coordinates."""
 
 
-def wear_glasses(picture: U8, points: Floats, rng: np.random.Generator) -> None:
-    """Draw spectacles or sunglasses into `picture` [H, W, 3] in place, by its points [89, 2]."""
+def wear_glasses(picture: U8, points: Floats, rng: np.random.Generator) -> bool:
+    """Draw spectacles or sunglasses into `picture` [H, W, 3] in place, by its points [89, 2]; whether they are dark."""
     centres = np.stack([points[rows].mean(0) for rows in _EYES])
     across = centres[0] - centres[1]
     distance = float(np.linalg.norm(across))
@@ -40,6 +40,7 @@ def wear_glasses(picture: U8, points: Floats, rng: np.random.Generator) -> None:
     near, far = centres[1] + down + across * 0.38, centres[0] + down - across * 0.38
     bridge = np.round(np.stack([near, far]) * 2**_SHIFT).astype(np.int32)
     cv2.polylines(picture, [bridge], False, frame.tolist(), thick, cv2.LINE_AA, _SHIFT)
+    return bool(dark)
 
 
 def _lens(centre: Floats, half: Floats, angle: float, power: float) -> NDArray[np.int32]:
@@ -59,9 +60,13 @@ def _cover(picture: U8, shapes: list[NDArray[np.int32]], colour: Floats, amount:
     picture[:] = (picture + weight * (np.asarray(colour, np.float32) - picture)).astype(np.uint8)
 
 
-def hide_parts(picture: U8, texture: U8, rng: np.random.Generator) -> None:
-    """Put one to three things with the colours of `texture` before `picture`, both [S, S, 3], in place."""
+def hide_parts(picture: U8, texture: U8, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Put one to three things with the colours of `texture` before `picture`, both [S, S, 3], in place.
+
+    Returns what they cover, [S, S].
+    """
     size = len(picture)
+    covered = np.zeros((size, size), bool)
     for _ in range(rng.integers(1, 4)):
         mask = np.zeros((size, size), np.uint8)
         at = rng.uniform(0, size, 2)
@@ -76,3 +81,5 @@ def hide_parts(picture: U8, texture: U8, rng: np.random.Generator) -> None:
             cv2.ellipse(mask, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
         weight = mask[..., None] / np.float32(255)
         picture[:] = (picture * (1 - weight) + texture * weight).astype(np.uint8)
+        covered |= mask > 127
+    return covered

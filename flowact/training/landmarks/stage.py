@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flowact.portrait.network import CELLS, POSE_SCALE, LandmarkNet, LandmarkOutput
-from flowact.portrait.points import POINT
+from flowact.portrait.points import EYES, MOUTH, POINT, POINTS
 from flowact.training.landmarks.windows import People
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values
@@ -19,6 +19,10 @@ from flowact.training.loop.metrics import Values
 HELD_OUT_WINDOWS: Final = 768
 _UNIT: Final = 0.05
 """Error, in half windows, at which the likelihood counts as 0; only sets the scale of the loss."""
+_WEIGHTS: Final = F.normalize(
+    torch.tensor([2.0 if row in (*EYES, *MOUTH) else 1.0 for row in range(len(POINTS))]), 1, 0
+)
+"""Eyes and mouth are small, and what is made of them is fine."""
 
 
 class Batch(NamedTuple):
@@ -29,6 +33,7 @@ class Batch(NamedTuple):
     pose: Tensor
     eyes: Tensor
     mouth: Tensor
+    hidden: Tensor
     face: Tensor
 
 
@@ -47,13 +52,14 @@ def landmark_loss(output: LandmarkOutput, batch: Batch) -> tuple[Tensor, Values]
     present = batch.face > 0.5
     squares = (output.points - batch.points).square().sum(-1)[present]
     log_deviation = output.log_deviation[present]
-    likelihood = (2 * log_deviation + 0.5 * squares * torch.exp(-2 * log_deviation)).mean()
-    likelihood = likelihood - 2 * float(np.log(_UNIT))
+    points = 2 * log_deviation + 0.5 * squares * torch.exp(-2 * log_deviation)
+    likelihood = (points @ _WEIGHTS).mean() - 2 * float(np.log(_UNIT))
     cell = _cell_loss(output.heat[present], batch.points[present])
     face = F.binary_cross_entropy_with_logits(output.face, batch.face)
     pose = F.smooth_l1_loss(output.pose[present] / POSE_SCALE, batch.pose[present] / POSE_SCALE)
     eyes = (output.eyes - batch.eyes).abs()[present].mean()
     mouth = (output.mouth - batch.mouth).abs()[present].mean()
+    hidden = F.binary_cross_entropy_with_logits(output.hidden[present], batch.hidden[present])
     values = {
         "likelihood": likelihood,
         "cell": cell,
@@ -61,8 +67,9 @@ def landmark_loss(output: LandmarkOutput, batch: Batch) -> tuple[Tensor, Values]
         "pose": pose,
         "eyes": eyes,
         "mouth": mouth,
+        "hidden": hidden,
     }
-    return likelihood + cell + face + 4 * pose + 4 * eyes + 2 * mouth, values
+    return likelihood + cell + face + 4 * pose + 4 * eyes + 2 * mouth + hidden, values
 
 
 def _cell_loss(heat: Tensor, points: Tensor) -> Tensor:
@@ -123,5 +130,8 @@ def landmark_errors(output: LandmarkOutput, batch: Batch) -> dict[str, float]:
         "face_accuracy": float(right.float().mean()),
         "yaw_error": float((output.pose - batch.pose)[present][:, 0].abs().mean()),
         "eyes_error": float((output.eyes - batch.eyes)[present].abs().mean()),
+        "hidden_accuracy": float(
+            ((output.hidden > 0) == (batch.hidden > 0.5))[present].float().mean()
+        ),
         "mouth_error": float((output.mouth - batch.mouth)[present].abs().mean()),
     }

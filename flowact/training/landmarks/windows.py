@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flowact.datagen.head_shots import HeadShots
 from flowact.portrait.network import INPUT_SIZE, WINDOW
-from flowact.portrait.points import MIRROR
+from flowact.portrait.points import EYES, MIRROR, MOUTH
 from flowact.training.landmarks.backgrounds import Backgrounds
 from flowact.training.landmarks.degrade import degrade
 from flowact.training.landmarks.occluders import hide_parts, wear_glasses
@@ -26,13 +26,17 @@ SHIFT, STRETCH = 0.16, 0.32
 
 
 class Window(NamedTuple):
-    """One sample: picture uint8 [112, 112, 3], points [89, 2] in [-1, 1], pose [3], eyes [2], mouth, face (0 or 1)."""
+    """One sample: picture uint8 [112, 112, 3], points [89, 2] in [-1, 1], pose [3], eyes [2], mouth.
+
+    hidden: 1 where the eyes, or the mouth, are behind something, [2]; face: 1 if there is one, else 0.
+    """
 
     picture: U8
     points: Floats
     pose: Floats
     eyes: Floats
     mouth: float
+    hidden: Floats
     face: float
 
 
@@ -61,9 +65,10 @@ class People:
         self, shots: HeadShots, row: int, faceless: bool, rng: np.random.Generator
     ) -> Window:
         head, points = shots.pictures[row], shots.points[row]
+        hidden = np.zeros(2, np.float32)
         if rng.random() < 0.22:
             colour = np.ascontiguousarray(head[..., :3])
-            wear_glasses(colour, points, rng)
+            hidden[0] = wear_glasses(colour, points, rng)
             head = np.concatenate([colour, head[..., 3:]], 2)
         matrix = _far_off(points, rng) if faceless else _nearby(points, rng)
         pose, eyes = shots.pose[row].copy(), shots.eyes[row]
@@ -74,14 +79,15 @@ class People:
             picture, placed = np.ascontiguousarray(picture[:, ::-1]), _mirrored(placed)
             pose, eyes = pose * np.array([-1, 1, -1], np.float32), eyes[::-1]
         if not faceless and rng.random() < 0.25:
-            hide_parts(picture, self.backgrounds.draw(rng), rng)
+            covered = hide_parts(picture, self.backgrounds.draw(rng), rng)
+            hidden = np.maximum(hidden, _covered_parts(covered, placed))
         if rng.random() < 0.22:
             _cut_off(picture, rng)
         picture = degrade(picture, rng)
         if faceless:
             return _empty(picture)
         unit = placed / (INPUT_SIZE / 2) - 1
-        return Window(picture, unit, pose, eyes, float(shots.mouth[row]), 1.0)
+        return Window(picture, unit, pose, eyes, float(shots.mouth[row]), hidden, 1.0)
 
     def _lay_over(self, head: U8, matrix: Floats, rng: np.random.Generator) -> U8:
         size = (INPUT_SIZE, INPUT_SIZE)
@@ -110,8 +116,14 @@ def _nearby(points: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _far_off(points: Floats, rng: np.random.Generator) -> Floats:
-    """A window that misses the face: beside it, or so small or large that there is nothing to see of one."""
-    if rng.random() < 0.7:
+    """A window that misses the face: beside it, far too small or large, or with the face on its side or its head."""
+    kind = rng.random()
+    if kind < 0.3:
+        shift = rng.normal(0, SHIFT / 2, 2)
+        return _window_matrix(
+            points, shift, float(np.exp(rng.normal(0, 0.2))), rng.uniform(80, 280)
+        )
+    if kind < 0.8:
         angle = rng.uniform(0, 2 * np.pi)
         shift = rng.uniform(0.55, 0.9) * np.array([np.cos(angle), np.sin(angle)])
         return _window_matrix(points, shift, float(np.exp(rng.uniform(-0.5, 0.3))), 0.0)
@@ -127,6 +139,12 @@ def _window_matrix(points: Floats, shift: Floats, stretch: float, turn: float) -
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = INPUT_SIZE * (0.5 + shift)
     return np.concatenate([rotation, (middle - rotation @ centre)[:, None]], 1)
+
+
+def _covered_parts(covered: NDArray[np.bool_], points: Floats) -> Floats:
+    """1 where most of the points of the eyes, or of the mouth, are covered [S, S], else 0."""
+    x, y = points.astype(int).clip(0, len(covered) - 1).T
+    return np.array([covered[y, x][list(rows)].mean() > 0.5 for rows in (EYES, MOUTH)], np.float32)
 
 
 def _mirrored(points: Floats) -> Floats:
@@ -147,4 +165,5 @@ def _cut_off(picture: U8, rng: np.random.Generator) -> None:
 
 def _empty(picture: U8) -> Window:
     zeros = np.zeros((len(MIRROR), 2), np.float32)
-    return Window(picture, zeros, np.zeros(3, np.float32), np.zeros(2, np.float32), 0.0, 0.0)
+    none = np.zeros(2, np.float32)
+    return Window(picture, zeros, np.zeros(3, np.float32), none, 0.0, none, 0.0)
