@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 from flowact import assets
 from flowact.files import atomic_write
 from flowact.hardware.load_pipeline import Loaded, load_pipeline
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
+from flowact.portrait import load_reference
 from flowact.timebase import FPS
 
 CHARACTERS: Final = ("mira", "kenji", "amara")

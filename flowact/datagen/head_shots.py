@@ -15,14 +15,14 @@ from scipy.spatial.transform import Rotation
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.appearance.character import Lighting, lights_of, random_character
-from flowact.datagen.face_points import face_point_vertices, face_points
+from flowact.datagen.face_point_vertices import face_point_vertices, face_points
 from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.camera import Camera
 from flowact.datagen.render import RenderedFrame, draw
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
+from flowact.motion.face_points import POINT
 from flowact.motion.joints import joint
-from flowact.portrait.points import POINT
 
 Floats = NDArray[np.floating[Any]]
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.portrait.points import STEADY
+from flowact.motion.face_points import STEADY
 from flowact.portrait.windows import Pyramid
 from flowact.timebase import FRAME_SIZE
 

@@ -11,8 +11,8 @@ import torch
 from cv2.data import haarcascades
 from numpy.typing import NDArray
 
+from flowact.motion.face_points import MIRROR
 from flowact.portrait.network import INPUT_SIZE, WINDOW, LandmarkNet, LandmarkOutput, load_network
-from flowact.portrait.points import MIRROR
 from flowact.portrait.windows import Pyramid, Square
 
 Floats = NDArray[np.floating[Any]]
@@ -45,7 +45,7 @@ class Face:
     """One face of a picture.
 
     Attributes:
-        points: [89, 2], pixels (x, y), in the order of `points.POINTS`.
+        points: [89, 2], pixels (x, y), in the order of `motion.face_points.POINTS`.
         deviation: [89], standard deviation of each in pixels, as the network believes.
         probability: of this being a face.
         spread: how far the windows of the last pass disagree, root mean square over the points, in face radii.

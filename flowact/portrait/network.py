@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from flowact import assets
 from flowact.errors import UserError
-from flowact.portrait.points import POINT, POINTS
+from flowact.motion.face_points import POINT, POINTS
 
 INPUT_SIZE: Final = 112
 """Edge in pixels of the window that the network sees."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
+from flowact.motion.face_points import POINT
 from flowact.portrait.faces import Face
-from flowact.portrait.points import POINT
 
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]

@@ -10,10 +10,10 @@ from PIL import Image
 
 from flowact import assets
 from flowact.media.image import read_picture
+from flowact.motion.face_points import STEADY
 from flowact.portrait.align import USUAL, cut, frame_of, moved
 from flowact.portrait.faces import GRID, Face, find_faces
 from flowact.portrait.notices import notices, refuse_unusable
-from flowact.portrait.points import STEADY
 from flowact.timebase import FRAME_SIZE
 
 Floats = NDArray[np.floating[Any]]
@@ -40,7 +40,7 @@ class Portrait:
         pixels: uint8 `[480, 480, 3]`, RGB, the face where it is in the named portraits.
         face: the largest face, in pixels of the picture that was given (of the turned one if it had to be turned);
             None if none was found.
-        points: `[89, 2]`, the landmarks of `points.POINTS` in `pixels`; None without a face.
+        points: `[89, 2]`, the landmarks of `motion.face_points.POINTS` in `pixels`; None without a face.
         notices: one sentence for each flaw, the gravest first.
     """
 

@@ -14,9 +14,10 @@ from PIL import Image
 
 from flowact import FlowActPipeline, assets
 from flowact.conditioning.window import AudioTimeline
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
 from flowact.pipeline import StageTimes
 from flowact.pipeline.chunks import to_frames
+from flowact.portrait import load_reference
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import SessionState
 from flowact.streaming.step import step

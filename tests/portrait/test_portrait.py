@@ -17,11 +17,11 @@ from flowact.datagen.named_characters import named_characters
 from flowact.datagen.render import Scene
 from flowact.errors import UserError
 from flowact.motion.arkit import ARKIT, columns
+from flowact.motion.face_points import POINT, STEADY
 from flowact.motion.joints import joint
 from flowact.portrait import Portrait, load_reference, look_at_portrait, read_portrait
 from flowact.portrait.align import USUAL
 from flowact.portrait.faces import find_faces
-from flowact.portrait.points import POINT, STEADY
 
 NAMES = assets.character_names()
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.portrait.points import POINT
+from flowact.motion.face_points import POINT
 from flowact.training.landmarks.backgrounds import random_colour
 
 Floats = NDArray[np.floating[Any]]

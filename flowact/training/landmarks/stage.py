@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowact.motion.face_points import EYES, MOUTH, POINT, POINTS
 from flowact.portrait.network import CELLS, POSE_SCALE, LandmarkNet, LandmarkOutput
-from flowact.portrait.points import EYES, MOUTH, POINT, POINTS
 from flowact.training.landmarks.windows import People
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values

@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from flowact.datagen.head_shots import VIEWS, shoot_people
 from flowact.files import atomic_write
+from flowact.motion.face_points import POINTS
 from flowact.portrait.network import INPUT_SIZE, LandmarkNet
-from flowact.portrait.points import POINTS
 from flowact.training.landmarks.backgrounds import Backgrounds
 from flowact.training.landmarks.stage import LandmarkStage
 from flowact.training.landmarks.windows import FACELESS, People

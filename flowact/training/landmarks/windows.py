@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.head_shots import HeadShots
+from flowact.motion.face_points import EYES, MIRROR, MOUTH
 from flowact.portrait.network import INPUT_SIZE, WINDOW
-from flowact.portrait.points import EYES, MIRROR, MOUTH
 from flowact.training.landmarks.backgrounds import Backgrounds
 from flowact.training.landmarks.degrade import degrade
 from flowact.training.landmarks.occluders import hide_parts, wear_glasses

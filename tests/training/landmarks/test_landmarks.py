@@ -10,8 +10,8 @@ import torch
 
 from flowact.datagen import head_shots
 from flowact.datagen.head_shots import HeadShots, shoot_people, shoot_person
+from flowact.motion.face_points import MIRROR, POINT
 from flowact.portrait.network import CELLS, INPUT_SIZE, read_network
-from flowact.portrait.points import MIRROR, POINT
 from flowact.training.landmarks import backgrounds, stage, train
 from flowact.training.landmarks.backgrounds import Backgrounds
 from flowact.training.landmarks.stage import _cell_loss

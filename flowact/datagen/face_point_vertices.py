@@ -1,4 +1,4 @@
-"""Which vertices of the base mesh the landmarks of `flowact.portrait.points` are."""
+"""Which vertices of the base mesh the landmarks of `flowact.motion.face_points` are."""
 
 from typing import Any, Final
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.body import Humanoid
-from flowact.portrait.points import POINTS
+from flowact.motion.face_points import POINTS
 
 Floats = NDArray[np.floating[Any]]
 
