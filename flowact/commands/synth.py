@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flowact.datagen.dataset import ClipPlan, render_dataset
 from flowact.datagen.performance.performance import TRAINING_VOICES
+from flowact.datagen.photographic.download import ensure
 from flowact.datagen.voice.speech import HELD_OUT_VOICE, check_voices
 from flowact.errors import UserError
 from flowact.timebase import FPS, FRAMES_PER_LATENT
@@ -18,6 +19,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heldout", type=int, default=24, help="held-out clips (default 24)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of a clip (default 8)")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    parser.add_argument(
+        "--assets",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographic textures (CC0); filled from npm if it is new",
+    )
+    parser.add_argument(
+        "--photographic",
+        type=float,
+        metavar="SHARE",
+        default=0.85,
+        help="share of the clips that use them (default .85; needs --assets)",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
 
 
@@ -29,10 +43,16 @@ def run(args: argparse.Namespace) -> None:
             "synth needs --workers of at least 1, no negative count and --seconds of at least "
             f"{step:.2f}; got {args.workers}, {args.clips} and {args.heldout}, {args.seconds}."
         )
+    if not 0 <= args.photographic <= 1:
+        raise UserError(f"--photographic is a share from 0 to 1; got {args.photographic}.")
     check_voices({*TRAINING_VOICES, HELD_OUT_VOICE})
+    textures = ensure(args.assets.resolve()) if args.assets else None
     seeds = range(args.first, args.first + max(args.clips, args.heldout))
-    plans = [ClipPlan("heldout", s, args.seconds) for s in seeds[: args.heldout]]
-    plans += [ClipPlan("train", s, args.seconds) for s in seeds[: args.clips]]
+    plans = [
+        ClipPlan(split, seed, args.seconds, textures, args.photographic)
+        for split, number in (("heldout", args.heldout), ("train", args.clips))
+        for seed in seeds[:number]
+    ]
     paths = render_dataset(args.out, plans, args.workers)
     if len(paths) < len(plans):
         raise UserError(

@@ -11,6 +11,7 @@ from flowact.datagen.appearance.character import Character, lights_of
 from flowact.datagen.appearance.clothing import garment_layers, neckline
 from flowact.datagen.appearance.hair import hair_layers
 from flowact.datagen.appearance.skin import SkinCanvas, paint_skin
+from flowact.datagen.appearance.textures import Photographs
 from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.raster import accumulate_normals, rasterize
@@ -56,20 +57,29 @@ class Actor:
     """Geometry, materials and paint of a character.
 
     Attributes: triangles [F, 3], materials [F], uv [F, 3, 2] and two_sided [F] of body and worn layers
-    together; skin, paint and lights for `shading`.
+    together; solid_triangles: those before the first that is cut out by its texture; skin, photographs,
+    paint and lights for `shading`.
     """
 
-    def __init__(self, character: Character, humanoid: Humanoid) -> None:
+    def __init__(
+        self, character: Character, humanoid: Humanoid, photographs: Photographs | None = None
+    ) -> None:
         self.character = character
         self.humanoid = humanoid
+        self.photographs = photographs or Photographs()
         self.body: Body = humanoid.shape(character.identity)
         self.layers = self._layers()
         self._assemble()
         self._bind()
         self.lights = lights_of(character.lighting)
-        self.skin = paint_skin(skin_canvas(humanoid), character.skin, character.seed)
+        self.skin = self._skin()
         self.paint = self._paint()
         self._occlude()
+
+    def _skin(self) -> Floats:
+        if self.photographs.skin is not None:
+            return self.photographs.skin
+        return paint_skin(skin_canvas(self.humanoid), self.character.skin, self.character.seed)
 
     def _layers(self) -> list[Layer]:
         h, c = self.humanoid, self.character
@@ -78,7 +88,9 @@ class Actor:
         head = skin[(template[skin][..., 1] > 6.3).all(1) & (template[skin][..., 2] < 1.62).all(1)]
         layers = hair_layers(c.hair, template, head, c.seed)
         shirt = h.triangles[h.part_mask("shirt")]
-        return layers + garment_layers(c.garment, template, shirt, c.seed)
+        layers += garment_layers(c.garment, template, shirt, c.seed)
+        worn = self.photographs.layers
+        return layers + sorted(worn, key=lambda layer: layer.cut_out)
 
     def _assemble(self) -> None:
         h = self.humanoid
@@ -86,7 +98,7 @@ class Actor:
         keep = np.zeros(len(h.triangles), bool)
         material = np.full(len(h.triangles), shading.SKIN, np.int8)
         for part, number in MATERIAL_OF_PART.items():
-            keep |= h.part_mask(part)
+            keep |= h.part_mask(part) & (part not in self.photographs.replaced)
             material[h.part_mask(part)] = number
         keep &= ~self._covered(template[h.triangles])
         keep &= ~(h.part_mask("lashes") & (template[h.triangles][..., 1] < LOWER_LASHES).all(1))
@@ -95,9 +107,12 @@ class Actor:
         for layer in self.layers:
             triangles.append(layer.triangles + start)
             materials.append(np.full(len(layer.triangles), layer.material, np.int8))
-            uv.append(np.zeros((len(layer.triangles), 3, 2), np.float32))
+            plain = np.zeros((len(layer.triangles), 3, 2), np.float32)
+            uv.append(layer.uv if len(layer.uv) else plain)
             start += len(layer.template)
         self.triangles = np.ascontiguousarray(np.concatenate(triangles).astype(np.int32))
+        cut_out = sum(len(layer.triangles) for layer in self.layers if layer.cut_out)
+        self.solid_triangles = self.triangles[: len(self.triangles) - cut_out]
         self.materials = np.concatenate(materials)
         self.uv = np.ascontiguousarray(np.concatenate(uv).astype(np.float32))
         self.two_sided = (self.materials == shading.LASHES) | (self.materials >= shading.HAIR)
@@ -206,7 +221,7 @@ class Actor:
         normals = attributes[:, shading.NORMAL : shading.NORMAL + 3].copy()
         seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
         for direction in _hemisphere(28):
-            near, rows = depth_map(vertices, self.triangles, direction, 256)
+            near, rows = depth_map(vertices, self.solid_triangles, direction, 256)
             at = vertices @ rows[:, :3].T + rows[:, 3]
             x, y = np.clip(at[:, :2].astype(int), 0, 255).T
             facing = np.maximum(normals @ direction, 0)
@@ -224,12 +239,14 @@ class Actor:
 def _worn(
     layer: Layer, carried: Floats | None, body: Floats, normals: Floats, head: Rigid, chest: Rigid
 ) -> Floats:
+    if layer.surface is not None and layer.shift is not None:
+        return np.asarray(layer.surface @ body + layer.shift @ head.rotation.T, np.float32)
     if layer.surface is not None and layer.offset is not None:
         direction = layer.surface @ normals
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         return np.asarray(layer.surface @ body + layer.offset[:, None] * direction, np.float32)
     if layer.head is None or carried is None:
-        raise ValueError("a layer is either a shell (surface, offset) or carried (head)")
+        raise ValueError("a layer has a surface and an offset or shift, or is carried (head)")
     weight = layer.head[:, None]
     return np.asarray(weight * head(carried) + (1 - weight) * chest(carried), np.float32)
 

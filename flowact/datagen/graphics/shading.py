@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.graphics.raster import barycentric
+from flowact.datagen.graphics.raster import barycentric, texture
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
@@ -72,19 +72,6 @@ def value_noise(x: float, y: float, z: float) -> float:
     return total
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _texture(image: Floats, u: float, v: float, channel: int) -> float:
-    height, width = image.shape[0], image.shape[1]
-    x = min(max(u * width - 0.5, 0.0), width - 1.001)
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
-    ix, iy = int(x), int(y)
-    fx, fy = x - ix, y - iy
-    top = image[iy, ix, channel] * (1 - fx) + image[iy, ix + 1, channel] * fx
-    bottom = image[iy + 1, ix, channel] * (1 - fx) + image[iy + 1, ix + 1, channel] * fx
-    value: float = top * (1 - fy) + bottom * fy
-    return value
-
-
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
     """Share of the key light that reaches a position: 3x3 percentage-closer filter."""
@@ -108,16 +95,20 @@ def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _skin_albedo(
-    skin: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
+    skin: Floats, body: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
 ) -> float:
-    """The painted head; plain mottled skin elsewhere. Returns the gloss."""
+    """The head's texture; elsewhere the body's or, without one, mottled skin. Returns the gloss."""
     u0, v0, v1 = paint[WINDOW, 0], paint[WINDOW, 1], paint[WINDOW, 2]
     if u > u0 and v > v0 and v < v1:
         x = (u - u0) / (1.0 - u0)
         y = (v - v0) / (v1 - v0)
         for c in range(3):
-            out[c] = _texture(skin, x, y, c)
-        return _texture(skin, x, y, 3)
+            out[c] = texture(skin, x, y, c)
+        return texture(skin, x, y, 3)
+    if body.shape[0] > 1:
+        for c in range(3):
+            out[c] = texture(body, u, v, c)
+        return 0.3
     mottle = 0.95 + 0.10 * value_noise(rest[0] * 9.0, rest[1] * 9.0, rest[2] * 9.0)
     for c in range(3):
         out[c] = paint[TONE, c] * mottle
@@ -125,13 +116,18 @@ def _skin_albedo(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _eye_albedo(paint: Floats, rest: Floats, out: Floats) -> float:
-    """Sclera, limbal ring, streaked iris and pupil by angle from the eye's axis; returns the gloss."""
+def _eye_albedo(paint: Floats, iris_map: Floats, rest: Floats, out: Floats) -> float:
+    """A photographed eye, or sclera, limbal ring, streaked iris and pupil by angle from its axis; returns the gloss."""
     side = 0 if rest[0] > 0 else 1
     dx = (rest[0] - paint[EYES + side, 0]) / paint[SIZES, 0]
     dy = (rest[1] - paint[EYES + side, 1]) / paint[SIZES, 0]
     front = rest[2] - paint[EYES + side, 2]
     radius = np.sqrt(dx * dx + dy * dy) if front > 0 else 2.0
+    if iris_map.shape[0] > 1:
+        mirrored = dx if side == 0 else -dx
+        for c in range(3):
+            out[c] = texture(iris_map, 0.5 + 0.5 * mirrored, 0.5 + 0.5 * dy, c)
+        return 1.0
     angle = np.arctan2(dy, dx)
     streak = 0.75 + 0.5 * value_noise(angle * 6.0 + 40.0, radius * 4.0, side + 0.5)
     iris = 1.0 - smoothstep(0.50, 0.545, radius)
@@ -261,6 +257,9 @@ def _shade(
     v: float,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
@@ -270,13 +269,14 @@ def _shade(
     gloss = 0.2
     rest = a[REST : REST + 3]
     if material == SKIN:
-        gloss = _skin_albedo(skin, paint, u, v, rest, colour)
+        gloss = _skin_albedo(skin, body, paint, u, v, rest, colour)
     elif material == EYE:
-        gloss = _eye_albedo(paint, rest, colour)
+        gloss = _eye_albedo(paint, iris, rest, colour)
     elif material == TEETH:
         depth = smoothstep(paint[SIZES, 1] - 0.32, paint[SIZES, 1] - 0.02, rest[2])
         for c in range(3):
-            colour[c] = (0.86, 0.82, 0.74)[c] * (0.10 + 0.90 * depth)
+            tooth = texture(cards, u, v, c) if cards.shape[0] > 1 else (0.86, 0.82, 0.74)[c]
+            colour[c] = tooth * (0.10 + 0.90 * depth)
     elif material == TONGUE:
         depth = smoothstep(paint[SIZES, 1] - 0.45, paint[SIZES, 1] - 0.1, rest[2])
         for c in range(3):
@@ -302,13 +302,20 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
     attributes: Floats,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
     shadow_rows: Floats,
     picture: Floats,
 ) -> None:
-    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background."""
+    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background.
+
+    Textures: skin [h, w, 4] of the head (RGB and gloss), body and iris [h, w, 3], cards [h, w, 4] (RGB and
+    alpha); any of the last three may be a single texel, for what is then computed.
+    """
     height, width = picture.shape[0], picture.shape[1]
     mean = np.empty(ATTRIBUTES, np.float32)
     colour = np.empty(3, np.float32)
@@ -352,7 +359,9 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
                 scale = 1.0 / used
                 for c in range(ATTRIBUTES):
                     mean[c] *= scale
-                _shade(material, mean, u, v, eye, skin, paint, lights, shadow, shadow_rows, colour)
+                _shade(
+                    material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
+                )  # fmt: skip
                 covered += same
                 for c in range(3):
                     total[c] += colour[c] * same

@@ -1,0 +1,55 @@
+"""Random people as if somebody had photographed them."""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flowact.datagen.appearance.actor import Actor
+from flowact.datagen.appearance.body import Humanoid
+from flowact.datagen.appearance.character import Character, random_character
+from flowact.datagen.photographic.cc0 import LICENCE
+from flowact.datagen.photographic.dress import dress
+from flowact.datagen.photographic.exposure import Exposure
+from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.look import Look, random_look
+from flowact.datagen.placement import Placement
+from flowact.datagen.render import Stage
+
+
+@dataclass(frozen=True)
+class Photographed:
+    """A person, what they wear of photographs, where they stand, and how pictures of them are taken."""
+
+    character: Character
+    look: Look
+    placement: Placement
+    exposure: Exposure
+
+    def stage(self, humanoid: Humanoid, folder: Path) -> Stage:
+        """Ready to be rendered with the textures of `folder`."""
+        photographs = dress(self.character, self.look, humanoid, library(folder))
+        return Stage(Actor(self.character, humanoid, photographs), self.placement)
+
+    def meta(self) -> dict[str, Any]:
+        """What a clip records: every choice, and every source with its licence."""
+        return {
+            "look": asdict(self.look),
+            "placement": asdict(self.placement),
+            "exposure": asdict(self.exposure),
+            "sources": [{"name": name, "licence": LICENCE} for name in self.look.sources()],
+        }
+
+
+@cache
+def library(folder: Path) -> Library:
+    """The textures of a folder, opened once per process."""
+    return Library(folder)
+
+
+def random_photographed(rng: np.random.Generator, folder: Path) -> Photographed:
+    """A random person with textures of `folder`."""
+    person, look = random_look(random_character(rng), library(folder), rng)
+    return Photographed(person, look, Placement.random(rng), Exposure.random(rng))

@@ -1,0 +1,118 @@
+"""Which photographs a person wears: drawn at random, so that they suit age and sex."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flowact.datagen.appearance.body import Identity
+from flowact.datagen.appearance.character import (
+    HAIR_COLOURS,
+    RGB,
+    SKIN_TONES,
+    Character,
+    vary,
+)
+from flowact.datagen.photographic.library import Library
+
+AGES = ("young", "middleage", "old")
+_DARK = 0.16  # mean linear albedo below which a tone starts from dark photographs
+
+_EXPOSED = 0.85  # photographs are given these shares of the painter's tones: they have highlights of their own
+
+
+@dataclass(frozen=True)
+class Look:
+    """Names in `Library` and how they are mixed.
+
+    skins: two, of which the second counts `share`; tone: mean linear albedo of the face; iris_gain:
+    factor on the iris' colours; iris_size: radius over that of the photograph; white: brightness of
+    the teeth; brow_weight: opacity of the brows.
+    """
+
+    skins: tuple[str, str]
+    share: float
+    tone: RGB
+    brows: str
+    brow_weight: float
+    lashes: str
+    iris: str
+    iris_gain: RGB
+    iris_size: float
+    teeth: str
+    white: float
+
+    def sources(self) -> tuple[str, ...]:
+        """Names of everything that is seen."""
+        return tuple(sorted({*self.skins, self.brows, self.lashes, self.iris, self.teeth}))
+
+
+def random_look(
+    character: Character, library: Library, rng: np.random.Generator
+) -> tuple[Character, Look]:
+    """Photographs for a random person, and that person with a wider range of ages and tones."""
+    person = _wider(character, rng)
+    tone = person.skin.tone
+    look = Look(
+        _skins(person.identity, tone, library, rng),
+        float(rng.uniform(0.0, 0.5)),
+        tone,
+        _pick(library.names("brows"), rng),
+        float(rng.uniform(0.55, 1.0)),
+        _pick(library.names("lashes"), rng),
+        _pick(library.names("irises"), rng),
+        _iris_gain(float(np.mean(tone)), rng),
+        float(rng.uniform(0.92, 1.06)),
+        _pick(library.names("teeth"), rng),
+        float(rng.uniform(0.75, 1.05)),
+    )
+    return person, look
+
+
+def _pick(names: tuple[str, ...], rng: np.random.Generator) -> str:
+    return names[rng.integers(len(names))]
+
+
+def _wider(character: Character, rng: np.random.Generator) -> Character:
+    """The same person of any age, with any tone between the known ones, and hair that may be grey."""
+    age = float(np.clip(rng.uniform(-0.1, 0.95), 0, 0.95))
+    first, second = (np.asarray(SKIN_TONES[i]) for i in rng.integers(len(SKIN_TONES), size=2))
+    tone = vary(tuple(_EXPOSED * (first + rng.random() * (second - first))), 0.15, rng)
+    hair = character.hair
+    if np.mean(tone) < _DARK:
+        hair = replace(hair, root=vary(HAIR_COLOURS[rng.integers(3)], 0.2, rng))
+        hair = replace(hair, tip=vary(hair.root, 0.3, rng))
+    if age > 0.55 and rng.random() < 0.6:
+        grey = vary(HAIR_COLOURS[rng.integers(7, 9)], 0.2, rng)
+        hair = replace(hair, root=grey, tip=vary(grey, 0.2, rng))
+    brows = vary(tuple(0.7 * np.asarray(hair.root)), 0.3, rng)
+    makeup = character.skin.makeup * float(rng.random() < 0.6)
+    skin = replace(character.skin, tone=tone, age=age, brows=brows, scalp=hair.root, makeup=makeup)
+    identity = replace(character.identity, age=age)
+    return replace(character, identity=identity, skin=skin, hair=hair)
+
+
+def _skins(
+    identity: Identity, tone: RGB, library: Library, rng: np.random.Generator
+) -> tuple[str, str]:
+    """Two skins of the same sex and group of tones, of the nearest age and one beside it."""
+    sex = "male" if identity.gender > 0.5 else "female"
+    group = "dark" if np.mean(tone) < _DARK else "light"
+    nearest = min(int(identity.age * 3), 2)
+    beside = int(np.clip(nearest + rng.integers(-1, 2), 0, 2))
+    first, second = (
+        tuple(
+            n
+            for n in library.names("skins")
+            if n.startswith(f"skins/{AGES[age]}_{group}skinned_{sex}_")
+        )
+        for age in (nearest, beside)
+    )
+    return _pick(first, rng), _pick(second, rng)
+
+
+def _iris_gain(lightness: float, rng: np.random.Generator) -> RGB:
+    """Most people's eyes are brown; those of dark people nearly always."""
+    if rng.random() < (0.9 if lightness < 0.3 else 0.45):
+        brown = np.array([0.62, 0.36, 0.20]) * rng.uniform(0.6, 1.0)
+        return vary(tuple(brown), 0.2, rng)
+    return vary((0.8, 0.8, 0.8), 0.2, rng)
