@@ -49,11 +49,17 @@ _TONE = _tone_curve()
 class Stage:
     """An actor, a camera and a background."""
 
-    def __init__(self, actor: Actor, placement: Placement | None = None) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        placement: Placement | None = None,
+        backdrop: Floats | None = None,
+    ) -> None:
         self.actor = actor
         self.placement = placement or Placement()
         self.camera = framing(actor, self.placement)
-        self._backdrop = paint_background(actor.character.background, FRAME_SIZE)
+        painted = actor.character.background
+        self._backdrop = paint_background(painted, FRAME_SIZE) if backdrop is None else backdrop
 
     def render(self, curves: Floats, pose: Floats) -> Rendering:
         """Render one frame (curves [52] and pose [J, 3], to which the placement adds its own)."""
@@ -66,7 +72,7 @@ class Stage:
         rasterize(screen, solid, actor.two_sided, ids, near)
         cards = actor.photographs.cards
         rasterize_cards(screen, actor.triangles, actor.uv, len(solid), cards, ids, near)
-        shadow, rows = depth_map(vertices, solid, actor.lights[KEY], 512)
+        shadow, rows = depth_map(vertices, actor.casting_triangles, actor.lights[KEY], 512)
         picture = self._backdrop.copy()
         eye = np.asarray(self.camera.eye, np.float32)
         shade_picture(

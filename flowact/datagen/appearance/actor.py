@@ -57,12 +57,16 @@ class Actor:
     """Geometry, materials and paint of a character.
 
     Attributes: triangles [F, 3], materials [F], uv [F, 3, 2] and two_sided [F] of body and worn layers
-    together; solid_triangles: those before the first that is cut out by its texture; skin, photographs,
-    paint and lights for `shading`.
+    together; solid_triangles: those before the first that is cut out by its texture; casting_triangles:
+    those that throw shadows; skin, photographs, paint and lights for `shading`.
     """
 
     def __init__(
-        self, character: Character, humanoid: Humanoid, photographs: Photographs | None = None
+        self,
+        character: Character,
+        humanoid: Humanoid,
+        photographs: Photographs | None = None,
+        lights: Floats | None = None,
     ) -> None:
         self.character = character
         self.humanoid = humanoid
@@ -71,7 +75,7 @@ class Actor:
         self.layers = self._layers()
         self._assemble()
         self._bind()
-        self.lights = lights_of(character.lighting)
+        self.lights = lights_of(character.lighting) if lights is None else lights
         self.skin = self._skin()
         self.paint = self._paint()
         self._occlude()
@@ -114,6 +118,10 @@ class Actor:
         cut_out = sum(len(layer.triangles) for layer in self.layers if layer.cut_out)
         self.solid_triangles = self.triangles[: len(self.triangles) - cut_out]
         self.materials = np.concatenate(materials)
+        thin = (self.materials == shading.LASHES) & (
+            np.arange(len(self.triangles)) >= len(self.solid_triangles)
+        )
+        self.casting_triangles = np.ascontiguousarray(self.triangles[~thin])
         self.uv = np.ascontiguousarray(np.concatenate(uv).astype(np.float32))
         self.two_sided = (self.materials == shading.LASHES) | (self.materials >= shading.HAIR)
         self._fixed_attributes(start)
@@ -211,6 +219,8 @@ class Actor:
         start = body
         for layer in self.layers:
             rows = slice(start, start + len(layer.template))
+            if len(layer.normal):
+                a[rows, shading.NORMAL : shading.NORMAL + 3] = layer.normal @ head.rotation.T
             if len(layer.tangent):
                 a[rows, shading.TANGENT : shading.TANGENT + 3] = layer.tangent @ head.rotation.T
             start = rows.stop
@@ -221,7 +231,7 @@ class Actor:
         normals = attributes[:, shading.NORMAL : shading.NORMAL + 3].copy()
         seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
         for direction in _hemisphere(28):
-            near, rows = depth_map(vertices, self.solid_triangles, direction, 256)
+            near, rows = depth_map(vertices, self.casting_triangles, direction, 256)
             at = vertices @ rows[:, :3].T + rows[:, 3]
             x, y = np.clip(at[:, :2].astype(int), 0, 255).T
             facing = np.maximum(normals @ direction, 0)

@@ -25,6 +25,7 @@ class Layer:
     offset [N]: dm along the normal (shell). head [N]: share of the head's motion, the rest is the chest's.
     shift [N, 3]: instead of an offset, a displacement in dm that turns with the head.
     strand [N, 2]: coordinate across and along hair; tangent [N, 3]: direction of the strands.
+    normal [N, 3]: of the template, instead of that of the mesh; turns with the head.
     uv [M, 3, 2]: into the cards of `textures.Photographs`; cut_out: their alpha says where there is anything.
     """
 
@@ -37,6 +38,7 @@ class Layer:
     shift: Floats | None = None
     strand: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     tangent: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    normal: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     uv: Floats = field(default_factory=lambda: np.zeros((0, 3, 2), np.float32))
     cut_out: bool = False
 

@@ -16,15 +16,17 @@ from flowact.datagen.graphics.raster import barycentric, texture
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
-SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH = range(7)
+SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH, HAIR_CARD = range(8)
 
 # Columns of the attribute matrix.
 POSITION, NORMAL, REST, TANGENT, AO, STRAND = 0, 3, 6, 9, 12, 13
 ATTRIBUTES = 15
 
 
-# Rows of the lights matrix [8, 3]: directions towards the lights and linear RGB radiances.
-KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND = range(8)
+# Rows of the lights matrix [8 or 17, 3]: directions towards the lights and linear RGB radiances. With 17, the
+# last nine are spherical harmonics of the light from all sides, which stand for SKY and GROUND.
+KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND, HARMONICS = range(9)
+LIGHTS = HARMONICS + 9
 
 # Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
 # teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
@@ -190,6 +192,20 @@ def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> fl
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
+    """One channel of the light from all sides on a surface with normal (x, y, z)."""
+    if lights.shape[0] < LIGHTS:
+        up = 0.5 + 0.5 * y
+        return lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)
+    total = 0.282095 * lights[8, c]
+    total += 0.488603 * (lights[9, c] * y + lights[10, c] * z + lights[11, c] * x)
+    total += 1.092548 * (lights[12, c] * x * y + lights[13, c] * y * z + lights[15, c] * x * z)
+    total += 0.315392 * lights[14, c] * (3.0 * z * z - 1.0)
+    total += 0.546274 * lights[16, c] * (x * x - y * y)
+    return max(total, 0.0)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _light(
     material: int, a: Floats, eye: Floats, gloss: float, lit: float, lights: Floats, colour: Floats
 ) -> None:
@@ -211,13 +227,12 @@ def _light(
     diffuse = max(0.0, (ndl + wrap) / (1.0 + wrap))
     diffuse *= lit if material != EYE else 0.35 + 0.65 * lit
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
-    up = 0.5 + 0.5 * ny
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
     hx, hy, hz = lights[KEY, 0] + vx, lights[KEY, 1] + vy, lights[KEY, 2] + vz
     length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
     ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
     specular = 0.0
-    if material == HAIR:
+    if material in (HAIR, HAIR_CARD):
         tx, ty, tz = a[9], a[10], a[11]
         th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
         sine = max(0.0, 1.0 - th * th)
@@ -225,6 +240,8 @@ def _light(
     elif material == EYE:
         window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
         specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
+            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
     elif material in (TEETH, TONGUE):
         specular = 0.25 * ndh**40 * lit
     else:
@@ -234,14 +251,14 @@ def _light(
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
             soft = np.sqrt(diffuse * np.sqrt(diffuse)) if c == 0 else diffuse
-        ambient = (lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)) * ao
+        ambient = _ambient(lights, nx, ny, nz, c) * ao
         light = (
             lights[KEY_COLOUR, c] * soft * (0.5 + 0.5 * ao)
             + lights[FILL_COLOUR, c] * fill * ao
             + ambient
         )
         base = colour[c] * light
-        tint = colour[c] * 2.0 if material == HAIR else 1.0
+        tint = colour[c] * 2.0 if material in (HAIR, HAIR_CARD) else 1.0
         colour[c] = (
             base
             + specular * lights[KEY_COLOUR, c] * tint * ao
@@ -250,7 +267,7 @@ def _light(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(
+def _shade(  # noqa: C901 - a case per material
     material: int,
     a: Floats,
     u: float,
@@ -286,6 +303,10 @@ def _shade(
             colour[c] = paint[LASH, c]
     elif material == HAIR:
         gloss = _hair_albedo(paint, a[STRAND], a[STRAND + 1], colour)
+    elif material == HAIR_CARD:
+        for c in range(3):
+            colour[c] = texture(cards, u, v, c)
+        gloss = 0.6
     else:
         gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])

@@ -14,32 +14,46 @@ from flowact.datagen.photographic.cc0 import LICENCE
 from flowact.datagen.photographic.dress import dress
 from flowact.datagen.photographic.exposure import Exposure
 from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.light import Surroundings, light_by
 from flowact.datagen.photographic.look import Look, random_look
 from flowact.datagen.placement import Placement
 from flowact.datagen.render import Stage
+from flowact.timebase import FRAME_SIZE
+
+_OUTSIDE = 0.8  # of the people are lit by a real place, the others by studio lights
 
 
 @dataclass(frozen=True)
 class Photographed:
-    """A person, what they wear of photographs, where they stand, and how pictures of them are taken."""
+    """A person, what they wear of photographs, where they stand, and how pictures of them are taken.
+
+    surroundings: none in front of the character's own background and lights.
+    """
 
     character: Character
     look: Look
+    surroundings: Surroundings | None
     placement: Placement
     exposure: Exposure
 
     def stage(self, humanoid: Humanoid, folder: Path) -> Stage:
         """Ready to be rendered with the textures of `folder`."""
         photographs = dress(self.character, self.look, humanoid, library(folder))
-        return Stage(Actor(self.character, humanoid, photographs), self.placement)
+        if self.surroundings is None:
+            return Stage(Actor(self.character, humanoid, photographs), self.placement)
+        lit = light_by(self.surroundings, library(folder), FRAME_SIZE)
+        actor = Actor(self.character, humanoid, photographs, lit.lights)
+        return Stage(actor, self.placement, lit.background)
 
     def meta(self) -> dict[str, Any]:
         """What a clip records: every choice, and every source with its licence."""
+        names = self.look.sources() + ((self.surroundings.name,) if self.surroundings else ())
         return {
             "look": asdict(self.look),
+            "surroundings": asdict(self.surroundings) if self.surroundings else None,
             "placement": asdict(self.placement),
             "exposure": asdict(self.exposure),
-            "sources": [{"name": name, "licence": LICENCE} for name in self.look.sources()],
+            "sources": [{"name": name, "licence": LICENCE} for name in names],
         }
 
 
@@ -52,4 +66,5 @@ def library(folder: Path) -> Library:
 def random_photographed(rng: np.random.Generator, folder: Path) -> Photographed:
     """A random person with textures of `folder`."""
     person, look = random_look(random_character(rng), library(folder), rng)
-    return Photographed(person, look, Placement.random(rng), Exposure.random(rng))
+    surroundings = Surroundings.random(library(folder), rng) if rng.random() < _OUTSIDE else None
+    return Photographed(person, look, surroundings, Placement.random(rng), Exposure.random(rng))

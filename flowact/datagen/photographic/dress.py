@@ -11,6 +11,8 @@ from flowact.datagen.appearance.character import Character
 from flowact.datagen.appearance.textures import Photographs
 from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import shading
+from flowact.datagen.photographic.cards import atlas, tile
+from flowact.datagen.photographic.hair import hair_layer, hair_tile
 from flowact.datagen.photographic.library import Library
 from flowact.datagen.photographic.look import Look
 from flowact.datagen.photographic.piece import Piece
@@ -28,16 +30,19 @@ _TEETH_TEXELS = 256
 def dress(character: Character, look: Look, humanoid: Humanoid, library: Library) -> Photographs:
     """The textures and worn meshes of a look."""
     skin, body = compose_skin(look, character.skin, humanoid, library, character.seed)
-    lashes = _tile(library, look.lashes, _LASH_TEXELS)
-    teeth = _tile(library, look.teeth, _TEETH_TEXELS)
+    lashes = tile(library, look.lashes, _LASH_TEXELS)
+    teeth = tile(library, look.teeth, _TEETH_TEXELS)
     teeth[..., :3] *= 1.15 * look.white  # in the photograph they are grey
-    cards, (lash_place, teeth_place) = atlas([lashes, teeth])
-    layers = (
-        bound_layer(library.piece(look.teeth), humanoid, shading.TEETH, teeth_place),
-        bound_layer(library.piece(look.lashes), humanoid, shading.LASHES, lash_place, True),
-    )
+    tiles = [lashes, teeth] + ([hair_tile(look.hair, character.hair, library)] if look.hair else [])
+    cards, places = atlas(tiles)
+    layers = [
+        bound_layer(library.piece(look.teeth), humanoid, shading.TEETH, places[1]),
+        bound_layer(library.piece(look.lashes), humanoid, shading.LASHES, places[0], True),
+    ]
+    if look.hair:
+        layers.append(hair_layer(library.piece(look.hair), places[2]))
     replaced = frozenset({"lashes", "teeth_upper", "teeth_lower"})
-    return Photographs(skin, body, eyeball(look, library), cards, layers, replaced)
+    return Photographs(skin, body, eyeball(look, library), cards, tuple(layers), replaced)
 
 
 def eyeball(look: Look, library: Library) -> Floats:
@@ -52,32 +57,6 @@ def eyeball(look: Look, library: Library) -> Floats:
     recoloured = grey + 0.35 * (small - grey)
     coloured = np.where(max(look.iris_gain) < 0.65, recoloured * 1.3, small) * look.iris_gain
     return np.ascontiguousarray(small + inside * (coloured - small), np.float32)
-
-
-def _tile(library: Library, name: str, size: int) -> Floats:
-    """Colour and alpha [size, size, 4] of a card, averaged down so that thin hair does not break up."""
-    alpha = library.alpha(name)[..., None]
-    picture = np.concatenate([library.rgb(name) * alpha, alpha], -1)
-    small = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.float32)
-    small[..., :3] = small[..., :3] / np.maximum(small[..., 3:], 1e-3)
-    return small
-
-
-def atlas(tiles: list[Floats]) -> tuple[Floats, list[Floats]]:
-    """Tiles [s, s, 4] side by side, and for each the affine map [2, 3] from its uv to the atlas's."""
-    height = max(len(tile) for tile in tiles)
-    width = sum(tile.shape[1] for tile in tiles)
-    picture = np.zeros((height, width, 4), np.float32)
-    maps, left = [], 0
-    for tile in tiles:
-        rows, columns = tile.shape[:2]
-        picture[:rows, left : left + columns] = tile
-        lower = 1 - rows / height
-        maps.append(
-            np.array([[columns / width, 0, left / width], [0, rows / height, lower]], np.float32)
-        )
-        left += columns
-    return picture, maps
 
 
 def bound_layer(

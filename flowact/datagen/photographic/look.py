@@ -14,6 +14,9 @@ from flowact.datagen.appearance.character import (
 )
 from flowact.datagen.photographic.library import Library
 
+SHORT = ("short01", "short02", "short04", "short01", "short02", "short04", "short03", "afro01")
+LONG = ("long01", "ponytail01", "long01", "ponytail01", "afro01", "bob01", "bob02", "Braid01")
+"""Bobs and one of the short styles hide an eye, so they come less often than the others."""
 AGES = ("young", "middleage", "old")
 _DARK = 0.16  # mean linear albedo below which a tone starts from dark photographs
 
@@ -26,7 +29,7 @@ class Look:
 
     skins: two, of which the second counts `share`; tone: mean linear albedo of the face; iris_gain:
     factor on the iris' colours; iris_size: radius over that of the photograph; white: brightness of
-    the teeth; brow_weight: opacity of the brows.
+    the teeth; brow_weight: opacity of the brows; hair: cards, or none for the character's own hair.
     """
 
     skins: tuple[str, str]
@@ -40,10 +43,19 @@ class Look:
     iris_size: float
     teeth: str
     white: float
+    hair: str | None = None
 
     def sources(self) -> tuple[str, ...]:
         """Names of everything that is seen."""
-        return tuple(sorted({*self.skins, self.brows, self.lashes, self.iris, self.teeth}))
+        worn = {
+            *self.skins,
+            self.brows,
+            self.lashes,
+            self.iris,
+            self.teeth,
+            self.hair or self.brows,
+        }
+        return tuple(sorted(worn))
 
 
 def random_look(
@@ -57,15 +69,18 @@ def random_look(
         float(rng.uniform(0.0, 0.5)),
         tone,
         _pick(library.names("brows"), rng),
-        float(rng.uniform(0.55, 1.0)),
+        float(rng.uniform(0.7, 1.0)),
         _pick(library.names("lashes"), rng),
         _pick(library.names("irises"), rng),
         _iris_gain(float(np.mean(tone)), rng),
         float(rng.uniform(0.92, 1.06)),
         _pick(library.names("teeth"), rng),
         float(rng.uniform(0.75, 1.05)),
+        _hair(person, rng),
     )
-    return person, look
+    if look.hair is None:
+        return person, look
+    return replace(person, hair=replace(person.hair, kind="bald")), look
 
 
 def _pick(names: tuple[str, ...], rng: np.random.Generator) -> str:
@@ -108,6 +123,13 @@ def _skins(
         for age in (nearest, beside)
     )
     return _pick(first, rng), _pick(second, rng)
+
+
+def _hair(person: Character, rng: np.random.Generator) -> str | None:
+    """Cards of hair for most of those who are not bald."""
+    if person.hair.kind == "bald" or rng.random() < 0.15:
+        return None
+    return f"hair/{_pick(SHORT if person.identity.gender > 0.5 and rng.random() < 0.85 else LONG, rng)}"
 
 
 def _iris_gain(lightness: float, rng: np.random.Generator) -> RGB:

@@ -27,7 +27,7 @@ def compose_skin(
     head = _window(body, canvas.lips.shape)
     gain = _gain(head, canvas.position, look)
     head = paint_over(canvas, head * gain, style, seed)
-    weight = look.brow_weight * brow_map(look.brows, humanoid, library)
+    weight = np.minimum(1.5 * brow_map(look.brows, humanoid, library), 1) * look.brow_weight
     head[..., :3] += weight[..., None] * (np.asarray(style.brows, np.float32) - head[..., :3])
     return np.ascontiguousarray(head, np.float32), np.clip(body * gain, 0.002, 0.95)
 
