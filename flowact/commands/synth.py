@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flowact.datagen.dataset import ClipPlan, render_dataset
 from flowact.datagen.performance.performance import TRAINING_VOICES
-from flowact.datagen.photographic.download import ensure
+from flowact.datagen.photographic.sources.download import ensure
 from flowact.datagen.voice.speech import HELD_OUT_VOICE, check_voices
 from flowact.errors import UserError
 from flowact.timebase import FPS, FRAMES_PER_LATENT

@@ -178,15 +178,8 @@ def _scalp(albedo: Floats, style: SkinStyle, position: Floats, rng: np.random.Ge
     _mix(albedo, style.scalp, style.scalp_cover * _step(-0.03, 0.12, distance))
 
 
-def _beard(
-    albedo: Floats,
-    gloss: Floats,
-    style: SkinStyle,
-    x: Floats,
-    y: Floats,
-    z: Floats,
-    rng: np.random.Generator,
-) -> None:
+def beard_area(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats]:
+    """Where chin and cheeks, and where the upper lip are bearded: weights in [0, 1] at template positions."""
     ax = np.abs(x)
     top = 6.56 + 0.50 * np.clip((ax - 0.30) / 0.40, 0, 1) ** 1.5
     jaw = _step(-0.05, 0.06, top - y) * _step(5.95, 6.15, y) * _step(0.35, 0.55, z)
@@ -198,11 +191,24 @@ def _beard(
     chin = np.clip(np.maximum(jaw, sideburn) * (1 - 0.8 * bare) + 0.3 * below_lip * jaw, 0, 1)
     lip = _blob(x, y, 0, 6.725, 0.25, 0.045) * _step(1.0, 1.2, z)
     corner = _blob(ax, y, 0.31, 6.60, 0.05, 0.13) * _step(0.9, 1.1, z)
+    return chin, lip + corner
+
+
+def _beard(
+    albedo: Floats,
+    gloss: Floats,
+    style: SkinStyle,
+    x: Floats,
+    y: Floats,
+    z: Floats,
+    rng: np.random.Generator,
+) -> None:
+    chin, lip = beard_area(x, y, z)
     grain = np.clip(0.80 + 0.16 * _noise(albedo.shape[:2], 1.3, rng), 0, 1.1)
-    full = np.clip(style.beard * chin + style.moustache * np.clip(lip + corner, 0, 1), 0, 1)
+    full = np.clip(style.beard * chin + style.moustache * np.clip(lip, 0, 1), 0, 1)
     _mix(albedo, style.brows, np.clip(full * grain, 0, 0.96))
     gloss *= 1 - 0.8 * full
-    shade = style.stubble * np.clip(chin + lip + corner, 0, 1) * np.clip(grain, 0.3, 1)
+    shade = style.stubble * np.clip(chin + lip, 0, 1) * np.clip(grain, 0.3, 1)
     _tint(albedo, (0.55, 0.55, 0.60), np.asarray(0.75 * shade, np.float32))
 
 

@@ -24,7 +24,7 @@ class Layer:
     surface: for a shell, the matrix [N, V] that takes body vertices to its own; None when carried.
     offset [N]: dm along the normal (shell). head [N]: share of the head's motion, the rest is the chest's.
     shift [N, 3]: instead of an offset, a displacement in dm that turns with the head.
-    strand [N, 2]: coordinate across and along hair; tangent [N, 3]: direction of the strands.
+    strand [N, 2]: coordinate across and along hair, or the gloss of a `CARD`; tangent [N, 3]: direction of the strands.
     normal [N, 3]: of the template, instead of that of the mesh; turns with the head.
     uv [M, 3, 2]: into the cards of `textures.Photographs`; cut_out: their alpha says where there is anything.
     """

@@ -16,7 +16,7 @@ from flowact.datagen.graphics.raster import barycentric, texture
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
-SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH, HAIR_CARD = range(8)
+SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH, HAIR_CARD, CARD = range(9)
 
 # Columns of the attribute matrix.
 POSITION, NORMAL, REST, TANGENT, AO, STRAND = 0, 3, 6, 9, 12, 13
@@ -267,7 +267,7 @@ def _light(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(  # noqa: C901 - a case per material
+def _shade(  # noqa: C901, PLR0912 - a case per material
     material: int,
     a: Floats,
     u: float,
@@ -307,6 +307,10 @@ def _shade(  # noqa: C901 - a case per material
         for c in range(3):
             colour[c] = texture(cards, u, v, c)
         gloss = 0.6
+    elif material == CARD:  # anything else with a texture, whose gloss stands in the attributes
+        for c in range(3):
+            colour[c] = texture(cards, u, v, c)
+        gloss = a[STRAND]
     else:
         gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])

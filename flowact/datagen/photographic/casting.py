@@ -10,12 +10,12 @@ import numpy as np
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.character import Character, random_character
-from flowact.datagen.photographic.cc0 import LICENCE
 from flowact.datagen.photographic.dress import dress
 from flowact.datagen.photographic.exposure import Exposure
-from flowact.datagen.photographic.library import Library
 from flowact.datagen.photographic.light import Surroundings, light_by
 from flowact.datagen.photographic.look import Look, random_look
+from flowact.datagen.photographic.sources.cc0 import LICENCE
+from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.placement import Placement
 from flowact.datagen.render import Stage
 from flowact.timebase import FRAME_SIZE

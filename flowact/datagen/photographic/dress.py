@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.character import Character
 from flowact.datagen.appearance.textures import Photographs
-from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import shading
-from flowact.datagen.photographic.cards import atlas, tile
-from flowact.datagen.photographic.hair import hair_layer, hair_tile
-from flowact.datagen.photographic.library import Library
 from flowact.datagen.photographic.look import Look
-from flowact.datagen.photographic.piece import Piece
 from flowact.datagen.photographic.skin import compose_skin
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.worn.beard import beard_card
+from flowact.datagen.photographic.worn.cards import Card, bound_layer, pack, tile
+from flowact.datagen.photographic.worn.hair import hair_layer, hair_tile
 
 Floats = NDArray[np.floating[Any]]
 
@@ -30,19 +29,35 @@ _TEETH_TEXELS = 256
 def dress(character: Character, look: Look, humanoid: Humanoid, library: Library) -> Photographs:
     """The textures and worn meshes of a look."""
     skin, body = compose_skin(look, character.skin, humanoid, library, character.seed)
-    lashes = tile(library, look.lashes, _LASH_TEXELS)
-    teeth = tile(library, look.teeth, _TEETH_TEXELS)
-    teeth[..., :3] *= 1.15 * look.white  # in the photograph they are grey
-    tiles = [lashes, teeth] + ([hair_tile(look.hair, character.hair, library)] if look.hair else [])
-    cards, places = atlas(tiles)
-    layers = [
-        bound_layer(library.piece(look.teeth), humanoid, shading.TEETH, places[1]),
-        bound_layer(library.piece(look.lashes), humanoid, shading.LASHES, places[0], True),
+    cards, layers = pack(_cards(character, look, humanoid, library))
+    replaced = frozenset({"lashes", "teeth_upper", "teeth_lower"})
+    return Photographs(skin, body, eyeball(look, library), cards, layers, replaced)
+
+
+def _cards(character: Character, look: Look, humanoid: Humanoid, library: Library) -> list[Card]:
+    """Everything with a texture of its own."""
+    lashes, teeth = library.piece(look.lashes), library.piece(look.teeth)
+    white = tile(library, look.teeth, _TEETH_TEXELS)
+    white[..., :3] *= 1.15 * look.white  # in the photograph they are grey
+    cards: list[Card] = [
+        (white, bound_layer(teeth, humanoid, shading.TEETH)),
+        (
+            tile(library, look.lashes, _LASH_TEXELS),
+            bound_layer(lashes, humanoid, shading.LASHES, True),
+        ),
     ]
     if look.hair:
-        layers.append(hair_layer(library.piece(look.hair), places[2]))
-    replaced = frozenset({"lashes", "teeth_upper", "teeth_lower"})
-    return Photographs(skin, body, eyeball(look, library), cards, tuple(layers), replaced)
+        piece = library.piece(look.hair)
+        under = piece.without(look.hat.covers(piece.template)) if look.hat else piece
+        cards.append((hair_tile(look.hair, character.hair, library), hair_layer(under)))
+    if look.beard:
+        rng = np.random.default_rng([character.seed, 5])
+        cards.append(beard_card(humanoid, character.skin, look.beard, rng))
+    if look.glasses:
+        cards += look.glasses.cards(humanoid)
+    if look.hat:
+        cards.append(look.hat.card(humanoid))
+    return cards
 
 
 def eyeball(look: Look, library: Library) -> Floats:
@@ -57,20 +72,3 @@ def eyeball(look: Look, library: Library) -> Floats:
     recoloured = grey + 0.35 * (small - grey)
     coloured = np.where(max(look.iris_gain) < 0.65, recoloured * 1.3, small) * look.iris_gain
     return np.ascontiguousarray(small + inside * (coloured - small), np.float32)
-
-
-def bound_layer(
-    piece: Piece, humanoid: Humanoid, material: int, place: Floats, cut_out: bool = False
-) -> Layer:
-    """A piece as a layer that follows the vertices it is bound to."""
-    surface = piece.surface(len(humanoid.template))
-    uv = piece.uv @ place[:, :2].T + place[:, 2]
-    return Layer(
-        np.asarray(surface @ humanoid.template + piece.offsets, np.float32),
-        piece.triangles,
-        material,
-        surface=surface,
-        shift=piece.offsets,
-        uv=np.asarray(uv, np.float32),
-        cut_out=cut_out,
-    )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.graphics import shading
-from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.sources.library import Library
 
 Floats = NDArray[np.floating[Any]]
 

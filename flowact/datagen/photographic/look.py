@@ -12,7 +12,9 @@ from flowact.datagen.appearance.character import (
     Character,
     vary,
 )
-from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.worn.glasses import Glasses
+from flowact.datagen.photographic.worn.hat import Hat
 
 SHORT = ("short01", "short02", "short04", "short01", "short02", "short04", "short03", "afro01")
 LONG = ("long01", "ponytail01", "long01", "ponytail01", "afro01", "bob01", "bob02", "Braid01")
@@ -20,6 +22,7 @@ LONG = ("long01", "ponytail01", "long01", "ponytail01", "afro01", "bob01", "bob0
 AGES = ("young", "middleage", "old")
 _DARK = 0.16  # mean linear albedo below which a tone starts from dark photographs
 
+_GLASSES, _HATS = 0.22, 0.10  # of the people wear them
 _EXPOSED = 0.85  # photographs are given these shares of the painter's tones: they have highlights of their own
 
 
@@ -29,7 +32,8 @@ class Look:
 
     skins: two, of which the second counts `share`; tone: mean linear albedo of the face; iris_gain:
     factor on the iris' colours; iris_size: radius over that of the photograph; white: brightness of
-    the teeth; brow_weight: opacity of the brows; hair: cards, or none for the character's own hair.
+    the teeth; brow_weight: opacity of the brows; hair: cards, or none for the character's own hair;
+    beard: length in dm of the tufts, where the skin's style has a beard; 0 for a painted one.
     """
 
     skins: tuple[str, str]
@@ -44,6 +48,9 @@ class Look:
     teeth: str
     white: float
     hair: str | None = None
+    beard: float = 0.0
+    glasses: Glasses | None = None
+    hat: Hat | None = None
 
     def sources(self) -> tuple[str, ...]:
         """Names of everything that is seen."""
@@ -77,8 +84,11 @@ def random_look(
         _pick(library.names("teeth"), rng),
         float(rng.uniform(0.75, 1.05)),
         _hair(person, rng),
+        float(rng.uniform(0.05, 0.30)) if person.skin.beard + person.skin.moustache > 0 else 0.0,
+        Glasses.random(rng) if rng.random() < _GLASSES else None,
+        Hat.random(rng) if rng.random() < _HATS else None,
     )
-    if look.hair is None:
+    if look.hair is None and look.hat is None:
         return person, look
     return replace(person, hair=replace(person.hair, kind="bald")), look
 

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.appearance.actor import SKIN_TEXELS, SKIN_WINDOW, skin_canvas
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.skin import SkinStyle, paint_over
+from flowact.datagen.appearance.skin_canvas import SKIN_TEXELS, SKIN_WINDOW, skin_canvas
 from flowact.datagen.graphics.raster import rasterize
-from flowact.datagen.photographic.library import Library
 from flowact.datagen.photographic.look import Look
-from flowact.datagen.photographic.piece import Piece
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.sources.piece import Piece
 
 Floats = NDArray[np.floating[Any]]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowact.datagen.appearance.actor import skin_canvas
 from flowact.datagen.appearance.body import Humanoid
+from flowact.datagen.appearance.skin_canvas import skin_canvas
 from flowact.datagen.dataset import ClipPlan, photographed, render_clip
 from flowact.datagen.graphics import shading
 from flowact.datagen.performance.performance import rest_performance
 from flowact.datagen.photographic.casting import Photographed, random_photographed
 from flowact.datagen.photographic.exposure import Exposure
-from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.sources.library import Library
 from flowact.errors import UserError
 from tests.datagen.photographic.tiny_textures import fill
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from flowact.datagen.graphics import shading
-from flowact.datagen.photographic.library import Library
 from flowact.datagen.photographic.light import (
     Surroundings,
     basis,
@@ -15,6 +14,7 @@ from flowact.datagen.photographic.light import (
     light_by,
     split_key,
 )
+from flowact.datagen.photographic.sources.library import Library
 
 HEIGHT, WIDTH = 64, 128
 UP, LEFT = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.photographic import cc0
-from flowact.datagen.photographic.download import RECORD
-from flowact.datagen.photographic.piece import Piece
+from flowact.datagen.photographic.sources import cc0
+from flowact.datagen.photographic.sources.download import RECORD
+from flowact.datagen.photographic.sources.piece import Piece
 
 SKIN = {"light": (205, 160, 135), "dark": (90, 60, 45)}
 LASH_PART, TOOTH_PART = "lashes", "teeth_upper"

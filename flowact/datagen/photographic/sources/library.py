@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flowact.datagen.photographic.download import RECORD
-from flowact.datagen.photographic.piece import Piece
+from flowact.datagen.photographic.sources.download import RECORD
+from flowact.datagen.photographic.sources.piece import Piece
 from flowact.errors import UserError
 
 Floats = NDArray[np.floating[Any]]

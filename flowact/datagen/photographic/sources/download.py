@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.photographic import cc0
-from flowact.datagen.photographic.piece import Piece
+from flowact.datagen.photographic.sources import cc0
+from flowact.datagen.photographic.sources.piece import Piece
 from flowact.errors import UserError
 from flowact.files import whole
 

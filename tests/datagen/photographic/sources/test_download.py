@@ -13,7 +13,7 @@ import pytest
 
 from flowact import assets
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.photographic import cc0, download
+from flowact.datagen.photographic.sources import cc0, download
 from flowact.errors import UserError
 
 NOT_FREE = ("beard", "moustache", "glasses", "fedora", "special_suit", "brown_eye", "Eyebrows_01")

@@ -1,6 +1,6 @@
 """A textured mesh that is bound to the vertices of the base mesh."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +44,8 @@ class Piece:
         rows = np.repeat(np.arange(len(self.refs)), 3)
         entries = (self.weights.ravel(), (rows, self.refs.ravel()))
         return sparse.csr_matrix(entries, (len(self.refs), count), dtype=np.float32)
+
+    def without(self, hidden: NDArray[np.bool_]) -> "Piece":
+        """The piece less the triangles that have a hidden vertex; hidden [N]."""
+        kept = ~hidden[self.triangles].any(1)
+        return replace(self, triangles=self.triangles[kept], uv=self.uv[kept])

@@ -9,9 +9,9 @@ from flowact.datagen.appearance.hair import HairStyle
 from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.raster import accumulate_normals
-from flowact.datagen.photographic.cards import tile
-from flowact.datagen.photographic.library import Library
-from flowact.datagen.photographic.piece import Piece
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.sources.piece import Piece
+from flowact.datagen.photographic.worn.cards import tile
 
 Floats = NDArray[np.floating[Any]]
 
@@ -35,15 +35,14 @@ def hair_tile(name: str, style: HairStyle, library: Library) -> Floats:
     return card
 
 
-def hair_layer(piece: Piece, place: Floats) -> Layer:
-    """The mesh of the cards, which the head carries; `place` [2, 3] maps its uv into the cards' texture."""
+def hair_layer(piece: Piece) -> Layer:
+    """The mesh of the cards, which the head carries."""
     x, y, z = piece.template.T
     around = piece.template - _HEAD
     around = around / np.linalg.norm(around, axis=1, keepdims=True)
     normal = np.zeros_like(piece.template)
     accumulate_normals(piece.template, piece.triangles, normal)
     normal *= np.sign((normal * around).sum(1, keepdims=True))
-    uv = piece.uv @ place[:, :2].T + place[:, 2]
     return Layer(
         piece.template,
         piece.triangles,
@@ -51,6 +50,6 @@ def hair_layer(piece: Piece, place: Floats) -> Layer:
         head=np.clip(0.35 + 0.65 * (y - _FREE + 1.1) / 1.1, 0.35, 1).astype(np.float32),
         tangent=np.stack([x, -0.8 - np.maximum(8.4 - y, 0), z - 0.1], 1).astype(np.float32),
         normal=np.asarray(0.6 * around + 0.4 * normal, np.float32),
-        uv=np.asarray(uv, np.float32),
+        uv=piece.uv,
         cut_out=True,
     )

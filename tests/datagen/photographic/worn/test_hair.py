@@ -7,9 +7,8 @@ from PIL import Image
 
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.hair import HairStyle
-from flowact.datagen.photographic.cards import atlas
-from flowact.datagen.photographic.hair import hair_layer, hair_tile
-from flowact.datagen.photographic.library import Library
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.worn.hair import hair_layer, hair_tile
 from tests.datagen.photographic.tiny_textures import copy_of
 
 RED = HairStyle("bald", (0.4, 0.05, 0.02), (0.5, 0.08, 0.03))
@@ -35,20 +34,10 @@ def test_a_card_keeps_its_strands_and_takes_the_colour(tmp_path: Path) -> None:
     assert there[..., 0].std() > 0.02
 
 
-def test_tiles_stand_side_by_side_and_their_maps_find_them() -> None:
-    small, large = np.full((4, 4, 4), 0.2, np.float32), np.full((8, 8, 4), 0.9, np.float32)
-    picture, maps = atlas([small, large])
-    assert picture.shape == (8, 12, 4)
-    for tile, place in zip((small, large), maps, strict=True):
-        for uv in ((0.2, 0.2), (0.8, 0.9)):
-            u, v = place[:, :2] @ uv + place[:, 2]
-            assert picture[int((1 - v) * 8), int(u * 12), 0] == tile[0, 0, 0]
-
-
 def test_long_hair_follows_the_shoulders_lower_down() -> None:
     humanoid = Humanoid.load()
     piece = copy_of(humanoid, humanoid.part_mask("shirt") | humanoid.part_mask("tongue"))
-    layer = hair_layer(piece, np.array([[1, 0, 0], [0, 1, 0]], np.float32))
+    layer = hair_layer(piece)
     height = layer.template[:, 1]
     assert layer.head[height > 6.5].min() == 1
     assert layer.head[height < 5.4].max() < 0.5
