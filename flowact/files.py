@@ -12,7 +12,7 @@ from flowact.errors import UserError
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield where to write; what was written there becomes `path` if the block succeeds, else nothing.
 
     Args:

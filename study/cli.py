@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from study import logs
 from study.database import storage
 from study.design import templates
 from study.design.config import load
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a problem the operator can fix ends with one sentence and exit code 2."""
     try:
         arguments = _parser().parse_args(argv)
+        logs.configure(arguments.log_level, arguments.log_json)
         code = arguments.run(arguments)
     except (StudyError, Refused) as error:
         sys.stderr.write(f"study: {error}\n")
@@ -99,8 +101,8 @@ def _open(args: argparse.Namespace) -> None:
     index = builder.read_index(args.folder / STIMULI_NAME)
     audit_record.require_passed(config, index, args.folder / AUDIT_NAME)
     _warn_of_mounts(args.folder)
-    place = lifecycle.open_study(args.folder, config, index)
-    lifecycle.set_state(place.store, "open", place.clock())
+    context = lifecycle.open_study(args.folder, config, index)
+    lifecycle.set_state(context.store, "open", context.clock())
     _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
 
 
@@ -110,13 +112,17 @@ def _serve(args: argparse.Namespace) -> None:
     from study.server import admin_auth
     from study.server.app import create_app
 
-    place = attach(args.folder)
+    context = attach(args.folder)
     _warn_of_mounts(args.folder)
     if admin_auth.expected_hash() is None:
         _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
     listening = _listen(args.host, args.port)
     settings = uvicorn.Config(
-        create_app(place), log_level="warning", proxy_headers=False, server_header=False
+        create_app(context),
+        log_config=None,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
     )
     _say(f"Votes: http://{args.host}:{args.port}/")
     uvicorn.Server(settings).run(sockets=[listening])
@@ -138,9 +144,9 @@ def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
     def run(args: argparse.Namespace) -> None:
         from study.voting import lifecycle
 
-        place = attach(args.folder)
-        lifecycle.set_state(place.store, state, place.clock())
-        _say(f"Study {place.config.name!r} is {state}.")
+        context = attach(args.folder)
+        lifecycle.set_state(context.store, state, context.clock())
+        _say(f"Study {context.config.name!r} is {state}.")
 
     return run
 
@@ -227,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
+        logs.add_arguments(command, "info" if name == "serve" else "warning")
         return command
 
     def add_on_folder(

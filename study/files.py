@@ -7,7 +7,7 @@ from pathlib import Path
 from study.errors import StudyError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes) -> None:
     """Write a file, replacing an older one only at the end; raises StudyError with the reason."""
     draft = path.with_name(f".{path.name}.part")
     try:

@@ -62,8 +62,8 @@ def _write_sources(folder: Path, files: list[Path], frames: int) -> None:
     """Write every video and input, manifest.csv and study.yaml."""
     from study.design import flowact_adapter
 
-    for place in (folder / "videos", folder / "inputs"):
-        place.mkdir()
+    for context in (folder / "videos", folder / "inputs"):
+        context.mkdir()
     systems = flowact_adapter.systems()
     rows = [",".join(COLUMNS)]
     for number, file in enumerate(files, start=1):

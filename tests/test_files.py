@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from flowact.files import whole
+from flowact.files import atomic_write
 
 
 def test_a_file_or_folder_replaces_the_one_before(tmp_path: Path) -> None:
     for text in ("old", "new"):
-        with whole(tmp_path / "deep" / "file") as path:
+        with atomic_write(tmp_path / "deep" / "file") as path:
             path.write_text(text)
-        with whole(tmp_path / "folder") as path:
+        with atomic_write(tmp_path / "folder") as path:
             path.mkdir()
             (path / text).touch()
     assert (tmp_path / "deep" / "file").read_text() == "new"
@@ -23,7 +23,7 @@ def test_a_file_or_folder_replaces_the_one_before(tmp_path: Path) -> None:
 
 def test_a_mistake_leaves_the_file_before_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    with pytest.raises(KeyError), whole(tmp_path / "file") as path:
+    with pytest.raises(KeyError), atomic_write(tmp_path / "file") as path:
         path.write_text("half")
         raise KeyError
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "old")]

@@ -5,7 +5,7 @@ import torch
 
 from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.tokenizer.tokenizer import Tokenizer
 from tests.tiny_transformer import tiny_transformer
 
@@ -27,7 +27,7 @@ def tiny_pipeline() -> FlowActPipeline:
     with torch.no_grad():
         for weight in tokenizer.parameters():
             weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
-    return FlowActPipeline(tiny_transformer(), tokenizer, FlowActScheduler())
+    return FlowActPipeline(tiny_transformer(), tokenizer, SamplingConfig())
 
 
 def speech(seconds: float, seed: int = 0) -> Recording:

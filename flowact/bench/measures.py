@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from flowact.bench.chromium import Visitor, visiting
-from flowact.bench.server import Server, is_running, rss_mb
+from flowact.bench.server import ServerProcess, is_running, rss_mb
 from flowact.bench.wire import wired
 from flowact.media import Recording
 
@@ -47,7 +47,7 @@ class Figure:
     good: bool
 
 
-def first_frame(browser: Any, server: Server, times: int) -> list[Figure]:
+def first_frame(browser: Any, server: ServerProcess, times: int) -> list[Figure]:
     """Open the page and click Start, again and again, on a worker that is warm."""
     found = []
     for _ in range(times):
@@ -61,7 +61,7 @@ def first_frame(browser: Any, server: Server, times: int) -> list[Figure]:
     return [Figure("click to first generated frame", "p95 < 500 ms", value, p95 < 500)]
 
 
-def speech(browser: Any, server: Server, recording: Path, seconds: float) -> list[Figure]:
+def speech(browser: Any, server: ServerProcess, recording: Path, seconds: float) -> list[Figure]:
     """Let a long recording be spoken and count the frames."""
     with visiting(browser, server.address) as visitor:
         visitor.start()
@@ -88,7 +88,7 @@ def speech(browser: Any, server: Server, recording: Path, seconds: float) -> lis
     ]
 
 
-def typed(browser: Any, server: Server, times: int) -> list[Figure]:
+def typed(browser: Any, server: ServerProcess, times: int) -> list[Figure]:
     """Type sentences and wait for the first frame with voice."""
     waits, engines = [], []
     with visiting(browser, server.address) as visitor:
@@ -111,7 +111,7 @@ def typed(browser: Any, server: Server, times: int) -> list[Figure]:
     return [Figure("text typed to first frame with voice", bar, value, worst < 1000)]
 
 
-def puppet(browser: Any, server: Server, seconds: float) -> list[Figure]:
+def puppet(browser: Any, server: ServerProcess, seconds: float) -> list[Figure]:
     """Let a microphone speak through the avatar."""
     with visiting(browser, server.address) as visitor:
         visitor.start()
@@ -127,7 +127,7 @@ def puppet(browser: Any, server: Server, seconds: float) -> list[Figure]:
     return [Figure("microphone to lips", "median < 900 ms, shown", value, good)]
 
 
-def interruption(browser: Any, server: Server, times: int) -> list[Figure]:
+def interruption(browser: Any, server: ServerProcess, times: int) -> list[Figure]:
     """Interrupt a speaker and look for what is still seen of the old reply."""
     sounds, pictures = [], []
     with visiting(browser, server.address) as visitor:
@@ -154,7 +154,7 @@ def interruption(browser: Any, server: Server, times: int) -> list[Figure]:
     return [Figure("interruption to last old sound and frame", "p95 < 400 ms", value, good)]
 
 
-def several(browser: Any, server: Server, seconds: float) -> list[Figure]:
+def several(browser: Any, server: ServerProcess, seconds: float) -> list[Figure]:
     """Let two visitors in at once, one of whom speaks, and a third wait."""
     with (
         visiting(browser, server.address) as first,
@@ -186,7 +186,7 @@ def several(browser: Any, server: Server, seconds: float) -> list[Figure]:
     ]
 
 
-def killed_worker(browser: Any, server: Server) -> list[Figure]:
+def killed_worker(browser: Any, server: ServerProcess) -> list[Figure]:
     """Kill the worker in the middle of a sentence."""
     with visiting(browser, server.address) as visitor:
         visitor.start()
@@ -211,7 +211,7 @@ def killed_worker(browser: Any, server: Server) -> list[Figure]:
     ]
 
 
-def cut_network(browser: Any, server: Server, seconds: float) -> list[Figure]:
+def cut_network(browser: Any, server: ServerProcess, seconds: float) -> list[Figure]:
     """Cut the line, mend it, and see whether sound and picture find together again."""
     with wired(server.port) as wire, visiting(browser, wire.address) as visitor:
         visitor.start()
@@ -231,7 +231,9 @@ def cut_network(browser: Any, server: Server, seconds: float) -> list[Figure]:
     ]
 
 
-def memory(browser: Any, server: Server, seconds: float, settled: float = 0.0) -> list[Figure]:
+def memory(
+    browser: Any, server: ServerProcess, seconds: float, settled: float = 0.0
+) -> list[Figure]:
     """Look for growth while a visitor listens and idles in turn.
 
     Args:
@@ -279,7 +281,7 @@ def write_recording(path: Path, speech: Recording) -> Path:
     return path
 
 
-def _sizes(visitor: Visitor, server: Server) -> tuple[float, float, float]:
+def _sizes(visitor: Visitor, server: ServerProcess) -> tuple[float, float, float]:
     visitor.page.evaluate("window.gc?.()")
     heap = float(visitor.page.evaluate("performance.memory.usedJSHeapSize")) / 1e6
     return rss_mb(server.pid), rss_mb(server.worker), heap
@@ -289,7 +291,7 @@ def _newest(visitor: Visitor, stage: str) -> float:
     return float(visitor.page.evaluate(f"flowactSession.figures.series['{stage}'].at(-1)"))
 
 
-def _wait_for_no_session(server: Server) -> None:
+def _wait_for_no_session(server: ServerProcess) -> None:
     while server.health()["sessions"]:
         time.sleep(0.1)
 

@@ -22,8 +22,8 @@ START_SECONDS: Final = 180.0
 STOP_SECONDS: Final = 20.0
 
 
-class Server:
-    """A running `app.py`.
+class ServerProcess:
+    """A running `flowact live`.
 
     Attributes:
         port: where it listens on 127.0.0.1.
@@ -60,27 +60,34 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Run `app.py` until the block is left; it is ready when the block begins.
+def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[ServerProcess]:
+    """Run `flowact live` until the block is left; it is ready when the block begins.
 
     Args:
-        flags: options of `app.py`.
+        flags: options of `flowact live`.
         environment: variables besides those of this process.
 
     Raises:
-        UserError: it is not there, or does not get ready.
+        UserError: it does not get ready.
     """
-    script = Path(__file__).resolve().parents[2] / "app.py"
-    if not script.is_file():
-        raise UserError(f"The live page is measured in a checkout; there is no {script}.")
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="flowact-state-") as state:
-        command = [sys.executable, str(script), "--port", str(port), "--state", state, *flags]
+        command = [
+            sys.executable,
+            "-m",
+            "flowact",
+            "live",
+            "--port",
+            str(port),
+            "--state",
+            state,
+            *flags,
+        ]
         process = subprocess.Popen(  # noqa: S603  (our own script)
             command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL
         )
         try:
-            server = Server(port, process.pid)
+            server = ServerProcess(port, process.pid)
             _wait_until_ready(server, process)
             yield server
         finally:
@@ -112,7 +119,7 @@ def _free_port() -> int:
     return port
 
 
-def _wait_until_ready(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(server: ServerProcess, process: subprocess.Popen[bytes]) -> None:
     limit = time.monotonic() + START_SECONDS
     while time.monotonic() < limit:
         if process.poll() is not None:

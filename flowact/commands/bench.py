@@ -19,7 +19,7 @@ from flowact import assets
 from flowact.bench import measures, pipeline
 from flowact.bench.chromium import chromium
 from flowact.bench.measures import Figure
-from flowact.bench.server import Server, serving
+from flowact.bench.server import ServerProcess, serving
 from flowact.commands.shared_options import add_machine_arguments
 from flowact.errors import UserError
 from flowact.hardware.load_pipeline import load_pipeline
@@ -103,7 +103,7 @@ def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
             yield from _all(browser, server, long, args.seconds)
 
 
-def _all(browser: Any, server: Server, recording: Path, seconds: float) -> Iterator[Figure]:
+def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -> Iterator[Figure]:
     yield from measures.first_frame(browser, server, CLICKS)
     yield from measures.speech(browser, server, recording, seconds)
     yield from measures.typed(browser, server, CLICKS // 2)

@@ -21,7 +21,7 @@ from flowact.media import Recording, VideoWriter, load_reference
 from flowact.media.audio import DEFAULT_MAX_MINUTES
 from flowact.media.image import read_reference
 from flowact.media.video import check_target
-from flowact.media.watermark import Mark
+from flowact.media.watermark import Watermark
 
 if TYPE_CHECKING:
     from flowact.hardware.load_pipeline import Loaded
@@ -143,7 +143,7 @@ def _write(
         seed=args.seed,
         concurrent=loaded.threads.concurrent,
     )
-    mark = Mark(visible=args.label).apply
+    mark = Watermark(visible=args.label).apply
     video = VideoWriter(args.out, recording, mark=mark, metadata=PROVENANCE)
     with video, closing(frames):
         for frame in frames:

@@ -47,7 +47,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class SpeedEstimate:
     """A roofline prediction, in milliseconds per chunk of 0.48 s and frames per second.
 
     `fps_one_gpu` runs transformer and decoder one after the other, as the live engine does;
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         _print_table(preset, work, predictions)
 
 
-def predict(work: Work, gpu: Gpu, linear: str) -> Prediction:
+def predict(work: Work, gpu: Gpu, linear: str) -> SpeedEstimate:
     """Predict the speed of counted work on a GPU.
 
     Args:
@@ -95,7 +95,7 @@ def predict(work: Work, gpu: Gpu, linear: str) -> Prediction:
     memory, denoise = seconds(work.memory, gpu, linear), seconds(work.denoise, gpu, linear)
     decode = seconds(work.decode, gpu)
     total, longest = memory + denoise + decode, max(memory + denoise, decode)
-    return Prediction(
+    return SpeedEstimate(
         gpu=gpu.name,
         linear="bf16" if linear == "native" else linear,
         memory_ms=round(1e3 * memory, 1),
@@ -149,7 +149,7 @@ def _count_wan(size: TransformerSize) -> list[Operator]:
     return LATENTS_PER_CHUNK * count(lambda: vae.decode(torch.empty(shape)))
 
 
-def _print_table(preset: Preset, work: Work, predictions: list[Prediction]) -> None:
+def _print_table(preset: Preset, work: Work, predictions: list[SpeedEstimate]) -> None:
     def teraflops(operators: list[Operator]) -> str:
         return f"{sum(operator.flops for operator in operators) / 1e12:.3g}"
 

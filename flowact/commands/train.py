@@ -1,4 +1,4 @@
-"""The command line of training: ``flowact train STAGE``."""
+"""The command line of training: `flowact train STAGE`."""
 
 import argparse
 import math
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowact.errors import UserError
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import LoopSettings
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) -> None:
-    """Declare what every stage takes; read back by :func:`loop_settings`."""
+    """Declare what every stage takes; read back by `loop_settings`."""
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with train/ and heldout/ clips"
     )
@@ -182,7 +182,9 @@ def add_loop_arguments(parser: argparse.ArgumentParser, learning_rate: float) ->
 def loop_settings(args: argparse.Namespace) -> LoopSettings:
     """The loop's settings out of parsed arguments."""
     try:
-        schedule = Schedule(args.learning_rate, args.warm_up, args.decay_from, args.decay_to)
+        schedule = LearningRateSchedule(
+            args.learning_rate, args.warm_up, args.decay_from, args.decay_to
+        )
     except ValueError as error:
         raise UserError(
             f"--warm-up {args.warm_up}, --decay-from and --decay-to do not fit together: {error}."
@@ -213,8 +215,8 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
 
 def _make_latents(args: argparse.Namespace) -> None:
     from flowact.training.data.latents import SPLITS, LatentFolder
-    from flowact.training.data.motion_only_clips import imagine_folder, training_voices
-    from flowact.training.transformer.readout import fit_readout
+    from flowact.training.data.motion_only_clips import make_folder, training_voices
+    from flowact.training.transformer.latent_probe import fit_probe
 
     if (args.data is None) != (args.tokenizer is None):
         raise UserError("--data and --tokenizer belong together: give both or none of them.")
@@ -224,12 +226,12 @@ def _make_latents(args: argparse.Namespace) -> None:
         raise UserError("--encode-steps belongs to --data: imagined clips need no encoding.")
     voices = training_voices(args.voices)
     imagined = sum(
-        imagine_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
+        make_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
         for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
     )
     encoded = _encode_rendered(args) if args.data else 0
     train, heldout = (LatentFolder(args.out / split).clips for split in SPLITS)
-    fit_readout(train[:300], heldout).save(args.out / "readout.safetensors")
+    fit_probe(train[:300], heldout).save(args.out / "readout.safetensors")
     print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
 
 
@@ -248,10 +250,10 @@ def _encode_rendered(args: argparse.Namespace) -> int:
 
 
 def _train_audio(args: argparse.Namespace) -> None:
-    from flowact.training.transformer.audio_encoder_stage import train_hearing
+    from flowact.training.transformer.audio_encoder_stage import train_audio_encoder
 
     loop = loop_settings(args)
-    train_hearing(args.data, args.preset, args.init, loop, args.batch, args.seed)
+    train_audio_encoder(args.data, args.preset, args.init, loop, args.batch, args.seed)
 
 
 def _train_transformer(args: argparse.Namespace) -> None:

@@ -1,6 +1,6 @@
 """A rendered clip: pictures, sound and the exact ground truth of everything that moves in it.
 
-One clip is one uncompressed ``.npz`` file. Loading maps the file instead of reading it, so a
+One clip is one uncompressed `.npz` file. Loading maps the file instead of reading it, so a
 training sampler that needs eight frames of a clip touches the pages of eight frames.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from flowact.files import whole
+from flowact.files import atomic_write
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_FRAME
 
 Array = npt.NDArray[Any]
@@ -55,19 +55,19 @@ _SHAPES: dict[str, tuple[Any, tuple[int | None, ...]]] = {
 
 
 def encode_jpeg(image: Array) -> Array:
-    """Compress a picture, uint8 ``[height, width, 3]``, to JPEG bytes, uint8 ``[n]``, 4:4:4."""
+    """Compress a picture, uint8 `[height, width, 3]`, to JPEG bytes, uint8 `[n]`, 4:4:4."""
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return np.frombuffer(stream.getvalue(), np.uint8)
 
 
 def decode_jpeg(data: Array) -> Array:
-    """Inverse of :func:`encode_jpeg`: JPEG bytes, uint8 ``[n]``, to uint8 ``[height, width, 3]``."""
+    """Inverse of `encode_jpeg`: JPEG bytes, uint8 `[n]`, to uint8 `[height, width, 3]`."""
     return np.asarray(Image.open(io.BytesIO(data.tobytes())).convert("RGB"))
 
 
 def pack_frames(images: Sequence[Array]) -> tuple[Array, Array]:
-    """Compress a sequence of pictures into one byte array and the offsets, int64 ``[T + 1]``, of its frames."""
+    """Compress a sequence of pictures into one byte array and the offsets, int64 `[T + 1]`, of its frames."""
     encoded = [encode_jpeg(image) for image in images]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(data) for data in encoded], out=offsets[1:])
@@ -79,21 +79,21 @@ class Clip:
     """T frames (a multiple of four) of one character, with sound and ground truth.
 
     Attributes:
-        frames: JPEG pictures, concatenated bytes, uint8 ``[n]``; see :func:`pack_frames`.
-        frame_offsets: int64 ``[T + 1]``.
+        frames: JPEG pictures, concatenated bytes, uint8 `[n]`; see `pack_frames`.
+        frame_offsets: int64 `[T + 1]`.
         reference: JPEG bytes of the idle portrait of the same person, camera and light, uint8
-            ``[n]``.
-        audio: int16 ``[T * 640]``, 16 kHz mono.
-        curves: ARKit activations, float16 ``[T, 52]``.
-        pose: float16 ``[T, joints, 3]``.
-        opening: lip gap divided by mouth width, float16 ``[T]``; 0 is shut.
-        landmarks: pixels (x, y) of the points ``LANDMARKS``, float16 ``[T, 8, 2]``.
+            `[n]`.
+        audio: int16 `[T * 640]`, 16 kHz mono.
+        curves: ARKit activations, float16 `[T, 52]`.
+        pose: float16 `[T, joints, 3]`.
+        opening: lip gap divided by mouth width, float16 `[T]`; 0 is shut.
+        landmarks: pixels (x, y) of the points `LANDMARKS`, float16 `[T, 8, 2]`.
         flow_whole, flow_face: for the surface point at each cell centre of a 60x60 grid over the
-            view, its place in the reference picture, float16 ``[T, 60, 60, 2]``: (x, y) in [-1,
-            1] over the whole frame, as ``grid_sample`` with ``align_corners=False`` takes it.
-        visible_whole, visible_face: 255 where that point is visible in the reference, uint8 ``[T,
-            60, 60]``.
-        behaviour: index into ``BEHAVIOURS``, uint8 ``[T]``.
+            view, its place in the reference picture, float16 `[T, 60, 60, 2]`: (x, y) in [-1,
+            1] over the whole frame, as `grid_sample` with `align_corners=False` takes it.
+        visible_whole, visible_face: 255 where that point is visible in the reference, uint8
+            `[T, 60, 60]`.
+        behaviour: index into `BEHAVIOURS`, uint8 `[T]`.
         phonemes: (label, start, end) with times in seconds.
         meta: seed, identity, character, voice, text and held-out flags.
     """
@@ -131,18 +131,18 @@ class Clip:
         return len(self.frame_offsets) - 1
 
     def frame(self, index: int) -> Array:
-        """Picture ``index``, uint8 ``[480, 480, 3]``; IndexError outside ``0 <= index < T``."""
+        """Picture `index`, uint8 `[480, 480, 3]`; IndexError outside `0 <= index < T`."""
         if not 0 <= index < len(self):
             raise IndexError(f"frame {index} of a clip with {len(self)} frames")
         return decode_jpeg(self.frames[self.frame_offsets[index] : self.frame_offsets[index + 1]])
 
     def pictures(self, window: slice) -> Array:
-        """The pictures of a slice of frames, uint8 ``[n, 480, 480, 3]``."""
+        """The pictures of a slice of frames, uint8 `[n, 480, 480, 3]`."""
         indices = range(*window.indices(len(self)))
         return np.stack([self.frame(i) for i in indices]) if indices else _no_pictures()
 
     def reference_image(self) -> Array:
-        """The reference portrait, uint8 ``[480, 480, 3]``."""
+        """The reference portrait, uint8 `[480, 480, 3]`."""
         return decode_jpeg(self.reference)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -150,7 +150,7 @@ class Clip:
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         arrays["phonemes"] = np.array(json.dumps([list(phoneme) for phoneme in self.phonemes]))
         arrays["meta"] = np.array(json.dumps(dict(self.meta)))
-        with whole(Path(path)) as temporary, temporary.open("wb") as stream:
+        with atomic_write(Path(path)) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
 
     @classmethod
@@ -182,7 +182,7 @@ def _no_pictures() -> Array:
 
 
 def _map_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Map every array of an uncompressed ``.npz``; ``np.load`` would read whole members."""
+    """Map every array of an uncompressed `.npz`; `np.load` would read whole members."""
     with Path(path).open("rb") as stream:
         pages = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         try:

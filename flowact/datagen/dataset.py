@@ -5,6 +5,7 @@ a data set is re-made by its command and never shipped. Workers are processes; a
 not at all, and finished seeds are skipped, so an interrupted run is continued by the same command.
 """
 
+import logging
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.appearance.character import Character, random_character
+from flowact.datagen.appearance.character import CharacterDesign, random_character
 from flowact.datagen.clip import Clip, encode_jpeg, pack_frames
 from flowact.datagen.named_characters import named_characters
 from flowact.datagen.performance.performance import (
@@ -28,9 +29,10 @@ from flowact.datagen.performance.performance import (
     rest_performance,
 )
 from flowact.datagen.photographic.casting import Photographed, random_photographed
-from flowact.datagen.render import Rendering, Stage
+from flowact.datagen.render import RenderedFrame, Scene
 from flowact.errors import UserError
 
+_log = logging.getLogger(__name__)
 U8 = NDArray[np.uint8]
 
 SPLITS = ("train", "heldout")
@@ -57,7 +59,7 @@ def _humanoid() -> Humanoid:
     return Humanoid.load()
 
 
-def cast(plan: ClipPlan) -> tuple[str | None, Character]:
+def cast(plan: ClipPlan) -> tuple[str | None, CharacterDesign]:
     """The character of a clip: a named one (in other clothes or light now and then) or a random person.
 
     Held-out clips alternate between named characters and people whose seeds are never used for training.
@@ -86,7 +88,7 @@ def render_clip(plan: ClipPlan) -> Clip:
     seen = photographed(plan)
     if seen is None or plan.textures is None:
         name, character = cast(plan)
-        stage = Stage(Actor(character, _humanoid()))
+        stage = Scene(Actor(character, _humanoid()))
         return film(stage, performance, _meta(plan, name, character, performance))
     meta = _meta(plan, None, seen.character, performance) | seen.meta()
     stage = seen.stage(_humanoid(), plan.textures)
@@ -94,14 +96,14 @@ def render_clip(plan: ClipPlan) -> Clip:
     return film(stage, performance, meta, partial(seen.exposure.develop, rng=noise))
 
 
-def portrait(stage: Stage) -> Rendering:
+def portrait(stage: Scene) -> RenderedFrame:
     """The idle portrait: a slight smile, the mouth shut, eyes on the viewer."""
     curves, pose = rest_performance(stage.actor.character.smile)
     return stage.render(curves, pose)
 
 
 def film(
-    stage: Stage,
+    stage: Scene,
     performance: Performance,
     meta: dict[str, Any],
     develop: Callable[[U8], U8] = lambda picture: picture,
@@ -138,7 +140,7 @@ def film(
 
 
 def _meta(
-    plan: ClipPlan, name: str | None, character: Character, performance: Performance
+    plan: ClipPlan, name: str | None, character: CharacterDesign, performance: Performance
 ) -> dict[str, Any]:
     held = plan.split == "heldout"
     return {
@@ -186,5 +188,5 @@ def _collect(future: "Future[Path]", plan: ClipPlan) -> list[Path]:
     error = future.exception()
     if error is None:
         return [future.result()]
-    print(f"clip {plan.split}/{plan.seed} failed: {type(error).__name__}: {error}", flush=True)
+    _log.error("clip %s/%d failed: %s: %s", plan.split, plan.seed, type(error).__name__, error)
     return []

@@ -16,7 +16,7 @@ from PIL import Image
 
 from flowact import assets
 from flowact.datagen.appearance.body import Identity
-from flowact.datagen.appearance.character import Character, Lighting
+from flowact.datagen.appearance.character import CharacterDesign, Lighting
 from flowact.datagen.appearance.clothing import Garment
 from flowact.datagen.appearance.hair import HairStyle
 from flowact.datagen.appearance.skin import SkinStyle
@@ -33,17 +33,17 @@ _PARTS = {
 
 
 @cache
-def named_characters() -> dict[str, Character]:
+def named_characters() -> dict[str, CharacterDesign]:
     """The characters of the assets, by name."""
     files = sorted((assets.folder() / "characters").glob("*/character.json"))
     return {f.parent.name: read_look(json.loads(f.read_text())["look"]) for f in files}
 
 
-def read_look(look: dict[str, Any]) -> Character:
+def read_look(look: dict[str, Any]) -> CharacterDesign:
     """A character from the JSON form of its dataclasses. Raises TypeError for an unknown field."""
     parts = {name: part(**_tuples(look[name])) for name, part in _PARTS.items()}
     rest = {name: value for name, value in _tuples(look).items() if name not in _PARTS}
-    return Character(**parts, **rest)
+    return CharacterDesign(**parts, **rest)
 
 
 def _tuples(value: Any) -> Any:
@@ -58,11 +58,11 @@ def write_portraits(folder: Path) -> Path:
     from flowact.datagen.appearance.actor import Actor
     from flowact.datagen.appearance.body import Humanoid
     from flowact.datagen.performance.performance import rest_performance
-    from flowact.datagen.render import Stage
+    from flowact.datagen.render import Scene
 
     pictures = []
     for name, character in named_characters().items():
-        stage = Stage(Actor(character, Humanoid.load()))
+        stage = Scene(Actor(character, Humanoid.load()))
         picture = stage.render(*rest_performance(character.smile)).picture
         Image.fromarray(picture).save(folder / name / "portrait.png", optimize=True)
         pictures.append(picture)

@@ -22,7 +22,7 @@ _WHITE = 2.5  # linear radiance that the tone curve takes to 255
 
 
 @dataclass(frozen=True)
-class Rendering:
+class RenderedFrame:
     """One picture [480, 480, 3] and what is needed to relate it to another one of the same actor.
 
     ids [960, 960]: triangle per sample, -1 for background; near: inverse depth; screen [N, 3]: vertices.
@@ -46,7 +46,7 @@ def _tone_curve() -> U8:
 _TONE = _tone_curve()
 
 
-class Stage:
+class Scene:
     """An actor, a camera and a background."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Stage:
         painted = actor.character.background
         self._backdrop = paint_background(painted, FRAME_SIZE) if backdrop is None else backdrop
 
-    def render(self, curves: Floats, pose: Floats) -> Rendering:
+    def render(self, curves: Floats, pose: Floats) -> RenderedFrame:
         """Render one frame (curves [52] and pose [J, 3], to which the placement adds its own)."""
         actor = self.actor
         vertices, attributes = actor.pose(*self.placement.pose(curves, pose))
@@ -81,7 +81,7 @@ class Stage:
             actor.paint, actor.lights, shadow, rows, picture,
         )  # fmt: skip
         index = np.clip(picture * (_LEVELS / _WHITE), 0, _LEVELS - 1).astype(np.uint16)
-        return Rendering(_TONE[index], ids, near, screen)
+        return RenderedFrame(_TONE[index], ids, near, screen)
 
     def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
@@ -90,7 +90,7 @@ class Stage:
         return self.actor.body.opening(body), marks
 
     def correspondence(
-        self, frame: Rendering, reference: Rendering
+        self, frame: RenderedFrame, reference: RenderedFrame
     ) -> tuple[Floats, U8, Floats, U8]:
         """Flow [60, 60, 2] and visibility [60, 60] towards the reference, for the whole frame and the face box."""
         x, y, size = FACE_BOX
@@ -98,7 +98,7 @@ class Stage:
         return (*whole, *self._match(frame, reference, x, y, size))
 
     def _match(
-        self, frame: Rendering, reference: Rendering, x: int, y: int, size: int
+        self, frame: RenderedFrame, reference: RenderedFrame, x: int, y: int, size: int
     ) -> tuple[Floats, U8]:
         axis = (np.arange(GRID) + 0.5) * (size / GRID)
         grid = np.stack(np.meshgrid(x + axis, y + axis), -1).reshape(-1, 2).astype(np.float32) * 2

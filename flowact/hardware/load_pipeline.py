@@ -48,5 +48,5 @@ def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) ->
         precision = replace(precision, decoder="native")
     if division.concurrent:
         # As many helpers as threads that paint: of the default two threads each is one.
-        pipeline.tokenizer.share_work(ThreadPoolExecutor(division.per_operator, "flowact-face"))
+        pipeline.tokenizer.set_executor(ThreadPoolExecutor(division.per_operator, "flowact-face"))
     return Loaded(pipeline, precision, division)

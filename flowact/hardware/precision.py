@@ -22,7 +22,7 @@ from typing import Final, Literal
 
 import torch
 
-from flowact.tokenizer.int8 import Int8ResidualBlock, Steps
+from flowact.tokenizer.int8 import Int8ResidualBlock, QuantParams
 from flowact.tokenizer.layers import ResidualBlock, to_channels_last
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -150,7 +150,7 @@ def bf16_speedup(seconds: float = 0.8) -> float:
 
 def int8_speedup(seconds: float = 0.6) -> float:
     """Return how many times faster bytes are than the faster of float32 and bfloat16 in a residual block."""
-    steps, formats = Steps.over(-4.0, 4.0), (torch.float32, torch.bfloat16)
+    steps, formats = QuantParams.over(-4.0, 4.0), (torch.float32, torch.bfloat16)
     x = torch.randn(4, 64, 60, 60).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         blocks = [ResidualBlock(64) for _ in range(4)]

@@ -30,7 +30,7 @@ _WHITE: Final = 225
 
 
 @dataclass(frozen=True)
-class Mark:
+class Watermark:
     """Which marks frames are given.
 
     Attributes:

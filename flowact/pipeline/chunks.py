@@ -12,7 +12,7 @@ from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.stages import Stage
+from flowact.pipeline.stages import PipelineStage
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -46,7 +46,7 @@ class StreamingDecoder(Protocol[Features, Memory]):
         """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; coarse ones cost less."""
 
 
-class Look(Stage[None, NDArray[np.uint8], Features]):
+class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
     """Look at the picture of the person, uint8 `[480, 480, 3]`, once per session."""
 
     name: ClassVar = "look"
@@ -63,27 +63,29 @@ class Look(Stage[None, NDArray[np.uint8], Features]):
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """State of `Listen`: the sound that is still needed, and the first frame of the next chunk."""
+class AudioBuffer:
+    """State of `BufferAudio`: the sound that is still needed, and the first frame of the next chunk."""
 
     timeline: AudioTimeline
     frame: int = 0
 
 
-class Listen(Stage[Hearing, NDArray[np.float32], AudioTimeline]):
+class BufferAudio(PipelineStage[AudioBuffer, NDArray[np.float32], AudioTimeline]):
     """Take 7680 samples in, give out all sound that matters for the next chunk."""
 
     name: ClassVar = "listen"
     takes: ClassVar = np.ndarray
     gives: ClassVar = AudioTimeline
 
-    def run(self, state: Hearing, given: NDArray[np.float32]) -> tuple[Hearing, AudioTimeline]:
+    def run(
+        self, state: AudioBuffer, given: NDArray[np.float32]
+    ) -> tuple[AudioBuffer, AudioTimeline]:
         """Append the samples to the timeline and forget what no later chunk can hear."""
         timeline = state.timeline.push(torch.from_numpy(given)).trimmed(state.frame)
-        return Hearing(timeline, state.frame + FRAMES_PER_CHUNK), timeline
+        return AudioBuffer(timeline, state.frame + FRAMES_PER_CHUNK), timeline
 
 
-class Denoise(Stage[SessionState, AudioTimeline, Tensor]):
+class Denoise(PipelineStage[SessionState, AudioTimeline, Tensor]):
     """Let the transformer make the next chunk of latents `[1, 3, channels, height, width]`."""
 
     name: ClassVar = "denoise"
@@ -99,7 +101,7 @@ class Denoise(Stage[SessionState, AudioTimeline, Tensor]):
         return step(self._model, state, conditions, self._settings)
 
 
-class Decode(Stage[Memory, Tensor, NDArray[np.uint8]]):
+class Decode(PipelineStage[Memory, Tensor, NDArray[np.uint8]]):
     """Turn one latent into pictures, uint8 `[4, 480, 480, 3]`.
 
     Latent by latent rather than chunk by chunk, so that the first frame is there the sooner.

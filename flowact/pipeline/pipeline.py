@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import torch
+from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,10 +20,22 @@ from flowact.conditioning.actions import resolve
 from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter, load_reference
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.chunks import Decode, Denoise, Hearing, Listen, Look, StreamingDecoder
-from flowact.pipeline.components import load_components, save_components
-from flowact.pipeline.prefetch import ahead
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.chunks import (
+    AudioBuffer,
+    BufferAudio,
+    Decode,
+    Denoise,
+    EncodeReference,
+    StreamingDecoder,
+)
+from flowact.pipeline.components import (
+    find_checkpoint,
+    load_components,
+    move_network,
+    save_components,
+)
+from flowact.pipeline.prefetch import prefetch
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.pipeline.stages import StageTimes
 from flowact.streaming.state import SessionState
 from flowact.timebase import FPS, FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_CHUNK
@@ -47,8 +60,29 @@ class StreamedFrame:
     image: NDArray[np.uint8]
 
 
+@dataclass
+class FlowActPipelineOutput(BaseOutput):  # type: ignore[misc]
+    """What calling a pipeline returns.
+
+    Attributes:
+        frames: uint8 RGB `[frames, 480, 480, 3]` at 25 frames per second.
+    """
+
+    frames: NDArray[np.uint8]
+
+
 class FlowActPipeline:
     """The networks and the sampler's settings; sessions live in the iterators it makes.
+
+    Call it for all frames at once, `generate` for a file, `stream` for frames as they are made:
+
+    ```python
+    from flowact import FlowActPipeline
+
+    pipeline = FlowActPipeline.from_pretrained()
+    frames = pipeline("hello.wav", character="mira", action="smile").frames
+    pipeline.generate("hello.wav", "hello.mp4", character="mira")
+    ```
 
     Args:
         transformer: predicts the velocity of latents from sound and action.
@@ -60,7 +94,7 @@ class FlowActPipeline:
         self,
         transformer: FlowActTransformer,
         tokenizer: StreamingDecoder[Any, Any],
-        scheduler: FlowActScheduler,
+        scheduler: SamplingConfig,
     ) -> None:
         self.transformer, self.tokenizer, self.scheduler = transformer, tokenizer, scheduler
 
@@ -72,27 +106,82 @@ class FlowActPipeline:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> Self:
-        """Load a checkpoint; without a path the one that comes with the repository.
+        """Load a checkpoint; without a path the one that comes with FlowAct.
 
         Args:
-            path: folder with `model_index.json`.
+            path: folder with `model_index.json`, the name of a checkpoint that comes with FlowAct
+                (`default`), or `owner/name` of a repository on the Hugging Face hub.
             dtype: what the networks compute in.
             device: where they do.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            UserError: there is none, it cannot be fetched, or it is damaged.
         """
-        folder = Path(path) if path else assets.checkpoint()
-        return cls(**load_components(folder, dtype, torch.device(device)))
+        return cls(**load_components(find_checkpoint(path), dtype, torch.device(device)))
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Write `model_index.json` and a folder for each component."""
-        components = {
+    @property
+    def components(self) -> dict[str, Any]:
+        """The parts by the names of their folders in a checkpoint."""
+        return {
             "transformer": self.transformer,
             "tokenizer": self.tokenizer,
             "scheduler": self.scheduler,
         }
-        save_components(Path(path), type(self).__name__, components)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks compute."""
+        device: torch.device = self.transformer.device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the networks compute in."""
+        dtype: torch.dtype = self.transformer.dtype
+        return dtype
+
+    def to(
+        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Move the networks to a device, to another format, or both; return the pipeline itself.
+
+        A decoder that was set to eight bits stays on the processor.
+        """
+        for component in self.components.values():
+            if isinstance(component, torch.nn.Module):
+                move_network(component, device, dtype)
+        return self
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write `model_index.json` and a folder for each component."""
+        save_components(Path(path), type(self).__name__, self.components)
+
+    def __call__(
+        self,
+        audio: Recording | str | Path,
+        *,
+        character: str | None = None,
+        reference: NDArray[np.uint8] | str | Path | None = None,
+        action: str = DEFAULT_ACTION,
+        seed: int = 0,
+    ) -> FlowActPipelineOutput:
+        """Return all frames of a recording; a second of them takes 17 MB, so `stream` what is long.
+
+        Args:
+            audio: what is said.
+            character: name of one of the characters; either this or `reference`.
+            reference: a picture, or uint8 `[480, 480, 3]`.
+            action: what the person does, in words.
+            seed: equal seeds give equal frames.
+
+        Raises:
+            UserError: the picture or recording cannot be used.
+            ValueError: not exactly one of `character` and `reference` was given.
+        """
+        picture = reference_picture(character, reference)
+        recording = audio if isinstance(audio, Recording) else Recording.open(audio)
+        frames = self.stream(picture, recording, action=action, seed=seed)
+        return FlowActPipelineOutput(np.stack([frame.image for frame in frames]))
 
     def generate(
         self,
@@ -156,9 +245,9 @@ class FlowActPipeline:
 
         Close the iterator to end the session early.
         """
-        handover = ahead if concurrent else _directly
+        handover = prefetch if concurrent else _directly
         times = times if times is not None else StageTimes()
-        look = Look(self.tokenizer, self.transformer.device)
+        look = EncodeReference(self.tokenizer, self.transformer.device)
         (features,) = look.over(None, [_checked(reference)], times)
         latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
         every_latent = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
@@ -182,7 +271,7 @@ class FlowActPipeline:
         heard = AudioTimeline.empty()
         for block in islice(blocks, chunks):
             heard = heard.push(torch.from_numpy(block))
-        sound = Listen().over(Hearing(heard), blocks, times)
+        sound = BufferAudio().over(AudioBuffer(heard), blocks, times)
         denoiser = Denoise(self.transformer, settings, resolve(action).matched_phrase)
         session = SessionState.start(reference.float(), [seed], chunks)
         yield from denoiser.over(session, sound, times)

@@ -23,7 +23,7 @@ class _Item(Generic[T]):
     value: T
 
 
-def ahead(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
+def prefetch(items: Iterator[T], depth: int = 2) -> Generator[T, None, None]:
     """Yield what `items` yields, made in a thread at most `depth` items ahead of the reader.
 
     Order and values are those of `items`; an exception there is raised here. When the reader stops

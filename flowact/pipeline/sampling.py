@@ -8,7 +8,7 @@ from flowact.streaming.schedule import Schedule, diagonal, sequential
 from flowact.streaming.settings import RefinementSettings, StepSettings
 
 
-class FlowActScheduler(ConfigMixin):  # type: ignore[misc]
+class SamplingConfig(ConfigMixin):  # type: ignore[misc]
     """What a checkpoint was trained and measured to be sampled with.
 
     Args:
@@ -54,6 +54,10 @@ class FlowActScheduler(ConfigMixin):  # type: ignore[misc]
                 refinement_period, refinement_level, refinement_calls, refinement_guidance
             ),
         )
+
+
+FlowActScheduler = SamplingConfig
+"""The name that checkpoints of releases before 0.2 give in `model_index.json`."""
 
 
 def _schedule(kind: str, chunks: int, calls: int, shift: float) -> Schedule:

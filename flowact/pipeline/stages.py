@@ -45,7 +45,7 @@ class StageTimes:
             return [name for name, runs in self._seconds.items() if runs]
 
 
-class Stage(ABC, Generic[State, Given, Made]):
+class PipelineStage(ABC, Generic[State, Given, Made]):
     """A step from one kind of chunk to the next, with all that it remembers in an explicit state.
 
     Attributes:

@@ -26,18 +26,18 @@ MOST_PENDING: Final = 30 * SAMPLE_RATE
 """A reply is fed as it is spoken; a session never holds more of it than this."""
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """A session's sound from the next chunk on."""
 
     def ahead(self) -> Signal:
         """Return what is known of the future, at least one chunk."""
 
-    def take(self) -> Taken:
+    def take(self) -> AudioChunk:
         """Remove one chunk of sound."""
 
 
 @dataclass(frozen=True)
-class Taken:
+class AudioChunk:
     """One chunk of sound `[7680]`, what is left, and how it is to be understood."""
 
     sound: Signal
@@ -54,9 +54,9 @@ class Silence:
         """Return zeros as far as the model listens."""
         return np.zeros(LISTEN_AHEAD, np.float32)
 
-    def take(self) -> Taken:
+    def take(self) -> AudioChunk:
         """Return a chunk of zeros."""
-        return Taken(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, 0, False)
+        return AudioChunk(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, 0, False)
 
 
 class Reply:
@@ -85,12 +85,12 @@ class Reply:
         wanted = LISTEN_AHEAD if self._complete else SAMPLES_PER_CHUNK
         return _padded(known, wanted)
 
-    def take(self) -> Taken:
+    def take(self) -> AudioChunk:
         """Remove a chunk; what is missing at the end, or came too late, is silence."""
         sound, self._samples = np.split(self._samples, [SAMPLES_PER_CHUNK])
         pending = len(self._samples)
         finished = self._complete and pending == 0
-        return Taken(_padded(sound, SAMPLES_PER_CHUNK), True, pending, finished)
+        return AudioChunk(_padded(sound, SAMPLES_PER_CHUNK), True, pending, finished)
 
 
 class Microphone:
@@ -111,16 +111,18 @@ class Microphone:
         self._arm()
         return _padded(self._samples if self._flowing else self._samples[:0], SAMPLES_PER_CHUNK)
 
-    def take(self) -> Taken:
+    def take(self) -> AudioChunk:
         """Remove a chunk, if there is one."""
         self._arm()
         if not self._flowing:
-            return Taken(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, len(self._samples), False)
+            return AudioChunk(
+                np.zeros(SAMPLES_PER_CHUNK, np.float32), False, len(self._samples), False
+            )
         sound, self._samples = np.split(self._samples, [SAMPLES_PER_CHUNK])
         self._flowing = len(sound) == SAMPLES_PER_CHUNK
         waiting = len(self._samples)
         heard = self._received - waiting / SAMPLE_RATE
-        return Taken(_padded(sound, SAMPLES_PER_CHUNK), True, waiting, False, heard)
+        return AudioChunk(_padded(sound, SAMPLES_PER_CHUNK), True, waiting, False, heard)
 
     def _arm(self) -> None:
         """Begin once a chunk and the jitter reserve are there, dropping what is older than that."""

@@ -1,7 +1,7 @@
-"""A chunk's way from latents to pieces that can be sent: decoded, encoded and cut one by one.
+"""A chunk's way from latents to segments that can be sent: decoded, encoded and cut one by one.
 
 The viewer sees the first third of a chunk while the rest is being painted, so what counts for every
-delay is the time of a piece and not that of a chunk.
+delay is the time of a segment and not that of a chunk.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.audio_source import Silence, to_pcm16
-from flowact.serving.messages import Piece, Timings
-from flowact.serving.session import LiveSession
-from flowact.serving.snapshot import Moment, to_bytes
+from flowact.serving.messages import MediaSegment, Timings
+from flowact.serving.session import WorkerSession
+from flowact.serving.snapshot import SessionSnapshot, to_bytes
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLE_RATE, SAMPLES_PER_LATENT
 
 SNAPSHOT_EVERY: Final = 4
@@ -28,24 +28,24 @@ class Denoised:
     """What the transformer has made of a session's chunk, and when.
 
     Attributes:
-        moment: the session after the chunk, but for what the decoder remembers.
+        snapshot: the session after the chunk, but for what the decoder remembers.
         latents: `[1, 3, channels, height, width]`.
         started: when work began, by `time.time()`.
         waited, denoise: seconds before that and since.
     """
 
-    moment: Moment
+    snapshot: SessionSnapshot
     latents: Tensor
     started: float
     waited: float
     denoise: float
 
 
-class Rendering:
-    """One session's chunk; call `piece` for each of its three parts in order.
+class ChunkRenderer:
+    """One session's chunk; call `segment` for each of its three parts in order.
 
     Args:
-        session: whose; moved on to the chunk's end by the last piece.
+        session: whose; moved on to the chunk's end by the last segment.
         chunk: the chunk's latents.
         pipeline: decodes them.
         hurried: whether there is too much to do: those who do not speak then move more coarsely.
@@ -53,22 +53,22 @@ class Rendering:
 
     def __init__(
         self,
-        session: LiveSession,
+        session: WorkerSession,
         chunk: Denoised,
         pipeline: FlowActPipeline,
         *,
         hurried: bool = False,
     ) -> None:
         self._session, self._chunk = session, chunk
-        self._tokenizer, self._decoder = pipeline.tokenizer, chunk.moment.decoder
+        self._tokenizer, self._decoder = pipeline.tokenizer, chunk.snapshot.decoder
         self._taken = session.source.take()
         self._coarse = hurried and not self._taken.speaking
-        self._first, self._flush = session.piece, session.flush
+        self._first, self._flush = session.segment, session.flush
         session.flush = False
         if self._taken.finished:
             session.source = Silence()
 
-    def piece(self, part: int) -> Piece:
+    def segment(self, part: int) -> MediaSegment:
         """Decode and encode one latent."""
         begun = time.time()
         session, latent = self._session, self._chunk.latents[:, [part]]
@@ -79,7 +79,7 @@ class Rendering:
         encoded = session.encoder.encode(frames[0].numpy(force=True))
         last = part == LATENTS_PER_CHUNK - 1
         samples = slice(part * SAMPLES_PER_LATENT, (part + 1) * SAMPLES_PER_LATENT)
-        return Piece(
+        return MediaSegment(
             session=session.name,
             epoch=session.epoch,
             index=self._first + part,
@@ -109,5 +109,5 @@ class Rendering:
     def _finish(self) -> bytes | None:
         """Move the session on and return its snapshot when one is due."""
         number = self._session.chunk
-        self._session.moment = replace(self._chunk.moment, decoder=self._decoder)
-        return to_bytes(self._session.moment) if number % SNAPSHOT_EVERY == 0 else None
+        self._session.snapshot = replace(self._chunk.snapshot, decoder=self._decoder)
+        return to_bytes(self._session.snapshot) if number % SNAPSHOT_EVERY == 0 else None

@@ -12,7 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from flowact.media.canvas import Canvas
-from flowact.media.watermark import Mark
+from flowact.media.watermark import Watermark
 from flowact.serving.messages import Codec, EncodedFrame
 from flowact.timebase import FPS, FRAME_SIZE
 
@@ -45,7 +45,7 @@ class VideoEncoder(Protocol):
 class H264Encoder:
     """Constrained-baseline H.264 at level 3.0 (`avc1.42C01E`), without delay, marked."""
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: Watermark) -> None:
         context = VideoCodecContext.create("libx264", "w")
         context.width = context.height = FRAME_SIZE
         context.pix_fmt, context.options = "yuv420p", dict(_X264)
@@ -76,7 +76,7 @@ class H264Encoder:
 class JpegEncoder:
     """Every frame a JPEG picture, for browsers that cannot decode video frame by frame."""
 
-    def __init__(self, mark: Mark) -> None:
+    def __init__(self, mark: Watermark) -> None:
         context = VideoCodecContext.create("mjpeg", "w")
         context.width = context.height = FRAME_SIZE
         context.pix_fmt, context.time_base = "yuv420p", Fraction(1, FPS)
@@ -107,7 +107,7 @@ class JpegEncoder:
         return b"".join(bytes(packet) for packet in self._context.encode(frame))
 
 
-def make_encoder(codec: Codec, mark: Mark) -> VideoEncoder:
+def make_encoder(codec: Codec, mark: Watermark) -> VideoEncoder:
     """Return an encoder for one session.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,32 +12,34 @@ from typing import Final
 from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
-from flowact.media.watermark import Mark
+from flowact.media.watermark import Watermark
 from flowact.pipeline import FlowActPipeline
-from flowact.serving.chunk_renderer import Denoised, Rendering
-from flowact.serving.load_meter import Busyness
+from flowact.serving.chunk_renderer import ChunkRenderer, Denoised
+from flowact.serving.load_meter import LoadMeter
 from flowact.serving.messages import (
-    Beat,
     Close,
     Command,
     Create,
     Event,
+    Heartbeat,
     Interrupt,
     KeyFrame,
     Puppet,
     PushAudio,
     Say,
+    SessionError,
     SetAction,
-    Trouble,
 )
 from flowact.serving.pacing import PIECE_SECONDS, lead
-from flowact.serving.reference_cache import Looks
-from flowact.serving.session import LiveSession
-from flowact.serving.snapshot import Moment
+from flowact.serving.reference_cache import ReferenceCache
+from flowact.serving.session import WorkerSession
+from flowact.serving.snapshot import SessionSnapshot
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.streaming.step import step
 from flowact.timebase import LATENTS_PER_CHUNK
+
+_log = logging.getLogger(__name__)
 
 TOGETHER: Final = 0.2
 """Sessions due within this many seconds are stepped as one batch."""
@@ -49,9 +52,9 @@ class Engine:
 
     Args:
         pipeline: the networks, ready for inference.
-        emit: where pieces, troubles and beats go.
+        emit: where segments, errors and heartbeats go.
         mark: the marks that every frame is given.
-        looks: looks at the pictures of the sessions.
+        references: encodes the pictures of the sessions.
         now: seconds of a monotonic clock.
     """
 
@@ -59,14 +62,14 @@ class Engine:
         self,
         pipeline: FlowActPipeline,
         emit: Callable[[Event], None],
-        mark: Mark,
-        looks: Looks,
+        mark: Watermark,
+        references: ReferenceCache,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
-        self._looks, self._busyness = looks, Busyness(now())
+        self._references, self._load_meter = references, LoadMeter(now())
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
-        self.sessions: dict[str, LiveSession] = {}
+        self.sessions: dict[str, WorkerSession] = {}
 
     def handle(self, command: Command) -> None:
         """Do what is asked; a mistake ends the session that it concerns, and no other."""
@@ -75,14 +78,15 @@ class Engine:
         except (ValueError, RuntimeError) as error:
             name = getattr(command, "session", "")
             self.sessions.pop(name, None)
-            self._emit(Trouble(name, str(error), fatal=True))
+            _log.exception("session %s ends: a command failed", name)
+            self._emit(SessionError(name, str(error), fatal=True))
 
     def _handle(self, command: Command) -> None:
         if isinstance(command, Create):
-            look = self._looks.at(command.picture)
-            created = LiveSession(command, self._pipeline, look, self._mark)
+            reference = self._references.at(command.picture)
+            created = WorkerSession(command, self._pipeline, reference, self._mark)
             self.sessions[created.name] = created
-            self._emit(Beat("look"))
+            self._emit(Heartbeat("look"))
             return
         session = self.sessions.get(getattr(command, "session", ""))
         if session is None:
@@ -117,13 +121,13 @@ class Engine:
         due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
         for group in _alike(due):
             self._advance(group)
-        self._busyness.worked(now, self._now())
+        self._load_meter.worked(now, self._now())
 
-    def _begin(self, session: LiveSession) -> float:
-        return session.pace.begin(session.piece, lead(session.taken))
+    def _begin(self, session: WorkerSession) -> float:
+        return session.pace.begin(session.segment, lead(session.taken))
 
-    def _advance(self, group: Sequence[LiveSession]) -> None:
-        """Make one chunk of every session of a group, and send it piece by piece."""
+    def _advance(self, group: Sequence[WorkerSession]) -> None:
+        """Make one chunk of every session of a group, and send it segment by segment."""
         started, now = time.time(), self._now()
         begins = [self._begin(session) if session.pace.origin else now for session in group]
         timelines = [session.listened() for session in group]
@@ -134,45 +138,48 @@ class Engine:
             return
         for session in group:
             session.failed = False
-        self._emit(Beat("denoise"))
+        self._emit(Heartbeat("denoise"))
         took = time.time() - started
         renderings = [
-            Rendering(
+            ChunkRenderer(
                 session,
-                Denoised(moment, latents, started, max(now - begin, 0.0), took),
+                Denoised(snapshot, latents, started, max(now - begin, 0.0), took),
                 self._pipeline,
-                hurried=self._busyness.overloaded,
+                hurried=self._load_meter.overloaded,
             )
-            for session, (moment, latents), begin in zip(group, stepped, begins, strict=True)
+            for session, (snapshot, latents), begin in zip(group, stepped, begins, strict=True)
         ]
         for part in range(LATENTS_PER_CHUNK):
-            pieces = self._painters.map(lambda one, at=part: one.piece(at), renderings)
-            for session, piece, begin in zip(group, pieces, begins, strict=True):
-                self._emit(piece)
-                self._delivered(session, piece.index, min(begin, now) + part * PIECE_SECONDS)
+            segments = self._painters.map(lambda one, at=part: one.segment(at), renderings)
+            for session, segment, begin in zip(group, segments, begins, strict=True):
+                self._emit(segment)
+                self._delivered(session, segment.index, min(begin, now) + part * PIECE_SECONDS)
 
-    def _delivered(self, session: LiveSession, piece: int, begun: float) -> None:
+    def _delivered(self, session: WorkerSession, segment: int, begun: float) -> None:
         now = self._now()
-        session.pace = session.pace.delivered(piece, now)
+        session.pace = session.pace.delivered(segment, now)
         session.taken.append(now - begun)
 
     def _step(
-        self, group: Sequence[LiveSession], timelines: Sequence[AudioTimeline]
-    ) -> list[tuple[Moment, Tensor]]:
+        self, group: Sequence[WorkerSession], timelines: Sequence[AudioTimeline]
+    ) -> list[tuple[SessionSnapshot, Tensor]]:
         """Bring a group of sessions one chunk forward without touching them."""
-        state = stack_sessions([session.moment.state for session in group])
+        state = stack_sessions([session.snapshot.state for session in group])
         conditions = Conditions.of(state, timelines, [session.action for session in group])
         settings = self._pipeline.scheduler.settings
         state, latents = step(self._pipeline.transformer, state, conditions, settings)
         states = split_sessions(state)
         return [
-            (Moment(one, session.moment.decoder, timeline.trimmed(one.frames[0])), latents[[row]])
+            (
+                SessionSnapshot(one, session.snapshot.decoder, timeline.trimmed(one.frames[0])),
+                latents[[row]],
+            )
             for row, (session, one, timeline) in enumerate(
                 zip(group, states, timelines, strict=True)
             )
         ]
 
-    def _recover(self, group: Sequence[LiveSession], error: Exception) -> None:
+    def _recover(self, group: Sequence[WorkerSession], error: Exception) -> None:
         """Find the session of a failed group that is at fault, and begin its stream anew.
 
         Its memory is from before the failure. When it fails a second time, the memory is at fault, and
@@ -185,16 +192,19 @@ class Engine:
         (session,) = group
         fatal = isinstance(error, ValueError) or session.failed
         session.failed = True
-        session.moment = replace(session.moment, state=session.moment.state.restarted())
+        _log.warning(
+            "session %s %s", session.name, "ends" if fatal else "begins anew", exc_info=error
+        )
+        session.snapshot = replace(session.snapshot, state=session.snapshot.state.restarted())
         if fatal:
             self.sessions.pop(session.name, None)
-        self._emit(Trouble(session.name, str(error), fatal=fatal))
+        self._emit(SessionError(session.name, str(error), fatal=fatal))
 
 
-def _alike(sessions: Sequence[LiveSession]) -> list[list[LiveSession]]:
+def _alike(sessions: Sequence[WorkerSession]) -> list[list[WorkerSession]]:
     """Group sessions whose states can be stacked, in the order in which they are due."""
-    groups: dict[object, list[LiveSession]] = {}
+    groups: dict[object, list[WorkerSession]] = {}
     for session in sessions:
-        state = session.moment.state
+        state = session.snapshot.state
         groups.setdefault((state.levels, state.memory.layout), []).append(session)
     return list(groups.values())

@@ -11,7 +11,7 @@ LITTLE: Final = 0.7
 """Between the two it stays as it was, or what is saved would at once be spent again."""
 
 
-class Busyness:
+class LoadMeter:
     """The share of the last seconds in which there was work.
 
     Args:

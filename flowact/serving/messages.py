@@ -18,8 +18,8 @@ class Create:
         seed: equal seeds, sounds and actions give equal pictures.
         action: phrase of the first action.
         codec: how frames are to be encoded.
-        epoch: number that the first pieces carry.
-        snapshot: where to go on, from an earlier `Piece`.
+        epoch: number that the first segments carry.
+        snapshot: where to go on, from an earlier `MediaSegment`.
     """
 
     session: str
@@ -89,11 +89,11 @@ class Close:
 
 
 @dataclass(frozen=True)
-class Stop:
+class Shutdown:
     """End the process."""
 
 
-Command = Create | Say | Puppet | PushAudio | SetAction | Interrupt | KeyFrame | Close | Stop
+Command = Create | Say | Puppet | PushAudio | SetAction | Interrupt | KeyFrame | Close | Shutdown
 
 
 @dataclass(frozen=True)
@@ -106,15 +106,15 @@ class EncodedFrame:
 
 @dataclass(frozen=True)
 class Timings:
-    """What making a piece took, in seconds, and when it was, by `time.time()`.
+    """What making a segment took, in seconds, and when it was, by `time.time()`.
 
     Attributes:
         heard: when the newest live sound in it reached the server; 0 if there is none.
         started: when work on its chunk began.
         made: when it was ready.
-        waited: from when the chunk was wanted until work on it began; 0 but for the first piece.
-        denoise: transformer, all steps; 0 but for the first piece.
-        decode, encode: these stages, of this piece.
+        waited: from when the chunk was wanted until work on it began; 0 but for the first segment.
+        denoise: transformer, all steps; 0 but for the first segment.
+        decode, encode: these stages, of this segment.
     """
 
     heard: float
@@ -127,22 +127,22 @@ class Timings:
 
 
 @dataclass(frozen=True)
-class Piece:
+class MediaSegment:
     """Four frames and their sound, a third of a chunk: sent as soon as it is ready.
 
     Attributes:
         session: whose.
         epoch: of the reply that it belongs to.
-        index: number of the piece in the session.
+        index: number of the segment in the session.
         frames: encoded frames in the order of showing.
         sound: 16-bit samples that are heard with them.
         speaking: whether there is speech in its chunk.
         pending: samples of the reply that were not spoken yet.
-        finished: the reply ends with this piece.
+        finished: the reply ends with this segment.
         flush: the first of an interruption: nothing older is to be shown any more.
         timings: how long what took.
-        snapshot: the session after this piece, at the end of every few chunks. The supervisor keeps it
-            and passes the piece on without it.
+        snapshot: the session after this segment, at the end of every few chunks. The supervisor keeps it
+            and passes the segment on without it.
     """
 
     session: str
@@ -168,7 +168,7 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class SessionError:
     """A session met an error; unless `fatal` it goes on."""
 
     session: str
@@ -177,7 +177,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Beat:
+class Heartbeat:
     """The worker has made progress; `stage` says with what."""
 
     stage: str
@@ -190,4 +190,4 @@ class Failed:
     message: str
 
 
-Event = Piece | Ready | Trouble | Beat | Failed
+Event = MediaSegment | Ready | SessionError | Heartbeat | Failed

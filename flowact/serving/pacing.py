@@ -1,7 +1,7 @@
-"""When the pieces of a session are due: pure functions and one small value.
+"""When the segments of a session are due: pure functions and one small value.
 
-A viewer begins to play when the first piece arrives; piece `k` must be there `k * 0.16` s later.
-Work on a chunk begins `lead` seconds before its first piece is due, as long as that has lately
+A viewer begins to play when the first segment arrives; segment `k` must be there `k * 0.16` s later.
+Work on a chunk begins `lead` seconds before its first segment is due, as long as that has lately
 taken and a little more: a longer lead is a longer delay of live sound, a shorter one a picture that
 stands still.
 """
@@ -28,10 +28,10 @@ REMEMBERED: Final = 32
 
 
 def lead(taken: Sequence[float]) -> float:
-    """Return how early to begin, from how late the last pieces came, as from the begin of work.
+    """Return how early to begin, from how late the last segments came, as from the begin of work.
 
     Args:
-        taken: seconds, oldest first; those of a chunk's second piece count from 0.16 s after the
+        taken: seconds, oldest first; those of a chunk's second segment count from 0.16 s after the
             begin, those of its third from 0.32 s.
     """
     recent = list(taken)
@@ -46,22 +46,22 @@ class Pace:
     """The schedule of one session, in seconds of a monotonic clock.
 
     Attributes:
-        origin: when the viewer began to play piece `first`; `None` before it was delivered.
-        first: number of that piece.
+        origin: when the viewer began to play segment `first`; `None` before it was delivered.
+        first: number of that segment.
     """
 
     origin: float | None = None
     first: int = 0
 
-    def begin(self, piece: int, ahead: float) -> float:
-        """Return when work on `piece` is to begin; minus infinity if it is already wanted."""
+    def begin(self, segment: int, ahead: float) -> float:
+        """Return when work on `segment` is to begin; minus infinity if it is already wanted."""
         if self.origin is None:
             return float("-inf")
-        return self.origin + (piece - self.first) * PIECE_SECONDS - ahead
+        return self.origin + (segment - self.first) * PIECE_SECONDS - ahead
 
-    def delivered(self, piece: int, now: float) -> Self:
+    def delivered(self, segment: int, now: float) -> Self:
         """Take note of a delivery: the first one, or one so late that the viewer had to wait."""
-        late = self.origin is not None and now > self.begin(piece, 0.0)
+        late = self.origin is not None and now > self.begin(segment, 0.0)
         if self.origin is None or late:
-            return replace(self, origin=now, first=piece)
+            return replace(self, origin=now, first=segment)
         return self

@@ -18,7 +18,7 @@ PICTURE_BYTES: Final = FRAME_SIZE * FRAME_SIZE * 3
 
 
 @dataclass(frozen=True)
-class Look:
+class EncodedReference:
     """What the tokenizer knows of a picture.
 
     Attributes:
@@ -30,7 +30,7 @@ class Look:
     decoder: Any
 
 
-class Looks:
+class ReferenceCache:
     """Looks at pictures, and knows some from before the first visitor came.
 
     Args:
@@ -42,7 +42,7 @@ class Looks:
         self._pipeline = pipeline
         self._known = {picture.tobytes(): self._look(picture) for picture in known}
 
-    def at(self, picture: bytes) -> Look:
+    def at(self, picture: bytes) -> EncodedReference:
         """Look at a picture given by its bytes.
 
         Raises:
@@ -56,8 +56,8 @@ class Looks:
         return self._look(pixels.reshape(FRAME_SIZE, FRAME_SIZE, 3))
 
     @torch.no_grad()
-    def _look(self, picture: NDArray[np.uint8]) -> Look:
+    def _look(self, picture: NDArray[np.uint8]) -> EncodedReference:
         tokenizer = self._pipeline.tokenizer
         frames = to_frames(picture).to(self._pipeline.transformer.device)
         features = tokenizer.reference_features(frames)
-        return Look(features, tokenizer.initial_state(features))
+        return EncodedReference(features, tokenizer.initial_state(features))

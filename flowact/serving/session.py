@@ -8,36 +8,42 @@ from typing import Final
 import torch
 
 from flowact.conditioning.window import AudioTimeline
-from flowact.media.watermark import Mark
+from flowact.media.watermark import Watermark
 from flowact.pipeline import FlowActPipeline
-from flowact.serving.audio_source import Microphone, Reply, Silence, Source, from_pcm16
+from flowact.serving.audio_source import AudioSource, Microphone, Reply, Silence, from_pcm16
 from flowact.serving.encoding import make_encoder
 from flowact.serving.messages import Create, PushAudio, Say
 from flowact.serving.pacing import REMEMBERED, Pace
-from flowact.serving.reference_cache import Look
-from flowact.serving.snapshot import Moment, from_bytes
+from flowact.serving.reference_cache import EncodedReference
+from flowact.serving.snapshot import SessionSnapshot, from_bytes
 from flowact.streaming.state import SessionState
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
 
 AFTER_INTERRUPTION: Final = "listening"
 
 
-class LiveSession:
-    """A session's identity, its present moment, its sound, its pace.
+class WorkerSession:
+    """A session's identity, its present state, its sound, its pace.
 
     Attributes:
-        moment: state before the next chunk; replaced as a whole when a chunk succeeds.
+        snapshot: state before the next chunk; replaced as a whole when a chunk succeeds.
         source: where the sound of the next chunk comes from.
         pace: when the next chunk is due.
-        taken: how late the last pieces came, as `pacing.lead` takes it.
+        taken: how late the last segments came, as `pacing.lead` takes it.
         failed: whether the last chunk could not be made.
     """
 
-    def __init__(self, create: Create, pipeline: FlowActPipeline, look: Look, mark: Mark) -> None:
+    def __init__(
+        self,
+        create: Create,
+        pipeline: FlowActPipeline,
+        reference: EncodedReference,
+        mark: Watermark,
+    ) -> None:
         self.name, self.action, self.epoch = create.session, create.action, create.epoch
-        self.features = look.features
-        self.moment = _first_moment(create, pipeline, look)
-        self.source: Source = Silence()
+        self.features = reference.features
+        self.snapshot = _first_moment(create, pipeline, reference)
+        self.source: AudioSource = Silence()
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
         self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
@@ -46,11 +52,11 @@ class LiveSession:
     @property
     def chunk(self) -> int:
         """Number of the next chunk."""
-        return int(self.moment.state.emitted[0])
+        return int(self.snapshot.state.emitted[0])
 
     @property
-    def piece(self) -> int:
-        """Number of the next chunk's first piece."""
+    def segment(self) -> int:
+        """Number of the next chunk's first segment."""
         return self.chunk * LATENTS_PER_CHUNK
 
     def say(self, command: Say) -> None:
@@ -80,19 +86,23 @@ class LiveSession:
     def listened(self) -> AudioTimeline:
         """Return the timeline with all that is now known of the future, and none of the past's."""
         here = self.chunk * SAMPLES_PER_CHUNK
-        known = self.moment.timeline.cut(here)
+        known = self.snapshot.timeline.cut(here)
         return known.push(torch.from_numpy(self.source.ahead()))
 
     def _restart_stream(self) -> None:
         """Let the next chunk hear the new sound only: those in flight were made for the old one."""
-        moment = self.moment
-        self.moment = Moment(moment.state.restarted(), moment.decoder, moment.timeline)
+        snapshot = self.snapshot
+        self.snapshot = SessionSnapshot(
+            snapshot.state.restarted(), snapshot.decoder, snapshot.timeline
+        )
 
 
-def _first_moment(create: Create, pipeline: FlowActPipeline, look: Look) -> Moment:
+def _first_moment(
+    create: Create, pipeline: FlowActPipeline, reference: EncodedReference
+) -> SessionSnapshot:
     if create.snapshot is not None:
-        return from_bytes(create.snapshot, type(look.decoder))
+        return from_bytes(create.snapshot, type(reference.decoder))
     chunks = pipeline.scheduler.settings.schedule.chunks
-    latent = look.features.latent[:, None].float()
+    latent = reference.features.latent[:, None].float()
     state = SessionState.start(latent, [create.seed], chunks)
-    return Moment(state, look.decoder, AudioTimeline.empty())
+    return SessionSnapshot(state, reference.decoder, AudioTimeline.empty())

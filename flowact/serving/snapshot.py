@@ -26,7 +26,7 @@ DAMAGES: Final = (
 
 
 @dataclass(frozen=True)
-class Moment:
+class SessionSnapshot:
     """What changes from chunk to chunk in a session.
 
     Attributes:
@@ -40,9 +40,9 @@ class Moment:
     timeline: AudioTimeline
 
 
-def to_bytes(moment: Moment) -> bytes:
-    """Write a session's moment."""
-    state, memory = moment.state, moment.state.memory
+def to_bytes(snapshot: SessionSnapshot) -> bytes:
+    """Write a session's snapshot."""
+    state, memory = snapshot.state, snapshot.state.memory
     parts: dict[str, Tensor | tuple[Tensor | float, ...] | int] = {
         "reference": memory.reference,
         "long_term": memory.long_term,
@@ -52,17 +52,17 @@ def to_bytes(moment: Moment) -> bytes:
         "levels": state.levels,
         "generators": state.generators,
         "emitted": state.emitted,
-        "decoder": astuple(moment.decoder),
+        "decoder": astuple(snapshot.decoder),
         # Cloned, or the storage of all sound ever heard would go along.
-        "samples": moment.timeline.samples.clone(),
-        "start": moment.timeline.start,
+        "samples": snapshot.timeline.samples.clone(),
+        "start": snapshot.timeline.start,
     }
     buffer = io.BytesIO()
     torch.save(parts, buffer)
     return buffer.getvalue()
 
 
-def from_bytes(data: bytes, decoder: type) -> Moment:
+def from_bytes(data: bytes, decoder: type) -> SessionSnapshot:
     """Read what `to_bytes` wrote.
 
     Args:
@@ -81,6 +81,6 @@ def from_bytes(data: bytes, decoder: type) -> Moment:
             memory, parts["stream"], parts["levels"], parts["generators"], parts["emitted"]
         )
         timeline = AudioTimeline(parts["samples"], parts["start"])
-        return Moment(state, decoder(*parts["decoder"]), timeline)
+        return SessionSnapshot(state, decoder(*parts["decoder"]), timeline)
     except DAMAGES as error:
         raise ValueError(f"snapshot of {len(data)} bytes cannot be read: {error}") from error

@@ -6,22 +6,22 @@ from typing import Final
 
 import numpy as np
 
-from flowact.media.watermark import Mark
+from flowact.media.watermark import Watermark
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.engine import Engine
 from flowact.serving.messages import Create, Event
-from flowact.serving.reference_cache import Looks
+from flowact.serving.reference_cache import ReferenceCache
 from flowact.timebase import FRAME_SIZE
 
 CHUNKS: Final = 4
 """After four chunks the memory is full and every shape of tensor has been seen."""
 
 
-def warm_up(pipeline: FlowActPipeline, mark: Mark, looks: Looks) -> None:
+def warm_up(pipeline: FlowActPipeline, mark: Watermark, references: ReferenceCache) -> None:
     """Generate a few chunks of a session that nobody sees."""
     events: list[Event] = []
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
-    engine = Engine(pipeline, events.append, mark, looks, now=lambda: float(next(clock)))
+    engine = Engine(pipeline, events.append, mark, references, now=lambda: float(next(clock)))
     grey = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.uint8).tobytes()
     engine.handle(Create("warm-up", grey, seed=0, action="idling"))
     for _ in range(CHUNKS):

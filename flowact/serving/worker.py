@@ -6,18 +6,21 @@ does, and a thread of its own ends it when the server is gone and the main threa
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flowact import logs
 from flowact.errors import UserError
-from flowact.serving.messages import Beat, Failed, Ready, Stop
+from flowact.logs import LogSettings
+from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
 """Seconds between two signs of life of a worker with nothing to do."""
@@ -28,6 +31,8 @@ COMMANDS_PER_TURN: Final = 64
 if TYPE_CHECKING:
     from flowact.serving.engine import Engine
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class WorkerOptions:
@@ -37,41 +42,45 @@ class WorkerOptions:
         checkpoint: folder of the weights; `None` for those that come with the repository.
         threads: processor threads; `None` for as many as there are, up to four.
         visible_mark: write "AI-generated" into the picture.
+        log: what the worker's process logs.
     """
 
     checkpoint: Path | None = None
     threads: int | None = None
     visible_mark: bool = True
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 def serve(connection: Connection, options: WorkerOptions) -> None:
     """Run a worker until the pipe closes; the target of the spawned process."""
+    logs.configure(options.log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         _serve(connection, options)
     except UserError as error:
+        _log.error("the worker cannot start: %s", error)
         connection.send(Failed(str(error)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the server is gone
+        _log.info("the server is gone, so is its worker %d", os.getpid())
 
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:
     begun = time.monotonic()
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.media.image import named_portraits
-    from flowact.media.watermark import Mark
+    from flowact.media.watermark import Watermark
     from flowact.serving.engine import Engine
-    from flowact.serving.reference_cache import Looks
+    from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
 
     loaded = load_pipeline(options.checkpoint, options.threads)
-    mark = Mark(visible=options.visible_mark)
-    looks = Looks(loaded.pipeline, named_portraits())
-    warm_up(loaded.pipeline, mark, looks)
+    mark = Watermark(visible=options.visible_mark)
+    references = ReferenceCache(loaded.pipeline, named_portraits())
+    warm_up(loaded.pipeline, mark, references)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
     connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark, looks)
+    engine = Engine(loaded.pipeline, connection.send, mark, references)
     _loop(connection, engine)
 
 
@@ -82,10 +91,10 @@ def _loop(connection: Connection, engine: Engine) -> None:
             if not connection.poll():
                 break
             command = connection.recv()
-            if isinstance(command, Stop):
+            if isinstance(command, Shutdown):
                 return
             engine.handle(command)
-        connection.send(Beat("turn"))
+        connection.send(Heartbeat("turn"))
         engine.advance()
 
 

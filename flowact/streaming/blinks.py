@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from flowact.mmdit.model import BLINK_KINDS
-from flowact.streaming.noise import scatter
+from flowact.streaming.noise import splitmix64
 from flowact.timebase import FRAMES_PER_LATENT
 
 OPEN: Final = 0
@@ -41,7 +41,7 @@ def scheduled(generators: Tensor, first: Tensor, latents: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def falling(lids: Tensor) -> Tensor:
+def blink_onsets(lids: Tensor) -> Tensor:
     """The blinks of a motion: closure of the lids `[..., 4 * n]` in 0..1 to `[..., n]` of `BLINK_KINDS`."""
     shut = lids > 0.5
     before = torch.cat((torch.zeros_like(shut[..., :1]), shut[..., :-1]), -1)
@@ -52,7 +52,7 @@ def falling(lids: Tensor) -> Tensor:
 
 def _kind(seed: int, latent: int) -> int:
     stretch, place = divmod(latent, PERIOD)
-    draw = scatter(scatter(seed) + stretch)
+    draw = splitmix64(splitmix64(seed) + stretch)
     due = draw % 1000 < 1000 * PROBABILITY
     frame = (draw >> 16) % (SPAN * FRAMES_PER_LATENT)
     if not due or place != frame // FRAMES_PER_LATENT:

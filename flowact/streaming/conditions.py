@@ -80,11 +80,11 @@ def encode_conditions(
     """Run the small encoders that are part of the model."""
     device = model.device
     mel, known = conditions.audio.mel.to(device), conditions.audio.known.to(device)
-    heard = model.encode_audio(mel, known)
-    stream = heard[:, FRAMES_BEHIND:]
+    encoded = model.encode_audio(mel, known)
+    stream = encoded[:, FRAMES_BEHIND:]
     text = model.encode_text(conditions.text.to(device)[:, None])
     return EncodedConditions(
-        behind=heard[:, :FRAMES_BEHIND],
+        behind=encoded[:, :FRAMES_BEHIND],
         audio=stream,
         muted=model.audio_encoder.unknown.expand_as(stream),
         text=text.expand(-1, chunks, -1, -1),

@@ -29,12 +29,12 @@ def draw_normal(generators: Tensor, shape: Sequence[int]) -> tuple[Tensor, Tenso
     """
     drawn = []
     for seed, count in generators.tolist():
-        generator = torch.Generator().manual_seed(scatter(scatter(seed) + count))
+        generator = torch.Generator().manual_seed(splitmix64(splitmix64(seed) + count))
         drawn.append(torch.randn(*shape, generator=generator))
     return torch.stack(drawn), generators + torch.tensor([0, 1])
 
 
-def scatter(value: int) -> int:
+def splitmix64(value: int) -> int:
     """Spread neighbouring integers over 64 bits (splitmix64, Steele et al. 2014)."""
     value = (value + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK

@@ -24,7 +24,7 @@ from flowact.timebase import FRAMES_PER_LATENT, LATENTS_PER_CHUNK
 def refine_due(
     model: FlowActTransformer,
     state: SessionState,
-    heard: EncodedConditions,
+    encoded: EncodedConditions,
     settings: StepSettings,
 ) -> SessionState:
     """Refine the memory of those sessions whose turn it is.
@@ -32,7 +32,7 @@ def refine_due(
     Args:
         model: the transformer.
         state: sessions that have just given out a chunk.
-        heard: the conditions of that chunk.
+        encoded: the conditions of that chunk.
         settings: of the step, with the refinement's period, level, calls and guidance.
     """
     if not settings.refinement.period:
@@ -40,14 +40,14 @@ def refine_due(
     due = (state.emitted % settings.refinement.period == 0).nonzero().flatten()
     if not len(due):
         return state
-    refined = refine(model, batch.select(state, due), batch.select(heard, due), settings)
+    refined = refine(model, batch.select(state, due), batch.select(encoded, due), settings)
     return batch.scatter(state, due, refined)
 
 
 def refine(
     model: FlowActTransformer,
     state: SessionState,
-    heard: EncodedConditions,
+    encoded: EncodedConditions,
     settings: StepSettings,
 ) -> SessionState:
     """Refine the short-term memory of all given sessions; arguments as for `refine_due`."""
@@ -56,8 +56,8 @@ def refine(
     latents = (1 - how.level) * newest + how.level * noise.to(newest)
     context, scale = state.memory.before_short_term(), settings.guidance_embedding
     velocity = guided(
-        _velocity(model, context, heard, scale),
-        _velocity(model, context.without_reference(), heard, scale),
+        _velocity(model, context, encoded, scale),
+        _velocity(model, context.without_reference(), encoded, scale),
         how.guidance,
     )
     rows = [(how.level * left / how.calls,) for left in reversed(range(how.calls + 1))]
@@ -66,18 +66,20 @@ def refine(
 
 
 def _velocity(
-    model: FlowActTransformer, context: MemoryBank, heard: EncodedConditions, scale: float | None
+    model: FlowActTransformer, context: MemoryBank, encoded: EncodedConditions, scale: float | None
 ) -> Velocity:
-    """Velocity of the newest latents of the chunk that `heard` belongs to, as `scale` asks a student."""
-    memory = context.as_input(heard.behind)
+    """Velocity of the newest latents of the chunk that `encoded` belongs to, as `scale` asks a student."""
+    memory = context.as_input(encoded.behind)
     cache = model.encode_memory(memory) if memory.latents.shape[1] else None
     first = (LATENTS_PER_CHUNK - SHORT_TERM_LATENTS) * FRAMES_PER_LATENT
-    audio = heard.audio[:, first : (LATENTS_PER_CHUNK + 1) * FRAMES_PER_LATENT]
-    blinks = heard.blinks[:, LATENTS_PER_CHUNK - SHORT_TERM_LATENTS : LATENTS_PER_CHUNK]
+    audio = encoded.audio[:, first : (LATENTS_PER_CHUNK + 1) * FRAMES_PER_LATENT]
+    blinks = encoded.blinks[:, LATENTS_PER_CHUNK - SHORT_TERM_LATENTS : LATENTS_PER_CHUNK]
 
     def velocity(latents: Tensor, levels: Tensor) -> Tensor:
-        asked = None if scale is None else levels.new_full(levels.shape[:1], scale)
-        predicted: Tensor = model(latents, levels, audio, heard.text[:, :1], cache, asked, blinks)
+        guidance = None if scale is None else levels.new_full(levels.shape[:1], scale)
+        predicted: Tensor = model(
+            latents, levels, audio, encoded.text[:, :1], cache, guidance, blinks
+        )
         return predicted
 
     return velocity

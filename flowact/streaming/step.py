@@ -36,9 +36,9 @@ def step(
         FloatingPointError: if the model gives numbers that are not finite.
     """
     calls = settings.schedule.calls_from(state.levels)
-    heard = encode_conditions(model, conditions, len(state.levels))
-    cache, generators = _remember(model, state, heard, settings.memory_level)
-    latents = denoise(_velocity(model, heard, cache, settings), state.stream, calls)
+    encoded = encode_conditions(model, conditions, len(state.levels))
+    cache, generators = _remember(model, state, encoded, settings.memory_level)
+    latents = denoise(_velocity(model, encoded, cache, settings), state.stream, calls)
     finished = latents[:, :LATENTS_PER_CHUNK]
     noise, generators = draw_normal(generators, finished.shape[1:])
     moved = replace(
@@ -49,17 +49,17 @@ def step(
         generators=generators,
         emitted=state.emitted + 1,
     )
-    refined = refine_due(model, moved, heard, settings)
+    refined = refine_due(model, moved, encoded, settings)
     if not all(x.isfinite().all() for x in (latents, refined.memory.short_term)):
         raise FloatingPointError("the transformer gave latents that are not finite")
     return refined, finished
 
 
 def _remember(
-    model: FlowActTransformer, state: SessionState, heard: EncodedConditions, level: float
+    model: FlowActTransformer, state: SessionState, encoded: EncodedConditions, level: float
 ) -> tuple[MemoryCache, Tensor]:
     """Read the memory once for all calls of the step; return the generators after its noise."""
-    memory = state.memory.as_input(heard.behind)
+    memory = state.memory.as_input(encoded.behind)
     if not level:
         return model.encode_memory(memory), state.generators
     noise, generators = draw_normal(state.generators, memory.latents.shape[1:])
@@ -68,19 +68,22 @@ def _remember(
 
 
 def _velocity(
-    model: FlowActTransformer, heard: EncodedConditions, cache: MemoryCache, settings: StepSettings
+    model: FlowActTransformer,
+    encoded: EncodedConditions,
+    cache: MemoryCache,
+    settings: StepSettings,
 ) -> Velocity:
     """Velocity of the stream, guided towards the sound."""
     scale = settings.guidance_embedding
 
-    def hearing(audio: Tensor) -> Velocity:
+    def make_velocity(audio: Tensor) -> Velocity:
         def velocity(latents: Tensor, levels: Tensor) -> Tensor:
-            asked = None if scale is None else levels.new_full(levels.shape[:1], scale)
+            guidance = None if scale is None else levels.new_full(levels.shape[:1], scale)
             predicted: Tensor = model(
-                latents, levels, audio, heard.text, cache, asked, heard.blinks
+                latents, levels, audio, encoded.text, cache, guidance, encoded.blinks
             )
             return predicted
 
         return velocity
 
-    return guided(hearing(heard.audio), hearing(heard.muted), settings.guidance)
+    return guided(make_velocity(encoded.audio), make_velocity(encoded.muted), settings.guidance)

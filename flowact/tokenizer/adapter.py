@@ -21,7 +21,7 @@ class ReferenceLatent:
     """What a diffusers autoencoder knows of the portrait.
 
     Attributes:
-        latent: the portrait as a video of one frame, ``[batch, c, h, w]``.
+        latent: the portrait as a video of one frame, `[batch, c, h, w]`.
     """
 
     latent: Tensor
@@ -29,7 +29,7 @@ class ReferenceLatent:
 
 @dataclass(frozen=True)
 class LatentContext:
-    """The latents before the next one, ``[batch, k, c, h, w]``, oldest first."""
+    """The latents before the next one, `[batch, k, c, h, w]`, oldest first."""
 
     latents: Tensor
 
@@ -37,20 +37,20 @@ class LatentContext:
 class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """`AutoencoderKLWan`, `AutoencoderKLLTXVideo` and their like as a streaming tokenizer.
 
-    These models code a video as one latent of a single frame and then one latent for every ``r``
+    These models code a video as one latent of a single frame and then one latent for every `r`
     frames. The single frame is the portrait here, so every stream starts from it. A piece of a
-    stream is decoded behind the last ``context`` latents, whose frames are thrown away: with a causal
+    stream is decoded behind the last `context` latents, whose frames are thrown away: with a causal
     decoder pieces equal the whole up to what the decoder would see further back. A decoder that also
-    looks ahead (LTX without ``decoder_causal``) finds nothing ahead at the end of a piece.
+    looks ahead (LTX without `decoder_causal`) finds nothing ahead at the end of a piece.
 
-    A checkpoint of a pipeline holds it like FlowAct's own; :meth:`wrap` takes an autoencoder that is
+    A checkpoint of a pipeline holds it like FlowAct's own; `wrap` takes an autoencoder that is
     already loaded.
 
     Args:
         kind: name of the autoencoder's class in diffusers.
         sizes: its configuration.
         context: latents decoded again before every piece, at least 1. Cost rises by
-            ``context / latents per piece``.
+            `context / latents per piece`.
     """
 
     config_name = "config.json"
@@ -74,11 +74,11 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return made
 
     def reference_features(self, reference: Tensor) -> ReferenceLatent:
-        """Look at portraits ``[batch, 3, height, width]`` in [-1, 1]."""
+        """Look at portraits `[batch, 3, height, width]` in [-1, 1]."""
         return ReferenceLatent(self._encode_video(reference[:, None])[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents ``[batch, n, c, h, w]`` of ``[batch, r * n, 3, height, width]`` in [-1, 1]."""
+        """Latents `[batch, n, c, h, w]` of `[batch, r * n, 3, height, width]` in [-1, 1]."""
         if frames.shape[1] % self.frames_per_latent:
             expected = f"a multiple of {self.frames_per_latent}"
             raise ValueError(f"{frames.shape[1]} frames given, expected {expected}")
@@ -91,7 +91,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def decode(
         self, state: LatentContext, z: Tensor, features: ReferenceLatent
     ) -> tuple[Tensor, LatentContext]:
-        """Frames ``[batch, r * n, 3, height, width]`` in [-1, 1] of ``z [batch, n, c, h, w]``."""
+        """Frames `[batch, r * n, 3, height, width]` in [-1, 1] of `z [batch, n, c, h, w]`."""
         latents = torch.cat([state.latents, z], 1)
         mean, deviation = _statistics(self.vae)
         raw = (latents * deviation.to(z) + mean.to(z)).transpose(1, 2)
@@ -108,12 +108,12 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         *,
         coarse: bool = False,
     ) -> tuple[Tensor, LatentContext]:
-        """Like :meth:`decode`, as uint8 ``[batch, r * n, height, width, 3]``; never coarse."""
+        """Like `decode`, as uint8 `[batch, r * n, height, width, 3]`; never coarse."""
         frames, after = self.decode(state, z, features)
         return to_uint8(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), after
 
     def _encode_video(self, video: Tensor) -> Tensor:
-        """``[batch, 1 + r * n, 3, h, w]`` to ``[batch, 1 + n, c, h, w]``, normalised."""
+        """`[batch, 1 + r * n, 3, h, w]` to `[batch, 1 + n, c, h, w]`, normalised."""
         coded = self.vae.encode(video.transpose(1, 2).to(self.vae.dtype)).latent_dist.mode()
         latents = cast(Tensor, coded).transpose(1, 2).float()
         mean, deviation = _statistics(self.vae)
@@ -132,7 +132,7 @@ def _temporal_ratio(vae: Any) -> int:
 
 
 def _statistics(vae: Any) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of raw latents per channel, ``[c, 1, 1]``."""
+    """Mean and deviation of raw latents per channel, `[c, 1, 1]`."""
     values = []
     for name, neutral in (("latents_mean", 0.0), ("latents_std", 1.0)):
         found = getattr(vae.config, name, None)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
     EVERY_FRAME,
@@ -26,7 +26,7 @@ HIDDEN = 256
 DROPOUT = 0.2
 
 ViewState = tuple[Tensor, Tensor, Tensor, Tensor]
-"""What a view remembers of the frame before: its share of the trunk ``[batch, width, 30, 30]``, flow, mask, paint."""
+"""What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, flow, mask, paint."""
 
 
 class ViewEncoder(nn.Module):
@@ -40,9 +40,9 @@ class ViewEncoder(nn.Module):
         self.leave = zero_init(nn.Linear(HIDDEN, config.readouts))
 
     def forward(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """``frames`` and ``reference``, each ``[batch, 3, 240, 240]`` in [-1, 1].
+        """`frames` and `reference`, each `[batch, 3, 240, 240]` in [-1, 1].
 
-        Returns ``[batch, curves + pose]``.
+        Returns `[batch, curves + pose]`.
         """
         stacked = torch.cat([frames, reference], 1).to(self.leave.weight.dtype)
         features = self.pyramid(stacked.contiguous(memory_format=torch.channels_last))[-1]
@@ -63,7 +63,7 @@ class ViewAutoencoder(nn.Module):
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         self.config, self.view = config, VIEWS[config.view]
-        self.code = AnimationCode(config.view, config.readouts)
+        self.code = LinearMotionCodec(config.view, config.readouts)
         self.encoder = ViewEncoder(config)
         self.reference = ReferenceEncoder(config)
         self.decoder = ViewDecoder(config)
@@ -73,11 +73,11 @@ class ViewAutoencoder(nn.Module):
         """Standardised curves and pose of a view.
 
         Args:
-            frames: ``[batch, n, 3, 240, 240]`` in [-1, 1].
-            reference: ``[batch, 3, 240, 240]`` in [-1, 1].
+            frames: `[batch, n, 3, 240, 240]` in [-1, 1].
+            reference: `[batch, 3, 240, 240]` in [-1, 1].
 
         Returns:
-            ``[batch, n, curves + pose]``.
+            `[batch, n, curves + pose]`.
         """
         batch, length = frames.shape[:2]
         repeated = reference.repeat_interleave(length, 0)
@@ -95,14 +95,14 @@ class ViewAutoencoder(nn.Module):
         """Paint the four frames of a latent, given the four before them.
 
         Args:
-            state: what the call before returned, or :meth:`still`.
-            before: standardised curves and pose, ``[batch, 4, channels]``.
+            state: what the call before returned, or `steady_state`.
+            before: standardised curves and pose, `[batch, 4, channels]`.
             motion: the same of the frames to paint.
-            reference: features of ``batch`` references.
+            reference: features of `batch` references.
             coarse: paint every second frame only; those between are half way.
 
         Returns:
-            Layers of ``batch * 4`` frames, and the state for the next call.
+            Layers of `batch * 4` frames, and the state for the next call.
         """
         held, *last = state
         shared = self.decoder.share(before, motion, reference)
@@ -113,8 +113,8 @@ class ViewAutoencoder(nn.Module):
         # Cloned, or a saved state would carry what all four frames share.
         return layers, (shared[:, -1].clone(), *layers.last(FRAMES_PER_LATENT))
 
-    def still(self, motion: Tensor, reference: ViewReference) -> ViewState:
-        """The state before the first call: as if ``motion [batch, 4, channels]`` had lasted for long."""
+    def steady_state(self, motion: Tensor, reference: ViewReference) -> ViewState:
+        """The state before the first call: as if `motion [batch, 4, channels]` had lasted for long."""
         shared = self.decoder.share(motion, motion, reference)
         held = shared[:, -1].clone()
         return held, *self.decoder(held, shared, motion, reference, frames=LAST_FRAME).last(1)
@@ -123,13 +123,13 @@ class ViewAutoencoder(nn.Module):
         """Training pass of the decoder.
 
         Args:
-            motion: standardised curves and pose, ``[batch, 4 * (n + 2), channels]``; all but the
+            motion: standardised curves and pose, `[batch, 4 * (n + 2), channels]`; all but the
                 first eight frames are painted.
-            picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
+            picture: whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
             region: the part of the view to paint.
 
         Returns:
-            Layers of ``batch * 4 * n`` frames.
+            Layers of `batch * 4 * n` frames.
         """
         latents = motion.unflatten(1, (-1, FRAMES_PER_LATENT))
         before, now = latents[:, :-1], latents[:, 1:]

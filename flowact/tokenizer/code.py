@@ -9,11 +9,11 @@ from flowact.tokenizer.config import LATENT_CHANNELS, LATENT_GRID
 VALUES = LATENT_CHANNELS * LATENT_GRID**2
 """Numbers of a view's latent."""
 
-FARTHEST = 4.0
+CLAMP_SIGMA = 4.0
 """Deviations from the mean beyond which a channel is cut off."""
 
 
-class AnimationCode(nn.Module):
+class LinearMotionCodec(nn.Module):
     """Curves and pose of four frames, spread over a latent by a fixed orthonormal map.
 
     A latent that is learned from pictures alone takes long to say what mouth and eyes do, since they
@@ -39,35 +39,35 @@ class AnimationCode(nn.Module):
         self.register_buffer("basis", _orthonormal(FRAMES_PER_LATENT * channels, seed))
 
     def adopt(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over statistics ``[channels]`` each; a deviation of 0 marks a channel that never moves."""
+        """Take over statistics `[channels]` each; a deviation of 0 marks a channel that never moves."""
         self.mean.copy_(mean)
         self.deviation.copy_(deviation)
 
     def normalise(self, values: Tensor) -> Tensor:
-        """``[..., channels]`` in units of each channel's deviation, 0 where a channel never moves."""
+        """`[..., channels]` in units of each channel's deviation, 0 where a channel never moves."""
         moving = self.deviation > 0
         scaled = (values - self.mean) / torch.where(moving, self.deviation, 1.0)
-        return (scaled * moving).clamp(-FARTHEST, FARTHEST)
+        return (scaled * moving).clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
 
     def restore(self, standardised: Tensor) -> Tensor:
-        """Inverse of :meth:`normalise`."""
+        """Inverse of `normalise`."""
         return standardised * self.deviation + self.mean
 
-    def write(self, standardised: Tensor) -> Tensor:
-        """Standardised channels ``[batch, 4 * n, channels]`` to latents ``[batch, n, 16, 8, 8]``."""
+    def motion_to_latents(self, standardised: Tensor) -> Tensor:
+        """Standardised channels `[batch, 4 * n, channels]` to latents `[batch, n, 16, 8, 8]`."""
         frames = standardised.float().unflatten(1, (-1, FRAMES_PER_LATENT)).flatten(2)
         return (frames @ self.weight.flatten(0, 1).flatten(1)).unflatten(
             -1, (LATENT_CHANNELS, LATENT_GRID, LATENT_GRID)
         )
 
-    def read(self, z: Tensor) -> Tensor:
-        """Latents ``[batch, 16, 8, 8]`` to standardised channels ``[batch, 4, channels]``."""
+    def latents_to_motion(self, z: Tensor) -> Tensor:
+        """Latents `[batch, 16, 8, 8]` to standardised channels `[batch, 4, channels]`."""
         flat = z.float().flatten(1) @ self.basis.float() / self._gain
         return flat.unflatten(-1, (FRAMES_PER_LATENT, self.channels))
 
     @property
     def weight(self) -> Tensor:
-        """What one unit of a channel adds to a latent, ``[4, channels, 16, 8, 8]``."""
+        """What one unit of a channel adds to a latent, `[4, channels, 16, 8, 8]`."""
         rows = self.basis.float().T * self._gain
         shape = (FRAMES_PER_LATENT, self.channels, LATENT_CHANNELS, LATENT_GRID, LATENT_GRID)
         return rows.reshape(shape)
@@ -80,7 +80,7 @@ class AnimationCode(nn.Module):
 
 
 def _orthonormal(columns: int, seed: int) -> Tensor:
-    """Random orthonormal columns, ``[VALUES, columns]``."""
+    """Random orthonormal columns, `[VALUES, columns]`."""
     if columns > VALUES:
         raise ValueError(f"a latent of {VALUES} numbers cannot hold {columns}")
     generator = torch.Generator().manual_seed(seed)

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer import map_kernels
-from flowact.tokenizer.code import FARTHEST
+from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.layers import (
-    Modulation,
+    FeatureModulation,
     Pyramid,
     ResidualBlock,
     Upsample,
@@ -21,7 +21,7 @@ from flowact.tokenizer.layers import (
     unfold,
     zero_init,
 )
-from flowact.tokenizer.pixel_kernels import move
+from flowact.tokenizer.pixel_kernels import warp
 from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 
@@ -46,8 +46,8 @@ class ViewReference:
     """What the decoder of a view needs to know of the reference; computed once per session.
 
     Attributes:
-        picture: the whole reference frame ``[batch, 3, 480, 480]``, fp32 in [-1, 1].
-        warpable: features ``[batch, c, 60, 60]`` over the view that move with the flow.
+        picture: the whole reference frame `[batch, 3, 480, 480]`, fp32 in [-1, 1].
+        warpable: features `[batch, c, 60, 60]` over the view that move with the flow.
         guides: features added to the decoder at 8, 15 and 30 cells.
     """
 
@@ -58,14 +58,14 @@ class ViewReference:
 
 @dataclass(frozen=True)
 class Layers:
-    """What a view's decoder paints, for ``n`` frames. Sizes are those of the full view.
+    """What a view's decoder paints, for `n` frames. Sizes are those of the full view.
 
     Attributes:
-        flow: ``[n, 2, 60, 60]``, where the reference is sampled, relative to the identity, in
+        flow: `[n, 2, 60, 60]`, where the reference is sampled, relative to the identity, in
             frame coordinates.
-        mask: ``[n, 1, p, p]`` in [0, 1], how much of the warp is kept; p is 120 or 240.
-        paint: ``[n, 3, p, p]``, added to the masked warp.
-        warp: ``[n, 3, p, p]``, fp32, the reference as the flow moves it.
+        mask: `[n, 1, p, p]` in [0, 1], how much of the warp is kept; p is 120 or 240.
+        paint: `[n, 3, p, p]`, added to the masked warp.
+        warp: `[n, 3, p, p]`, fp32, the reference as the flow moves it.
         region: the part of the view that the maps cover.
     """
 
@@ -76,7 +76,7 @@ class Layers:
     region: Region = FULL
 
     def last(self, frames: int) -> Maps:
-        """Flow, mask and paint of the last of every ``frames`` frames."""
+        """Flow, mask and paint of the last of every `frames` frames."""
         pick = slice(frames - 1, None, frames)
         return self.flow[pick].clone(), self.mask[pick].clone(), self.paint[pick].clone()
 
@@ -93,7 +93,7 @@ class ReferenceEncoder(nn.Module):
         self.guides = nn.ModuleList(conv(a, b, 1) for a, b in pairs)
 
     def forward(self, picture: Tensor) -> ViewReference:
-        """Features of whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1]."""
+        """Features of whole reference frames `[batch, 3, 480, 480]` in [-1, 1]."""
         weight = self.guides[0].weight
         features = self.pyramid(self.view.crop(picture).to(weight.dtype))
         coarse_first = zip(self.guides, reversed(features[2:]), strict=True)
@@ -107,7 +107,9 @@ class Trunk(nn.Module):
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
         coarse, middle, fine = config.trunk_widths
-        self.modulation = Modulation(2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths)
+        self.modulation = FeatureModulation(
+            2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths
+        )
         self.ups = nn.ModuleList([Upsample(coarse, middle, 15), Upsample(middle, fine)])
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, normalise=width != fine) for _ in range(count)))
@@ -116,7 +118,7 @@ class Trunk(nn.Module):
         self.leave = conv(fine, FRAMES_PER_LATENT * config.frame_widths[0], 1)
 
     def forward(self, motion: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
-        """Motion of eight frames ``[batch, 8, channels]`` to ``[batch, 4, width, 30, 30]``, frame by frame."""
+        """Motion of eight frames `[batch, 8, channels]` to `[batch, 4, width, 30, 30]`, frame by frame."""
         first, *others = self.modulation(motion.flatten(1))
         x = self.blocks[0](activate(modulate(guides[0], first)))
         for up, guide, blocks, by in zip(
@@ -128,15 +130,15 @@ class Trunk(nn.Module):
 
 
 class ViewDecoder(nn.Module):
-    """Decoder of a view: from motion and reference to :class:`Layers`, four frames at a time.
+    """Decoder of a view: from motion and reference to `Layers`, four frames at a time.
 
-    First :meth:`share` computes what the frames of a latent have in common, then :meth:`forward` paints
+    First `share` computes what the frames of a latent have in common, then `forward` paints
     them. Motion modulates the features of the reference (FiLM) at every scale, so that a single number -
     how far a lid is shut - reaches the few cells that it moves.
     """
 
     blend: Tensor
-    """How far each frame has come from what was held to what is shared, ``[4, 1, 1, 1]``."""
+    """How far each frame has come from what was held to what is shared, `[4, 1, 1, 1]`."""
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
@@ -145,7 +147,7 @@ class ViewDecoder(nn.Module):
         coarse, middle, fine = config.frame_widths
         self.trunk = Trunk(config)
         self.place = nn.Parameter(torch.zeros(1, coarse, CELLS, CELLS))
-        self.modulation = Modulation(config.readouts, config.frame_widths)
+        self.modulation = FeatureModulation(config.readouts, config.frame_widths)
         counts = zip(config.frame_widths, config.frame_blocks, strict=True)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
@@ -159,12 +161,12 @@ class ViewDecoder(nn.Module):
         self.leave = zero_init(conv(fine, 4 * self.paint_scale**2, 3))
 
     def share(self, before: Tensor, motion: Tensor, reference: ViewReference) -> Tensor:
-        """What the trunk has for the four frames of a latent, ``[batch, 4, width, 30, 30]``.
+        """What the trunk has for the four frames of a latent, `[batch, 4, width, 30, 30]`.
 
         Args:
-            before: standardised curves and pose of the four frames before, ``[batch, 4, channels]``.
+            before: standardised curves and pose of the four frames before, `[batch, 4, channels]`.
             motion: those of the four frames to paint.
-            reference: features of ``batch`` references.
+            reference: features of `batch` references.
         """
         shared: Tensor = self.trunk(self._seen(torch.cat([before, motion], 1)), reference.guides)
         return shared
@@ -181,15 +183,15 @@ class ViewDecoder(nn.Module):
         """Paint frames of a latent.
 
         Args:
-            held: what :meth:`share` gave to the frame before them, ``[batch, width, 30, 30]``.
+            held: what `share` gave to the frame before them, `[batch, width, 30, 30]`.
             shared: what it gives to them.
-            motion: standardised curves and pose of the four frames, ``[batch, 4, channels]``.
+            motion: standardised curves and pose of the four frames, `[batch, 4, channels]`.
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
             frames: which of the four frames to paint.
 
         Returns:
-            Layers of ``batch * 4`` frames, or of so many fewer.
+            Layers of `batch * 4` frames, or of so many fewer.
         """
         first, second, third = self.modulation(self._seen(motion[:, frames]).flatten(0, 1))
         blend = self.blend[frames].to(shared.dtype)
@@ -210,7 +212,7 @@ class ViewDecoder(nn.Module):
         return Layers(flow, mask, painted[:, 1:], warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
-        return motion.clamp(-FARTHEST, FARTHEST).to(self.place.dtype)
+        return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
@@ -219,14 +221,14 @@ class ViewDecoder(nn.Module):
 
 
 def fill_between(before: Maps, painted: Layers, picture: Tensor, view: View) -> Layers:
-    """Layers of all four frames of every latent from those of its :data:`SECOND_FRAMES`: half the work.
+    """Layers of all four frames of every latent from those of its `SECOND_FRAMES`: half the work.
 
     The frames between are half way, and the warp follows.
 
     Args:
         before: flow, mask and paint of the frame before the latent.
         painted: two frames of a latent each.
-        picture: the whole reference frames ``[batch, 3, 480, 480]``.
+        picture: the whole reference frames `[batch, 3, 480, 480]`.
         view: that is painted.
     """
 
@@ -244,21 +246,21 @@ def fill_between(before: Maps, painted: Layers, picture: Tensor, view: View) -> 
 def render_warp(
     flow: Tensor, picture: Tensor, view: View, size: int, region: Region = FULL
 ) -> Tensor:
-    """The reference as the flow ``[n, 2, 60, 60]`` moves it, ``[n, 3, size, size]`` in fp32."""
+    """The reference as the flow `[n, 2, 60, 60]` moves it, `[n, 3, size, size]` in fp32."""
     whole_steps = view.size % size == 0 and size % (2 * FLOW_CELLS) == 0
     if region != FULL or not whole_steps or not map_kernels.usable(flow):
         return sample(picture, sampling_grid(flow, view, size, region))
     moved = torch.empty(len(flow), 3, size, size)
     sources, frames = picture.flatten(2).numpy(), len(flow) // len(picture)
     for i, (by, target) in enumerate(zip(flow.numpy(), moved.numpy(), strict=True)):
-        move(by, sources[i // frames], view.left, view.top, view.size // size, target)
+        warp(by, sources[i // frames], view.left, view.top, view.size // size, target)
     return moved
 
 
 def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
-    """The finished view ``[n, 3, size, size]`` in fp32, or its region: ``mask * warp + paint``.
+    """The finished view `[n, 3, size, size]` in fp32, or its region: `mask * warp + paint`.
 
-    The paint is added rather than blended in by ``1 - mask``: a blending mask saturates at one
+    The paint is added rather than blended in by `1 - mask`: a blending mask saturates at one
     early in training and the painter then gets no gradient.
     """
     warp = layers.warp

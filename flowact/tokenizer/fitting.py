@@ -29,9 +29,9 @@ def fit_latents(
 
     Args:
         tokenizer: must not have been told to use eight bits, which have no gradient.
-        latents: where to begin, ``[batch, n, 16, 8, 16]``, such as :meth:`Tokenizer.encode` gives.
-        frames: what to come close to, ``[batch, 4 * n, 3, 480, 480]`` in [-1, 1].
-        reference: the portrait, ``[batch, 3, 480, 480]`` in [-1, 1].
+        latents: where to begin, `[batch, n, 16, 8, 16]`, such as `Tokenizer.encode` gives.
+        frames: what to come close to, `[batch, 4 * n, 3, 480, 480]` in [-1, 1].
+        reference: the portrait, `[batch, 3, 480, 480]` in [-1, 1].
         steps: of descent; 0 leaves the latents as they are.
 
     Returns:
@@ -71,17 +71,19 @@ def _fit(
     steps: int,
 ) -> Tensor:
     """The latents of one window, given the state before it."""
-    rows = [tokenizer.read(latent) for latent in z.detach().unbind(1)]
+    rows = [tokenizer.latents_to_motion(latent) for latent in z.detach().unbind(1)]
     motion = torch.cat(rows, 1).requires_grad_()
     descent = torch.optim.Adam([motion], RATE, betas=BETAS)
     fall = torch.optim.lr_scheduler.LinearLR(descent, 1.0, 0.0, total_iters=steps)
     for _ in range(steps):
         with torch.enable_grad():  # the caller may be under no_grad
-            made, _ = tokenizer.decode(state, tokenizer.write(motion), features, follow=1.0)
+            made, _ = tokenizer.decode(
+                state, tokenizer.motion_to_latents(motion), features, follow=1.0
+            )
             (motion.grad,) = torch.autograd.grad(_difference(made, wanted), [motion])
         descent.step()
         fall.step()
-    return tokenizer.write(motion.detach())
+    return tokenizer.motion_to_latents(motion.detach())
 
 
 def _difference(made: Tensor, wanted: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """The decoder's 3x3 convolutions in eight bits (integer-only convolutions, Jacob et al., 2018).
 
-Weights are rounded once, every output channel in steps of its own. Activations are rounded where they
-enter a convolution, in steps that a calibration fixed beforehand, so that no picture depends on what
+Weights are rounded once, every output channel with a scale of its own. Activations are rounded where they
+enter a convolution, with parameters that a calibration fixed beforehand, so that no picture depends on what
 else is decoded beside it. Processors with VNNI instructions multiply bytes about twice as fast as
 bfloat16 and four times as fast as float32.
 """
@@ -30,25 +30,25 @@ _ONES: Final = [1, 1]
 
 
 @dataclass(frozen=True)
-class Steps:
-    """How numbers become bytes: ``byte = round(number / size) + zero``, limited to 0..255."""
+class QuantParams:
+    """How numbers become bytes: `byte = round(number / scale) + zero_point`, limited to 0..255."""
 
-    size: float
-    zero: int
+    scale: float
+    zero_point: int
 
     @classmethod
     def over(cls, low: float, high: float) -> Self:
-        """Steps that reach a little beyond ``low`` and ``high`` and hit zero exactly."""
+        """Parameters that reach a little beyond `low` and `high` and hit zero exactly."""
         low, high = min(low, 0.0) * MARGIN, max(high, 0.0) * MARGIN
-        size = max(high - low, 1e-6) / LEVELS
-        return cls(size, round(-low / size))
+        scale = max(high - low, 1e-6) / LEVELS
+        return cls(scale, round(-low / scale))
 
-    def bytes_of(self, x: Tensor, slope: float = 1.0) -> Tensor:
-        """Bytes ``[n, width, h, w]`` of a leaky rectifier of bfloat16 or float32 numbers; slope 1 is none."""
+    def quantize(self, x: Tensor, slope: float = 1.0) -> Tensor:
+        """Bytes `[n, width, h, w]` of a leaky rectifier of bfloat16 or float32 numbers; slope 1 is none."""
         rows = rows_of(x)
         levels = torch.empty(rows.shape, dtype=torch.uint8)
         to_bytes = bfloat16_to_bytes if x.dtype == torch.bfloat16 else float32_to_bytes
-        how = (np.float32(slope), np.float32(1 / self.size), np.float32(self.zero))
+        how = (np.float32(slope), np.float32(1 / self.scale), np.float32(self.zero_point))
         to_bytes(rows.ravel(), *how, levels.numpy().ravel())
         return levels.permute(0, 3, 1, 2)
 
@@ -56,28 +56,28 @@ class Steps:
 class Int8Conv2d(nn.Module):
     """A 3x3 convolution of bytes by bytes, from a trained one."""
 
-    def __init__(self, trained: nn.Conv2d, steps: Steps) -> None:
+    def __init__(self, trained: nn.Conv2d, params: QuantParams) -> None:
         super().__init__()
-        self.steps = steps
+        self.params = params
         weight = trained.weight.detach().float()
-        self.sizes = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / (LEVELS // 2)
-        rounded = (weight / self.sizes[:, None, None, None]).round().to(torch.int8)
+        self.scales = weight.abs().amax((1, 2, 3)).clamp(min=1e-12) / (LEVELS // 2)
+        rounded = (weight / self.scales[:, None, None, None]).round().to(torch.int8)
         packed = torch.ops.onednn.qconv_prepack(
-            rounded, self.sizes, steps.size, steps.zero, _ONES, _ONES, _ONES, 1, None
+            rounded, self.scales, params.scale, params.zero_point, _ONES, _ONES, _ONES, 1, None
         )
         self.weight = nn.Parameter(packed, requires_grad=False)
-        self.zeros = torch.zeros(len(weight), dtype=torch.int32)
+        self.zero_points = torch.zeros(len(weight), dtype=torch.int32)
         self.bias = None if trained.bias is None else trained.bias.detach().float()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve ``[n, width, h, w]``; the result is in its dtype."""
+        """Convolve `[n, width, h, w]`; the result is in its dtype."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise(
             *self._operands(x, 1.0), self.bias, *self._geometry(), 1.0, 0, x.dtype, "none", [], ""
         )
         return made
 
     def add_to(self, x: Tensor, inner: Tensor) -> Tensor:
-        """Rectify and convolve ``inner``, and add that to ``x``, which is overwritten and returned."""
+        """Rectify and convolve `inner`, and add that to `x`, which is overwritten and returned."""
         made: Tensor = torch.ops.onednn.qconv2d_pointwise.binary(
             *self._operands(inner, SLOPE), x, self.bias, *self._geometry(),
             1.0, 0, x.dtype, 1.0, 0, "sum", 1.0, "none", [], "",
@@ -85,8 +85,15 @@ class Int8Conv2d(nn.Module):
         return made
 
     def _operands(self, x: Tensor, slope: float) -> tuple[object, ...]:
-        levels = self.steps.bytes_of(x, slope)
-        return levels, self.steps.size, self.steps.zero, self.weight, self.sizes, self.zeros
+        levels = self.params.quantize(x, slope)
+        return (
+            levels,
+            self.params.scale,
+            self.params.zero_point,
+            self.weight,
+            self.scales,
+            self.zero_points,
+        )
 
     @staticmethod
     def _geometry() -> tuple[object, ...]:
@@ -95,22 +102,22 @@ class Int8Conv2d(nn.Module):
 
 
 class Int8ResidualBlock(nn.Module):
-    """Takes the place of a :class:`ResidualBlock`; overwrites its argument."""
+    """Takes the place of a `ResidualBlock`; overwrites its argument."""
 
-    def __init__(self, trained: ResidualBlock, first: Steps, second: Steps) -> None:
+    def __init__(self, trained: ResidualBlock, first: QuantParams, second: QuantParams) -> None:
         super().__init__()
         self.norm = trained.norm
         self.first = Int8Conv2d(trained.first, first)
         self.second = Int8Conv2d(trained.second, second)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, width, h, w]`` to the same shape."""
+        """`[batch, width, h, w]` to the same shape."""
         return self.second.add_to(x, self.first(self.norm(x)))
 
 
 @contextmanager
 def record_ranges(network: nn.Module) -> Iterator[dict[str, tuple[float, float]]]:
-    """Note, while the block runs, what enters the convolutions that :func:`use_int8` replaces."""
+    """Note, while the block runs, what enters the convolutions that `use_int8` replaces."""
     ranges: dict[str, tuple[float, float]] = {}
 
     def note(name: str, x: Tensor) -> None:
@@ -140,17 +147,17 @@ def use_int8(network: nn.Module, ranges: Ranges) -> None:
     if missing := uncalibrated(network, ranges):
         raise ValueError(f"no range of activations for {', '.join(sorted(missing))}")
     convolutions = _convolutions(network)
-    steps = {name: Steps.over(*ranges[name]) for name in convolutions}
+    params = {name: QuantParams.over(*ranges[name]) for name in convolutions}
     for name, block in list(network.named_modules()):
         if isinstance(block, ResidualBlock):
-            of_block = steps.pop(f"{name}.first"), steps.pop(f"{name}.second")
-            _replace(network, name, Int8ResidualBlock(block, *of_block))
-    for name, alone in steps.items():
+            pair = params.pop(f"{name}.first"), params.pop(f"{name}.second")
+            _replace(network, name, Int8ResidualBlock(block, *pair))
+    for name, alone in params.items():
         _replace(network, name, Int8Conv2d(convolutions[name], alone))
 
 
 def uncalibrated(network: nn.Module, ranges: Ranges) -> set[str]:
-    """Convolutions of a network that :func:`use_int8` would replace and that have no range."""
+    """Convolutions of a network that `use_int8` would replace and that have no range."""
     return _convolutions(network).keys() - ranges.keys()
 
 

@@ -20,7 +20,7 @@ def zero_init(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
 
 
 def conv(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    """A padded convolution that keeps the scale of what :func:`activate` gives it (He et al., 2015).
+    """A padded convolution that keeps the scale of what `activate` gives it (He et al., 2015).
 
     The library's own default loses almost half of the scale per layer, and there are few norms
     here to restore it.
@@ -37,7 +37,7 @@ def activate(x: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """``x + conv(act(conv(norm(x))))``, the identity at the start (EDSR, Lim et al., 2017).
+    """`x + conv(act(conv(norm(x))))`, the identity at the start (EDSR, Lim et al., 2017).
 
     Only the coarse grids are normalised: at fine resolution a norm costs as much as a convolution
         on a CPU.
@@ -50,7 +50,7 @@ class ResidualBlock(nn.Module):
         self.second = zero_init(conv(width, width, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, width, h, w]`` to the same shape."""
+        """`[batch, width, h, w]` to the same shape."""
         return x + self.second(activate(self.first(self.norm(x))))
 
 
@@ -61,7 +61,7 @@ class Upsample(nn.Module):
 
     Args:
         width_in, width_out: channels.
-        size: enlarge to ``size x size`` bilinearly instead.
+        size: enlarge to `size x size` bilinearly instead.
     """
 
     def __init__(self, width_in: int, width_out: int, size: int | None = None) -> None:
@@ -70,9 +70,9 @@ class Upsample(nn.Module):
         self.project = conv(width_in, width_out, 1)
 
     def forward(self, x: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
-        """``x [batch, width_in, h, w]`` to the shape of ``skip``, ``[batch, width_out, 2 h, 2 w]`` or the given size.
+        """`x [batch, width_in, h, w]` to the shape of `skip`, `[batch, width_out, 2 h, 2 w]` or the given size.
 
-        ``by`` is for :func:`modulate`.
+        `by` is for `modulate`.
         """
         narrow = self.project(x)
         if self.size is None and _can_double(narrow, skip, by):
@@ -85,7 +85,7 @@ class Upsample(nn.Module):
 
 
 def _can_double(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> bool:
-    """Whether :func:`_doubled` takes these: bfloat16 maps of fitting sizes, of which none is broadcast."""
+    """Whether `_doubled` takes these: bfloat16 maps of fitting sizes, of which none is broadcast."""
     count, width, height, breadth = narrow.shape
     return (
         map_kernels.usable(narrow)
@@ -96,7 +96,7 @@ def _can_double(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> bool
 
 
 def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
-    """What :class:`Upsample` makes of bfloat16, in one pass through memory."""
+    """What `Upsample` makes of bfloat16, in one pass through memory."""
     skip = skip.contiguous(memory_format=torch.channels_last)
     factor, shift = (vector.flatten(1).float().numpy() for vector in by)
     joined = torch.empty_like(skip)
@@ -105,7 +105,7 @@ def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
     return joined
 
 
-class Modulation(nn.Module):
+class FeatureModulation(nn.Module):
     """Scale and shift of feature maps by a vector (FiLM, Perez et al., 2018), the identity at the start.
 
     Args:
@@ -120,19 +120,19 @@ class Modulation(nn.Module):
         self.leave = zero_init(nn.Linear(128, sum(self.sizes)))
 
     def forward(self, vector: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """``[n, inputs]`` to a (factor, shift) of shape ``[n, width, 1, 1]`` for every map."""
+        """`[n, inputs]` to a (factor, shift) of shape `[n, width, 1, 1]` for every map."""
         values = self.leave(activate(self.enter(vector)))[..., None, None].split(self.sizes, 1)
         return [(1 + scale, shift) for scale, shift in zip(values[::2], values[1::2], strict=True)]
 
 
 def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
-    """``factor * x + shift``."""
+    """`factor * x + shift`."""
     factor, shift = by
     return torch.addcmul(shift, x, factor)
 
 
 def fold(pixels: Tensor, scale: int) -> Tensor:
-    """``[n, k, scale * h, scale * w]`` in fp32 to ``[n, k * scale**2, h, w]``, stored channels-last."""
+    """`[n, k, scale * h, scale * w]` in fp32 to `[n, k * scale**2, h, w]`, stored channels-last."""
     if not map_kernels.usable(pixels):
         folded = F.pixel_unshuffle(pixels, scale)
         return folded.contiguous(memory_format=torch.channels_last)
@@ -143,7 +143,7 @@ def fold(pixels: Tensor, scale: int) -> Tensor:
 
 
 def unfold(folded: Tensor, scale: int) -> Tensor:
-    """The inverse of :func:`fold`, in fp32."""
+    """The inverse of `fold`, in fp32."""
     if not map_kernels.usable(folded):
         return F.pixel_shuffle(folded, scale).float()
     maps, channels, height, width = folded.shape
@@ -153,7 +153,7 @@ def unfold(folded: Tensor, scale: int) -> Tensor:
 
 
 class Pyramid(nn.Module):
-    """Strided convolutions ``240 -> 120 -> 60 -> 30 -> 15 -> 8``; ``blocks`` residual blocks at 60 and below."""
+    """Strided convolutions `240 -> 120 -> 60 -> 30 -> 15 -> 8`; `blocks` residual blocks at 60 and below."""
 
     def __init__(self, channels: int, widths: tuple[int, ...], blocks: int) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ class Pyramid(nn.Module):
             channels = width
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """``[batch, channels, 240, 240]`` to the five feature maps, finest first."""
+        """`[batch, channels, 240, 240]` to the five feature maps, finest first."""
         features = []
         for level in self.levels:
             x = activate(level(x))

@@ -1,6 +1,6 @@
 """Compiled loops over pixels: moving a picture, covering it with paint, rounding it to levels.
 
-As those of :mod:`flowact.tokenizer.map_kernels`, they spare passes through memory.
+As those of `flowact.tokenizer.map_kernels`, they spare passes through memory.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ _MIDDLE: Final = np.float32(127.5)
 
 
 @compiled
-def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
+def composite(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
     """Move a picture, cover it, and round it to levels: `mask * warp + paint`.
 
     Args:
@@ -43,7 +43,7 @@ def draw(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> None:
 
 
 @compiled
-def move(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved: Floats) -> None:
+def warp(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved: Floats) -> None:
     """Move a view of a picture.
 
     Args:
@@ -117,7 +117,7 @@ def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
 
 
 @compiled
-def paste(detail: Floats, weight: Floats, left: int, top: int, levels: Bytes) -> None:
+def blend(detail: Floats, weight: Floats, left: int, top: int, levels: Bytes) -> None:
     """Blend a part in -1..1, `[3, n, n]`, by its weight `[n, n]` into levels `[3, side, side]`, rounded."""
     size = weight.shape[0]
     mixed = np.empty(size, np.int32)

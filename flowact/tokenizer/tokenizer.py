@@ -16,10 +16,10 @@ from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
-    Canvas,
-    Colours,
-    CompiledLevels,
-    Levels,
+    Compositor,
+    FloatCompositor,
+    NumbaCompositor,
+    Uint8Compositor,
     feather_mask,
 )
 from flowact.tokenizer.config import (
@@ -38,9 +38,9 @@ LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 T = TypeVar("T")
 
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
-"""For the views "whole" and "face", what :class:`flowact.tokenizer.int8.Ranges` says of their decoders."""
+"""For the views "whole" and "face", what `flowact.tokenizer.int8.Ranges` says of their decoders."""
 
-CALM_CURVES: Final = ("brow", "eyeLook")
+SMOOTHED_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
 
 
@@ -50,7 +50,7 @@ class ReferenceFeatures:
 
     Attributes:
         whole, face: features of the two views.
-        latent: the portrait's own latent, held still, ``[batch, 16, 8, 16]``.
+        latent: the portrait's own latent, held still, `[batch, 16, 8, 16]`.
     """
 
     whole: ViewReference
@@ -63,9 +63,9 @@ class DecoderState:
     """All that the decoder remembers.
 
     Attributes:
-        shown: standardised curves and pose of the last four frames, ``[batch, 4, channels]``.
-        aim: what those were on their way to, ``[batch, channels]``; see ``follow`` of
-            :class:`Tokenizer`.
+        shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
+        aim: what those were on their way to, `[batch, channels]`; see `follow` of
+            `Tokenizer`.
         whole, face: what each view remembers.
     """
 
@@ -78,19 +78,19 @@ class DecoderState:
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """Two view autoencoders and the seam between them.
 
-    Four frames become one latent ``[16, 8, 16]``. Frames are ``[batch, 4 * n, 3, 480, 480]`` in
+    Four frames become one latent `[16, 8, 16]`. Frames are `[batch, 4 * n, 3, 480, 480]` in
     [-1, 1]. Decoding a stream in pieces gives exactly what decoding it at once gives.
 
     Args:
-        whole_view, face_view: fields of :class:`ViewConfig` of the two views; None for the default.
+        whole_view, face_view: fields of `ViewConfig` of the two views; None for the default.
         feather: width in pixels of the ramp at the border of the face box.
         follow: how far body, gaze and brows follow what is generated within a frame, 0..1. A
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
-            ``2 / follow - 2`` frames. 1 shows every latent as it is.
+            `2 / follow - 2` frames. 1 shows every latent as it is.
         coarse_whole: paint every second frame of the whole view, and let those between be half way:
             for half the work. The face, whose lips must be on time, is painted in every frame.
-        activation_ranges: what :meth:`use_int8` needs; None before a calibration.
+        activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
     face_share: Tensor
@@ -115,14 +115,14 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.register_buffer("seam", feather_mask(feather), persistent=False)
-        calm = [name.startswith(CALM_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
-        self.register_buffer("calm", torch.tensor(calm), persistent=False)
+        smoothed = [name.startswith(SMOOTHED_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
+        self.register_buffer("smoothed", torch.tensor(smoothed), persistent=False)
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
         self._helper: Executor | None = None
 
     @classmethod
     def from_views(cls, whole: ViewAutoencoder, face: ViewAutoencoder, **shown: Any) -> "Tokenizer":
-        """Join two views that were trained on their own; ``shown`` are arguments of :class:`Tokenizer`."""
+        """Join two views that were trained on their own; `shown` are arguments of `Tokenizer`."""
         made: Tokenizer = cls(asdict(whole.config), asdict(face.config), **shown)
         made.whole.load_state_dict(whole.state_dict())
         made.face.load_state_dict(face.state_dict())
@@ -138,22 +138,22 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             use_int8(decoder, ranges[view])
         return True
 
-    def share_work(self, helper: Executor | None) -> None:
+    def set_executor(self, helper: Executor | None) -> None:
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
         self._helper = helper
 
     def reference_features(self, reference: Tensor) -> ReferenceFeatures:
-        """Look at portraits ``[batch, 3, 480, 480]`` in [-1, 1]."""
+        """Look at portraits `[batch, 3, 480, 480]` in [-1, 1]."""
         _check_frames(reference[:, None])
         faces = self._begin(partial(_look, self.face, reference))
         whole_motion, whole = _look(self.whole, reference)
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
-        return ReferenceFeatures(whole, face, self.write(still)[:, 0])
+        return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` of ``frames [batch, 4 * n, 3, 480, 480]``.
+        """Latents `[batch, n, 16, 8, 16]` of `frames [batch, 4 * n, 3, 480, 480]`.
 
         They have about unit variance per channel. Both halves say the same: the mean of what the two
         views see, each believed as far as its encoder can tell.
@@ -167,20 +167,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return self.write(torch.lerp(whole, face, self.face_share.float()))
+        return self.motion_to_latents(torch.lerp(whole, face, self.face_share.float()))
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""
-        return self.still(features.latent, features)
+        return self.steady_state(features.latent, features)
 
-    def still(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
-        """As if a latent ``[batch, 16, 8, 16]`` had been held for long."""
-        motion = self.read(latent)
+    def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
+        """As if a latent `[batch, 16, 8, 16]` had been held for long."""
+        motion = self.latents_to_motion(latent)
         return DecoderState(
             motion,
             motion[:, -1],
-            self.whole.still(motion, features.whole),
-            self.face.still(motion, features.face),
+            self.whole.steady_state(motion, features.whole),
+            self.face.steady_state(motion, features.face),
         )
 
     def decode(
@@ -190,11 +190,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         features: ReferenceFeatures,
         follow: float | None = None,
     ) -> tuple[Tensor, DecoderState]:
-        """Frames ``[batch, 4 * n, 3, 480, 480]`` of ``z [batch, n, 16, 8, 16]``, and the next state.
+        """Frames `[batch, 4 * n, 3, 480, 480]` of `z [batch, n, 16, 8, 16]`, and the next state.
 
-        ``follow`` replaces the configuration's, as reconstruction asks for 1.
+        `follow` replaces the configuration's, as reconstruction asks for 1.
         """
-        return self._decoded(state, z, features, follow, Colours(self.seam))
+        return self._decoded(state, z, features, follow, FloatCompositor(self.seam))
 
     @torch.inference_mode()
     def decode_uint8(
@@ -206,14 +206,14 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         *,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
-        """Like :meth:`decode`, as uint8 ``[batch, 4 * n, 480, 480, 3]`` for a screen or an encoder.
+        """Like `decode`, as uint8 `[batch, 4 * n, 480, 480, 3]` for a screen or an encoder.
 
-        ``coarse`` paints both views as ``coarse_whole`` says: for half the work, and not for someone
+        `coarse` paints both views as `coarse_whole` says: for half the work, and not for someone
         who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
-        canvas = CompiledLevels(self.seam) if compiled else Levels(self.seam)
-        return self._decoded(state, z, features, follow, canvas, coarse)
+        compositor = NumbaCompositor(self.seam) if compiled else Uint8Compositor(self.seam)
+        return self._decoded(state, z, features, follow, compositor, coarse)
 
     def _decoded(
         self,
@@ -221,24 +221,24 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         z: Tensor,
         features: ReferenceFeatures,
         follow: float | None,
-        canvas: Canvas,
+        compositor: Compositor,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
         given = self.config.follow if follow is None else follow
-        share = torch.where(self.calm, given, 1.0)
+        share = torch.where(self.smoothed, given, 1.0)
         frames: list[Tensor] = []
         for latent in z.unbind(1):
-            shown, aim = self._follow(state, self.read(latent), share)
-            painted, whole, face = self._paint(state, shown, features, canvas, coarse)
+            shown, aim = self._follow(state, self.latents_to_motion(latent), share)
+            painted, whole, face = self._paint(state, shown, features, compositor, coarse)
             frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
 
     @staticmethod
     def _follow(state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Motion to show and aim for a motion ``[batch, 4, channels]``, ``share`` of the way gone per frame."""
+        """Motion to show and aim for a motion `[batch, 4, channels]`, `share` of the way gone per frame."""
         aim, shown = state.aim, state.shown[:, -1]
         rows = []
         for row in asked.unbind(1):
@@ -247,28 +247,32 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             rows.append(shown)
         return torch.stack(rows, 1), aim
 
-    def read(self, z: Tensor) -> Tensor:
-        """Standardised motion ``[batch, 4, channels]``: the mean of what the halves of ``z [batch, 16, 8, 16]`` say."""
+    def latents_to_motion(self, z: Tensor) -> Tensor:
+        """Standardised motion `[batch, 4, channels]`: the mean of what the halves of `z [batch, 16, 8, 16]` say."""
         whole, face = z.split(LATENT_GRID, -1)
-        return (self.whole.code.read(whole) + self.face.code.read(face)) / 2
+        return (
+            self.whole.code.latents_to_motion(whole) + self.face.code.latents_to_motion(face)
+        ) / 2
 
-    def write(self, motion: Tensor) -> Tensor:
-        """Latents ``[batch, n, 16, 8, 16]`` whose halves both say a motion ``[batch, 4 * n, channels]``."""
-        return torch.cat([view.code.write(motion) for view in (self.whole, self.face)], -1)
+    def motion_to_latents(self, motion: Tensor) -> Tensor:
+        """Latents `[batch, n, 16, 8, 16]` whose halves both say a motion `[batch, 4 * n, channels]`."""
+        return torch.cat(
+            [view.code.motion_to_latents(motion) for view in (self.whole, self.face)], -1
+        )
 
     def curves(self, z: Tensor) -> Tensor:
-        """ARKit activations ``[batch, n * 4, 52]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        """ARKit activations `[batch, n * 4, 52]` read from `z [batch, n, 16, 8, 16]` by a linear map."""
         return self._motion(z)[..., : self.whole.config.curves]
 
     def pose(self, z: Tensor) -> Tensor:
-        """Joint poses ``[batch, n * 4, joints, 3]`` read from ``z [batch, n, 16, 8, 16]`` by a linear map."""
+        """Joint poses `[batch, n * 4, joints, 3]` read from `z [batch, n, 16, 8, 16]` by a linear map."""
         return self._motion(z)[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
 
     def _motion(self, z: Tensor) -> Tensor:
-        """Curves, then pose, ``[batch, n * 4, channels]``: the mean of what the two halves say."""
+        """Curves, then pose, `[batch, n * 4, channels]`: the mean of what the two halves say."""
         _check_latents(z)
         whole, face = (
-            view.code.restore(view.code.read(half.flatten(0, 1)))
+            view.code.restore(view.code.latents_to_motion(half.flatten(0, 1)))
             for view, half in zip((self.whole, self.face), z.split(LATENT_GRID, -1), strict=True)
         )
         return ((whole + face) / 2).unflatten(0, z.shape[:2]).flatten(1, 2)
@@ -278,10 +282,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         state: DecoderState,
         motion: Tensor,
         features: ReferenceFeatures,
-        canvas: Canvas,
+        compositor: Compositor,
         coarse: bool,
     ) -> tuple[list[Tensor], ViewState, ViewState]:
-        """The four finished frames of a motion ``[batch, 4, channels]``, and what each view remembers."""
+        """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
         faces = self._begin(
             partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
         )
@@ -289,10 +293,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers, whole_state = self.whole.decode(
             state.whole, state.shown, motion, features.whole, coarse_whole
         )
-        wholes = [canvas.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
+        wholes = [compositor.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
         layers, face_state = faces()
         finished = [
-            canvas.finish(whole, layer, features.face.picture)
+            compositor.finish(whole, layer, features.face.picture)
             for whole, layer in zip(wholes, _by_frame(layers), strict=True)
         ]
         return finished, whole_state, face_state
@@ -312,7 +316,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 def _look(autoencoder: ViewAutoencoder, portrait: Tensor) -> tuple[Tensor, ViewReference]:
-    """Standardised motion ``[batch, 1, channels]`` of portraits, and what a view's decoder must know of them."""
+    """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
     seen = autoencoder.view.crop(portrait)
     return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait)
 

@@ -27,7 +27,7 @@ class View:
     size: int
 
     def crop(self, frames: Tensor) -> Tensor:
-        """Cut the view out of frames ``[..., 480, 480]`` and reduce it to ``[..., 240, 240]``, averaging in fp32."""
+        """Cut the view out of frames `[..., 480, 480]` and reduce it to `[..., 240, 240]`, averaging in fp32."""
         if frames.shape[-2:] != (FRAME_SIZE, FRAME_SIZE):
             raise ValueError(f"frames are {tuple(frames.shape[-2:])}, expected {(FRAME_SIZE,) * 2}")
         rows, columns = self.top + self.size, self.left + self.size
@@ -40,10 +40,10 @@ class View:
         return pooled.reshape(*frames.shape[:-2], VIEW_SIZE, VIEW_SIZE)
 
     def identity_grid(self, cells: int, device: torch.device | None = None) -> Tensor:
-        """Where the cell centres of a ``cells x cells`` grid over the view lie in the frame.
+        """Where the cell centres of a `cells x cells` grid over the view lie in the frame.
 
-        Returns ``[1, cells, cells, 2]``: (x, y) in [-1, 1] over the frame, for ``grid_sample`` with
-        ``align_corners=False``.
+        Returns `[1, cells, cells, 2]`: (x, y) in [-1, 1] over the frame, for `grid_sample` with
+        `align_corners=False`.
         """
         centres = (
             (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * self.size / cells
@@ -52,14 +52,14 @@ class View:
         return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
 
     def from_frame(self, grid: Tensor) -> Tensor:
-        """Turn frame coordinates ``[..., 2]`` in [-1, 1] into coordinates over this view, also in [-1, 1] inside it."""
+        """Turn frame coordinates `[..., 2]` in [-1, 1] into coordinates over this view, also in [-1, 1] inside it."""
         centre = grid.new_tensor([self.left, self.top]) + self.size / 2
         return grid * (FRAME_SIZE / self.size) - (centre * (2 / FRAME_SIZE) - 1) * (
             FRAME_SIZE / self.size
         )
 
     def pixels(self, points: Tensor) -> Tensor:
-        """Turn frame pixels ``[..., 2]`` into pixels of the view's 240x240 picture."""
+        """Turn frame pixels `[..., 2]` into pixels of the view's 240x240 picture."""
         return (points - points.new_tensor([self.left, self.top])) * (VIEW_SIZE / self.size)
 
 
@@ -81,7 +81,7 @@ class Region:
     width: int = CELLS
 
     def cut(self, x: Tensor) -> Tensor:
-        """Cut the region out of maps over the full view, ``[..., k * 30, k * 30]``."""
+        """Cut the region out of maps over the full view, `[..., k * 30, k * 30]`."""
         if self == FULL:
             return x
         k = x.shape[-1] // CELLS

@@ -11,7 +11,7 @@ FLOW_CELLS = 60
 
 
 def enlarge(x: Tensor, factor: int) -> Tensor:
-    """Bilinear enlargement of ``[n, channels, h, w]`` by a whole factor, in fp32 and planar layout."""
+    """Bilinear enlargement of `[n, channels, h, w]` by a whole factor, in fp32 and planar layout."""
     planar = x.float().contiguous()
     if factor == 1:
         return planar
@@ -22,14 +22,14 @@ def sampling_grid(flow: Tensor, view: View, size: int, region: Region = FULL) ->
     """Frame coordinates to sample for each pixel of a view.
 
     Args:
-        flow: displacement from the identity, ``[n, 2, 60, 60]`` or the part of it that covers the
+        flow: displacement from the identity, `[n, 2, 60, 60]` or the part of it that covers the
             region, in frame coordinates (2 is the frame's width).
         view: which part of the frame the flow covers.
         size: side of the full result in pixels, a multiple of 60.
         region: the part of the view.
 
     Returns:
-        ``[n, size, size, 2]`` for ``grid_sample`` on the whole reference; zero flow is the
+        `[n, size, size, 2]` for `grid_sample` on the whole reference; zero flow is the
         identity.
     """
     identity = view.identity_grid(size, flow.device).movedim(-1, 1)
@@ -37,9 +37,9 @@ def sampling_grid(flow: Tensor, view: View, size: int, region: Region = FULL) ->
 
 
 def sample(picture: Tensor, grid: Tensor) -> Tensor:
-    """Sample pictures ``[batch, c, H, W]`` at ``[batch * frames, h, w, 2]``; every picture serves its ``frames`` grids.
+    """Sample pictures `[batch, c, H, W]` at `[batch * frames, h, w, 2]`; every picture serves its `frames` grids.
 
-    Returns ``[batch * frames, c, h, w]`` in fp32.
+    Returns `[batch * frames, c, h, w]` in fp32.
     """
     frames = len(grid) // len(picture)
     warped = [

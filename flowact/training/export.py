@@ -33,7 +33,7 @@ def export(
 
     Args:
         tokenizer: joined from its runs, or of another checkpoint.
-        transformer_run: run of the transformer's last stage; without it only the ``tokenizer``
+        transformer_run: run of the transformer's last stage; without it only the `tokenizer`
             folder is written.
         out: folder of the checkpoint.
         sampling: fields of `FlowActScheduler` that replace those of the run.

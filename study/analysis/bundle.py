@@ -17,9 +17,9 @@ from study.analysis import charts, latex_tables, tables
 from study.analysis.dataset import Dataset, Person, StoredVote
 from study.analysis.report import report
 from study.analysis.tidy_table import coverage, tidy
-from study.database.ledger import Entry
+from study.database.ledger import LedgerEntry
 from study.errors import StudyError
-from study.files import write_whole
+from study.files import atomic_write
 
 EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
 LISTING = "MANIFEST.json"
@@ -82,7 +82,7 @@ def pack(dataset: Dataset) -> bytes:
 
 def write(dataset: Dataset, path: Path) -> None:
     """Write the bundle, complete or not at all."""
-    write_whole(path, pack(dataset))
+    atomic_write(path, pack(dataset))
 
 
 def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -113,7 +113,7 @@ def to_dataset(files: dict[str, bytes], path: Path) -> Dataset:
             systems=dict(data["systems"]),
             people=tuple(Person(**person) for person in data["people"]),
             votes=tuple(StoredVote(**row) for row in _lines(files["votes.jsonl"])),
-            entries=tuple(Entry(**row) for row in _lines(files["ledger.jsonl"])),
+            entries=tuple(LedgerEntry(**row) for row in _lines(files["ledger.jsonl"])),
         )
     except (yaml.YAMLError, *MALFORMED) as error:
         raise StudyError(f"{path}: a part is missing or unreadable ({error})") from None

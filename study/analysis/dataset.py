@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import func, select
 
 from study.database import ledger
-from study.database.ledger import Entry
+from study.database.ledger import LedgerEntry
 from study.database.models import Item, Participant, System, Vote
 from study.design.config import StudyConfig
 from study.voting import quality
-from study.voting.context import Deployment, study_row
+from study.voting.context import StudyContext, study_row
 from study.voting.quality import Judgement
 
 
@@ -47,7 +47,7 @@ class Dataset:
     systems: dict[str, str]
     people: tuple[Person, ...]
     votes: tuple[StoredVote, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
 
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """The vote records of every participant (by code) in order of position."""
@@ -57,9 +57,9 @@ class Dataset:
         return found
 
 
-def read(place: Deployment) -> Dataset:
+def read(context: StudyContext) -> Dataset:
     """The data of a running or closed study, in one consistent state."""
-    with place.store.read() as session:
+    with context.store.read() as session:
         row = study_row(session)
         people = session.scalars(select(Participant).order_by(Participant.id))
         votes = session.scalars(select(Vote).order_by(Vote.id))
@@ -69,7 +69,7 @@ def read(place: Deployment) -> Dataset:
             for name in ("name", "state", "config_hash", "stimuli_hash", "opened_at", "closed_at")
         }
         return Dataset(
-            config=place.config,
+            config=context.config,
             meta=meta | {"revealed_at": row.revealed_at, "items": items},
             systems={s.key: s.role for s in session.scalars(select(System).order_by(System.id))},
             people=tuple(Person(p.code, p.state, p.locale, p.consent_version) for p in people),
@@ -83,7 +83,7 @@ def exclusions(dataset: Dataset) -> dict[str, str]:
     return {body["participant"]: body["reason"] for body in _bodies(dataset, "excluded")}
 
 
-def excluded_knowing(dataset: Dataset) -> list[str]:
+def excluded_after_unblinding(dataset: Dataset) -> list[str]:
     """Those of `exclusions` that were decided when the results could be seen."""
     closed = [entry.seq for entry in dataset.entries if entry.kind in ("closed", "revealed")]
     return [

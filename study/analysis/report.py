@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from study.analysis.dataset import Dataset, excluded_knowing, exclusions, judgements
+from study.analysis.dataset import Dataset, excluded_after_unblinding, exclusions, judgements
 from study.analysis.tidy_table import tidy
 from study.design.assignment import draw
 from study.design.config import Analysis
@@ -123,7 +123,7 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
     verdicts = judgements(dataset)
     failed = [part.reasons for part in verdicts.values() if part.verdict == "fail"]
     excluded = verdicts.keys() & exclusions(dataset).keys()
-    knowing = len(excluded.intersection(excluded_knowing(dataset)))
+    knowing = len(excluded.intersection(excluded_after_unblinding(dataset)))
     kinds = Counter(entry.kind for entry in dataset.entries)
     votes = frame.drop_duplicates("vote")
     main = votes[votes["kind"] == "main"]

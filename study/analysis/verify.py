@@ -62,7 +62,9 @@ def _outcomes(
     return [
         Outcome("files match their listed hashes", _listing(files, listing)),
         Outcome("configuration matches its hash", _config(dataset)),
-        Outcome("the ledger is one unbroken chain", ledger.first_break(dataset.entries) or ""),
+        Outcome(
+            "the ledger is one unbroken chain", ledger.first_invalid_entry(dataset.entries) or ""
+        ),
         _head(dataset, head),
         *tied,
         *_recomputed(files, dataset, tied),

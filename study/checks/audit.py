@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from study import canonical
 from study.checks import side_channels
 from study.checks.side_channels import Fetch
-from study.checks.simulated_participant import Rehearsal, Reply
+from study.checks.simulated_participant import HttpReply, SimulatedParticipant
 from study.design import builder, media
 from study.design.audit_record import Check
 from study.design.builder import Index, Stimulus
@@ -34,10 +34,10 @@ START = 1_700_000_000.0  # the rehearsal's clock; any moment does
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class Transcript:
     """What one simulated participant received, and repeated fetches of every compared clip."""
 
-    replies: list[tuple[str, Reply]]
+    replies: list[tuple[str, HttpReply]]
     fetches: list[Fetch]
 
 
@@ -91,7 +91,7 @@ def audit(config: StudyConfig, manifest: Manifest, folder: Path) -> list[Check]:
     ]
 
 
-def rehearse(config: StudyConfig, index: Index, folder: Path) -> Rehearsed:
+def rehearse(config: StudyConfig, index: Index, folder: Path) -> Transcript:
     """Serve the study from a temporary database to one participant; keep every reply."""
     now = [START]
 
@@ -100,12 +100,14 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Rehearsed:
 
     with tempfile.TemporaryDirectory() as temporary:
         elsewhere = config.model_copy(update={"database": f"sqlite:///{temporary}/rehearsal.db"})
-        place = lifecycle.open_study(folder, elsewhere, index, lambda: now[0])
+        context = lifecycle.open_study(folder, elsewhere, index, lambda: now[0])
         # One participant asks far faster than people do: the limits are not what is rehearsed.
         free = config.limits.model_copy(update={"calls_per_minute": 10**6})
-        place = replace(place, config=elsewhere.model_copy(update={"limits": free}))
-        with TestClient(create_app(place)) as client:
-            someone = Rehearsal(client, place, lambda _pair, _dimension: "same", pass_time)
+        context = replace(context, config=elsewhere.model_copy(update={"limits": free}))
+        with TestClient(create_app(context)) as client:
+            someone = SimulatedParticipant(
+                client, context, lambda _pair, _dimension: "same", pass_time
+            )
             for path in (
                 "",
                 "config",
@@ -120,13 +122,13 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Rehearsed:
             someone.admit()
             for _ in someone.trials():
                 pass
-            fetches = side_channels.fetch_all(client, place, index)
+            fetches = side_channels.fetch_all(client, context, index)
             someone.post("state", {"participant": someone.token})
             someone.post("withdraw", {"participant": someone.token})
-    return Rehearsed(someone.replies, fetches)
+    return Transcript(someone.replies, fetches)
 
 
-def leaks(replies: Iterable[tuple[str, Reply]], names: Sequence[str]) -> str:
+def leaks(replies: Iterable[tuple[str, HttpReply]], names: Sequence[str]) -> str:
     """A sentence about the first reply that contains one of `names`, "" when there is none.
 
     Clips are searched outside their picture and sound, whose bytes are random to a text search.
@@ -233,7 +235,7 @@ def _sizes_outside_media(stimuli: Path, index: Index) -> dict[str, int]:
     }
 
 
-def _searchable(reply: Reply) -> bytes:
+def _searchable(reply: HttpReply) -> bytes:
     headers = "\n".join(f"{key}: {value}" for key, value in reply.headers.items()).encode()
     video = reply.headers.get("content-type", "").startswith("video/")
     return headers + b"\n" + (_outside_media(reply.content) if video else reply.content)

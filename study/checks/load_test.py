@@ -27,7 +27,7 @@ from study.design.builder import read_index
 from study.design.config import StudyConfig, load
 from study.design.translations import offered
 from study.voting import lifecycle, tokens
-from study.voting.context import CONFIG_NAME, STIMULI_NAME, Deployment
+from study.voting.context import CONFIG_NAME, STIMULI_NAME, StudyContext
 
 TIMEOUT = 180.0
 
@@ -69,20 +69,20 @@ def measure(folder: Path, people: int, trials: int, think: float) -> Figures:
     `think` is the mean time in seconds between having watched a pair and voting on it.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        place = _copy(folder, Path(temporary), people)
+        context = _copy(folder, Path(temporary), people)
         port = free_port()
-        server = start_server(place.directory, port)
+        server = start_server(context.directory, port)
         try:
-            figures = asyncio.run(_crowd(place, port, people, trials, think))
+            figures = asyncio.run(_crowd(context, port, people, trials, think))
         finally:
             server.terminate()
             server.wait(timeout=20)
-        _count(place, figures)
-        place.store.close()
+        _count(context, figures)
+        context.store.close()
     return figures
 
 
-def _copy(folder: Path, target: Path, people: int) -> Deployment:
+def _copy(folder: Path, target: Path, people: int) -> StudyContext:
     """The same study with limits wide enough for one machine playing everybody."""
     config = load(folder / CONFIG_NAME)
     raw = config.model_dump(mode="json")
@@ -111,12 +111,14 @@ def start_server(directory: Path, port: int) -> subprocess.Popen[bytes]:
     raise RuntimeError(f"the server on port {port} did not answer within {TIMEOUT:.0f} s")
 
 
-async def _crowd(place: Deployment, port: int, people: int, trials: int, think: float) -> Figures:
+async def _crowd(
+    context: StudyContext, port: int, people: int, trials: int, think: float
+) -> Figures:
     figures = Figures(people)
     limits = httpx.Limits(max_connections=people, max_keepalive_connections=people)
     base = f"http://127.0.0.1:{port}"
     async with httpx.AsyncClient(base_url=base, limits=limits, timeout=TIMEOUT) as client:
-        crowd = [await _admit(place, client) for _ in range(people)]
+        crowd = [await _admit(context, client) for _ in range(people)]
         start = time.monotonic()
         await asyncio.gather(
             *[_votes(client, token, trials, think, figures, n) for n, token in enumerate(crowd)]
@@ -125,14 +127,14 @@ async def _crowd(place: Deployment, port: int, people: int, trials: int, think: 
     return figures
 
 
-async def _admit(place: Deployment, client: httpx.AsyncClient) -> str:
-    locale = offered(place.config)[0]
+async def _admit(context: StudyContext, client: httpx.AsyncClient) -> str:
+    locale = offered(context.config)[0]
     token = str((await _post(client, "enter", {"locale": locale})).json()["participant"])
     body: dict[str, Any] = {"participant": token}
-    version = place.config.consent.version
+    version = context.config.consent.version
     await _post(client, "consent", body | {"version": version, "locale": locale})
     await _post(client, "sound", body)
-    with place.store.read() as session:
+    with context.store.read() as session:
         digits = session.scalar(
             select(Participant.challenge).where(Participant.token_hash == tokens.hashed(token))
         )
@@ -183,8 +185,8 @@ async def _post(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> h
     return reply
 
 
-def _count(place: Deployment, figures: Figures) -> None:
-    with place.store.read() as session:
+def _count(context: StudyContext, figures: Figures) -> None:
+    with context.store.read() as session:
         figures.stored = session.scalar(select(func.count()).select_from(Vote)) or 0
         trials = session.scalar(select(func.count(func.distinct(Vote.trial_id)))) or 0
         voted = session.scalar(

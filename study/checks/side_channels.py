@@ -16,7 +16,7 @@ from study.checks.simulated_participant import Client
 from study.database.models import MediaToken, Trial
 from study.design.builder import Index
 from study.voting import tokens
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 ROUNDS = 6  # fetches of every clip; the first, which fills caches, is not counted
 CHANCE = 0.05
@@ -33,15 +33,15 @@ class Fetch:
     headers: Mapping[str, str]
 
 
-def fetch_all(client: Client, place: Deployment, index: Index) -> list[Fetch]:
+def fetch_all(client: Client, context: StudyContext, index: Index) -> list[Fetch]:
     """Fetch every compared clip several times in mixed order, each time under a fresh address."""
-    dice = random.Random(place.config.seed)  # noqa: S311 - an order, not a secret
+    dice = random.Random(context.config.seed)  # noqa: S311 - an order, not a secret
     fetched = []
     for number in range(ROUNDS):
         clips = list(index.plain())
         dice.shuffle(clips)
         for clip in clips:
-            address = _address(place, clip.file)
+            address = _address(context, clip.file)
             started = time.perf_counter()
             reply = client.get(f"/media/{address}")
             seconds = time.perf_counter() - started
@@ -113,10 +113,10 @@ def separability(features: NDArray[np.float64], labels: NDArray[np.int64]) -> fl
     return float(stats.binomtest(right, len(labels), chance, alternative="greater").pvalue)
 
 
-def _address(place: Deployment, file: str) -> str:
+def _address(context: StudyContext, file: str) -> str:
     """A fresh address for a clip, hung on some pair that was served before."""
     token = tokens.fresh()
-    with place.store.write(durable=False) as session:
+    with context.store.write(durable=False) as session:
         trial = session.scalars(select(Trial.id).limit(1)).one()
         session.add(
             MediaToken(
@@ -124,7 +124,7 @@ def _address(place: Deployment, file: str) -> str:
                 trial_id=trial,
                 side="left",
                 file=file,
-                expires_at=place.clock() + 3600,
+                expires_at=context.clock() + 3600,
             )
         )
     return token

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from study.database.models import Participant
 from study.design.translations import offered
 from study.voting import tokens
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 
-class Reply(Protocol):
+class HttpReply(Protocol):
     """What a client library gives back."""
 
     @property
@@ -48,16 +48,16 @@ class Client(Protocol):
 
 
 @dataclass
-class Rehearsal:
+class SimulatedParticipant:
     """One simulated participant. `answer` chooses per dimension; `watch` lets time pass."""
 
     client: Client
-    place: Deployment
+    context: StudyContext
     answer: Callable[[dict[str, Any], str], str]
     watch: Callable[[float], None]
     base: str = ""
     token: str = ""
-    replies: list[tuple[str, Reply]] = field(default_factory=list)
+    replies: list[tuple[str, HttpReply]] = field(default_factory=list)
 
     def post(self, path: str, body: dict[str, Any], expect: int = 200) -> Any:
         """POST to the API; raises ValueError for an unexpected status."""
@@ -67,17 +67,17 @@ class Rehearsal:
             raise ValueError(f"{path} answered {reply.status_code}: {reply.content[:300]!r}")
         return reply.json() if path != "sound" else reply.content
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str) -> HttpReply:
         """GET below the study; the reply is kept."""
-        reply: Reply = self.client.get(f"{self.base}/{path}")
+        reply: HttpReply = self.client.get(f"{self.base}/{path}")
         self.replies.append((path, reply))
         return reply
 
     def admit(self) -> None:
         """Enter, consent, pass the sound check."""
-        locale = offered(self.place.config)[0]
+        locale = offered(self.context.config)[0]
         self.token = self.post("enter", {"locale": locale})["participant"]
-        version = self.place.config.consent.version
+        version = self.context.config.consent.version
         self.post("consent", {"participant": self.token, "version": version, "locale": locale})
         self.post("sound", {"participant": self.token})
         device = {
@@ -92,7 +92,7 @@ class Rehearsal:
 
     def digits(self) -> str:
         """What the sound check says to this participant."""
-        with self.place.store.read() as session:
+        with self.context.store.read() as session:
             row = session.scalar(
                 select(Participant).where(Participant.token_hash == tokens.hashed(self.token))
             )

@@ -19,7 +19,7 @@ GENESIS = "0" * 64
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """One row of the ledger, as exported."""
 
     seq: int
@@ -36,24 +36,24 @@ def append(session: Session, now: float, kind: str, body: dict[str, Any]) -> str
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     at = round(now, 3)
     row = LedgerRow(seq=seq, at=at, kind=kind, body=body, previous=previous, hash="")
-    row.hash = row_hash(Entry(seq, at, kind, body, previous, ""))
+    row.hash = row_hash(LedgerEntry(seq, at, kind, body, previous, ""))
     session.add(row)
     session.flush()
     return row.hash
 
 
-def row_hash(entry: Entry) -> str:
+def row_hash(entry: LedgerEntry) -> str:
     """What `hash` must be for the other fields."""
     return canonical.digest([entry.seq, entry.at, entry.kind, entry.body, entry.previous])
 
 
-def read(session: Session) -> list[Entry]:
+def read(session: Session) -> list[LedgerEntry]:
     """All rows in order."""
     rows = session.scalars(select(LedgerRow).order_by(LedgerRow.seq))
-    return [Entry(r.seq, r.at, r.kind, r.body, r.previous, r.hash) for r in rows]
+    return [LedgerEntry(r.seq, r.at, r.kind, r.body, r.previous, r.hash) for r in rows]
 
 
-def first_break(entries: Iterable[Entry]) -> str | None:
+def first_invalid_entry(entries: Iterable[LedgerEntry]) -> str | None:
     """A sentence about the first row that does not follow from its predecessor, None if all do."""
     previous = GENESIS
     for seq, entry in enumerate(entries, start=1):

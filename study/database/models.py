@@ -48,7 +48,7 @@ class Item(Base):
     key: Mapped[str] = mapped_column(unique=True)
 
 
-class Stimulus(Base):
+class StimulusRow(Base):
     """A built clip: one system, one item, one variant."""
 
     __tablename__ = "stimuli"

@@ -11,7 +11,7 @@ from study import canonical
 from study.design.builder import Index
 from study.design.config import StudyConfig
 from study.errors import StudyError
-from study.files import write_whole
+from study.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def save(checks: Sequence[Check], index: Index, config: StudyConfig, path: Path)
         "passed": not any(check.problem for check in checks),
         "checks": [asdict(check) for check in checks],
     }
-    write_whole(path, canonical.dumps(body).encode())
+    atomic_write(path, canonical.dumps(body).encode())
 
 
 def require_passed(config: StudyConfig, index: Index, path: Path) -> None:

@@ -20,7 +20,7 @@ from study import canonical
 from study.design import media
 from study.design.config import Stimuli, StudyConfig
 from study.design.loudness import Audio, gain_to, integrated_loudness
-from study.design.stimuli import Entry, Manifest
+from study.design.stimuli import Manifest, ManifestEntry
 from study.errors import StudyError
 
 PADDING = 4096  # clip sizes are rounded up to a multiple of this
@@ -185,12 +185,12 @@ def _build_into(
 def _build_item(
     work: Path,
     config: StudyConfig,
-    entries: tuple[Entry, ...],
+    entries: tuple[ManifestEntry, ...],
     count: int,
     items: tuple[str, ...],
 ) -> list[Stimulus]:
     """Encode all clips of one item, then bring them to one size."""
-    drafts: list[tuple[Entry, str, Path, float]] = []
+    drafts: list[tuple[ManifestEntry, str, Path, float]] = []
     audio = _level_audio(config.stimuli, entries, count)
     spoil = entries[0].item in catch_items(config, items)
     for entry in entries:
@@ -213,7 +213,7 @@ def _finish(
     settings: Stimuli,
     size: int,
     count: int,
-    entry: Entry,
+    entry: ManifestEntry,
     variant: str,
     path: Path,
     loudness: float,
@@ -236,7 +236,9 @@ def _finish(
     )
 
 
-def _level_audio(settings: Stimuli, entries: tuple[Entry, ...], count: int) -> dict[str, Audio]:
+def _level_audio(
+    settings: Stimuli, entries: tuple[ManifestEntry, ...], count: int
+) -> dict[str, Audio]:
     """One sound per system at equal loudness; literally one track where the driving audio is common."""
     seconds = count / settings.fps
     rate = settings.audio_rate
@@ -259,7 +261,7 @@ def _level_audio(settings: Stimuli, entries: tuple[Entry, ...], count: int) -> d
     }
 
 
-def _window(settings: Stimuli, entries: tuple[Entry, ...]) -> int:
+def _window(settings: Stimuli, entries: tuple[ManifestEntry, ...]) -> int:
     """Frames to show; refuses an item whose videos differ by more than one frame."""
     probes = {entry: media.probe(entry.file) for entry in entries}
     shortest = min(entries, key=lambda entry: probes[entry].seconds)

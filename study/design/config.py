@@ -228,12 +228,12 @@ def parse(raw: dict[str, Any], source: str) -> StudyConfig:
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    context = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{place} is not a setting{_suggestion(str(problem['loc'][-1]))}"
+        return f"{context} is not a setting{_suggestion(str(problem['loc'][-1]))}"
     message = problem["msg"].removeprefix("Value error, ")
     found = "" if problem["type"] in ("missing", "value_error") else f", found {problem['input']!r}"
-    return f"{place}: {message}{found}" if place else f"{message}{found}"
+    return f"{context}: {message}{found}" if context else f"{message}{found}"
 
 
 def _suggestion(key: str) -> str:

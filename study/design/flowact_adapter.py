@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from flowact import assets
 from flowact.datagen.clip import LANDMARKS, Clip
 from flowact.errors import UserError
-from flowact.evaluation.measures.memory_ablation import Forgetful
+from flowact.evaluation.measures.memory_ablation import MaskedMemoryTransformer
 from flowact.media import Recording
 from flowact.mmdit.memory import REFERENCE
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.timebase import FPS, FRAME_SIZE, SAMPLE_RATE, SAMPLES_PER_FRAME
 from study.design.jaw_loop import Frames, Mouth, jaw_loop, loudness
 from study.errors import StudyError
@@ -54,7 +54,7 @@ def systems() -> dict[str, System]:
     except UserError as error:
         raise StudyError(f"{assets.checkpoint()}: {str(error).rstrip('.')}") from None
     tokenizer, scheduler = model.tokenizer, model.scheduler
-    forgetful = Forgetful.of(model.transformer, REFERENCE)
+    forgetful = MaskedMemoryTransformer.of(model.transformer, REFERENCE)
     return {
         CANDIDATE: _played(model),
         "no_memory": _played(FlowActPipeline(forgetful, tokenizer, scheduler)),
@@ -94,10 +94,8 @@ def _jaw(shown: Excerpt, _voice: Path) -> Frames:
     return jaw_loop(shown.portrait, loudness(shown.voice, len(shown.pictures)), shown.mouth, FPS)
 
 
-def _one_step(scheduler: FlowActScheduler) -> FlowActScheduler:
-    made: FlowActScheduler = FlowActScheduler.from_config(
-        scheduler.config, kind="sequential", calls=1
-    )
+def _one_step(scheduler: SamplingConfig) -> SamplingConfig:
+    made: SamplingConfig = SamplingConfig.from_config(scheduler.config, kind="sequential", calls=1)
     return made
 
 

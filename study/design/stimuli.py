@@ -11,14 +11,14 @@ from typing import Any
 
 from study import canonical
 from study.errors import StudyError
-from study.files import write_whole
+from study.files import atomic_write
 
 COLUMNS = ("system", "item", "file", "reference", "audio", "licence")
 REQUIRED = ("system", "item", "file", "licence")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """One source video. `reference` and `audio` are None when the item has none."""
 
     system: str
@@ -34,7 +34,7 @@ class Manifest:
     """A complete table systems x items, one entry for each pair."""
 
     source: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[ManifestEntry, ...]
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ class Manifest:
         """Item names in order of first appearance."""
         return tuple(dict.fromkeys(entry.item for entry in self.entries))
 
-    def of_item(self, item: str) -> tuple[Entry, ...]:
+    def of_item(self, item: str) -> tuple[ManifestEntry, ...]:
         """The entries of one item, one per system."""
         return tuple(entry for entry in self.entries if entry.item == item)
 
@@ -75,10 +75,10 @@ def read(path: Path) -> Manifest:
 def write(manifest: Manifest, path: Path) -> None:
     """Write the manifest as JSON with absolute paths and the hash of every file."""
     rows = [_with_hashes(entry) for entry in manifest.entries]
-    write_whole(path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    atomic_write(path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
 
 
-def _with_hashes(entry: Entry) -> dict[str, str]:
+def _with_hashes(entry: ManifestEntry) -> dict[str, str]:
     row = {key: str(value) for key, value in asdict(entry).items() if value is not None}
     return row | {"sha256": canonical.file_digest(entry.file)}
 
@@ -107,7 +107,7 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _entry(path: Path, number: int, row: dict[str, Any]) -> Entry:
+def _entry(path: Path, number: int, row: dict[str, Any]) -> ManifestEntry:
     unknown = sorted(str(key) for key in row if key not in (*COLUMNS, "sha256"))
     if unknown:
         raise StudyError(f"{path}: row {number}: {unknown[0]!r} is not a column of a manifest")
@@ -117,7 +117,7 @@ def _entry(path: Path, number: int, row: dict[str, Any]) -> Entry:
     file = _existing(path, number, row["file"])
     if row.get("sha256") and canonical.file_digest(file) != row["sha256"]:
         raise StudyError(f"{file}: changed since it was imported; run `study import` again")
-    return Entry(
+    return ManifestEntry(
         system=str(row["system"]).strip(),
         item=str(row["item"]).strip(),
         file=file,

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from study.database.models import AdminSession
 from study.errors import StudyError
 from study.voting import rate_limit, tokens
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 PASSWORD = "STUDY_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 PASSWORD_HASH = "STUDY_ADMIN_PASSWORD_HASH"  # noqa: S105 - the name of a variable
@@ -49,22 +49,22 @@ def expected_hash() -> str | None:
     return _hash_of(plain)
 
 
-def sign_in(place: Deployment, password: str, network: str) -> str | None:
+def sign_in(context: StudyContext, password: str, network: str) -> str | None:
     """A session token for the right password, None for a wrong one; raises Refused 429 when locked.
 
     A try counts before it is looked at, and the right password clears its network's count; there is no
     count over all networks, by which strangers could lock the operator out. Argon2 compares in constant
     time whether or not a password is configured.
     """
-    now = place.clock()
-    rule = place.config.limits
-    with place.store.write() as session:
+    now = context.clock()
+    rule = context.config.limits
+    with context.store.write() as session:
         own = f"login:{tokens.daily_hash(session, network, now)}"
         rate_limit.count(session, own, now, 60 * rule.lockout_minutes, rule.login_failures)
     if not _matches(password):
         return None
     token = tokens.fresh()
-    with place.store.write() as session:
+    with context.store.write() as session:
         rate_limit.forget(session, own)
         session.execute(delete(AdminSession).where(AdminSession.expires_at < now))
         expires = now + 3600 * HOURS
@@ -72,29 +72,29 @@ def sign_in(place: Deployment, password: str, network: str) -> str | None:
     return token
 
 
-def sign_out(place: Deployment, token: str | None) -> None:
+def sign_out(context: StudyContext, token: str | None) -> None:
     """End a session."""
     if token:
-        with place.store.write() as session:
+        with context.store.write() as session:
             session.execute(
                 delete(AdminSession).where(AdminSession.token_hash == tokens.hashed(token))
             )
 
 
-def signed_in(place: Deployment, token: str | None) -> bool:
+def signed_in(context: StudyContext, token: str | None) -> bool:
     """Whether a cookie's token belongs to a session that has not expired."""
     if not token:
         return False
-    with place.store.read() as session:
+    with context.store.read() as session:
         row = session.get(AdminSession, tokens.hashed(token))
-        return row is not None and row.expires_at > place.clock()
+        return row is not None and row.expires_at > context.clock()
 
 
-def dependency(place: Deployment) -> Callable[[Request], str | None]:
+def dependency(context: StudyContext) -> Callable[[Request], str | None]:
     """For Gradio's `auth_dependency`: the operator's name, None for a stranger."""
 
     def operator(request: Request) -> str | None:
-        return "operator" if signed_in(place, request.cookies.get(COOKIE)) else None
+        return "operator" if signed_in(context, request.cookies.get(COOKIE)) else None
 
     return operator
 
@@ -105,9 +105,9 @@ class AdminGate:
     Gradio checks the same session again by `dependency`.
     """
 
-    def __init__(self, app: ASGIApp, place: Deployment, prefix: str) -> None:
+    def __init__(self, app: ASGIApp, context: StudyContext, prefix: str) -> None:
         self.app = app
-        self.place = place
+        self.context = context
         self.prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,7 +116,7 @@ class AdminGate:
             await self.app(scope, receive, send)
             return
         token = HTTPConnection(scope).cookies.get(COOKIE)
-        if await run_in_threadpool(signed_in, self.place, token):
+        if await run_in_threadpool(signed_in, self.context, token):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4401})

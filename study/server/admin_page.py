@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -16,7 +17,9 @@ from study.server import admin_view, exports
 from study.server.overview import overview, waiting
 from study.statistics import gsb
 from study.voting import lifecycle
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 10
 
@@ -26,32 +29,32 @@ def style() -> str:
     return (Path(__file__).parent / "admin.css").read_text(encoding="utf-8")
 
 
-def admin_blocks(place: Deployment, prefix: str) -> Any:
+def admin_blocks(context: StudyContext, prefix: str) -> Any:
     """The page, to be mounted below the gate of study.server.admin_auth."""
-    title = f"{place.config.name}: administration"
+    title = f"{context.config.name}: administration"
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         head = gr.HTML(apply_default_css=False)
         with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Now"):
                 now = gr.HTML(apply_default_css=False)
-                _state_buttons(place, prefix, head)
+                _state_buttons(context, prefix, head)
             with gr.Tab("Participants"):
                 people = gr.HTML(apply_default_css=False)
-                _exclusion_form(place, people)
+                _exclusion_form(context, people)
             with gr.Tab("Plan"):
-                _on_request(place, "Estimate from the votes so far", plan_html)
+                _on_request(context, "Estimate from the votes so far", plan_html)
             with gr.Tab("Results"):
-                _on_request(place, "Compute", results_html)
+                _on_request(context, "Compute", results_html)
             with gr.Tab("Exports"):
                 downloads = gr.HTML(apply_default_css=False)
 
         def refresh() -> tuple[str, str, str, str]:
-            dataset = read(place)
-            seen = overview(place, dataset)
-            busy, new = waiting(place)
-            hidden = seen.state != "closed" and not place.config.analysis.reveal_before_close
+            dataset = read(context)
+            seen = overview(context, dataset)
+            busy, new = waiting(context)
+            hidden = seen.state != "closed" and not context.config.analysis.reveal_before_close
             return (
-                admin_view.head(place.config, seen, prefix),
+                admin_view.head(context.config, seen, prefix),
                 admin_view.now(seen, busy, new),
                 admin_view.people(seen),
                 admin_view.exports(prefix, list(exports.KINDS), hidden),
@@ -63,22 +66,22 @@ def admin_blocks(place: Deployment, prefix: str) -> Any:
     return blocks
 
 
-def plan_html(place: Deployment) -> str:
+def plan_html(context: StudyContext) -> str:
     """The stopping plan, pooled over systems."""
-    return admin_view.plan(plan_so_far(read(place)))
+    return admin_view.plan(plan_so_far(read(context)))
 
 
-def results_html(place: Deployment) -> str:
+def results_html(context: StudyContext) -> str:
     """Tables and charts by system, or why they are hidden."""
     try:
-        dataset: Dataset = exports.open_data(place)
+        dataset: Dataset = exports.open_data(context)
     except Refused as refused:
         sentence = str(refused)
         return f"<p class='hint'>{escape(sentence[0].upper() + sentence[1:])}.</p>"
     return admin_view.results(report(dataset), gsb.FORMULAS)
 
 
-def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
+def _state_buttons(context: StudyContext, prefix: str, head: gr.HTML) -> None:
     with gr.Row(elem_classes="actions"):
         pause = gr.Button("Pause", size="sm")
         resume = gr.Button("Resume", size="sm")
@@ -88,12 +91,13 @@ def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
         close = gr.Button("Close for good", size="sm", variant="stop")
 
     def shown() -> str:
-        return admin_view.head(place.config, overview(place, read(place)), prefix)
+        return admin_view.head(context.config, overview(context, read(context)), prefix)
 
     def change(state: str) -> str:
         try:
-            lifecycle.set_state(place.store, state, place.clock())
+            lifecycle.set_state(context.store, state, context.clock())
         except StudyError as error:
+            _log.warning("the administrator was refused: %s", error)
             gr.Warning(str(error))
         return shown()
 
@@ -109,7 +113,7 @@ def _state_buttons(place: Deployment, prefix: str, head: gr.HTML) -> None:
     close.click(finish, inputs=word, **private)
 
 
-def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
+def _exclusion_form(context: StudyContext, people: gr.HTML) -> None:
     with gr.Row(elem_classes="actions"):
         code = gr.Textbox(label="Participant", placeholder="p-…", container=False)
         reason = gr.Textbox(
@@ -122,16 +126,17 @@ def _exclusion_form(place: Deployment, people: gr.HTML) -> None:
 
     def leave_out(code: str, reason: str) -> str:
         try:
-            lifecycle.exclude(place.store, code.strip(), reason, place.clock())
+            lifecycle.exclude(context.store, code.strip(), reason, context.clock())
         except StudyError as error:
+            _log.warning("the administrator was refused: %s", error)
             gr.Warning(str(error))
-        return admin_view.people(overview(place, read(place)))
+        return admin_view.people(overview(context, read(context)))
 
     button.click(leave_out, [code, reason], people, api_visibility="private")
 
 
-def _on_request(place: Deployment, label: str, make: Callable[[Deployment], str]) -> None:
+def _on_request(context: StudyContext, label: str, make: Callable[[StudyContext], str]) -> None:
     with gr.Row(elem_classes="actions"):
         button = gr.Button(label, size="sm")
     shown = gr.HTML(apply_default_css=False)
-    button.click(lambda: make(place), outputs=shown, api_visibility="private")
+    button.click(lambda: make(context), outputs=shown, api_visibility="private")

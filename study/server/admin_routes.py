@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form, Request, Response
@@ -11,13 +12,15 @@ from starlette.concurrency import run_in_threadpool
 
 from study.errors import Refused
 from study.server import admin_auth, api, exports
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 NO_STORE = {"Cache-Control": "no-store"}
 Session = Annotated[str | None, Cookie(alias=admin_auth.COOKIE)]
 
 
-def router(place: Deployment, prefix: str) -> APIRouter:
+def router(context: StudyContext, prefix: str) -> APIRouter:
     """The routes below `<prefix>/admin` that are not Gradio's."""
     routes = APIRouter(prefix="/admin", route_class=api.PlainRoute)
     signing_in = asyncio.Lock()
@@ -36,14 +39,16 @@ def router(place: Deployment, prefix: str) -> APIRouter:
         One at a time, waiting without a thread: Argon2 takes 64 MB and much time on purpose, and votes
         need the threads.
         """
-        address = api.caller_address(request, place)
+        address = api.caller_address(request, context)
         try:
             async with signing_in:
-                token = await run_in_threadpool(admin_auth.sign_in, place, password, address)
+                token = await run_in_threadpool(admin_auth.sign_in, context, password, address)
         except Refused:
+            _log.warning("sign-in of the administrator refused: too many tries")
             page = admin_auth.login_page(f"{prefix}/admin", "Too many tries. Wait a while.")
             return HTMLResponse(page, 429, headers=NO_STORE)
         if token is None:
+            _log.warning("sign-in of the administrator refused: wrong password")
             page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
             return HTMLResponse(page, 401, headers=NO_STORE)
         reply = RedirectResponse(f"{prefix}/admin/", 303, headers=NO_STORE)
@@ -52,7 +57,7 @@ def router(place: Deployment, prefix: str) -> APIRouter:
             token,
             max_age=3600 * admin_auth.HOURS,
             path=f"{prefix}/admin",
-            secure=api.over_https(request, place),
+            secure=api.over_https(request, context),
             httponly=True,
             samesite="strict",
         )
@@ -61,7 +66,7 @@ def router(place: Deployment, prefix: str) -> APIRouter:
     @routes.post("/logout")
     def logout(session: Session = None) -> Response:
         """End the session."""
-        admin_auth.sign_out(place, session)
+        admin_auth.sign_out(context, session)
         reply = RedirectResponse(f"{prefix}/admin/login", 303, headers=NO_STORE)
         reply.delete_cookie(admin_auth.COOKIE, path=f"{prefix}/admin")
         return reply
@@ -69,12 +74,12 @@ def router(place: Deployment, prefix: str) -> APIRouter:
     @routes.get("/export/{name}")
     def export(name: str, session: Session = None) -> Response:
         """A download, streamed; checks the session once more."""
-        if not admin_auth.signed_in(place, session):
+        if not admin_auth.signed_in(context, session):
             raise Refused(401, "other", "sign in first")
         kind = exports.KINDS.get(name)
         if kind is None:
             raise Refused(404, "other", f"there is no export {name!r}")
-        content = kind.content(exports.open_data(place))
+        content = kind.content(exports.open_data(context))
         headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
         return StreamingResponse(content, headers=headers, media_type=kind.media_type)
 

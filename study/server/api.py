@@ -6,6 +6,7 @@ and fail in Safari) and never in a URL that servers log.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, cast
@@ -22,7 +23,9 @@ from study.server import sound_check
 from study.server.media_route import serve_clip
 from study.server.voting_page import page_file, page_options
 from study.voting import participants, quality, tokens, trials, votes
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -33,33 +36,33 @@ EVENTS = Literal["play", "pause", "ended", "replay", "stall", "hidden", "visible
 NEUTRAL = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """Base of every request: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Enter(Body):
+class Enter(RequestBody):
     """Start taking part."""
 
     locale: Locale = "en"
     external: dict[Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], RecruiterId] = {}
 
 
-class Named(Body):
+class ParticipantRequest(RequestBody):
     """A request that only says who asks."""
 
     participant: Token
 
 
-class Consented(Named):
+class Consented(ParticipantRequest):
     """Agreement to a version of the consent text."""
 
     version: str = Field(max_length=20)
     locale: Locale
 
 
-class Device(Body):
+class Device(RequestBody):
     """What the device check found. Sizes in CSS pixels."""
 
     width: Count
@@ -69,14 +72,14 @@ class Device(Body):
     can_play: bool
 
 
-class Heard(Named):
+class SoundCheckAnswer(ParticipantRequest):
     """The digits that were heard, and the device."""
 
     answer: str = Field(max_length=10)
     device: Device
 
 
-class Playback(Body):
+class Playback(RequestBody):
     """How a pair was played; a field that the browser could not measure is null.
 
     Drift is the distance between the two sides' media times while both play.
@@ -97,7 +100,7 @@ class Playback(Body):
     height: Count | None = None
 
 
-class EventBody(Named):
+class EventBody(ParticipantRequest):
     """Something that happened while a pair was shown."""
 
     trial: Token
@@ -106,7 +109,7 @@ class EventBody(Named):
     value: float | None = None
 
 
-class VoteBody(Named):
+class VoteBody(ParticipantRequest):
     """A vote in the frame of the display: left, same, right or cannot for every dimension."""
 
     trial: Token
@@ -115,12 +118,12 @@ class VoteBody(Named):
     playback: Playback = Playback()
 
 
-def router(place: Deployment) -> APIRouter:
+def router(context: StudyContext) -> APIRouter:
     """All public routes of one study, relative to where the study is mounted."""
     routes = APIRouter(route_class=PlainRoute)
-    _add_page_routes(routes, place)
-    _add_entry_routes(routes, place)
-    _add_voting_routes(routes, place)
+    _add_page_routes(routes, context)
+    _add_entry_routes(routes, context)
+    _add_voting_routes(routes, context)
     return routes
 
 
@@ -153,10 +156,10 @@ def install_refusals(handle: Callable[..., Any]) -> None:
     handle(StudyError, _unavailable)
 
 
-def caller_address(request: Request, place: Deployment) -> str:
+def caller_address(request: Request, context: StudyContext) -> str:
     """Network address; X-Forwarded-For is believed only from a configured proxy."""
     address = _peer(request)
-    trusted = place.config.server.trusted_proxies
+    trusted = context.config.server.trusted_proxies
     if address not in trusted:
         return address
     hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
@@ -164,11 +167,11 @@ def caller_address(request: Request, place: Deployment) -> str:
     return strangers[-1] if strangers else address
 
 
-def over_https(request: Request, place: Deployment) -> bool:
+def over_https(request: Request, context: StudyContext) -> bool:
     """Whether the browser speaks HTTPS; X-Forwarded-Proto is believed only from a configured proxy."""
-    if place.config.server.https or request.url.scheme == "https":
+    if context.config.server.https or request.url.scheme == "https":
         return True
-    proxied = _peer(request) in place.config.server.trusted_proxies
+    proxied = _peer(request) in context.config.server.trusted_proxies
     return proxied and request.headers.get("x-forwarded-proto", "") == "https"
 
 
@@ -176,23 +179,31 @@ def _peer(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refused(request: Request, error: Exception) -> Response:
     refused = cast(Refused, error)
+    _log.info("%s was refused: %d %s", _route(request), refused.status, refused.code)
     body = {"code": refused.code, "detail": refused.detail}
     return JSONResponse(body, refused.status, headers=NEUTRAL)
 
 
-def _unavailable(_request: Request, _error: Exception) -> Response:
+def _route(request: Request) -> str:
+    """The method and the path's pattern: the path itself may hold a participant's token."""
+    path = getattr(request.scope.get("route"), "path", "a path")
+    return f"{request.method} {path}"
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
     """The operator's sentence stays in the log: it may name files."""
+    _log.error("%s could not be answered: %s", _route(request), error)
     body = {"code": "other", "detail": "the server cannot store anything right now; try again"}
     return JSONResponse(body, 503, headers=NEUTRAL | {"Retry-After": "5"})
 
 
-def _add_page_routes(routes: APIRouter, place: Deployment) -> None:
+def _add_page_routes(routes: APIRouter, context: StudyContext) -> None:
     @routes.get("/page/options")
     def options() -> Response:
         """Texts and settings of the page."""
-        return JSONResponse(page_options(place), headers=NEUTRAL)
+        return JSONResponse(page_options(context), headers=NEUTRAL)
 
     @routes.get("/page/{name}")
     def script(name: str) -> Response:
@@ -210,54 +221,54 @@ def _add_page_routes(routes: APIRouter, place: Deployment) -> None:
     @routes.get("/media/{token}")
     def media(token: str, request: Request) -> Response:
         """A clip by its one-time address."""
-        return serve_clip(place, token, request.headers.get("range"))
+        return serve_clip(context, token, request.headers.get("range"))
 
 
-def _add_entry_routes(routes: APIRouter, place: Deployment) -> None:
+def _add_entry_routes(routes: APIRouter, context: StudyContext) -> None:
     @routes.post("/api/enter")
     def enter(body: Enter, request: Request, later: BackgroundTasks) -> dict[str, str]:
         """Enrol; the external check runs afterwards and never holds anybody up."""
         external = {str(key): value for key, value in body.external.items()}
-        token = participants.enter(place, caller_address(request, place), body.locale, external)
-        if place.config.quality.service_url:
-            later.add_task(_check_service, place, token, external)
+        token = participants.enter(context, caller_address(request, context), body.locale, external)
+        if context.config.quality.service_url:
+            later.add_task(_check_service, context, token, external)
         return {"participant": token}
 
     @routes.post("/api/state")
-    def state(body: Named) -> dict[str, Any]:
+    def state(body: ParticipantRequest) -> dict[str, Any]:
         """Where this participant is, for a page that was loaded again."""
-        with place.store.read() as session:
+        with context.store.read() as session:
             row = participants.find(session, body.participant)
-            code = participants.outcome_code(place, row.state)
+            code = participants.outcome_code(context, row.state)
             return {"state": row.state, "locale": row.locale, "code": code}
 
     @routes.post("/api/consent")
     def consent(body: Consented) -> dict[str, str]:
         """Agree to the consent text."""
-        participants.consent(place, body.participant, body.version, body.locale)
+        participants.consent(context, body.participant, body.version, body.locale)
         return {"state": "consented"}
 
     @routes.post("/api/sound")
-    def sound(body: Named) -> Response:
+    def sound(body: ParticipantRequest) -> Response:
         """The digits of the sound check as WAV."""
-        number, locale = participants.challenge(place, body.participant)
+        number, locale = participants.challenge(context, body.participant)
         return Response(sound_check.spoken(number, locale), media_type="audio/wav", headers=NEUTRAL)
 
     @routes.post("/api/check")
-    def check(body: Heard) -> dict[str, Any]:
+    def check(body: SoundCheckAnswer) -> dict[str, Any]:
         """Answer the sound check."""
         device = body.device.model_dump()
-        reached = participants.check(place, body.participant, body.answer, device)
-        return {"state": reached, "code": participants.outcome_code(place, reached)}
+        reached = participants.check(context, body.participant, body.answer, device)
+        return {"state": reached, "code": participants.outcome_code(context, reached)}
 
 
-def _add_voting_routes(routes: APIRouter, place: Deployment) -> None:
+def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
     @routes.post("/api/next")
-    def next_trial(body: Named) -> Response:
+    def next_trial(body: ParticipantRequest) -> Response:
         """The next pair, or the completion code."""
-        served = trials.next_trial(place, body.participant)
+        served = trials.next_trial(context, body.participant)
         if served is None:
-            code = participants.outcome_code(place, "finished")
+            code = participants.outcome_code(context, "finished")
             return JSONResponse({"done": True, "code": code}, headers=NEUTRAL)
         return JSONResponse({"done": False, **vars(served)}, headers=NEUTRAL)
 
@@ -267,14 +278,14 @@ def _add_voting_routes(routes: APIRouter, place: Deployment) -> None:
         if body.value is not None and not math.isfinite(body.value):
             raise Refused(422, "other", "value has to be finite")
         data = {"at_ms": body.at_ms, "value": body.value}
-        votes.note_event(place, body.participant, body.trial, body.kind, data)
+        votes.note_event(context, body.participant, body.trial, body.kind, data)
         return {"stored": True}
 
     @routes.post("/api/vote")
     def vote(body: VoteBody) -> dict[str, Any]:
         """Cast the vote of a pair; answers only after the vote is on disk."""
-        receipt = votes.cast(
-            place,
+        receipt = votes.submit_vote(
+            context,
             body.participant,
             body.trial,
             body.request_id,
@@ -284,15 +295,15 @@ def _add_voting_routes(routes: APIRouter, place: Deployment) -> None:
         return {"vote": receipt.vote, "feedback": receipt.feedback, "hint": receipt.hint}
 
     @routes.post("/api/withdraw")
-    def withdraw(body: Named) -> dict[str, Any]:
+    def withdraw(body: ParticipantRequest) -> dict[str, Any]:
         """Erase this participant."""
-        erased = participants.withdraw(place, body.participant)
-        return {"erased": erased, "code": participants.outcome_code(place, "withdrawn")}
+        erased = participants.withdraw(context, body.participant)
+        return {"erased": erased, "code": participants.outcome_code(context, "withdrawn")}
 
 
-def _check_service(place: Deployment, token: str, external: dict[str, str]) -> None:
+def _check_service(context: StudyContext, token: str, external: dict[str, str]) -> None:
     """Ask the configured external check about a newly enrolled participant."""
-    body = {"study": place.config.name, "external": external, "request": tokens.short_code("q")}
+    body = {"study": context.config.name, "external": external, "request": tokens.short_code("q")}
     participants.record_service(
-        place, token, quality.ask_service(place.config.quality, body).verdict
+        context, token, quality.ask_service(context.config.quality, body).verdict
     )

@@ -17,29 +17,29 @@ from study.design.config import load
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
 from study.server.body_limit import BodyLimit
 from study.voting import lifecycle
-from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, Deployment
+from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyContext
 
 FONTS = ["system-ui", "sans-serif"]
 
 
-def mount_study(app: FastAPI, place: Deployment, prefix: str = "") -> FastAPI:
-    """Serve `place` under `prefix` (for example "/study") of `app` and return `app`.
+def mount_study(app: FastAPI, context: StudyContext, prefix: str = "") -> FastAPI:
+    """Serve `context` under `prefix` (for example "/study") of `app` and return `app`.
 
     The order matters: routes and the guarded admin page come before the public Blocks, which would
     otherwise answer for every path below it.
     """
     api.install_refusals(app.add_exception_handler)
-    app.include_router(api.router(place), prefix=prefix)
-    app.include_router(admin_routes.router(place, prefix), prefix=prefix)
-    _own_cors(app, place)
-    app.add_middleware(admin_auth.AdminGate, place=place, prefix=f"{prefix}/admin")
+    app.include_router(api.router(context), prefix=prefix)
+    app.include_router(admin_routes.router(context, prefix), prefix=prefix)
+    _own_cors(app, context)
+    app.add_middleware(admin_auth.AdminGate, context=context, prefix=f"{prefix}/admin")
     app.add_middleware(BodyLimit, prefix=prefix)
     theme = gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "monospace"])
     gr.mount_gradio_app(
         app,
-        admin_page.admin_blocks(place, prefix),
+        admin_page.admin_blocks(context, prefix),
         f"{prefix}/admin",
-        auth_dependency=admin_auth.dependency(place),
+        auth_dependency=admin_auth.dependency(context),
         theme=theme,
         css=admin_page.style(),
         footer_links=[],
@@ -49,7 +49,7 @@ def mount_study(app: FastAPI, place: Deployment, prefix: str = "") -> FastAPI:
     )
     gr.mount_gradio_app(
         app,
-        voting_page.voting_blocks(place),
+        voting_page.voting_blocks(context),
         prefix or "/",
         theme=theme,
         css=voting_page.style(),
@@ -77,21 +77,21 @@ def mount(app: FastAPI, folder: Path, state: Path, prefix: str = "/study") -> Fa
     return mount_study(app, lifecycle.open_study(folder, here, index), prefix)
 
 
-def create_app(place: Deployment) -> FastAPI:
+def create_app(context: StudyContext) -> FastAPI:
     """An application that serves one study at its root, without API documentation pages."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        place.store.close()
+        context.store.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    return mount_study(app, place)
+    return mount_study(app, context)
 
 
-def _own_cors(app: FastAPI, place: Deployment) -> None:
+def _own_cors(app: FastAPI, context: StudyContext) -> None:
     """Our own origins instead of Gradio's, unless the application has decided already."""
     if any(getattr(part.cls, "__name__", "") == "CORSMiddleware" for part in app.user_middleware):
         return
-    origins = list(place.config.server.allowed_origins)
+    origins = list(context.config.server.allowed_origins)
     app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"])

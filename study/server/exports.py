@@ -11,13 +11,13 @@ from study.analysis.dataset import Dataset, read
 from study.analysis.report import report
 from study.analysis.tidy_table import tidy
 from study.errors import Refused
-from study.files import write_whole
+from study.files import atomic_write
 from study.voting import lifecycle
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 
 @dataclass(frozen=True)
-class Kind:
+class ExportFormat:
     """One downloadable file."""
 
     name: str
@@ -45,29 +45,29 @@ def _png(dataset: Dataset) -> Iterator[bytes]:
 
 
 KINDS = {
-    "votes.csv": Kind("votes.csv", "text/csv; charset=utf-8", _csv),
-    "votes.jsonl": Kind("votes.jsonl", "application/x-ndjson", _jsonl),
-    "codebook.md": Kind(
+    "votes.csv": ExportFormat("votes.csv", "text/csv; charset=utf-8", _csv),
+    "votes.jsonl": ExportFormat("votes.jsonl", "application/x-ndjson", _jsonl),
+    "codebook.md": ExportFormat(
         "codebook.md", "text/markdown; charset=utf-8", lambda d: iter([tables.codebook(d).encode()])
     ),
-    "paper.tex": Kind("paper.tex", "application/x-tex", _paper),
-    "gsb.png": Kind("gsb.png", "image/png", _png),
-    "bundle.zip": Kind("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
+    "paper.tex": ExportFormat("paper.tex", "application/x-tex", _paper),
+    "gsb.png": ExportFormat("gsb.png", "image/png", _png),
+    "bundle.zip": ExportFormat("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
 }
 
 
 def write_all(dataset: Dataset, folder: Path) -> None:
     """Write every kind of export into `folder`; each file is whole or not there."""
     for kind in KINDS.values():
-        write_whole(folder / kind.name, b"".join(kind.content(dataset)))
+        atomic_write(folder / kind.name, b"".join(kind.content(dataset)))
 
 
-def open_data(place: Deployment) -> Dataset:
+def open_data(context: StudyContext) -> Dataset:
     """The data with system names; raises Refused 409 while they are hidden, notes an early look."""
-    dataset = read(place)
+    dataset = read(context)
     if dataset.meta["state"] != "closed":
-        if not place.config.analysis.reveal_before_close:
+        if not context.config.analysis.reveal_before_close:
             raise Refused(409, "hidden", "results by system stay hidden until the study is closed")
-        lifecycle.mark_revealed(place.store, place.clock())
-        return read(place)
+        lifecycle.mark_revealed(context.store, context.clock())
+        return read(context)
     return dataset

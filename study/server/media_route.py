@@ -11,14 +11,14 @@ from sqlalchemy import select
 from study.database.models import MediaToken
 from study.errors import Refused
 from study.voting import tokens
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")
 
 
-def serve_clip(place: Deployment, token: str, byte_range: str | None) -> Response:
+def serve_clip(context: StudyContext, token: str, byte_range: str | None) -> Response:
     """The clip behind a token; raises Refused 404 for an unknown and 410 for an expired one."""
-    path = place.stimuli / _file_of(place, token)
+    path = context.stimuli / _file_of(context, token)
     try:
         size = path.stat().st_size
         first, last = _span(byte_range, size)
@@ -38,11 +38,11 @@ def serve_clip(place: Deployment, token: str, byte_range: str | None) -> Respons
     return Response(content, 206, headers, "video/mp4")
 
 
-def _file_of(place: Deployment, token: str) -> str:
+def _file_of(context: StudyContext, token: str) -> str:
     """Look the token up and note the first fetch, from which the watching time counts."""
-    now = place.clock()
+    now = context.clock()
     key = tokens.hashed(token)
-    with place.store.read() as session:
+    with context.store.read() as session:
         row = session.scalar(select(MediaToken).where(MediaToken.hash == key))
         if row is None:
             raise Refused(404, "other", "there is nothing here")
@@ -50,7 +50,7 @@ def _file_of(place: Deployment, token: str) -> str:
             raise Refused(410, "expired", "this address has expired")
         file, fetched = row.file, row.fetched_at
     if fetched is None:
-        with place.store.write(durable=False) as session:
+        with context.store.write(durable=False) as session:
             fresh = session.get(MediaToken, key)
             if fresh is not None and fresh.fetched_at is None:
                 fresh.fetched_at = now

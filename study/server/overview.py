@@ -12,7 +12,7 @@ from study.analysis.dataset import Dataset, exclusions, judgements
 from study.database.models import Participant, Trial
 from study.design.assignment import draw
 from study.voting import quality
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 from study.voting.trials import coverage, read_design
 
 
@@ -42,7 +42,7 @@ class Overview:
     people: list[PersonRow]
 
 
-def overview(place: Deployment, dataset: Dataset) -> Overview:
+def overview(context: StudyContext, dataset: Dataset) -> Overview:
     """Gather the numbers from the data and the open trials."""
     verdicts = judgements(dataset)
     excluded = exclusions(dataset)
@@ -53,10 +53,10 @@ def overview(place: Deployment, dataset: Dataset) -> Overview:
         state=str(dataset.meta["state"]),
         states=dict(Counter(person.state for person in dataset.people)),
         votes=len(dataset.votes),
-        coverage=blind_coverage(place),
+        coverage=blind_coverage(context),
         verdicts=dict(Counter(part.verdict for part in verdicts.values())),
         reasons=dict(reasons),
-        alarms=quality.alarms(finished or _vote_verdicts(dataset), place.config.quality),
+        alarms=quality.alarms(finished or _vote_verdicts(dataset), context.config.quality),
         people=[
             PersonRow(
                 code=person.code,
@@ -71,14 +71,14 @@ def overview(place: Deployment, dataset: Dataset) -> Overview:
     )
 
 
-def blind_coverage(place: Deployment) -> dict[tuple[str, str], int]:
+def blind_coverage(context: StudyContext) -> dict[tuple[str, str], int]:
     """Pairs shown by (letter of the comparison, number of the item)."""
-    now = place.clock()
-    with place.store.read() as session:
-        design = read_design(session, place.config)
+    now = context.clock()
+    with context.store.read() as session:
+        design = read_design(session, context.config)
         shown = coverage(session, design, now)
     pairs = list(dict.fromkeys((cell.first, cell.second) for cell in design.cells))
-    pairs.sort(key=lambda pair: draw(place.config.seed, "letters", *pair))
+    pairs.sort(key=lambda pair: draw(context.config.seed, "letters", *pair))
     letter = {pair: string.ascii_uppercase[n % 26] * (1 + n // 26) for n, pair in enumerate(pairs)}
     counts: Counter[tuple[str, str]] = Counter()
     for cell in design.cells:
@@ -90,10 +90,10 @@ def blind_coverage(place: Deployment) -> dict[tuple[str, str], int]:
     return dict(counts)
 
 
-def waiting(place: Deployment) -> tuple[int, int]:
+def waiting(context: StudyContext) -> tuple[int, int]:
     """Participants in the middle of a pair, and those who entered within the last hour."""
-    now = place.clock()
-    with place.store.read() as session:
+    now = context.clock()
+    with context.store.read() as session:
         busy = session.scalar(
             select(func.count(func.distinct(Trial.participant_id))).where(
                 Trial.voted_at.is_(None), Trial.expires_at > now

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from study.database.models import Stimulus
+from study.database.models import StimulusRow
 from study.design import assignment
 from study.design.translations import offered, page_texts
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 FOLDER = Path(__file__).parent / "page"
 SECONDS_PER_ANSWER = 4  # for the estimate on the first page
@@ -27,11 +27,11 @@ def page_file(name: str) -> Path | None:
     return next((path for path in FOLDER.iterdir() if path.name == name and path.is_file()), None)
 
 
-def page_options(place: Deployment) -> dict[str, Any]:
+def page_options(context: StudyContext) -> dict[str, Any]:
     """Texts and settings that the page needs before anybody has entered."""
-    config = place.config
+    config = context.config
     pairs = assignment.length(config.trials)
-    seconds = pairs * (_clip_seconds(place) + SECONDS_PER_ANSWER * len(config.dimensions))
+    seconds = pairs * (_clip_seconds(context) + SECONDS_PER_ANSWER * len(config.dimensions))
     return {
         "locales": offered(config),
         "texts": page_texts(config),
@@ -43,11 +43,11 @@ def page_options(place: Deployment) -> dict[str, Any]:
     }
 
 
-def voting_blocks(place: Deployment) -> Any:
+def voting_blocks(context: StudyContext) -> Any:
     """The page as Blocks, to be mounted by study.server.app."""
     import gradio as gr
 
-    title = place.config.title[offered(place.config)[0]]
+    title = context.config.title[offered(context.config)[0]]
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(html_template=SHELL, js_on_load=START, apply_default_css=False)
     return blocks
@@ -58,7 +58,7 @@ def style() -> str:
     return (FOLDER / "page.css").read_text(encoding="utf-8")
 
 
-def _clip_seconds(place: Deployment) -> float:
-    with place.store.read() as session:
-        longest = session.scalar(select(func.max(Stimulus.duration_ms))) or 0
+def _clip_seconds(context: StudyContext) -> float:
+    with context.store.read() as session:
+        longest = session.scalar(select(func.max(StimulusRow.duration_ms))) or 0
     return float(longest) / 1000

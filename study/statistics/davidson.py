@@ -39,7 +39,7 @@ class Votes:
 
 
 @dataclass(frozen=True)
-class Fit:
+class DavidsonFit:
     """Fitted parameters: strengths [systems] that sum to zero, tie parameter nu, left advantage d."""
 
     strengths: Array
@@ -47,7 +47,7 @@ class Fit:
     left_advantage: float
 
 
-def fit(votes: Votes, systems: int, start: Fit | None = None) -> Fit:
+def fit(votes: Votes, systems: int, start: DavidsonFit | None = None) -> DavidsonFit:
     """Maximum a posteriori fit; raises DisconnectedError, or ValueError when it does not converge."""
     require_connected(votes, systems)
     first = np.zeros(systems + 2)
@@ -58,7 +58,7 @@ def fit(votes: Votes, systems: int, start: Fit | None = None) -> Fit:
     if not result.success and np.abs(result.jac).max() > 1e-3 * max(1.0, votes.weight.sum()):
         raise ValueError(f"the Davidson model did not converge: {result.message}")
     strengths = result.x[:systems] - result.x[:systems].mean()
-    return Fit(strengths, float(np.exp(result.x[systems])), float(result.x[systems + 1]))
+    return DavidsonFit(strengths, float(np.exp(result.x[systems])), float(result.x[systems + 1]))
 
 
 def require_connected(votes: Votes, systems: int) -> None:
@@ -72,7 +72,7 @@ def require_connected(votes: Votes, systems: int) -> None:
         raise DisconnectedError(f"systems {members} were never compared across these groups")
 
 
-def probabilities(fitted: Fit, left: int, right: int) -> dict[str, float]:
+def probabilities(fitted: DavidsonFit, left: int, right: int) -> dict[str, float]:
     """Chances of left, tie and right for one pair, without the side advantage."""
     a, b = fitted.strengths[left], fitted.strengths[right]
     terms = np.exp([a, np.log(fitted.nu) + (a + b) / 2, b])

@@ -23,7 +23,7 @@ DATABASE_VARIABLE = "STUDY_DATABASE"
 
 
 @dataclass(frozen=True)
-class Deployment:
+class StudyContext:
     """A study that can be served. `clock` gives seconds since 1970."""
 
     directory: Path
@@ -42,7 +42,7 @@ def database_url(config: StudyConfig) -> str:
     return os.environ.get(DATABASE_VARIABLE) or config.database
 
 
-def attach(directory: Path, clock: Callable[[], float] = time.time) -> Deployment:
+def attach(directory: Path, clock: Callable[[], float] = time.time) -> StudyContext:
     """Open a study that `study open` has prepared; refuses one whose rules changed since."""
     config = load(directory / CONFIG_NAME)
     store = storage.connect(database_url(config), directory)
@@ -56,7 +56,7 @@ def attach(directory: Path, clock: Callable[[], float] = time.time) -> Deploymen
             "by an earlier version of this program; restore it, "
             "or collect votes under the new rules in a new folder"
         )
-    return Deployment(directory, config, store, clock)
+    return StudyContext(directory, config, store, clock)
 
 
 def study_row(session: Session) -> StudyRow:

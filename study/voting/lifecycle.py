@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from study.database.models import (
     Item,
     Participant,
     RateCount,
-    Stimulus,
+    StimulusRow,
     StudyRow,
     System,
 )
@@ -26,13 +27,15 @@ from study.design import assignment
 from study.design.builder import Index
 from study.design.config import StudyConfig
 from study.errors import StudyError
-from study.voting.context import Deployment, database_url, study_row
+from study.voting.context import StudyContext, database_url, study_row
 from study.voting.trials import read_design
+
+_log = logging.getLogger(__name__)
 
 
 def open_study(
     directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
-) -> Deployment:
+) -> StudyContext:
     """Create the database and fill in the design; a study that is there is left in its state.
 
     Raises StudyError when the database holds another study or one under other rules.
@@ -51,7 +54,7 @@ def open_study(
                 f"{store.url}: holds study {row.name!r} under other rules or other clips; "
                 "use a new folder or a new database"
             )
-    return Deployment(directory, config, store, clock)
+    return StudyContext(directory, config, store, clock)
 
 
 def set_state(store: Store, state: str, now: float) -> None:
@@ -71,6 +74,7 @@ def set_state(store: Store, state: str, now: float) -> None:
             ):  # no trace of a participant's network stays
                 session.execute(delete(counted))
         ledger.append(session, now, {"open": "resumed"}.get(state, state), {})
+    _log.info("the study is %s", state)
 
 
 def exclude(store: Store, code: str, reason: str, now: float) -> None:
@@ -121,7 +125,7 @@ def _fill(session: Session, config: StudyConfig, index: Index, now: float) -> No
     session.flush()
     for built in index.stimuli:
         session.add(
-            Stimulus(
+            StimulusRow(
                 system_id=systems[built.system].id,
                 item_id=items[built.item].id,
                 variant=built.variant,

@@ -16,27 +16,27 @@ from study.design.config import Recruitment
 from study.design.translations import consent_text, offered
 from study.errors import Refused
 from study.voting import rate_limit, tokens
-from study.voting.context import Deployment, require_open
+from study.voting.context import StudyContext, require_open
 
 SOUND_CHECK_TRIES = 3
 CHALLENGE_DIGITS = 3
 
 
-def enter(place: Deployment, address: str, locale: str, external: Mapping[str, str]) -> str:
+def enter(context: StudyContext, address: str, locale: str, external: Mapping[str, str]) -> str:
     """Enrol a participant and return the token, which is shown this once.
 
     A recruited person comes back to the same place with a new token, in the recruiter's same session:
     knowing somebody's id alone is not enough to take over. Elsewhere recruiters' ids are not kept.
     """
-    now = place.clock()
-    _refuse_locale(place, locale)
-    with place.store.write() as session:
+    now = context.clock()
+    _refuse_locale(context, locale)
+    with context.store.write() as session:
         require_open(session)
         network = tokens.daily_hash(session, address, now)
-        allowed = place.config.limits.enrolments_per_hour
+        allowed = context.config.limits.enrolments_per_hour
         rate_limit.count(session, f"enter:{network}", now, 3600, allowed)
         token = tokens.fresh()
-        ids = _recruited(place.config.recruitment, external)
+        ids = _recruited(context.config.recruitment, external)
         known = _returning(session, ids)
         if known is not None:
             known.token_hash = tokens.hashed(token)
@@ -56,39 +56,42 @@ def find(session: Session, token: str) -> Participant:
 
 
 def counted(
-    session: Session, place: Deployment, token: str, budget: Literal["calls", "events"] = "calls"
+    session: Session,
+    context: StudyContext,
+    token: str,
+    budget: Literal["calls", "events"] = "calls",
 ) -> Participant:
     """`find`, and one call counted against the participant's rate limit.
 
     Reports of the player have a budget of their own, so that none can use up that of the vote.
     """
     row = find(session, token)
-    allowed = place.config.limits.calls_per_minute
-    rate_limit.count(session, f"{budget}:{row.id}", place.clock(), 60, allowed)
+    allowed = context.config.limits.calls_per_minute
+    rate_limit.count(session, f"{budget}:{row.id}", context.clock(), 60, allowed)
     return row
 
 
-def consent(place: Deployment, token: str, version: str, locale: str) -> None:
+def consent(context: StudyContext, token: str, version: str, locale: str) -> None:
     """Record the agreement to one version of one text; raises Refused for an outdated version."""
-    if version != place.config.consent.version:
+    if version != context.config.consent.version:
         raise Refused(409, "consent_outdated", "the consent text has changed; read it again")
-    _refuse_locale(place, locale)
-    now = place.clock()
-    with place.store.write() as session:
+    _refuse_locale(context, locale)
+    now = context.clock()
+    with context.store.write() as session:
         require_open(session)
-        row = counted(session, place, token)
+        row = counted(session, context, token)
         if row.state != "entered":
             return
         row.locale, row.consented_at, row.consent_version = locale, now, version
-        row.consent_hash = canonical.digest(consent_text(place.config, locale))
+        row.consent_hash = canonical.digest(consent_text(context.config, locale))
         reach(session, now, row, "consented", version=version, locale=locale)
 
 
-def challenge(place: Deployment, token: str) -> tuple[str, str]:
+def challenge(context: StudyContext, token: str) -> tuple[str, str]:
     """The digits to be spoken to this participant and the language; made once per try."""
-    now = place.clock()
-    with place.store.write() as session:
-        row = counted(session, place, token)
+    now = context.clock()
+    with context.store.write() as session:
+        row = counted(session, context, token)
         if row.state != "consented":
             raise Refused(409, "wrong_step", f"no sound check in state {row.state}")
         if row.challenge is None:
@@ -97,12 +100,12 @@ def challenge(place: Deployment, token: str) -> tuple[str, str]:
         return row.challenge, row.locale
 
 
-def check(place: Deployment, token: str, answer: str, device: Mapping[str, Any]) -> str:
+def check(context: StudyContext, token: str, answer: str, device: Mapping[str, Any]) -> str:
     """Compare the digits that were heard; returns the new state (voting, consented or screened)."""
-    now = place.clock()
-    with place.store.write() as session:
+    now = context.clock()
+    with context.store.write() as session:
         require_open(session)
-        row = counted(session, place, token)
+        row = counted(session, context, token)
         if row.state != "consented":
             return row.state
         if row.challenge is None:
@@ -125,26 +128,26 @@ def reach(session: Session, now: float, row: Participant, state: str, **more: st
     ledger.append(session, now, state, {"participant": row.code} | more)
 
 
-def withdraw(place: Deployment, token: str) -> int:
+def withdraw(context: StudyContext, token: str) -> int:
     """Erase a participant with all rows; returns how many votes were erased.
 
     The ledger keeps the digests of the erased votes, which say nothing about their content.
     """
-    now = place.clock()
-    with place.store.write() as session:
+    now = context.clock()
+    with context.store.write() as session:
         row = find(session, token)
         digests = list(session.scalars(select(Vote.digest).where(Vote.participant_id == row.id)))
         session.execute(delete(Trial).where(Trial.participant_id == row.id))
         session.delete(row)
         body = {"participant": row.code, "digests": sorted(digests)}
         ledger.append(session, now, "withdrawn", body)
-    place.store.forget_erased()
+    context.store.forget_erased()
     return len(digests)
 
 
-def record_service(place: Deployment, token: str, verdict: str) -> None:
+def record_service(context: StudyContext, token: str, verdict: str) -> None:
     """Store what the external check said (pass, fail or unchecked)."""
-    with place.store.write() as session:
+    with context.store.write() as session:
         row = session.scalar(
             select(Participant).where(Participant.token_hash == tokens.hashed(token))
         )
@@ -152,16 +155,16 @@ def record_service(place: Deployment, token: str, verdict: str) -> None:
             return  # withdrawn in the meantime
         row.service_verdict = verdict
         body = {"participant": row.code, "verdict": verdict}
-        ledger.append(session, place.clock(), "service", body)
+        ledger.append(session, context.clock(), "service", body)
 
 
-def outcome_code(place: Deployment, state: str) -> str | None:
+def outcome_code(context: StudyContext, state: str) -> str | None:
     """The completion code for an outcome; without configured codes there is none."""
-    return {str(key): code for key, code in place.config.recruitment.codes.items()}.get(state)
+    return {str(key): code for key, code in context.config.recruitment.codes.items()}.get(state)
 
 
-def _refuse_locale(place: Deployment, locale: str) -> None:
-    languages = offered(place.config)
+def _refuse_locale(context: StudyContext, locale: str) -> None:
+    languages = offered(context.config)
     if locale not in languages:
         raise Refused(422, "other", f"this study is offered in {' and '.join(languages)} only")
 

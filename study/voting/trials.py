@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from study.database.models import Item, MediaToken, Participant, Stimulus, System, Trial
+from study.database.models import Item, MediaToken, Participant, StimulusRow, System, Trial
 from study.design import assignment
 from study.design.assignment import Cell, Shown
 from study.design.config import StudyConfig
 from study.errors import Refused
 from study.voting import participants, tokens
-from study.voting.context import Deployment, require_open
+from study.voting.context import StudyContext, require_open
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedTrial:
     """A trial on its way to the browser: nothing here names a system, an item or a file."""
 
     trial: str
@@ -48,26 +48,26 @@ class Design:
     """What there is to choose from: the cells and the stimulus of each (system, item, variant)."""
 
     cells: list[Cell]
-    stimuli: dict[tuple[int, int, str], Stimulus]
+    stimuli: dict[tuple[int, int, str], StimulusRow]
     catch_system: int
 
 
-def next_trial(place: Deployment, token: str) -> Served | None:
+def next_trial(context: StudyContext, token: str) -> ServedTrial | None:
     """The pair to vote on now, None when the participant has finished.
 
     An undecided trial is served again with new addresses (a reload, a lost connection); the old ones die.
     """
-    now = place.clock()
-    with place.store.write(durable=False) as session:
-        person = participants.counted(session, place, token)
+    now = context.clock()
+    with context.store.write(durable=False) as session:
+        person = participants.counted(session, context, token)
         if person.state == "finished":
             return None  # even after closing: who has voted on everything gets the completion code
         require_open(session)
         if person.state != "voting":
             raise Refused(409, "wrong_step", f"no trials in state {person.state}")
-        design = read_design(session, place.config)
+        design = read_design(session, context.config)
         kinds = assignment.schedule(
-            place.config.trials, len(design.cells), place.config.seed, person.id
+            context.config.trials, len(design.cells), context.config.seed, person.id
         )
         done = list(
             session.scalars(
@@ -76,8 +76,8 @@ def next_trial(place: Deployment, token: str) -> Served | None:
         )
         trial = next((row for row in done if row.voted_at is None), None)
         if trial is None:
-            trial = _new_trial(session, place, person, design, done, kinds[len(done)], now)
-        return _serve(session, place, trial, len(kinds), now)
+            trial = _new_trial(session, context, person, design, done, kinds[len(done)], now)
+        return _serve(session, context, trial, len(kinds), now)
 
 
 def decided(session: Session, person: Participant) -> int:
@@ -95,7 +95,8 @@ def read_design(session: Session, config: StudyConfig) -> Design:
     candidate = systems[config.candidate]
     others = [key for key in systems.values() if key != candidate]
     stimuli = {
-        (row.system_id, row.item_id, row.variant): row for row in session.scalars(select(Stimulus))
+        (row.system_id, row.item_id, row.variant): row
+        for row in session.scalars(select(StimulusRow))
     }
     cells = assignment.cells(candidate, others, items, config.comparisons == "all")
     return Design(cells, stimuli, systems[config.anchor or config.candidate])
@@ -130,17 +131,19 @@ def _shown_by_stimuli(design: Design) -> dict[tuple[int, int], Shown]:
 
 def _new_trial(
     session: Session,
-    place: Deployment,
+    context: StudyContext,
     person: Participant,
     design: Design,
     done: list[Trial],
     kind: str,
     now: float,
 ) -> Trial:
-    draft = _draft(session, place, person, design, done, kind, now)
-    names = list(place.config.dimension_ids)
-    if place.config.trials.dimension_order == "random":
-        names.sort(key=lambda name: assignment.draw(place.config.seed, person.id, len(done), name))
+    draft = _draft(session, context, person, design, done, kind, now)
+    names = list(context.config.dimension_ids)
+    if context.config.trials.dimension_order == "random":
+        names.sort(
+            key=lambda name: assignment.draw(context.config.seed, person.id, len(done), name)
+        )
     trial = Trial(
         participant_id=person.id,
         position=len(done),
@@ -163,7 +166,7 @@ def _new_trial(
 
 def _draft(
     session: Session,
-    place: Deployment,
+    context: StudyContext,
     person: Participant,
     design: Design,
     done: list[Trial],
@@ -173,7 +176,7 @@ def _draft(
     shown = _shown_by_stimuli(design)
     mains = [row for row in done if row.kind == "main"]
     history = [shown[row.left_id, row.right_id] for row in mains]
-    seed, toss = place.config.seed, assignment.draw(place.config.seed, person.id, len(done))
+    seed, toss = context.config.seed, assignment.draw(context.config.seed, person.id, len(done))
     if kind == "main":
         counts = coverage(session, design, now)
         chosen = assignment.choose(design.cells, counts, history, seed, person.id)
@@ -185,9 +188,9 @@ def _draft(
     if kind == "identical":
         clips = [clip for key, clip in sorted(design.stimuli.items()) if key[2] == "plain"]
         clip = clips[toss % len(clips)]
-        expected = dict.fromkeys(place.config.dimension_ids, "same")
+        expected = dict.fromkeys(context.config.dimension_ids, "same")
         return Draft(kind, clip.item_id, clip.id, clip.id, expected)
-    return _spoilt_draft(place, design, kind, len(done), toss)
+    return _spoilt_draft(context, design, kind, len(done), toss)
 
 
 def _main_draft(design: Design, chosen: Shown) -> Draft:
@@ -198,17 +201,19 @@ def _main_draft(design: Design, chosen: Shown) -> Draft:
     return Draft("main", cell.item, left, right, {})
 
 
-def _spoilt_draft(place: Deployment, design: Design, kind: str, position: int, toss: int) -> Draft:
+def _spoilt_draft(
+    context: StudyContext, design: Design, kind: str, position: int, toss: int
+) -> Draft:
     """A good clip beside a spoilt copy of itself; the good side is the expected answer."""
     if kind == "shifted":
         names: tuple[str, ...] = ("early", "late")
-        lip_sync = place.config.trials.catch.lip_sync_dimension
+        lip_sync = context.config.trials.catch.lip_sync_dimension
         asked: tuple[str, ...] = (lip_sync,)
     else:
         names = (("training_late", "training_jerky")[position % 2],)
-        asked = _training_dimensions(place.config, names[0])
-    spoilt = [clip for key, clip in sorted(design.stimuli.items()) if key[2] in names]
-    clip = spoilt[toss % len(spoilt)]
+        asked = _training_dimensions(context.config, names[0])
+    degraded = [clip for key, clip in sorted(design.stimuli.items()) if key[2] in names]
+    clip = degraded[toss % len(degraded)]
     good = design.stimuli[clip.system_id, clip.item_id, "plain"].id
     good_left = (toss >> 8) % 2 == 0
     left, right = (good, clip.id) if good_left else (clip.id, good)
@@ -222,9 +227,11 @@ def _training_dimensions(config: StudyConfig, variant: str) -> tuple[str, ...]:
     return (wanted,) if wanted in config.dimension_ids else (config.analysis.primary_dimension,)
 
 
-def _serve(session: Session, place: Deployment, trial: Trial, total: int, now: float) -> Served:
+def _serve(
+    session: Session, context: StudyContext, trial: Trial, total: int, now: float
+) -> ServedTrial:
     """Give the trial and both sides new tokens; every older one stops working."""
-    expires = now + 60 * place.config.trials.expire_minutes
+    expires = now + 60 * context.config.trials.expire_minutes
     session.execute(
         update(MediaToken).where(MediaToken.trial_id == trial.id).values(expires_at=now)
     )
@@ -232,11 +239,11 @@ def _serve(session: Session, place: Deployment, trial: Trial, total: int, now: f
     trial.token_hash = tokens.hashed(token)
     trial.served_at, trial.expires_at = now, expires
     trial.serves += 1
-    shown = select(Stimulus).where(Stimulus.id.in_([trial.left_id, trial.right_id]))
+    shown = select(StimulusRow).where(StimulusRow.id.in_([trial.left_id, trial.right_id]))
     clips = {row.id: row for row in session.scalars(shown)}
     for side, media, stimulus in (("left", left, trial.left_id), ("right", right, trial.right_id)):
         session.add(_address(trial, side, media, clips[stimulus].file, expires))
-    return Served(
+    return ServedTrial(
         trial=token,
         left=left,
         right=right,

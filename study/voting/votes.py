@@ -21,7 +21,7 @@ from study.database.models import (
     Item,
     MediaToken,
     Participant,
-    Stimulus,
+    StimulusRow,
     StudyRow,
     System,
     Trial,
@@ -30,7 +30,7 @@ from study.database.models import (
 from study.design import assignment
 from study.errors import Refused
 from study.voting import participants, quality, tokens, trials
-from study.voting.context import Deployment, require_open
+from study.voting.context import StudyContext, require_open
 
 CHOICES = ("left", "same", "right", "cannot")
 WATCHED_SHARE = 0.97  # of the clip's length, from the server's clock: tolerance for clock steps
@@ -49,8 +49,8 @@ class Receipt:
     hint: str | None = None
 
 
-def cast(
-    place: Deployment,
+def submit_vote(
+    context: StudyContext,
     token: str,
     trial_token: str,
     request_id: str,
@@ -62,9 +62,9 @@ def cast(
     The identical request again returns the first receipt. Everything else that is not the first vote of a
     trial that was served to this participant, has not expired and was watched to the end is Refused.
     """
-    now = place.clock()
-    with place.store.write() as session:
-        person = participants.counted(session, place, token)
+    now = context.clock()
+    with context.store.write() as session:
+        person = participants.counted(session, context, token)
         trial = _trial(session, person, trial_token)
         earlier = session.scalar(select(Vote).where(Vote.trial_id == trial.id))
         if earlier is not None:
@@ -72,20 +72,20 @@ def cast(
         study = require_open(session)
         _refuse_unwatched(session, trial, now)
         _refuse_wrong_choices(trial, choices)
-        vote = _vote(session, place, study, person, trial, request_id, choices, playback, now)
+        vote = _vote(session, context, study, person, trial, request_id, choices, playback, now)
         session.add(vote)
         trial.voted_at = now
         ledger.append(session, now, "vote", {"digest": vote.digest})
-        if trials.decided(session, person) == assignment.length(place.config.trials):
+        if trials.decided(session, person) == assignment.length(context.config.trials):
             participants.reach(session, now, person, "finished")
         return _receipt(vote, trial)
 
 
-def note_event(place: Deployment, token: str, trial_token: str, kind: str, data: Any) -> None:
+def note_event(context: StudyContext, token: str, trial_token: str, kind: str, data: Any) -> None:
     """Store something that the page reported about a trial."""
-    now = place.clock()
-    with place.store.write(durable=False) as session:
-        person = participants.counted(session, place, token, "events")
+    now = context.clock()
+    with context.store.write(durable=False) as session:
+        person = participants.counted(session, context, token, "events")
         trial = _trial(session, person, trial_token)
         session.add(Event(trial_id=trial.id, kind=kind, data=data, received_at=now))
 
@@ -123,7 +123,7 @@ def _refuse_unwatched(session: Session, trial: Trial, now: float) -> None:
         select(MediaToken).where(MediaToken.trial_id == trial.id, MediaToken.expires_at > now)
     )
     fetched = [row.fetched_at for row in rows]
-    seconds = session.get_one(Stimulus, trial.left_id).duration_ms / 1000
+    seconds = session.get_one(StimulusRow, trial.left_id).duration_ms / 1000
     known = [moment for moment in fetched if moment is not None]
     if len(known) < 2 or now - max(known) < WATCHED_SHARE * seconds:
         raise Refused(425, "too_early", "both videos have to be watched to the end first")
@@ -139,7 +139,7 @@ def _refuse_wrong_choices(trial: Trial, choices: Mapping[str, str]) -> None:
 
 def _vote(
     session: Session,
-    place: Deployment,
+    context: StudyContext,
     study: StudyRow,
     person: Participant,
     trial: Trial,
@@ -149,7 +149,7 @@ def _vote(
     now: float,
 ) -> Vote:
     code, salt = tokens.short_code("v"), secrets.token_hex(16)
-    judgement = quality.judge_playback(playback, place.config.quality)
+    judgement = quality.judge_playback(playback, context.config.quality)
     record = _record(session, study, person, trial) | {
         "vote": code,
         "choices": {name: choices[name] for name in trial.dimensions},
@@ -191,6 +191,6 @@ def _record(session: Session, study: StudyRow, person: Participant, trial: Trial
 
 
 def _shown(session: Session, stimulus_id: int) -> dict[str, str]:
-    stimulus = session.get_one(Stimulus, stimulus_id)
+    stimulus = session.get_one(StimulusRow, stimulus_id)
     system = session.get_one(System, stimulus.system_id)
     return {"system": system.key, "variant": stimulus.variant}

@@ -57,18 +57,18 @@ def browser():
 
 @pytest.fixture
 def visit(browser, server):
-    visits = []
+    sessions = []
 
     def begin(script: str = "", query: str = "", address: str = "", start: bool = True):
         context = visiting(browser, (address or server.address) + query, script)
-        visits.append(context)
+        sessions.append(context)
         visitor = context.__enter__()
         if start:
             visitor.start()
         return visitor
 
     yield begin
-    for context in visits:
+    for context in sessions:
         context.__exit__(None, None, None)
     nobody_is_left(server)
 

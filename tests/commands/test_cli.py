@@ -64,15 +64,11 @@ def test_unusable_arguments_are_one_sentence(
     assert sentence.endswith(" --help.")
 
 
-def test_a_package_that_is_missing_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    for module in [name for name in sys.modules if name.startswith("flowact.")]:
-        if module != "flowact.cli":
-            monkeypatch.delitem(sys.modules, module)
-    assert main(["plan"]) == 2
-    assert "needs the Python package yaml" in capsys.readouterr().err
+def test_a_package_that_is_missing_is_named() -> None:
+    without = "import sys; sys.modules['yaml'] = None; from flowact.cli import main; sys.exit(main(['plan']))"
+    result = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "needs the Python package yaml" in result.stderr
 
 
 def test_an_error_of_the_user_is_one_sentence_without_a_traceback() -> None:

@@ -32,7 +32,7 @@ def test_every_command_of_the_recipe_is_one_that_exists(
     budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    for module in ("flowact.commands.train", "flowact.datagen.dataset"):
+    for module in ("flowact.commands.train", "flowact.commands.synth"):
         monkeypatch.setattr(f"{module}.run", lambda args: seen.append(str(args.out)))
     jobs = [job for lane in lanes(load_budget(budget), tmp_path) for job in lane.jobs]
     for job in jobs:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from flowact import assets
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.appearance.character import Character
+from flowact.datagen.appearance.character import CharacterDesign
 from flowact.datagen.appearance.clothing import GARMENT_KINDS
 from flowact.datagen.appearance.hair import HAIR_KINDS
 from flowact.datagen.named_characters import named_characters, read_look
@@ -33,7 +33,7 @@ def test_all_eight_load_and_differ() -> None:
 def test_json_round_trip(name: str) -> None:
     character = named_characters()[name]
     again = read_look(json.loads(json.dumps(asdict(character))))
-    assert isinstance(again, Character)
+    assert isinstance(again, CharacterDesign)
     assert again == character
     assert hash(again) == hash(character)  # no list is left anywhere
 

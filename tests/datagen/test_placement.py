@@ -9,7 +9,7 @@ from flowact.datagen.clip import LANDMARKS
 from flowact.datagen.named_characters import named_characters
 from flowact.datagen.performance.animation import MAXIMUM_EYE
 from flowact.datagen.placement import Placement
-from flowact.datagen.render import Stage
+from flowact.datagen.render import Scene
 from flowact.motion.joints import joint
 
 REST = np.zeros(52, np.float32), Body.rest_pose()
@@ -22,7 +22,7 @@ def actor() -> Actor:
 
 
 def marks(actor: Actor, placement: Placement) -> np.ndarray:
-    return Stage(actor, placement).measure(*REST)[1]
+    return Scene(actor, placement).measure(*REST)[1]
 
 
 def test_the_usual_placement_changes_nothing() -> None:

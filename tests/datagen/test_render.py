@@ -8,15 +8,15 @@ from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.appearance.character import random_character
 from flowact.datagen.clip import LANDMARKS
 from flowact.datagen.named_characters import named_characters
-from flowact.datagen.render import Stage
+from flowact.datagen.render import Scene
 from flowact.motion.arkit import ARKIT
 
 REST = np.zeros(52, np.float32)
 
 
 @pytest.fixture(scope="module")
-def stage() -> Stage:
-    return Stage(Actor(named_characters()["mira"], Humanoid.load()))
+def stage() -> Scene:
+    return Scene(Actor(named_characters()["mira"], Humanoid.load()))
 
 
 def curve(**values: float) -> np.ndarray:
@@ -26,13 +26,13 @@ def curve(**values: float) -> np.ndarray:
     return result
 
 
-def test_the_same_input_gives_the_same_picture(stage: Stage) -> None:
+def test_the_same_input_gives_the_same_picture(stage: Scene) -> None:
     first = stage.render(REST, Body.rest_pose()).picture
     stage.render(curve(jawOpen=0.7), Body.rest_pose())
     assert np.array_equal(first, stage.render(REST, Body.rest_pose()).picture)
 
 
-def test_the_open_mouth_is_measured_and_seen(stage: Stage) -> None:
+def test_the_open_mouth_is_measured_and_seen(stage: Scene) -> None:
     shut, _ = stage.measure(REST, Body.rest_pose())
     gap, marks = stage.measure(curve(jawOpen=0.6), Body.rest_pose())
     assert shut == 0
@@ -50,7 +50,7 @@ def test_the_open_mouth_is_measured_and_seen(stage: Stage) -> None:
     assert rows.mean() > marks[LANDMARKS.index("nose_tip")][1]
 
 
-def test_the_reference_corresponds_to_itself(stage: Stage) -> None:
+def test_the_reference_corresponds_to_itself(stage: Scene) -> None:
     frame = stage.render(REST, Body.rest_pose())
     whole, seen, face, _ = stage.correspondence(frame, frame)
     axis = (np.arange(60) + 0.5) / 30 - 1
@@ -59,7 +59,7 @@ def test_the_reference_corresponds_to_itself(stage: Stage) -> None:
     assert (seen == 255).mean() > 0.995
 
 
-def test_a_turned_head_is_found_in_the_reference(stage: Stage) -> None:
+def test_a_turned_head_is_found_in_the_reference(stage: Scene) -> None:
     pose = Body.rest_pose()
     pose[3] = (0.0, 0.2, 0.0)
     frame, reference = stage.render(REST, pose), stage.render(REST, Body.rest_pose())
@@ -78,6 +78,6 @@ def test_random_people_render_and_differ() -> None:
     pictures = []
     for seed in (1, 2):
         actor = Actor(random_character(np.random.default_rng(seed)), Humanoid.load())
-        pictures.append(Stage(actor).render(REST, Body.rest_pose()).picture.astype(int))
+        pictures.append(Scene(actor).render(REST, Body.rest_pose()).picture.astype(int))
     assert all(p.std() > 20 for p in pictures)
     assert np.abs(pictures[0] - pictures[1]).mean() > 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from flowact.live.server.application import build
+from flowact.live.server.application import create_app
 from flowact.live.settings import LiveSettings
 from tests.live.viewer import wait_until_ready
 from tests.tiny_assets import write_assets
@@ -21,7 +21,7 @@ def client(assets_folder):
     patch = pytest.MonkeyPatch()
     patch.setenv("FLOWACT_ASSETS", str(assets_folder))
     settings = LiveSettings(threads=1, sessions=2, spare=False)
-    with TestClient(build(settings)) as made:
+    with TestClient(create_app(settings)) as made:
         wait_until_ready(made)
         patch.undo()  # the server lives on while other folders' tests want the real assets
         yield made
@@ -33,10 +33,10 @@ def _tiny_assets(monkeypatch, assets_folder):
 
 
 @pytest.fixture
-def house(client):
-    return client.app.state.house
+def manager(client):
+    return client.app.state.manager
 
 
 @pytest.fixture
-def ticket(house):
-    return house.tickets.issue("visit", "tester")
+def ticket(manager):
+    return manager.tickets.issue("visit", "tester")

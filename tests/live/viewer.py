@@ -8,7 +8,7 @@ import time
 
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.protocol.binary import Kind, unpack
+from flowact.live.protocol.binary import MessageKind, unpack
 
 PATIENCE = 120
 PING_SECONDS = 3
@@ -46,7 +46,7 @@ class Viewer:
     def text(self, kind: str) -> dict:
         return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
 
-    def media(self, kind: Kind, **wanted):
+    def media(self, kind: MessageKind, **wanted):
         return self.until(
             lambda m: (
                 isinstance(m, tuple)
@@ -74,8 +74,8 @@ def wait_until_ready(client) -> None:
         time.sleep(0.1)
 
 
-def ended(house) -> None:
+def ended(manager) -> None:
     limit = time.monotonic() + PATIENCE
-    while house.visits and time.monotonic() < limit:
+    while manager.sessions and time.monotonic() < limit:
         time.sleep(0.05)
-    assert not house.visits
+    assert not manager.sessions

@@ -9,7 +9,7 @@ from PIL import Image
 from flowact.commands.verify import verify
 from flowact.errors import UserError
 from flowact.media import load_reference
-from flowact.media.watermark import DETECTED, Mark, score
+from flowact.media.watermark import DETECTED, Watermark, score
 from flowact.serving.encoding import H264Encoder, JpegEncoder, make_encoder
 from tests.tiny_assets import picture
 
@@ -29,28 +29,30 @@ def decoded(encoder, frames: np.ndarray) -> list[av.VideoFrame]:
 @pytest.mark.parametrize("name", ["mira", "sofia", "walter"])
 def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name):
     frames = np.stack([portrait(name)] * 3)
-    marked = decoded(H264Encoder(Mark(visible=False)), frames)[-1].to_ndarray(format="gray")
-    plain = decoded(H264Encoder(Mark(False, hidden=False)), frames)[-1].to_ndarray(format="gray")
+    marked = decoded(H264Encoder(Watermark(visible=False)), frames)[-1].to_ndarray(format="gray")
+    plain = decoded(H264Encoder(Watermark(False, hidden=False)), frames)[-1].to_ndarray(
+        format="gray"
+    )
     assert score(marked) > DETECTED
     assert abs(score(plain)) < DETECTED / 2
     assert np.abs(marked[200:240].astype(int) - plain[200:240]).mean() < 3
 
 
 def test_the_hidden_mark_survives_jpeg_and_scaling():
-    data = JpegEncoder(Mark(visible=False)).encode(picture()[None])[0].data
+    data = JpegEncoder(Watermark(visible=False)).encode(picture()[None])[0].data
     small = Image.open(io.BytesIO(data)).convert("L").resize((360, 360))
     assert score(np.asarray(small)) > DETECTED
 
 
 def test_the_visible_mark_brightens_a_corner_and_nothing_else():
     dark = np.full((480, 480), 40, np.uint8)
-    Mark(visible=True, hidden=False).apply(dark)
+    Watermark(visible=True, hidden=False).apply(dark)
     assert dark[-40:, :140].max() > 180
     assert (dark[:-40] == 40).all()
 
 
 def test_every_frame_comes_out_at_once_and_a_key_frame_on_demand():
-    encoder = make_encoder("h264", Mark())
+    encoder = make_encoder("h264", Watermark())
     frames = np.stack([picture()] * 3)
     assert [frame.key for frame in encoder.encode(frames)] == [True, False, False]
     encoder.restart()
@@ -61,18 +63,18 @@ def test_every_frame_comes_out_at_once_and_a_key_frame_on_demand():
 
 def test_colours_are_kept():
     flat = np.broadcast_to(np.array([180, 90, 60], np.uint8), (2, 480, 480, 3)).copy()
-    frame = decoded(H264Encoder(Mark(False, hidden=False)), flat)[-1]
+    frame = decoded(H264Encoder(Watermark(False, hidden=False)), flat)[-1]
     middle = frame.to_ndarray(format="rgb24", src_colorspace="ITU709")[200:280, 200:280]
     assert np.abs(middle.reshape(-1, 3).mean(0) - [180, 90, 60]).max() < 4
 
 
 def test_an_unknown_codec_is_refused():
     with pytest.raises(ValueError, match="av1"):
-        make_encoder("av1", Mark())  # type: ignore[arg-type]
+        make_encoder("av1", Watermark())  # type: ignore[arg-type]
 
 
 def test_verify_tells_marked_from_unmarked_pictures(tmp_path):
-    data = JpegEncoder(Mark()).encode(picture()[None])[0].data
+    data = JpegEncoder(Watermark()).encode(picture()[None])[0].data
     (tmp_path / "made.jpg").write_bytes(data)
     Image.fromarray(picture()).save(tmp_path / "own.png")
     assert verify(tmp_path / "made.jpg").marked

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from flowact.pipeline.prefetch import ahead
+from flowact.pipeline.prefetch import prefetch
 
 
 def test_order_and_values_are_kept() -> None:
-    assert list(ahead(iter(range(1000)), depth=3)) == list(range(1000))
-    assert list(ahead(iter(()))) == []
-    assert list(ahead(iter([None, 0]))) == [None, 0]
+    assert list(prefetch(iter(range(1000)), depth=3)) == list(range(1000))
+    assert list(prefetch(iter(()))) == []
+    assert list(prefetch(iter([None, 0]))) == [None, 0]
 
 
 def test_it_runs_in_another_thread_while_the_reader_works() -> None:
@@ -24,7 +24,7 @@ def test_it_runs_in_another_thread_while_the_reader_works() -> None:
         yield threading.get_ident()
 
     idents = []
-    for ident in ahead(meet()):
+    for ident in prefetch(meet()):
         if not idents:
             meeting.wait()
         idents.append(ident)
@@ -40,7 +40,7 @@ def test_it_never_runs_further_ahead_than_asked() -> None:
             made.append(value)
             yield value
 
-    for seen, _ in enumerate(ahead(count(), depth=2), start=1):
+    for seen, _ in enumerate(prefetch(count(), depth=2), start=1):
         time.sleep(0.002)
         assert len(made) <= seen + 2 + 1  # two wait in the queue, one is being put there
 
@@ -50,7 +50,7 @@ def test_an_exception_is_raised_at_the_reader() -> None:
         yield 1
         raise OSError("the disk is on fire")
 
-    stream = ahead(broken())
+    stream = prefetch(broken())
     assert next(stream) == 1
     with pytest.raises(OSError, match="on fire"):
         next(stream)
@@ -67,7 +67,7 @@ def test_stopping_early_stops_the_thread_and_closes_the_source() -> None:
         finally:
             closed.set()
 
-    stream = ahead(ahead(endless()))
+    stream = prefetch(prefetch(endless()))
     next(stream)
     stream.close()
     assert closed.is_set()
@@ -76,4 +76,4 @@ def test_stopping_early_stops_the_thread_and_closes_the_source() -> None:
 
 def test_a_depth_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="got 0"):
-        ahead(iter([1]), depth=0)
+        prefetch(iter([1]), depth=0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from flowact.pipeline import stages
-from flowact.pipeline.chunks import Decode, Denoise, Listen, Look, to_frames
-from flowact.pipeline.stages import Stage, StageTimes
+from flowact.pipeline.chunks import BufferAudio, Decode, Denoise, EncodeReference, to_frames
+from flowact.pipeline.stages import PipelineStage, StageTimes
 
 
 class Clock:
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-class RunningSum(Stage[int, int, int]):
+class RunningSum(PipelineStage[int, int, int]):
     """Takes as many seconds as the number it is given."""
 
     name: ClassVar = "sum"
@@ -64,9 +64,9 @@ def test_an_endless_stream_keeps_only_the_newest_times() -> None:
 
 
 def test_each_stage_takes_what_the_one_before_gives() -> None:
-    chain = [Listen, Denoise, Decode]
+    chain = [BufferAudio, Denoise, Decode]
     assert all(first.gives is second.takes for first, second in pairwise(chain))
-    assert len({stage.name for stage in [Look, *chain]}) == 4
+    assert len({stage.name for stage in [EncodeReference, *chain]}) == 4
 
 
 def test_frames_span_minus_one_to_one() -> None:

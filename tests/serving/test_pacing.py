@@ -36,6 +36,6 @@ def test_the_lead_follows_what_pieces_take_within_bounds():
 
 def test_a_thousand_pieces_in_time_do_not_drift():
     pace = Pace().delivered(0, 5.0)
-    for piece in range(1, 1000):
-        pace = pace.delivered(piece, pace.begin(piece, 0.1))
+    for segment in range(1, 1000):
+        pace = pace.delivered(segment, pace.begin(segment, 0.1))
     assert pace.begin(1000, 0.0) == pytest.approx(5.0 + 1000 * PIECE_SECONDS)

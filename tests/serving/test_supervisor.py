@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from flowact.serving.messages import Create, Piece, Ready
-from flowact.serving.supervisor import Down, Restarted, Supervisor
+from flowact.serving.messages import Create, MediaSegment, Ready
+from flowact.serving.supervisor import Supervisor, WorkerRestarted, WorkerUnavailable
 from flowact.serving.worker import WorkerOptions
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import tiny_pipeline
@@ -43,25 +43,35 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(checkpoint, request):
+def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
+    checkpoint, request, caplog
+):
     events: list = []
     options = WorkerOptions(checkpoint, threads=1)
     supervisor = Supervisor(options, events.append, spare=False)
     request.addfinalizer(supervisor.close)
     supervisor.send(Create("a", picture().tobytes(), 1, "idling", "jpeg"))
-    wait_for(lambda: count(events, Piece) >= 6)
+    wait_for(lambda: count(events, MediaSegment) >= 6)
     pids = [supervisor.pid]
     for blow in (signal.SIGKILL, signal.SIGSTOP):
-        restarts = count(events, Restarted)
+        restarts = count(events, WorkerRestarted)
         os.kill(supervisor.pid, blow)
-        wait_for(lambda seen=restarts: count(events, Restarted) > seen)
+        wait_for(lambda seen=restarts: count(events, WorkerRestarted) > seen)
         shown = len(events)
-        wait_for(lambda seen=shown: count(events[seen:], Piece))
+        wait_for(lambda seen=shown: count(events[seen:], MediaSegment))
         pids.append(supervisor.pid)
-    pieces = [event for event in events if isinstance(event, Piece)]
-    assert all(piece.index for piece in pieces[1:]), "a session began again from nothing"
-    assert not any(piece.snapshot for piece in pieces), "a listener that keeps pieces would keep it"
+    segments = [event for event in events if isinstance(event, MediaSegment)]
+    assert all(segment.index for segment in segments[1:]), "a session began again from nothing"
+    assert not any(segment.snapshot for segment in segments), (
+        "a listener that keeps pieces would keep it"
+    )
     assert count(events, Ready) == 3
+    reasons = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    killed, hung = (reason for reason in reasons if "takes over" in reason)
+    assert (
+        killed == f"worker {pids[0]} was killed by SIGKILL; worker {pids[1]} takes over sessions: a"
+    )
+    assert hung.startswith(f"worker {pids[1]} hung for ")
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
 
@@ -81,6 +91,6 @@ def test_a_spare_that_died_is_replaced_and_no_thread_is_left(checkpoint, request
 def test_weights_that_are_not_there_are_said_in_a_sentence(tmp_path):
     events: list = []
     supervisor = Supervisor(WorkerOptions(tmp_path, threads=1), events.append, spare=False)
-    wait_for(lambda: count(events, Down))
+    wait_for(lambda: count(events, WorkerUnavailable))
     supervisor.close()
     assert "no checkpoint" in events[-1].message

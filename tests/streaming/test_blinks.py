@@ -1,7 +1,7 @@
 import torch
 
 from flowact.mmdit.model import BLINK_KINDS
-from flowact.streaming.blinks import OPEN, PERIOD, SPAN, falling, scheduled
+from flowact.streaming.blinks import OPEN, PERIOD, SPAN, blink_onsets, scheduled
 from flowact.streaming.noise import seed_generators
 from flowact.timebase import FPS, FRAMES_PER_LATENT
 
@@ -40,4 +40,4 @@ def test_falling_lids_are_found_in_a_motion() -> None:
     lids = torch.zeros(2, 12)
     lids[0, 5:8] = 1.0
     lids[1, 0] = lids[1, 10:] = 0.9
-    assert falling(lids).tolist() == [[OPEN, 2, OPEN], [1, OPEN, 3]]
+    assert blink_onsets(lids).tolist() == [[OPEN, 2, OPEN], [1, OPEN, 3]]

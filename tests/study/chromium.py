@@ -11,7 +11,7 @@ import yaml
 from study.checks.load_test import free_port, start_server
 from study.design import builder, stimuli
 from study.voting import lifecycle
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 from tests.study.tiny import SMALL, configuration, make_sources
 
 PROGRAM = next(
@@ -27,27 +27,27 @@ SHOTS = os.environ.get("STUDY_SCREENSHOTS")
 def served(
     folder: Path,
     seconds: float,
-    prepare: Callable[[Deployment], None] = lambda _place: None,
+    prepare: Callable[[StudyContext], None] = lambda _place: None,
     **changes: object,
-) -> Iterator[tuple[Deployment, str]]:
+) -> Iterator[tuple[StudyContext, str]]:
     """Build and open the tiny study, let `prepare` fill it, serve it: (place, address)."""
     smooth = SMALL.model_copy(update={"width": 240, "height": 240, "fps": 25})
     config = configuration(stimuli=smooth.model_dump(), **changes)
     raw = config.model_dump(mode="json", exclude_none=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True))
     manifest = stimuli.read(make_sources(folder / "sources", seconds))
-    place = lifecycle.open_study(
+    context = lifecycle.open_study(
         folder, config, builder.build(config, manifest, folder / "stimuli")
     )
-    prepare(place)
+    prepare(context)
     port = free_port()
     server = start_server(folder, port)
     try:
-        yield place, f"http://127.0.0.1:{port}"
+        yield context, f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(timeout=60)
-        place.store.close()
+        context.store.close()
 
 
 def visit(browser, size: str, locale: str = "en-US"):

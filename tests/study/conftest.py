@@ -10,7 +10,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from study.design import builder, stimuli
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 from tests.study.chromium import FLAGS, PROGRAM
 from tests.study.postgres import Postgres, find_binaries
 from tests.study.tiny import Clock, api_client, configuration, make_sources, open_at
@@ -31,15 +31,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def place(built: Path, tmp_path: Path, clock: Clock) -> Iterator[Deployment]:
+def context(built: Path, tmp_path: Path, clock: Clock) -> Iterator[StudyContext]:
     opened = open_at(built, tmp_path, clock)
     yield opened
     opened.store.close()
 
 
 @pytest.fixture
-def client(place: Deployment) -> TestClient:
-    return api_client(place)
+def client(context: StudyContext) -> TestClient:
+    return api_client(context)
 
 
 @pytest.fixture(scope="session")

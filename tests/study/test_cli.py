@@ -41,10 +41,10 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert run("audit", study_folder) == 0
     assert "9 of 9 checks passed" in capsys.readouterr().out
     assert run("open", study_folder) == 0
-    place = attach(study_folder, clock)
+    context = attach(study_folder, clock)
     for answer in ("left", "same", "right"):
-        take_part(api_client(place), place, answer)
-    place.store.close()
+        take_part(api_client(context), context, answer)
+    context.store.close()
     assert run("backup", study_folder, tmp_path / "copy.db") == 0
     assert "hidden until the study is closed" in mistake(
         capsys, "export", study_folder, "--out", tmp_path

@@ -53,10 +53,10 @@ def test_a_newcomer_gets_from_an_empty_folder_to_a_verified_bundle(
         if words[0] in ("serve", "sample"):  # test_server and test_sample
             continue
         if words[0] == "close":
-            place = attach(Path("mystudy"), clock)
+            context = attach(Path("mystudy"), clock)
             for answer in ("left", "same", "right"):
-                take_part(api_client(place), place, answer)
-            place.store.close()
+                take_part(api_client(context), context, answer)
+            context.store.close()
         assert run(words) == 0, capsys.readouterr()
         done.append(words[0])
         if words[0] == "init":

@@ -7,12 +7,12 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from study.checks.simulated_participant import Rehearsal
+from study.checks.simulated_participant import SimulatedParticipant
 from study.design import builder, media
 from study.design.config import Stimuli, StudyConfig, parse
 from study.server import api
 from study.voting import lifecycle
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 
 SYSTEMS = ("oursystem", "secondbest", "thirdplace")
 ITEMS = ("portrait1", "portrait2", "portrait3", "portrait4")
@@ -84,34 +84,38 @@ def picture(shade: int, index: int, frames: int) -> np.ndarray:
 
 def open_at(
     built: Path, directory: Path, clock: Clock, url: str = "", **changes: object
-) -> Deployment:
+) -> StudyContext:
     """Open the tiny study with its own database; the clips are shared."""
     config = configuration(database=url or f"sqlite:///{directory}/study.db", **changes)
     index = builder.read_index(built / "stimuli")
     return lifecycle.open_study(built, config, index, clock)
 
 
-def api_client(place: Deployment) -> TestClient:
+def api_client(context: StudyContext) -> TestClient:
     """The routes alone, without pages: quick to make."""
     app = FastAPI()
     api.install_refusals(app.add_exception_handler)
-    app.include_router(api.router(place))
+    app.include_router(api.router(context))
     return TestClient(app)
 
 
-def someone(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
+def someone(
+    client: TestClient, context: StudyContext, answer: str = "left"
+) -> SimulatedParticipant:
     """A participant who gives one and the same answer, or with "varied" takes turns."""
-    pass_time = place.clock.pass_time  # type: ignore[attr-defined]
+    pass_time = context.clock.pass_time  # type: ignore[attr-defined]
 
     def choose(pair: dict[str, Any], _dimension: str) -> str:
         return ("left", "same", "right")[pair["position"] % 3] if answer == "varied" else answer
 
-    return Rehearsal(client, place, choose, pass_time)
+    return SimulatedParticipant(client, context, choose, pass_time)
 
 
-def take_part(client: TestClient, place: Deployment, answer: str = "left") -> Rehearsal:
+def take_part(
+    client: TestClient, context: StudyContext, answer: str = "left"
+) -> SimulatedParticipant:
     """A participant who went the whole way."""
-    person = someone(client, place, answer)
+    person = someone(client, context, answer)
     person.admit()
     for _ in person.trials():
         pass

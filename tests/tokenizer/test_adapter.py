@@ -4,7 +4,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo, AutoencoderKLWan
 
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.tokenizer.adapter import DiffusersVideoTokenizer, _statistics
 from tests.tiny_pipeline import speech
 from tests.tiny_transformer import tiny_transformer
@@ -82,7 +82,7 @@ def test_a_pipeline_streams_with_it_and_finds_it_in_its_checkpoint(tmp_path) -> 
     tokenizer = DiffusersVideoTokenizer.wrap(wan().eval())
     grid = {"latent_channels": 4, "latent_height": 60, "latent_width": 60, "patch_size": 10}
     transformer = tiny_transformer(**grid, views=((0, 0, 480, 480),))
-    saved = FlowActPipeline(transformer, tokenizer, FlowActScheduler())
+    saved = FlowActPipeline(transformer, tokenizer, SamplingConfig())
     saved.save_pretrained(tmp_path)
     loaded = FlowActPipeline.from_pretrained(tmp_path)
     assert isinstance(loaded.tokenizer, DiffusersVideoTokenizer)

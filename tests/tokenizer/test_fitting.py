@@ -21,8 +21,8 @@ def shown(tokenizer: Tokenizer, z: Tensor, portrait: Tensor) -> Tensor:
 
 
 def test_fitted_latents_show_what_was_to_be_shown(tokenizer: Tokenizer, portrait: Tensor) -> None:
-    frames = shown(tokenizer, tokenizer.write(motion(1)), portrait)
-    start = tokenizer.write(torch.zeros(1, 4, 106))
+    frames = shown(tokenizer, tokenizer.motion_to_latents(motion(1)), portrait)
+    start = tokenizer.motion_to_latents(torch.zeros(1, 4, 106))
 
     def error(z: Tensor) -> float:
         return float((shown(tokenizer, z, portrait) - frames).square().mean())
@@ -35,8 +35,8 @@ def test_later_windows_do_not_change_earlier_ones_and_begin_where_they_ended(
     tokenizer: Tokenizer, portrait: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitting, "WINDOW", 1)
-    frames = shown(tokenizer, tokenizer.write(motion(2)), portrait)
-    start = tokenizer.write(torch.zeros(1, 8, 106))
+    frames = shown(tokenizer, tokenizer.motion_to_latents(motion(2)), portrait)
+    start = tokenizer.motion_to_latents(torch.zeros(1, 8, 106))
     with torch.no_grad():  # as a caller that only encodes may be
         both = fit_latents(tokenizer, start, frames, portrait, steps=2)
     first = fit_latents(tokenizer, start[:, :1], frames[:, :4], portrait, steps=2)
@@ -46,6 +46,6 @@ def test_later_windows_do_not_change_earlier_ones_and_begin_where_they_ended(
 
 
 def test_lengths_that_do_not_fit_are_named(tokenizer: Tokenizer, portrait: Tensor) -> None:
-    z, frames = tokenizer.write(motion(1)), torch.zeros(1, 8, 3, 480, 480)
+    z, frames = tokenizer.motion_to_latents(motion(1)), torch.zeros(1, 8, 3, 480, 480)
     with pytest.raises(ValueError, match="8 frames and 1 latents"):
         fit_latents(tokenizer, z, frames, portrait)

@@ -6,8 +6,8 @@ import torch
 import flowact.tokenizer.decoder as decoder_module
 from flowact.timebase import FACE_BOX
 from flowact.tokenizer.composite import (
-    CompiledLevels,
-    Levels,
+    NumbaCompositor,
+    Uint8Compositor,
     feather_mask,
     paste_face,
     to_uint8,
@@ -122,8 +122,8 @@ def test_compiled_loops_give_the_same_levels(picture) -> None:
 
     whole, face, seam = layers(120), layers(240), feather_mask(16)
     plain, compiled = (
-        canvas.finish(canvas.whole(whole, picture), face, picture)
-        for canvas in (Levels(seam), CompiledLevels(seam))
+        compositor.finish(compositor.whole(whole, picture), face, picture)
+        for compositor in (Uint8Compositor(seam), NumbaCompositor(seam))
     )
     difference = (plain.int() - compiled.int()).abs()
     assert difference.max() <= 1

@@ -7,7 +7,13 @@ import torch
 
 from flowact.hardware.precision import CPU_INT8_FLAGS, detect
 from flowact.tokenizer.fitting import fit_latents
-from flowact.tokenizer.int8 import Int8Conv2d, Int8ResidualBlock, Steps, record_ranges, use_int8
+from flowact.tokenizer.int8 import (
+    Int8Conv2d,
+    Int8ResidualBlock,
+    QuantParams,
+    record_ranges,
+    use_int8,
+)
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.tokenizer.calibration import calibrate
@@ -34,19 +40,19 @@ def block() -> ResidualBlock:
 
 @pytest.mark.parametrize("ends", [(-1.0, 3.0), (0.0, 2.0), (-4.0, -1.0), (0.0, 0.0)])
 def test_steps_reach_beyond_the_ends_and_hit_zero(ends: tuple[float, float]) -> None:
-    steps = Steps.over(*ends)
-    assert 0 <= steps.zero <= 255
+    steps = QuantParams.over(*ends)
+    assert 0 <= steps.zero_point <= 255
     for end in ends:
-        assert -0.5 <= end / steps.size + steps.zero <= 255.5
+        assert -0.5 <= end / steps.scale + steps.zero_point <= 255.5
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("slope", [1.0, SLOPE])
 def test_bytes_are_rounded_and_limited(dtype: torch.dtype, slope: float) -> None:
-    steps, x = Steps(0.0213, 60), (activations() * 10).to(dtype)
+    steps, x = QuantParams(0.0213, 60), (activations() * 10).to(dtype)
     bent = torch.nn.functional.leaky_relu(x.float(), slope)
     expected = (bent * (1 / 0.0213) + 60).round().clamp(0, 255)
-    levels = steps.bytes_of(x, slope)
+    levels = steps.quantize(x, slope)
     assert levels.shape == x.shape and levels.dtype == torch.uint8
     assert levels.is_contiguous(memory_format=torch.channels_last)
     assert (levels.float() - expected).abs().max() <= 1
@@ -61,7 +67,7 @@ def test_a_block_in_eight_bits_is_nearly_the_trained_one(
 ) -> None:
     x = activations()
     expected = block(x)
-    quantised = Int8ResidualBlock(block, Steps.over(-4, 4), Steps.over(-0.5, 5))
+    quantised = Int8ResidualBlock(block, QuantParams.over(-4, 4), QuantParams.over(-0.5, 5))
     made = quantised(x.to(dtype, copy=True))
     assert made.dtype == dtype
     added = (expected - x).norm()
@@ -71,7 +77,7 @@ def test_a_block_in_eight_bits_is_nearly_the_trained_one(
 
 @multiplies_bytes
 def test_rows_of_a_batch_do_not_see_each_other(block: ResidualBlock) -> None:
-    quantised = Int8ResidualBlock(block, Steps.over(-4, 4), Steps.over(-0.5, 5))
+    quantised = Int8ResidualBlock(block, QuantParams.over(-4, 4), QuantParams.over(-0.5, 5))
     together = quantised(activations().clone())
     for row in range(2):
         assert torch.equal(together[[row]], quantised(activations()[[row]].clone()))

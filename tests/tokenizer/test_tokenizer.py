@@ -45,7 +45,7 @@ def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait)
 def test_the_decoder_remembers_two_latents_and_no_more(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
     z = torch.randn(1, 4, 16, 8, 16)
-    start = tokenizer.still(torch.zeros(1, 16, 8, 16), features)
+    start = tokenizer.steady_state(torch.zeros(1, 16, 8, 16), features)
     base, _ = tokenizer.decode(start, z, features)
     for ago in (1, 2, 3):
         other = z.clone()
@@ -60,7 +60,7 @@ def test_training_paints_what_a_session_shows(tokenizer, portrait) -> None:
     motion = torch.randn(1, 16, 106)
     known, *latents = motion.split(4, 1)
     reference = view.reference(portrait)
-    held, before, streamed = view.still(known, reference), known, []
+    held, before, streamed = view.steady_state(known, reference), known, []
     for latent in latents:
         layers, held = view.decode(held, before, latent, reference)
         before = latent
@@ -96,9 +96,9 @@ def test_a_helper_sees_and_paints_the_same_pictures(tokenizer, portrait) -> None
 
     alone = look_and_decode()
     with ThreadPoolExecutor(1) as helper:
-        tokenizer.share_work(helper)
+        tokenizer.set_executor(helper)
         shared = look_and_decode()
-        tokenizer.share_work(None)
+        tokenizer.set_executor(None)
     assert torch.equal(alone, shared)
     assert not shared.requires_grad
 
@@ -147,7 +147,7 @@ def test_every_second_coarse_frame_is_exact(tokenizer, portrait) -> None:
 def test_the_coarse_frames_between_are_half_way(tokenizer, portrait) -> None:
     reference = tokenizer.face.reference(portrait)
     motion = torch.randn(1, 4, 106)
-    before = tokenizer.face.still(-motion, reference)
+    before = tokenizer.face.steady_state(-motion, reference)
     given = before, -motion, motion, reference
     exact, _ = tokenizer.face.decode(*given)
     made, after = tokenizer.face.decode(*given, coarse=True)
@@ -174,7 +174,7 @@ def test_a_tokenizer_can_always_paint_the_whole_view_coarsely(tokenizer, portrai
 @torch.no_grad()
 def test_both_halves_of_a_latent_have_a_say(tokenizer, portrait) -> None:
     features = tokenizer.reference_features(portrait)
-    state = tokenizer.still(torch.zeros(1, 16, 8, 16), features)
+    state = tokenizer.steady_state(torch.zeros(1, 16, 8, 16), features)
     z = torch.zeros(1, 1, 16, 8, 16)
     base, _ = tokenizer.decode(state, z, features)
     for half in (slice(8), slice(8, None)):
@@ -190,12 +190,12 @@ def test_a_calm_body_follows_and_lips_do_so_at_once(portrait) -> None:
     for view in (calm.whole, calm.face):
         view.code.adopt(torch.zeros(106), torch.ones(106))
     asked = torch.ones(1, 4, 106)
-    z = torch.cat([view.code.write(asked) for view in (calm.whole, calm.face)], -1)
+    z = torch.cat([view.code.motion_to_latents(asked) for view in (calm.whole, calm.face)], -1)
     features = calm.eval().reference_features(portrait)
-    state = calm.still(torch.zeros(1, 16, 8, 16), features)
+    state = calm.steady_state(torch.zeros(1, 16, 8, 16), features)
     _, last = calm.decode(state, z, features)
     shown = last.shown[0]
-    lively = ~calm.calm[:52]
+    lively = ~calm.smoothed[:52]
     assert 10 <= (~lively).sum() <= 15
     torch.testing.assert_close(
         shown[:, :52][:, lively], torch.ones(4, 52)[:, lively], atol=1e-4, rtol=0
@@ -222,7 +222,7 @@ def test_encoding_is_per_latent_and_relative_to_the_reference(tokenizer, portrai
 @torch.no_grad()
 def test_curves_and_pose_are_what_the_two_codes_hold(tokenizer) -> None:
     motion = torch.randn(1, 4, 106).clamp(-3, 3)
-    halves = [view.code.write(motion) for view in (tokenizer.whole, tokenizer.face)]
+    halves = [view.code.motion_to_latents(motion) for view in (tokenizer.whole, tokenizer.face)]
     z = torch.cat(halves, -1)
     read = torch.cat([tokenizer.curves(z), tokenizer.pose(z).flatten(2)], -1)
     expected = [view.code.restore(motion) for view in (tokenizer.whole, tokenizer.face)]

@@ -8,7 +8,7 @@ import yaml
 from flowact.conditioning.audio import SILENT_MEL
 from flowact.mmdit.model import FlowActTransformer
 from flowact.training.data.latents import LatentClip, LatentFolder
-from flowact.training.transformer.readout import curve_index, fit_readout
+from flowact.training.transformer.latent_probe import curve_index, fit_probe
 
 SHAPE = (4, 4, 4)
 SIZES = {
@@ -60,7 +60,7 @@ def write_toy_data(root: Path) -> Path:
     """Clips, their read-out and a preset of their sizes: all that a stage reads."""
     write_toys(root, train=24, heldout=4)
     train, heldout = (LatentFolder(root / split).clips for split in ("train", "heldout"))
-    fit_readout(train, heldout).save(root / "readout.safetensors")
+    fit_probe(train, heldout).save(root / "readout.safetensors")
     sizes = {**SIZES, "views": [list(view) for view in SIZES["views"]]}
     preset = {
         "name": "toy", "description": "toy", "transformer": sizes, "codec": {"kind": "compact"}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.body import Body, Humanoid
-from flowact.datagen.appearance.character import Character, lights_of
+from flowact.datagen.appearance.character import CharacterDesign, lights_of
 from flowact.datagen.appearance.clothing import garment_layers, neckline
 from flowact.datagen.appearance.hair import hair_layers
 from flowact.datagen.appearance.skin import paint_skin
@@ -62,7 +62,7 @@ class Actor:
 
     def __init__(
         self,
-        character: Character,
+        character: CharacterDesign,
         humanoid: Humanoid,
         photographs: Photographs | None = None,
         lights: Floats | None = None,

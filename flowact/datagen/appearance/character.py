@@ -27,7 +27,7 @@ class Lighting:
 
 
 @dataclass(frozen=True)
-class Character:
+class CharacterDesign:
     """One person in one place; `seed` fixes fine texture and strands. iris: linear RGB."""
 
     identity: Identity
@@ -78,7 +78,7 @@ def _direction(azimuth: float, elevation: float) -> np.ndarray:
     return np.array([np.sin(a) * np.cos(e), np.sin(e), np.cos(a) * np.cos(e)], np.float32)
 
 
-def random_character(rng: np.random.Generator) -> Character:
+def random_character(rng: np.random.Generator) -> CharacterDesign:
     """A random person for training."""
     identity = random_identity(rng)
     tone = vary(SKIN_TONES[rng.integers(len(SKIN_TONES))], 0.06, rng)
@@ -86,7 +86,7 @@ def random_character(rng: np.random.Generator) -> Character:
     colours = HAIR_COLOURS[:4] if dark else HAIR_COLOURS
     hair = vary(colours[rng.integers(len(colours))], 0.15, rng)
     kind = HAIR_KINDS[rng.integers(len(HAIR_KINDS))]
-    return Character(
+    return CharacterDesign(
         identity,
         _random_skin(tone, hair, kind != "bald", identity, rng),
         HairStyle(
@@ -169,6 +169,6 @@ def _rgb(values: np.ndarray) -> RGB:
     return float(r), float(g), float(b)
 
 
-def with_seed(character: Character, seed: int) -> Character:
+def with_seed(character: CharacterDesign, seed: int) -> CharacterDesign:
     """The same person with other fine texture."""
     return replace(character, seed=seed)

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.appearance.character import Character, random_character
+from flowact.datagen.appearance.character import CharacterDesign, random_character
 from flowact.datagen.photographic.dress import dress
 from flowact.datagen.photographic.exposure import Exposure
 from flowact.datagen.photographic.light import Surroundings, light_by
@@ -17,7 +17,7 @@ from flowact.datagen.photographic.look import Look, random_look
 from flowact.datagen.photographic.sources.cc0 import LICENCE
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.placement import Placement
-from flowact.datagen.render import Stage
+from flowact.datagen.render import Scene
 from flowact.timebase import FRAME_SIZE
 
 _OUTSIDE = 0.8  # of the people are lit by a real place, the others by studio lights
@@ -30,20 +30,20 @@ class Photographed:
     surroundings: none in front of the character's own background and lights.
     """
 
-    character: Character
+    character: CharacterDesign
     look: Look
     surroundings: Surroundings | None
     placement: Placement
     exposure: Exposure
 
-    def stage(self, humanoid: Humanoid, folder: Path) -> Stage:
+    def stage(self, humanoid: Humanoid, folder: Path) -> Scene:
         """Ready to be rendered with the textures of `folder`."""
         photographs = dress(self.character, self.look, humanoid, library(folder))
         if self.surroundings is None:
-            return Stage(Actor(self.character, humanoid, photographs), self.placement)
+            return Scene(Actor(self.character, humanoid, photographs), self.placement)
         lit = light_by(self.surroundings, library(folder), FRAME_SIZE)
         actor = Actor(self.character, humanoid, photographs, lit.lights)
-        return Stage(actor, self.placement, lit.background)
+        return Scene(actor, self.placement, lit.background)
 
     def meta(self) -> dict[str, Any]:
         """What a clip records: every choice, and every source with its licence."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.appearance.character import Character
+from flowact.datagen.appearance.character import CharacterDesign
 from flowact.datagen.appearance.textures import Photographs
 from flowact.datagen.graphics import shading
 from flowact.datagen.photographic.look import Look
@@ -26,7 +26,9 @@ _LASH_TEXELS = 128
 _TEETH_TEXELS = 256
 
 
-def dress(character: Character, look: Look, humanoid: Humanoid, library: Library) -> Photographs:
+def dress(
+    character: CharacterDesign, look: Look, humanoid: Humanoid, library: Library
+) -> Photographs:
     """The textures and worn meshes of a look."""
     skin, body = compose_skin(look, character.skin, humanoid, library, character.seed)
     cards, layers = pack(_cards(character, look, humanoid, library))
@@ -34,7 +36,9 @@ def dress(character: Character, look: Look, humanoid: Humanoid, library: Library
     return Photographs(skin, body, eyeball(look, library), cards, layers, replaced)
 
 
-def _cards(character: Character, look: Look, humanoid: Humanoid, library: Library) -> list[Card]:
+def _cards(
+    character: CharacterDesign, look: Look, humanoid: Humanoid, library: Library
+) -> list[Card]:
     """Everything with a texture of its own."""
     lashes, teeth = library.piece(look.lashes), library.piece(look.teeth)
     white = tile(library, look.teeth, _TEETH_TEXELS)

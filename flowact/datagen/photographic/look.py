@@ -9,7 +9,7 @@ from flowact.datagen.appearance.character import (
     HAIR_COLOURS,
     RGB,
     SKIN_TONES,
-    Character,
+    CharacterDesign,
     vary,
 )
 from flowact.datagen.photographic.sources.library import Library
@@ -66,8 +66,8 @@ class Look:
 
 
 def random_look(
-    character: Character, library: Library, rng: np.random.Generator
-) -> tuple[Character, Look]:
+    character: CharacterDesign, library: Library, rng: np.random.Generator
+) -> tuple[CharacterDesign, Look]:
     """Photographs for a random person, and that person with a wider range of ages and tones."""
     person = _wider(character, rng)
     tone = person.skin.tone
@@ -97,7 +97,7 @@ def _pick(names: tuple[str, ...], rng: np.random.Generator) -> str:
     return names[rng.integers(len(names))]
 
 
-def _wider(character: Character, rng: np.random.Generator) -> Character:
+def _wider(character: CharacterDesign, rng: np.random.Generator) -> CharacterDesign:
     """The same person of any age, with any tone between the known ones, and hair that may be grey."""
     age = float(np.clip(rng.uniform(-0.1, 0.95), 0, 0.95))
     first, second = (np.asarray(SKIN_TONES[i]) for i in rng.integers(len(SKIN_TONES), size=2))
@@ -135,7 +135,7 @@ def _skins(
     return _pick(first, rng), _pick(second, rng)
 
 
-def _hair(person: Character, rng: np.random.Generator) -> str | None:
+def _hair(person: CharacterDesign, rng: np.random.Generator) -> str | None:
     """Cards of hair for most of those who are not bald."""
     if person.hair.kind == "bald" or rng.random() < 0.15:
         return None

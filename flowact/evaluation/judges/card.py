@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Fit:
+class ReaderFit:
     """How one reader was trained and what it reaches on held-out clips."""
 
     name: str
@@ -14,7 +14,7 @@ class Fit:
     scores: Mapping[str, float]
 
 
-def reader_card(fits: list[Fit], clips: Mapping[str, int], seed: int) -> str:
+def reader_card(fits: list[ReaderFit], clips: Mapping[str, int], seed: int) -> str:
     """Markdown with data, steps, seed, command and scores.
 
     Args:
@@ -26,14 +26,18 @@ def reader_card(fits: list[Fit], clips: Mapping[str, int], seed: int) -> str:
     lines = [
         "# Readers of `flowact eval`",
         "",
-        "Small networks that judge generated video. They never see the networks they judge: they learn from clips of",
-        "`flowact synth`, where the truth is known, under random tone, blur, noise and shifts. Weights are in half",
-        "precision, Apache-2.0.",
+        "These small networks judge generated video. They never see the networks that they judge. They learn",
+        "from clips of `flowact synth`, where the truth is known, under random tone, blur, noise and shifts.",
+        "Their weights are in half precision, under Apache-2.0.",
         "",
-        f"Data: {used} clips of `flowact synth`; the held-out ones show other sentences, another voice and, in part,",
-        f"other people. Seed {seed}. Command: `flowact eval --fit --data DIR --fit-steps {fits[0].steps}`.",
+        f"The data is {used} clips of `flowact synth`. The held-out ones have other sentences,",
+        f"another voice and, in part, other people. The seed is {seed}. This command trained the readers:",
         "",
-        "| reader | what for | steps | on held-out clips |",
+        "```console",
+        f"$ flowact eval --fit --data DIR --fit-steps {fits[0].steps}",
+        "```",
+        "",
+        "| reader | purpose | steps | on held-out clips |",
         "|---|---|---|---|",
     ]
     for fit in fits:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from flowact.conditioning.audio import MEL_PER_TOKEN, log_mel_of_clip
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
-from flowact.evaluation.judges.card import Fit, reader_card
+from flowact.evaluation.judges.card import ReaderFit, reader_card
 from flowact.evaluation.judges.readers import (
     SYNC_FRAMES,
     MouthReader,
@@ -26,8 +26,8 @@ from flowact.evaluation.judges.readers import (
 from flowact.evaluation.judges.scores import SHUT_OPENING, correlation
 from flowact.motion.arkit import columns
 from flowact.training.loop.backend import SingleProcess
-from flowact.training.loop.learning_rate import Schedule
-from flowact.training.loop.loop import Loop, LoopSettings, Stage, Stateful
+from flowact.training.loop.learning_rate import LearningRateSchedule
+from flowact.training.loop.loop import Loop, LoopSettings, Stateful, TrainingStage
 from flowact.training.loop.metrics import Values
 
 SEED = 0
@@ -75,7 +75,7 @@ def disturb(crops: Tensor, looks: int) -> Tensor:
 
 @dataclass
 class MouthStage:
-    """`MouthReader` in training; see :class:`flowact.training.loop.loop.Stage`."""
+    """`MouthReader` in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: nn.Module
     train: list[Footage]
@@ -165,12 +165,12 @@ def _footage(data: Path, split: str) -> list[Footage]:
     return [load_footage(path) for path in paths]
 
 
-def _fit(stage: Stage, name: str, purpose: str, run: Path, steps: int) -> Fit:
+def _fit(stage: TrainingStage, name: str, purpose: str, run: Path, steps: int) -> ReaderFit:
     """Train one reader and write its weights; the last half of the steps slows down."""
-    schedule = Schedule(1e-3, warmup=steps // 20, decay_from=steps // 2, decay_to=steps)
+    schedule = LearningRateSchedule(1e-3, warmup=steps // 20, decay_from=steps // 2, decay_to=steps)
     settings = LoopSettings(run / name, schedule, steps=steps, ema=0.99, evaluate_minutes=1e9)
     loop = Loop(stage, settings, SingleProcess())  # they are tiny
     loop.train()
     save_reader(loop.ema.model, reader_path(name))
     with torch.no_grad():
-        return Fit(name, purpose, steps, stage.evaluate(loop.ema.model, run, loop.step))
+        return ReaderFit(name, purpose, steps, stage.evaluate(loop.ema.model, run, loop.step))

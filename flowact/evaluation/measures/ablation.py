@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flowact.datagen.performance.behaviours import opens_without_speech
-from flowact.evaluation.measures.memory_ablation import Forgetful
+from flowact.evaluation.measures.memory_ablation import MaskedMemoryTransformer
 from flowact.evaluation.measures.motion import blinks_per_minute
 from flowact.mmdit.memory import REFERENCE, SHORT_TERM
 from flowact.mmdit.model import FlowActTransformer
 from flowact.motion.arkit import columns
 from flowact.motion.joints import joint
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.streaming.settings import StepSettings
 from flowact.timebase import FRAMES_PER_CHUNK
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.data.latents import LatentClip
-from flowact.training.data.motion_only_clips import imagine_clip, shipped_codes
+from flowact.training.data.motion_only_clips import make_clip, shipped_codes
 from flowact.training.data.samples import PRESS
 from flowact.training.transformer.lip_metrics import quiet_frames
 from flowact.training.transformer.rollouts import generate
@@ -76,18 +76,20 @@ class Interval:
         return f"{self.mean:.2f}±{(self.high - self.low) / 2:.2f}"
 
 
-def variants(transformer: FlowActTransformer, scheduler: FlowActScheduler) -> Iterator[Variant]:
+def variants(transformer: FlowActTransformer, scheduler: SamplingConfig) -> Iterator[Variant]:
     """The shipped model, then everything that can be taken away or changed without training."""
     shipped = scheduler.settings
 
     def sampled(name: str, **changes: Any) -> Variant:
-        made: FlowActScheduler = FlowActScheduler.from_config(scheduler.config, **changes)
+        made: SamplingConfig = SamplingConfig.from_config(scheduler.config, **changes)
         return Variant(name, transformer, made.settings)
 
     yield Variant("as shipped", transformer, shipped)
     portrait, recent = ((REFERENCE,), (REFERENCE, SHORT_TERM))
-    yield Variant("without memory", Forgetful.of(transformer, *portrait), shipped)
-    yield Variant("without long-term memory", Forgetful.of(transformer, *recent), shipped)
+    yield Variant("without memory", MaskedMemoryTransformer.of(transformer, *portrait), shipped)
+    yield Variant(
+        "without long-term memory", MaskedMemoryTransformer.of(transformer, *recent), shipped
+    )
     for level in (0.2, 0.5):
         changes = {"refinement_period": 4, "refinement_level": level}
         yield sampled(f"memory refined every 4 chunks from {level}", **changes)
@@ -108,14 +110,14 @@ def others(name: str, folder: Path, dtype: torch.dtype) -> Iterator[Variant]:
     """
     transformer, scheduler = load_stage(folder)
     yield Variant(name, transformer.to(dtype), scheduler.settings)
-    patient: FlowActScheduler = FlowActScheduler.from_config(scheduler.config, calls=MANY)
+    patient: SamplingConfig = SamplingConfig.from_config(scheduler.config, calls=MANY)
     yield Variant(f"{name}, {MANY} calls", transformer, patient.settings)
 
 
 def sentences(count: int) -> list[LatentClip]:
     """Performances of the held-out voice and held-out sentences that nobody rendered."""
     codes = shipped_codes()
-    return [imagine_clip(codes, FIRST_SEED + i, SECONDS, "heldout") for i in range(count)]
+    return [make_clip(codes, FIRST_SEED + i, SECONDS, "heldout") for i in range(count)]
 
 
 def measure_variant(

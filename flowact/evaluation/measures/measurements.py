@@ -51,7 +51,7 @@ class Take:
     portrait: Frame
 
 
-def watch(subject: Subject, frames: Iterable[Frame], reader: MouthReader) -> Take:
+def measure_frames(subject: Subject, frames: Iterable[Frame], reader: MouthReader) -> Take:
     """Look at frames uint8 [480, 480, 3] once, in order. Raises ValueError when there are none."""
     crops, small, change = [], [], []
     shots: list[Frame] = []
@@ -82,7 +82,7 @@ def generated(
 ) -> Iterator[Take]:
     """Let the pipeline make every subject's frames, each from a seed of its own."""
     for seed, subject in enumerate(subjects):
-        yield watch(subject, subject.stream(pipeline, seed), reader)
+        yield measure_frames(subject, subject.stream(pipeline, seed), reader)
 
 
 def rendered(reader: MouthReader, subjects: Iterable[Subject]) -> Iterator[Take]:
@@ -90,7 +90,7 @@ def rendered(reader: MouthReader, subjects: Iterable[Subject]) -> Iterator[Take]
     for subject in subjects:
         if subject.clip is not None:
             clip = subject.clip
-            yield watch(subject, (clip.frame(i) for i in range(len(clip))), reader)
+            yield measure_frames(subject, (clip.frame(i) for i in range(len(clip))), reader)
 
 
 def grey(frame: Frame) -> NDArray[np.int16]:

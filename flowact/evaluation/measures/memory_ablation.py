@@ -9,7 +9,7 @@ from flowact.mmdit.memory import REFERENCE, SHORT_TERM, MemoryCache, MemoryInput
 from flowact.mmdit.model import FlowActTransformer
 
 
-class Forgetful(FlowActTransformer):
+class MaskedMemoryTransformer(FlowActTransformer):
     """A transformer that takes in some kinds of memory latents only.
 
     Attributes:

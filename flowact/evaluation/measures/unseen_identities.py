@@ -12,7 +12,7 @@ from flowact.errors import UserError
 from flowact.evaluation.judges.readers import MouthReader
 from flowact.evaluation.judges.scores import correlation, speaking_range
 from flowact.evaluation.measures.drift import IdentityWatch
-from flowact.evaluation.measures.measurements import Curve, Take, watch
+from flowact.evaluation.measures.measurements import Curve, Take, measure_frames
 from flowact.evaluation.measures.reconstruction import own_tokenizer
 from flowact.evaluation.subjects import Frame, Subject
 from flowact.media import Recording, load_reference
@@ -66,7 +66,7 @@ def _likeness(pipeline: FlowActPipeline, reader: MouthReader, subject: Subject) 
                 looks.append(identity.look(frame))
             yield frame
 
-    take = watch(subject, watched(), reader)
+    take = measure_frames(subject, watched(), reader)
     distance, colour, _ = np.mean(looks, axis=0)
     return Likeness(take, float(distance), float(colour))
 

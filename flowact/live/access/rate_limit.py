@@ -13,7 +13,7 @@ REQUESTS_PER_SECOND: Final = 5.0
 REQUESTS_AT_ONCE: Final = 20.0
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: `burst` at once, `rate` a second in the long run.
 
     Args:

@@ -141,11 +141,11 @@ class Uploads:
 async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
     size = 0
     with path.open("wb") as file:
-        async for piece in body:
-            size += len(piece)
+        async for segment in body:
+            size += len(segment)
             if size > MOST_BYTES:
                 raise UserError(f"That file is larger than {MOST_BYTES // 10**6} MB.")
-            file.write(piece)
+            file.write(segment)
 
 
 def _check(sort: Sort, path: Path) -> str:

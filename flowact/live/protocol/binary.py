@@ -1,4 +1,4 @@
-"""Binary messages to the viewer: one header, then the media of one frame or of one piece's sound.
+"""Binary messages to the viewer: one header, then the media of one frame or of one segment's sound.
 
 Little-endian, 68 bytes:
 
@@ -29,7 +29,7 @@ _PREFIX: Final = struct.Struct("<cI")
 HEADER_BYTES: Final = _HEADER.size
 
 
-class Kind(IntEnum):
+class MessageKind(IntEnum):
     """What follows the header."""
 
     H264 = 1
@@ -52,7 +52,7 @@ class Flag(IntFlag):
 class Header:
     """The header of a binary message; see the module for units."""
 
-    kind: Kind
+    kind: MessageKind
     flags: Flag
     epoch: int
     sequence: int
@@ -96,7 +96,7 @@ def unpack(message: bytes) -> tuple[Header, bytes]:
         raise ValueError(f"protocol version {version}; expected {VERSION}")
     waited, denoise, decode, encode, media, heard, started, made, sent = times
     header = Header(
-        kind=Kind(kind),
+        kind=MessageKind(kind),
         flags=Flag(flags),
         epoch=epoch,
         sequence=sequence,

@@ -67,13 +67,13 @@ class Act(_Request):
     text: str
 
 
-class Stop(_Request):
+class StopSpeaking(_Request):
     """Be silent at once and listen."""
 
     type: Literal["interrupt"]
 
 
-class Listen(_Request):
+class SetMicrophone(_Request):
     """What the microphone is for."""
 
     type: Literal["microphone"]
@@ -100,7 +100,16 @@ class Bye(_Request):
 
 
 Request = Annotated[
-    Hello | SayText | PlayUpload | PlaySample | Act | Stop | Listen | WantKey | Ping | Bye,
+    Hello
+    | SayText
+    | PlayUpload
+    | PlaySample
+    | Act
+    | StopSpeaking
+    | SetMicrophone
+    | WantKey
+    | Ping
+    | Bye,
     Field(discriminator="type"),
 ]
 _ADAPTER: Final[TypeAdapter[Request]] = TypeAdapter(Request)

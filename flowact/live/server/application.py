@@ -11,14 +11,14 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from flowact.live.server.page import HEAD, about, live_blocks, theme
 from flowact.live.server.routes import add_routes
-from flowact.live.session.manager import House
+from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
 
 Pages = list[tuple[str, str]]
 
 
-def build(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
-    """Return the application with everything but the Gradio page, which `finish` adds.
+def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
+    """Return the application with everything but the Gradio page, which `mount_page` adds.
 
     Between the two other parts may be mounted: the Gradio page answers for every path below it.
 
@@ -26,20 +26,20 @@ def build(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         settings: what the owner chose.
         extra: titles and paths of pages that will be mounted.
     """
-    house = House(settings)
+    manager = SessionManager(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        house.open()
+        manager.open()
         try:
             yield
         finally:
-            await house.close()
+            await manager.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.house = house
+    app.state.manager = manager
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
-    add_routes(app, house)
+    add_routes(app, manager)
 
     @app.post("/gradio_api/upload")
     @app.post("/gradio_api/process_recording")
@@ -54,9 +54,9 @@ def build(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     return app
 
 
-def finish(app: FastAPI) -> FastAPI:
+def mount_page(app: FastAPI) -> FastAPI:
     """Mount the Gradio page at the root and return the application."""
-    blocks = live_blocks(app.state.house, app.state.pages)
+    blocks = live_blocks(app.state.manager, app.state.pages)
     blocks.queue(max_size=200)
     return gr.mount_gradio_app(
         app,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from typing import Final
 
@@ -14,12 +15,15 @@ from flowact.live.access.rate_limit import (
     MESSAGES_PER_SECOND,
     REQUESTS_AT_ONCE,
     REQUESTS_PER_SECOND,
-    Bucket,
+    TokenBucket,
 )
 from flowact.live.protocol import requests
 from flowact.live.protocol.connection import Connection, ConnectionLostError
-from flowact.live.session.manager import House
-from flowact.live.session.session import Visit
+from flowact.live.session.manager import SessionManager
+from flowact.live.session.session import ViewerSession
+from flowact.logs import raised_at
+
+_log = logging.getLogger(__name__)
 
 HELLO_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 15.0
@@ -28,18 +32,19 @@ FAREWELL_SECONDS: Final = 1.0
 RESUME_LIFETIME: Final = 86_400.0
 
 
-async def conduct(connection: Connection, house: House) -> None:
+async def handle_connection(connection: Connection, manager: SessionManager) -> None:
     """Serve one connection until it ends; errors become one sentence to the viewer."""
     try:
         hello = await _hello(connection)
-        visit = await _enter(connection, house, hello)
-        if visit is not None:
-            await _converse(connection, house, visit)
+        session = await _enter(connection, manager, hello)
+        if session is not None:
+            await _converse(connection, manager, session)
     except UserError as error:
+        _log.info("a connection was refused: %s", raised_at(error))
         with contextlib.suppress(ConnectionLostError):
             await connection.send(_message("error", text=str(error), fatal=True))
-    except (ConnectionLostError, TimeoutError):
-        return
+    except (ConnectionLostError, TimeoutError) as error:
+        _log.debug("a connection ended: %s", raised_at(error))
 
 
 async def _hello(connection: Connection) -> requests.Hello:
@@ -51,34 +56,37 @@ async def _hello(connection: Connection) -> requests.Hello:
     return request
 
 
-async def _enter(connection: Connection, house: House, hello: requests.Hello) -> Visit | None:
+async def _enter(
+    connection: Connection, manager: SessionManager, hello: requests.Hello
+) -> ViewerSession | None:
     """Return the session to serve: the one to resume, or a new one when there is a place."""
-    visitor = house.tickets.check(hello.token, "visit")
+    visitor = manager.tickets.check(hello.token, "visit")
     if hello.resume:
-        visit = house.visits.get(house.tickets.check(hello.resume, "resume"))
-        if visit is not None:
-            visit.outbox.close()
-            visit.rejoin()
-            visit.outbox.put_text(_welcome(house, visit, resumed=True))
-            return visit
-    await _wait_for_place(connection, house)
+        session = manager.sessions.get(manager.tickets.check(hello.resume, "resume"))
+        if session is not None:
+            session.send_queue.close()
+            session.reconnect()
+            _log.info("session %s goes on over a new connection", session.name)
+            session.send_queue.put_text(_welcome(manager, session, resumed=True))
+            return session
+    await _wait_for_place(connection, manager)
     try:
-        visit = house.begin(visitor, hello.character, hello.upload, hello.codec)
+        session = manager.begin(visitor, hello.character, hello.upload, hello.codec)
     except BaseException:
-        await house.admission.leave()
+        await manager.admission.leave()
         raise
-    visit.outbox.put_text(_welcome(house, visit, resumed=False))
-    return visit
+    session.send_queue.put_text(_welcome(manager, session, resumed=False))
+    return session
 
 
-async def _wait_for_place(connection: Connection, house: House) -> None:
+async def _wait_for_place(connection: Connection, manager: SessionManager) -> None:
     """Stand in line, telling the viewer where; give up when they do."""
-    async with house.admission.line() as me:
+    async with manager.admission.line() as me:
         reader = asyncio.create_task(_until_lost(connection))
         try:
-            while not house.admission.try_enter(me):
-                await connection.send(_message("busy", position=house.admission.position(me)))
-                moved = asyncio.create_task(house.admission.moved())
+            while not manager.admission.try_enter(me):
+                await connection.send(_message("busy", position=manager.admission.position(me)))
+                moved = asyncio.create_task(manager.admission.moved())
                 await asyncio.wait({moved, reader}, return_when=asyncio.FIRST_COMPLETED)
                 moved.cancel()
                 if reader.done():
@@ -94,65 +102,71 @@ async def _until_lost(connection: Connection) -> None:
             await connection.receive()
 
 
-async def _converse(connection: Connection, house: House, visit: Visit) -> None:
+async def _converse(
+    connection: Connection, manager: SessionManager, session: ViewerSession
+) -> None:
     """Send and receive until either ends, then keep the session for a while or end it."""
-    outbox = visit.outbox
-    sender = asyncio.create_task(_send_all(connection, visit))
-    reader = asyncio.create_task(_receive_all(connection, visit))
+    send_queue = session.send_queue
+    sender = asyncio.create_task(_send_all(connection, session))
+    reader = asyncio.create_task(_receive_all(connection, session))
     over = False
     try:
         done, _ = await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
         over = any(task.exception() is None for task in done)
         if over:  # let the last words out
-            outbox.close()
+            send_queue.close()
             await asyncio.wait({sender}, timeout=FAREWELL_SECONDS)
     finally:
         for task in (sender, reader):
             task.cancel()
-        if visit.outbox is outbox:  # nobody has resumed the session meanwhile
-            visit.left = time.monotonic()
+        if session.send_queue is send_queue:  # nobody has resumed the session meanwhile
+            session.left = time.monotonic()
             if over:
-                await house.end(visit)
+                await manager.end(session)
+            else:
+                _log.info("session %s has lost its viewer", session.name)
 
 
-async def _send_all(connection: Connection, visit: Visit) -> None:
-    outbox = visit.outbox
-    while (message := await outbox.get()) is not None:
+async def _send_all(connection: Connection, session: ViewerSession) -> None:
+    send_queue = session.send_queue
+    while (message := await send_queue.get()) is not None:
         await connection.send(message)
 
 
-async def _receive_all(connection: Connection, visit: Visit) -> None:
+async def _receive_all(connection: Connection, session: ViewerSession) -> None:
     """Pass on what the viewer sends until they say goodbye; a flood ends the session."""
-    everything = Bucket(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
-    asked = Bucket(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
+    everything = TokenBucket(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
+    asked = TokenBucket(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
     while True:
         async with asyncio.timeout(SILENT_SECONDS):
             message = await connection.receive()
         if not everything.take():
-            visit.tell("error", text="The page sent too many messages at once.", fatal=True)
-            visit.outbox.close()
+            _log.warning("session %s sent too many messages and ends", session.name)
+            session.send_event("error", text="The page sent too many messages at once.", fatal=True)
+            session.send_queue.close()
             return
         try:
             if isinstance(message, bytes):
-                visit.hear(message)
+                session.hear(message)
                 continue
             request = requests.parse(message)
             if isinstance(request, requests.Bye):
                 return
             if not isinstance(request, requests.Ping) and not asked.take():
                 raise UserError("That was too fast; try again in a moment.")
-            visit.handle(request)
+            session.handle(request)
         except UserError as error:
-            visit.tell("error", text=str(error))
+            _log.info("session %s: a request was refused: %s", session.name, raised_at(error))
+            session.send_event("error", text=str(error))
 
 
-def _welcome(house: House, visit: Visit, *, resumed: bool) -> str:
+def _welcome(manager: SessionManager, session: ViewerSession, *, resumed: bool) -> str:
     return _message(
         "welcome",
-        session=visit.name,
-        resume=house.tickets.issue("resume", visit.name, RESUME_LIFETIME),
+        session=session.name,
+        resume=manager.tickets.issue("resume", session.name, RESUME_LIFETIME),
         resumed=resumed,
-        epoch=visit.epoch,
+        epoch=session.epoch,
     )
 
 

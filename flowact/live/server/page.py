@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import secrets
 from collections.abc import Sequence
 from string import Template
@@ -13,8 +14,10 @@ import gradio as gr
 
 from flowact import assets
 from flowact.live.server.routes import STATIC
-from flowact.live.session.manager import House
+from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import sample_names
+
+_log = logging.getLogger(__name__)
 
 QUICK_ACTIONS: Final = (
     *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
@@ -28,20 +31,20 @@ HEAD: Final = (
 _ON_LOAD: Final = "window.flowactTicket = () => server.issue_ticket({});"
 
 
-def live_blocks(house: House, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
+def live_blocks(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
     """Return the page.
 
     Args:
-        house: issues the tickets and knows the voices.
+        manager: issues the tickets and knows the voices.
         pages: titles and paths for the navigation; the first is this page.
     """
 
     def issue_ticket(_asked: object = None) -> str:
-        return house.tickets.issue("visit", secrets.token_hex(8))
+        return manager.tickets.issue("visit", secrets.token_hex(8))
 
     with gr.Blocks(title="FlowAct live", analytics_enabled=False) as blocks:
         gr.HTML(
-            _markup(house, pages),
+            _markup(manager, pages),
             js_on_load=_ON_LOAD,
             server_functions=[issue_ticket],
             apply_default_css=False,
@@ -60,15 +63,15 @@ def about(pages: Sequence[tuple[str, str]]) -> str:
     return template.substitute(navigation=_navigation(pages, len(pages) - 1))
 
 
-def _markup(house: House, pages: Sequence[tuple[str, str]]) -> str:
+def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> str:
     template = Template((STATIC / "live.html").read_text(encoding="utf-8"))
     return template.substitute(
         navigation=_navigation(pages, 0),
         people=_people(),
-        voices=_voices(house),
+        voices=_voices(manager),
         samples=_samples(),
         actions=_actions(),
-        conversation="yes" if house.client.endpoint.configured else "no",
+        conversation="yes" if manager.client.endpoint.configured else "no",
     )
 
 
@@ -96,15 +99,16 @@ def _title(name: str) -> str:
     try:
         card = json.loads(assets.character(name).card.read_text(encoding="utf-8"))
         return str(card["title"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError) as error:
+        _log.warning("the card of %s cannot be read: %r", name, error)
         return name.capitalize()
 
 
-def _voices(house: House) -> str:
+def _voices(manager: SessionManager) -> str:
     return "".join(
         f'<option value="{html.escape(engine.name)}" title="{html.escape(engine.licence)}">'
         f"{html.escape(engine.name)}</option>"
-        for engine in house.engines.values()
+        for engine in manager.engines.values()
     )
 
 

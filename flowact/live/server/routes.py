@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -22,10 +23,13 @@ from flowact.live.access.origin import is_allowed
 from flowact.live.protocol.binary import prefixed, split_prefixed
 from flowact.live.protocol.connection import HttpConnection, SocketConnection
 from flowact.live.protocol.requests import LONGEST_MESSAGE
-from flowact.live.server.connection_handler import conduct
-from flowact.live.session.manager import House
+from flowact.live.server.connection_handler import handle_connection
+from flowact.live.session.manager import SessionManager
 from flowact.live.session.recorder import AI_SOURCE, to_mp4
-from flowact.live.session.session import Visit
+from flowact.live.session.session import ViewerSession
+from flowact.logs import raised_at
+
+_log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).parent / "static"
 LONGEST_POST: Final = 16 * LONGEST_MESSAGE
@@ -33,38 +37,39 @@ FOREIGN: Final = "This page may not use this server; its owner can allow it with
 POLICY_VIOLATION: Final = 1008
 
 
-def add_routes(app: FastAPI, house: House) -> None:
+def add_routes(app: FastAPI, manager: SessionManager) -> None:
     """Put the live routes under `/live` of an application."""
     router = APIRouter(prefix="/live")
-    _add_stream_routes(router, house)
-    _add_file_routes(router, house)
+    _add_stream_routes(router, manager)
+    _add_file_routes(router, manager)
     app.include_router(router)
     app.mount("/live/static", StaticFiles(directory=STATIC), name="live-static")
     app.add_exception_handler(UserError, _say_error)
 
 
-def _add_stream_routes(router: APIRouter, house: House) -> None:
+def _add_stream_routes(router: APIRouter, manager: SessionManager) -> None:
     connections: dict[str, HttpConnection] = {}
 
     @router.websocket("/socket")
     async def socket(websocket: WebSocket) -> None:
-        if not is_allowed(websocket.headers, house.settings.origins):
+        if not is_allowed(websocket.headers, manager.settings.origins):
+            _log.warning("a page of another origin was refused")
             await websocket.close(POLICY_VIOLATION, FOREIGN)
             return
         await websocket.accept()
-        await conduct(SocketConnection(websocket), house)
+        await handle_connection(SocketConnection(websocket), manager)
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the viewer closed first
             await websocket.close()
 
     @router.post("/down")
     async def down(request: Request) -> Response:
         """Open a connection without a WebSocket: the answer never ends."""
-        _check_origin(request, house)
+        _check_origin(request, manager)
         name, connection = secrets.token_urlsafe(16), HttpConnection()
         connections[name] = connection
 
         async def messages() -> AsyncIterator[bytes]:
-            serving = asyncio.create_task(conduct(connection, house))
+            serving = asyncio.create_task(handle_connection(connection, manager))
             serving.add_done_callback(lambda _task: connection.close())
             try:
                 while (message := await connection.next_down()) is not None:
@@ -78,7 +83,7 @@ def _add_stream_routes(router: APIRouter, house: House) -> None:
 
     @router.post("/up/{name}")
     async def up(name: str, request: Request) -> Response:
-        _check_origin(request, house)
+        _check_origin(request, manager)
         connection = connections.get(name)
         if connection is None:
             raise UserError("This connection is over.")
@@ -92,28 +97,28 @@ def _add_stream_routes(router: APIRouter, house: House) -> None:
         return Response(status_code=204)
 
 
-def _add_file_routes(router: APIRouter, house: House) -> None:
+def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
     @router.post("/upload/{sort}")
     async def upload(sort: Literal["audio", "picture"], request: Request) -> JSONResponse:
-        _check_origin(request, house)
+        _check_origin(request, manager)
         ticket = request.headers.get("x-ticket", "")
         # A recording belongs to a session, a picture to somebody who is about to begin one.
         visitor = (
-            _visit(house, ticket).visitor
+            _visit(manager, ticket).visitor
             if sort == "audio"
-            else house.tickets.check(ticket, "visit")
+            else manager.tickets.check(ticket, "visit")
         )
         if sort == "picture" and request.headers.get("x-consent") != "yes":
             raise UserError("Tick the box first: the person in the picture must have agreed.")
         filename = unquote(request.headers.get("x-filename", "")[:600])
-        received = await house.uploads.receive(visitor, sort, filename, request.stream())
+        received = await manager.uploads.receive(visitor, sort, filename, request.stream())
         return JSONResponse(received._asdict())
 
     @router.get("/recording")
     async def recording(ticket: str) -> Response:
-        visit = _visit(house, ticket)
-        pieces = visit.recorder.kept()
-        data = await asyncio.to_thread(to_mp4, pieces, provenance(visit.name))
+        session = _visit(manager, ticket)
+        segments = session.recorder.kept()
+        data = await asyncio.to_thread(to_mp4, segments, provenance(session.name))
         headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
         return Response(data, media_type="video/mp4", headers=headers)
 
@@ -124,17 +129,17 @@ def _add_file_routes(router: APIRouter, house: House) -> None:
 
     @router.get("/health")
     async def health() -> JSONResponse:
-        ready = house.ready
+        ready = manager.ready
         return JSONResponse(
             {
-                "ready": ready is not None and house.down is None,
-                "settled": house.settled,
-                "problem": house.down,
+                "ready": ready is not None and manager.down is None,
+                "settled": manager.settled,
+                "problem": manager.down,
                 "dtype": ready.dtype if ready else None,
-                "sessions": len(house.visits),
-                "places": house.admission.places,
+                "sessions": len(manager.sessions),
+                "places": manager.admission.places,
             },
-            status_code=200 if house.down is None else 503,
+            status_code=200 if manager.down is None else 503,
         )
 
 
@@ -149,26 +154,28 @@ def provenance(session: str) -> dict[str, object]:
     }
 
 
-def _visit(house: House, ticket: str) -> Visit:
-    visit = house.visits.get(house.tickets.check(ticket, "resume"))
-    if visit is None:
+def _visit(manager: SessionManager, ticket: str) -> ViewerSession:
+    session = manager.sessions.get(manager.tickets.check(ticket, "resume"))
+    if session is None:
         raise UserError("This session is over.")
-    return visit
+    return session
 
 
-def _check_origin(request: Request, house: House) -> None:
-    if not is_allowed(request.headers, house.settings.origins):
+def _check_origin(request: Request, manager: SessionManager) -> None:
+    if not is_allowed(request.headers, manager.settings.origins):
         raise UserError(FOREIGN)
 
 
 async def _bounded(request: Request, most: int) -> bytes:
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
+    async for segment in request.stream():
+        body += segment
         if len(body) > most:
             raise UserError(f"The page sent more than {most} bytes at once.")
     return bytes(body)
 
 
-async def _say_error(_request: Request, error: Exception) -> JSONResponse:
+async def _say_error(request: Request, error: Exception) -> JSONResponse:
+    route = getattr(request.scope.get("route"), "path", "a path")
+    _log.info("%s %s was refused: %s", request.method, route, raised_at(error))
     return JSONResponse({"error": str(error)}, status_code=400)

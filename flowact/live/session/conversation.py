@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
-from flowact.live.session.voice_activity import QUIETEST, Activity, VoiceActivity
-from flowact.live.speech.openai_client import EndpointClient
+from flowact.live.session.turn_detector import QUIETEST, TurnDetector, TurnState
+from flowact.live.speech.openai_client import OpenAIClient
 
 LONGEST_TURN_BYTES: Final = 60 * 32_000
 BEFORE_ONSET_PACKETS: Final = 10
@@ -27,14 +27,14 @@ class Conversation:
         client: asks the language model.
     """
 
-    def __init__(self, client: EndpointClient) -> None:
-        self._client, self._detector = client, VoiceActivity()
-        self.activity = Activity(False, False, False, QUIETEST)
+    def __init__(self, client: OpenAIClient) -> None:
+        self._client, self._detector = client, TurnDetector()
+        self.activity = TurnState(False, False, False, QUIETEST)
         self._before: deque[bytes] = deque(maxlen=BEFORE_ONSET_PACKETS)
         self._turn = bytearray()
         self._turns: list[dict[str, str]] = []
 
-    def hear(self, samples: NDArray[np.float32], packet: bytes) -> Activity:
+    def hear(self, samples: NDArray[np.float32], packet: bytes) -> TurnState:
         """Take a packet, as samples and as it came."""
         self.activity = self._detector.hear(samples)
         if self.activity.began:

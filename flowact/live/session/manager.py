@@ -1,9 +1,10 @@
-"""What all visits share: the worker, the places, the voices, the uploads, the tickets."""
+"""What all sessions share: the worker, the places, the voices, the uploads, the tickets."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from typing import Final
@@ -16,14 +17,16 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
-from flowact.live.session.session import SessionServices, Visit
+from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
-from flowact.live.speech.openai_client import EndpointClient
-from flowact.live.speech.tts import Engine, find_engines, make_helper, warm_up
+from flowact.live.speech.openai_client import OpenAIClient
+from flowact.live.speech.tts import TTSEngine, find_engines, make_helper, warm_up
 from flowact.media import load_reference
-from flowact.serving.messages import Codec, Command, Create, Piece, Ready, Trouble
-from flowact.serving.supervisor import Down, Report, Restarted, Supervisor
+from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
+from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
 from flowact.serving.worker import WorkerOptions
+
+_log = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
@@ -31,14 +34,14 @@ HELPER_SECONDS: Final = 3.0
 _TIDY_SECONDS: Final = 2.0
 
 
-class House:
+class SessionManager:
     """Opened when the server starts, closed when it ends.
 
     Attributes:
         settings: what the owner chose.
         tickets, admission, uploads, client: see their classes.
         engines: voices by name.
-        visits: sessions by name.
+        sessions: sessions by name.
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
     """
@@ -48,10 +51,10 @@ class House:
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
-        self.client = EndpointClient(settings.endpoint)
+        self.client = OpenAIClient(settings.endpoint)
         self._helper = make_helper()
-        self.engines: dict[str, Engine] = find_engines(self.client, self._helper)
-        self.visits: dict[str, Visit] = {}
+        self.engines: dict[str, TTSEngine] = find_engines(self.client, self._helper)
+        self.sessions: dict[str, ViewerSession] = {}
         self._services = SessionServices(self.send, self.uploads, self.engines, self.client)
         self.ready: Ready | None = None
         self.down: str | None = None
@@ -69,7 +72,9 @@ class House:
                 loop.call_soon_threadsafe(self._receive, event)
 
         settings = self.settings
-        options = WorkerOptions(settings.checkpoint, settings.threads, settings.visible_mark)
+        options = WorkerOptions(
+            settings.checkpoint, settings.threads, settings.visible_mark, settings.log
+        )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
         self._warming = asyncio.create_task(warm_up(self.engines))
@@ -79,13 +84,15 @@ class House:
         for task in (self._tidier, self._warming):
             if task is not None:
                 task.cancel()
-        for visit in list(self.visits.values()):
-            await self.end(visit)
+        for session in list(self.sessions.values()):
+            await self.end(session)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        with contextlib.suppress(TimeoutError):  # a voice that hangs ends with this process
+        try:
             ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
             await asyncio.wait_for(ending, HELPER_SECONDS)
+        except TimeoutError:
+            _log.warning("the voices' helper process hangs; it ends with this process")
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -101,7 +108,7 @@ class House:
             return False
         return supervisor.spare_ready or not self.settings.spare
 
-    def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> Visit:
+    def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> ViewerSession:
         """Begin a session for a visitor who has a place.
 
         Raises:
@@ -110,17 +117,19 @@ class House:
         if self.down is not None:
             raise UserError(self.down)
         picture = self.uploads.picture(visitor, upload) if upload else self.portrait(character)
-        visit = Visit(secrets.token_hex(8), visitor, self._services)
-        self.visits[visit.name] = visit
-        visit.welcome(picture)
+        session = ViewerSession(secrets.token_hex(8), visitor, self._services)
+        self.sessions[session.name] = session
+        session.welcome(picture)
         seed = secrets.randbelow(2**31)
-        self.send(Create(visit.name, picture.tobytes(), seed, "idling", codec))
-        return visit
+        _log.info("session %s begins", session.name)
+        self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
+        return session
 
-    async def end(self, visit: Visit) -> None:
+    async def end(self, session: ViewerSession) -> None:
         """End a session and give its place to the next in line."""
-        if self.visits.pop(visit.name, None) is not None:
-            visit.close()
+        if self.sessions.pop(session.name, None) is not None:
+            session.close()
+            _log.info("session %s is over", session.name)
             await self.admission.leave()
 
     def portrait(self, character: str) -> NDArray[np.uint8]:
@@ -136,37 +145,39 @@ class House:
 
     def _receive(self, report: Report) -> None:
         match report:
-            case Piece(session=name):
-                if name in self.visits:
-                    self.visits[name].show(report)
-            case Trouble(session=name, fatal=fatal):
-                self._trouble(name, fatal)
-            case Restarted(sessions=names):
+            case MediaSegment(session=name):
+                if name in self.sessions:
+                    self.sessions[name].send_segment(report)
+            case SessionError(session=name, message=message, fatal=fatal):
+                _log.warning("session %s: %s", name, message)
+                self._session_error(name, fatal)
+            case WorkerRestarted(sessions=names):
                 for name in names:
-                    if name in self.visits:
-                        self.visits[name].restarted()
+                    if name in self.sessions:
+                        self.sessions[name].restarted()
             case Ready():
+                _log.info("the worker is ready: %s", report.dtype)
                 self.ready = report
-            case Down(message=message):
+            case WorkerUnavailable(message=message):
                 self.down = message
-                for visit in self.visits.values():
-                    visit.tell("error", text=message)
+                for session in self.sessions.values():
+                    session.send_event("error", text=message)
 
-    def _trouble(self, name: str, fatal: bool) -> None:
-        visit = self.visits.get(name)
-        if visit is None:
+    def _session_error(self, name: str, fatal: bool) -> None:
+        session = self.sessions.get(name)
+        if session is None:
             return
         if fatal:
-            visit.tell("error", text="The generator could not go on; start again, please.")
-            visit.outbox.close()
+            session.send_event("error", text="The generator could not go on; start again, please.")
+            session.send_queue.close()
         else:
-            visit.tell("notice", text="The picture had to be begun anew.")
+            session.send_event("notice", text="The picture had to be begun anew.")
 
     async def _tidy_forever(self) -> None:
         while True:
             await asyncio.sleep(_TIDY_SECONDS)
             now = time.monotonic()
-            for visit in list(self.visits.values()):
-                if visit.left is not None and now - visit.left > GRACE_SECONDS:
-                    await self.end(visit)
-            self.uploads.discard_unused({visit.visitor for visit in self.visits.values()})
+            for session in list(self.sessions.values()):
+                if session.left is not None and now - session.left > GRACE_SECONDS:
+                    await self.end(session)
+            self.uploads.discard_unused({session.visitor for session in self.sessions.values()})

@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from flowact.errors import UserError
-from flowact.serving.messages import Piece
+from flowact.serving.messages import MediaSegment
 from flowact.timebase import FPS, FRAMES_PER_LATENT, SAMPLE_RATE
 
 MINUTES: Final = 3
@@ -25,16 +25,16 @@ _JPEG: Final = b"\xff\xd8"
 
 
 class Recorder:
-    """Keeps encoded pieces, bounded in time and bytes."""
+    """Keeps encoded segments, bounded in time and bytes."""
 
     def __init__(self) -> None:
-        self._pieces: deque[Piece] = deque()
+        self._pieces: deque[MediaSegment] = deque()
         self._bytes = 0
 
-    def keep(self, piece: Piece) -> None:
-        """Append a piece and forget what is too old."""
-        self._pieces.append(piece)
-        self._bytes += _size(piece)
+    def keep(self, segment: MediaSegment) -> None:
+        """Append a segment and forget what is too old."""
+        self._pieces.append(segment)
+        self._bytes += _size(segment)
         while (
             self._bytes > MOST_BYTES or len(self._pieces) > MINUTES * 60 * FPS // FRAMES_PER_LATENT
         ):
@@ -45,28 +45,28 @@ class Recorder:
         self._pieces.clear()
         self._bytes = 0
 
-    def kept(self) -> list[Piece]:
+    def kept(self) -> list[MediaSegment]:
         """Return what can be shown: everything from the first key frame on."""
-        pieces = list(self._pieces)
-        for first, piece in enumerate(pieces):
-            if piece.frames and piece.frames[0].key:
-                return pieces[first:]
+        segments = list(self._pieces)
+        for first, segment in enumerate(segments):
+            if segment.frames and segment.frames[0].key:
+                return segments[first:]
         return []
 
 
-def to_mp4(pieces: list[Piece], provenance: Mapping[str, object]) -> bytes:
-    """Write pieces as mp4 without encoding the pictures again.
+def to_mp4(segments: list[MediaSegment], provenance: Mapping[str, object]) -> bytes:
+    """Write segments as mp4 without encoding the pictures again.
 
     Args:
-        pieces: in order, the first beginning with a key frame.
+        segments: in order, the first beginning with a key frame.
         provenance: what to write into the file about its making.
 
     Raises:
         UserError: there is nothing to write yet.
     """
-    if not pieces:
+    if not segments:
         raise UserError("There is nothing to keep yet; start a session and wait for some seconds.")
-    frames = [frame for piece in pieces for frame in piece.frames]
+    frames = [frame for segment in segments for frame in segment.frames]
     buffer = io.BytesIO()
     with (
         av.open(io.BytesIO(frames[0].data), format=_format(frames[0].data)) as first,
@@ -76,7 +76,7 @@ def to_mp4(pieces: list[Piece], provenance: Mapping[str, object]) -> bytes:
         container.metadata["description"] = "AI-generated with FlowAct"
         video = container.add_stream_from_template(first.streams.video[0])
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
-        _write_sound(container, audio, pieces)
+        _write_sound(container, audio, segments)
         for index, frame in enumerate(frames):
             packet = av.Packet(frame.data)
             packet.stream, packet.time_base = video, Fraction(1, FPS)
@@ -87,9 +87,9 @@ def to_mp4(pieces: list[Piece], provenance: Mapping[str, object]) -> bytes:
 
 
 def _write_sound(
-    container: av.container.OutputContainer, stream: av.AudioStream, pieces: list[Piece]
+    container: av.container.OutputContainer, stream: av.AudioStream, segments: list[MediaSegment]
 ) -> None:
-    samples = np.frombuffer(b"".join(piece.sound for piece in pieces), "<i2")
+    samples = np.frombuffer(b"".join(segment.sound for segment in segments), "<i2")
     for start in range(0, len(samples), _AAC_SAMPLES):
         block = samples[None, start : start + _AAC_SAMPLES].astype(np.float32) / 32768
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
@@ -104,5 +104,5 @@ def _format(frame: bytes) -> str:
     return "mjpeg" if frame.startswith(_JPEG) else "h264"
 
 
-def _size(piece: Piece) -> int:
-    return len(piece.sound) + sum(len(frame.data) for frame in piece.frames)
+def _size(segment: MediaSegment) -> int:
+    return len(segment.sound) + sum(len(frame.data) for frame in segment.frames)

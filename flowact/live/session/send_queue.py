@@ -11,7 +11,7 @@ MOST_BYTES: Final = 1_500_000
 MOST_TEXTS: Final = 200
 
 
-class Outbox:
+class SendQueue:
     """A queue that never blocks whoever fills it.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -22,12 +23,13 @@ from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
 from flowact.live.protocol import requests
 from flowact.live.session.conversation import Conversation
-from flowact.live.session.packetizer import Delivery
+from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
-from flowact.live.session.send_queue import Outbox
-from flowact.live.session.speech_feeder import Feeder, Signal, in_thread
-from flowact.live.speech.openai_client import EndpointClient
-from flowact.live.speech.tts import Engine, speak_text
+from flowact.live.session.send_queue import SendQueue
+from flowact.live.session.speech_feeder import Signal, SpeechFeeder, in_thread
+from flowact.live.speech.openai_client import OpenAIClient
+from flowact.live.speech.tts import TTSEngine, speak_text
+from flowact.logs import raised_at
 from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
 from flowact.serving.audio_source import from_pcm16
@@ -36,11 +38,13 @@ from flowact.serving.messages import (
     Command,
     Interrupt,
     KeyFrame,
-    Piece,
+    MediaSegment,
     Puppet,
     PushAudio,
     SetAction,
 )
+
+_log = logging.getLogger(__name__)
 
 PLAN_SECONDS: Final = 0.2
 MOST_DECISIONS: Final = 500
@@ -61,17 +65,17 @@ class SessionServices:
 
     send: Callable[[Command], None]
     uploads: Uploads
-    engines: Mapping[str, Engine]
-    client: EndpointClient
+    engines: Mapping[str, TTSEngine]
+    client: OpenAIClient
 
 
-class Visit:
+class ViewerSession:
     """A session and its viewer, who may lose the connection and come back.
 
     Attributes:
         name: of the session, the same at the worker.
         visitor: subject of the visitor's ticket, whose uploads may be used.
-        outbox: what waits to be sent.
+        send_queue: what waits to be sent.
         recorder: the last minutes.
         left: when the connection was lost, in seconds of a monotonic clock.
         decisions: what the planner chose, newest last.
@@ -87,56 +91,56 @@ class Visit:
     ) -> None:
         self.name, self.visitor = name, visitor
         self._services, self._planner = services, planner or RuleBasedPlanner()
-        self.outbox, self.recorder = Outbox(), Recorder()
-        self._delivery = Delivery(self.outbox)
+        self.send_queue, self.recorder = SendQueue(), Recorder()
+        self._packetizer = Packetizer(self.send_queue)
         self.decisions: deque[dict[str, object]] = deque(maxlen=MOST_DECISIONS)
         self.epoch = self._oldest_epoch = 0
         self.left: float | None = None
         self._began = time.monotonic()
         self._speaking: asyncio.Task[None] | None = None
-        self._feeder: Feeder | None = None
+        self._speech_feeder: SpeechFeeder | None = None
         self._text, self._avatar_speaks, self._mode = "", False, "off"
         self._conversation = Conversation(services.client)
         self._ticker = asyncio.create_task(self._plan_forever())
 
-    def tell(self, kind: str, **content: object) -> None:
+    def send_event(self, kind: str, **content: object) -> None:
         """Queue a text message for the viewer."""
-        self.outbox.put_text(json.dumps({"type": kind, **content}))
+        self.send_queue.put_text(json.dumps({"type": kind, **content}))
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait, uint8 `[480, 480, 3]`, until the model has made the first frame."""
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "JPEG", quality=90)
-        self._delivery.still(buffer.getvalue())
+        self._packetizer.still(buffer.getvalue())
 
-    def show(self, piece: Piece) -> None:
-        """Send a piece, keep it for the recording, and take note of what was spoken."""
-        if piece.epoch < self._oldest_epoch:
+    def send_segment(self, segment: MediaSegment) -> None:
+        """Send a segment, keep it for the recording, and take note of what was spoken."""
+        if segment.epoch < self._oldest_epoch:
             return  # made before the viewer interrupted: nobody wants it any more
-        self.recorder.keep(piece)
-        if self.left is None and not self._delivery.send(piece):
+        self.recorder.keep(segment)
+        if self.left is None and not self._packetizer.send(segment):
             self._command(KeyFrame(self.name))
-        if self._feeder is not None and piece.epoch == self._feeder.epoch:
-            self._feeder.spoken(piece)
-        self._avatar_speaks = piece.speaking and not piece.finished
-        if piece.finished:
+        if self._speech_feeder is not None and segment.epoch == self._speech_feeder.epoch:
+            self._speech_feeder.spoken(segment)
+        self._avatar_speaks = segment.speaking and not segment.finished
+        if segment.finished:
             self._text = ""
-            self.tell("finished", epoch=piece.epoch)
+            self.send_event("finished", epoch=segment.epoch)
 
-    def rejoin(self) -> None:
-        """Begin again with a fresh outbox: the viewer has a new connection."""
+    def reconnect(self) -> None:
+        """Begin again with a fresh send queue: the viewer has a new connection."""
         self.left = None
-        self.outbox = Outbox()
-        self._delivery = Delivery(self.outbox)
+        self.send_queue = SendQueue()
+        self._packetizer = Packetizer(self.send_queue)
         self._command(KeyFrame(self.name))
 
     def restarted(self) -> None:
         """The worker was replaced: whatever was being said is lost; a puppet goes on."""
         self._stop_speaking()
-        self._delivery.new_stream()
+        self._packetizer.new_stream()
         if self._mode == "puppet":
             self._command(Puppet(self.name, self.epoch))
-        self.tell("notice", text="The generator stopped and was started again; go on.")
+        self.send_event("notice", text="The generator stopped and was started again; go on.")
 
     def close(self) -> None:
         """End the session everywhere and delete what belongs to it."""
@@ -146,7 +150,7 @@ class Visit:
         self._command(Close(self.name))
         self.recorder.clear()
         self._services.uploads.discard(self.visitor)
-        self.outbox.close()
+        self.send_queue.close()
 
     def handle(self, request: requests.Request) -> None:
         """Do what the viewer asks.
@@ -163,14 +167,14 @@ class Visit:
                 self._play(Recording.open(sample(name)))
             case requests.Act(text=text):
                 self._observe(asked=text)
-            case requests.Stop():
+            case requests.StopSpeaking():
                 self.interrupt()
-            case requests.Listen(mode=mode):
+            case requests.SetMicrophone(mode=mode):
                 self._microphone(mode)
             case requests.WantKey():
                 self._command(KeyFrame(self.name))
             case requests.Ping(at=at):
-                self.tell("pong", at=at, server_ms=time.time() * 1e3)
+                self.send_event("pong", at=at, server_ms=time.time() * 1e3)
             case _:
                 raise UserError("The session has begun already.")
 
@@ -184,16 +188,16 @@ class Visit:
             raise UserError("The page sent microphone sound of a wrong size.")
         if self._mode == "off":
             return
-        heard = self._conversation.hear(from_pcm16(packet), packet)
-        if self._mode == "puppet":
+        if self._mode == "puppet":  # nobody answers: whether this is speech does not matter
             self._command(PushAudio(self.name, packet, time.time()))
             return
+        heard = self._conversation.hear(from_pcm16(packet), packet)
         if heard.began:
-            self.tell("viewer", speaking=True)
+            self.send_event("viewer", speaking=True)
             if self._avatar_speaks or self._busy:
                 self.interrupt()
         if heard.ended:
-            self.tell("viewer", speaking=False)
+            self.send_event("viewer", speaking=False)
             self._start(self._answer())
 
     def interrupt(self) -> None:
@@ -202,7 +206,7 @@ class Visit:
         self._flush()
         if self._mode == "puppet":
             self._mode = "off"
-            self.tell("microphone", mode="off")
+            self.send_event("microphone", mode="off")
 
     @property
     def _busy(self) -> bool:
@@ -228,9 +232,9 @@ class Visit:
         """Answer what the viewer has just said, as far as a language model is configured."""
         engines = self._services.engines
         said, answer = await self._conversation.reply()
-        self.tell("heard", text=said)
+        self.send_event("heard", text=said)
         self._text = answer
-        self.tell("reply", text=answer)
+        self.send_event("reply", text=answer)
         if not engines:
             raise UserError("This machine has no voice; the answer can only be read.")
         await self._speak(speak_text(next(iter(engines.values())), answer), "voice")
@@ -245,49 +249,50 @@ class Visit:
         try:
             await work
         except UserError as error:
+            _log.info("session %s: nothing was said: %s", self.name, raised_at(error))
             self._text = ""
-            self.tell("error", text=str(error))
+            self.send_event("error", text=str(error))
 
     async def _speak(self, sounds: AsyncIterator[Signal], source: str) -> None:
-        """Feed sound under an epoch of its own; the first piece starts it."""
+        """Feed sound under an epoch of its own; the first segment starts it."""
         asked = time.monotonic()
         first = await anext(sounds, None)
         if first is None:
             raise UserError("There is nothing to say in that.")
         self.epoch += 1
         took = round((time.monotonic() - asked) * 1e3) if source == "voice" else 0
-        self.tell("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=took)
+        self.send_event("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=took)
         self._avatar_speaks = True
         self._observe()
-        self._feeder = Feeder(self.name, self.epoch, self._command)
-        await self._feeder.feed(_chained(first, sounds))
+        self._speech_feeder = SpeechFeeder(self.name, self.epoch, self._command)
+        await self._speech_feeder.feed(_chained(first, sounds))
 
     def _stop_speaking(self) -> None:
         if self._speaking is not None:
             self._speaking.cancel()
-        self._speaking = self._feeder = None
+        self._speaking = self._speech_feeder = None
         self._text, self._avatar_speaks = "", False
 
     def _microphone(self, mode: str) -> None:
         if mode == "conversation" and not self._services.client.endpoint.configured:
-            self.tell("notice", text=NO_ENDPOINT)
+            self.send_event("notice", text=NO_ENDPOINT)
         was, self._mode = self._mode, mode
         if mode == "puppet":
             self._stop_speaking()
             self.epoch += 1
-            self.tell("epoch", epoch=self.epoch, flush=False, source="microphone")
+            self.send_event("epoch", epoch=self.epoch, flush=False, source="microphone")
             self._command(Puppet(self.name, self.epoch))
         elif was == "puppet":
             self._flush()
-        self.tell("microphone", mode=mode)
+        self.send_event("microphone", mode=mode)
 
     def _flush(self) -> None:
         """Begin an epoch at once, in silence; what was made before is not shown any more."""
         self.epoch += 1
         self._oldest_epoch = self.epoch
-        self.outbox.flush()
+        self.send_queue.flush()
         self._command(Interrupt(self.name, self.epoch))
-        self.tell("epoch", epoch=self.epoch, flush=True)
+        self.send_event("epoch", epoch=self.epoch, flush=True)
 
     async def _plan_forever(self) -> None:
         while True:
@@ -309,12 +314,12 @@ class Visit:
             )
         )
         if asked:
-            self.tell("notice", text=resolve(asked).message)
+            self.send_event("notice", text=resolve(asked).message)
         if decision is not None:
             self._command(SetAction(self.name, decision.phrase))
             shown = {"at": decision.at, "behaviour": decision.behaviour, "why": decision.why}
             self.decisions.append(shown)
-            self.tell("plan", **shown)
+            self.send_event("plan", **shown)
 
     def _command(self, command: Command) -> None:
         self._services.send(command)

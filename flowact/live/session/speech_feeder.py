@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.serving.audio_source import to_pcm16
-from flowact.serving.messages import Command, Piece, Say
+from flowact.serving.messages import Command, MediaSegment, Say
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_LATENT
 
 Signal = NDArray[np.float32]
@@ -18,7 +18,7 @@ MOST_AHEAD: Final = 6 * SAMPLE_RATE
 _BLOCK: Final = 4 * SAMPLES_PER_CHUNK
 
 
-class Feeder:
+class SpeechFeeder:
     """One reply on its way into the worker.
 
     Args:
@@ -42,9 +42,9 @@ class Feeder:
         self._say(np.zeros(0, np.float32), final=True)
         return total
 
-    def spoken(self, piece: Piece) -> None:
-        """Take note that the worker has spoken a piece of this reply."""
-        self._ahead = max(piece.pending, self._ahead - SAMPLES_PER_LATENT)
+    def spoken(self, segment: MediaSegment) -> None:
+        """Take note that the worker has spoken a segment of this reply."""
+        self._ahead = max(segment.pending, self._ahead - SAMPLES_PER_LATENT)
         self._room.set()
 
     def _say(self, block: Signal, *, final: bool) -> None:

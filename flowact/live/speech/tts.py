@@ -7,8 +7,8 @@ a helper process, because its library keeps its state in globals; an endpoint ov
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
+import logging
 import multiprocessing
 import re
 import shutil
@@ -24,8 +24,10 @@ from numpy.typing import NDArray
 
 from flowact.datagen.voice.speech import voice
 from flowact.errors import UserError
-from flowact.live.speech.openai_client import EndpointClient
+from flowact.live.speech.openai_client import OpenAIClient
 from flowact.timebase import SAMPLE_RATE
+
+_log = logging.getLogger(__name__)
 
 Signal = NDArray[np.float32]
 SPEAKING_SECONDS: Final = 30.0
@@ -33,7 +35,7 @@ _SENTENCE: Final = re.compile(r"[^.!?;:\n]+[.!?;:\n]*")
 _LONGEST_SENTENCE: Final = 220
 
 
-class Engine(Protocol):
+class TTSEngine(Protocol):
     """Speaks one sentence at a time."""
 
     @property
@@ -53,7 +55,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalEngine:
+class LocalTTS:
     """A voice of `flowact.datagen.voice.speech`, spoken in a helper process.
 
     Attributes:
@@ -77,7 +79,7 @@ class LocalEngine:
 
 
 @dataclass(frozen=True)
-class ProgramEngine:
+class ProgramTTS:
     """The program espeak-ng, where its library has no wheel."""
 
     variant: str
@@ -105,10 +107,10 @@ class ProgramEngine:
 
 
 @dataclass(frozen=True)
-class RemoteEngine:
+class RemoteTTS:
     """The speech model of an OpenAI-compatible server."""
 
-    client: EndpointClient
+    client: OpenAIClient
     licence: str = "spoken by the configured endpoint; its terms apply"
 
     @property
@@ -126,48 +128,50 @@ def make_helper() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
-def find_engines(client: EndpointClient, helper: ProcessPoolExecutor) -> dict[str, Engine]:
+def find_engines(client: OpenAIClient, helper: ProcessPoolExecutor) -> dict[str, TTSEngine]:
     """Return the voices of this machine by name, the best first; there may be none."""
-    found: list[Engine] = []
+    found: list[TTSEngine] = []
     if client.endpoint.configured and client.endpoint.speech_model:
-        found.append(RemoteEngine(client))
+        found.append(RemoteTTS(client))
     if shutil.which("flite"):
         licence = "Festival Lite and its voice slt, free for any use (BSD-like)"
-        found += [LocalEngine(f"flite:{name}", licence, helper) for name in ("slt", "rms")]
+        found += [LocalTTS(f"flite:{name}", licence, helper) for name in ("slt", "rms")]
     if shutil.which("espeak-ng"):
-        found += [ProgramEngine(variant) for variant in ("en-us+f3", "en-us+m3")]
+        found += [ProgramTTS(variant) for variant in ("en-us+f3", "en-us+m3")]
     elif find_spec("espeakng_loader") is not None:
         licence = "eSpeak NG, GPL-3.0-or-later, runs in a process of its own"
         names = ("espeak:en-us+f4", "espeak:en-us+m3")
-        found += [LocalEngine(name, licence, helper) for name in names]
+        found += [LocalTTS(name, licence, helper) for name in names]
     return {engine.name: engine for engine in found}
 
 
-async def warm_up(engines: Mapping[str, Engine]) -> None:
+async def warm_up(engines: Mapping[str, TTSEngine]) -> None:
     """Let a local voice say a word that nobody hears, so that the first visitor need not wait."""
     for engine in engines.values():
-        if isinstance(engine, LocalEngine):
-            with contextlib.suppress(UserError):  # whoever asks for it will be told
+        if isinstance(engine, LocalTTS):
+            try:
                 await engine.speak("Hello.")
+            except UserError as error:  # whoever asks for it will be told
+                _log.warning("the voice %s cannot be warmed up: %s", engine.name, error)
             return
 
 
 def sentences(text: str) -> list[str]:
     """Cut a text where a speaker breathes; no piece is longer than 220 characters."""
-    pieces: list[str] = []
+    segments: list[str] = []
     for match in _SENTENCE.finditer(text):
         rest = match.group().strip()
         while len(rest) > _LONGEST_SENTENCE:
             cut = rest.rfind(" ", 0, _LONGEST_SENTENCE)
             cut = cut if cut > 0 else _LONGEST_SENTENCE
-            pieces.append(rest[:cut].strip())
+            segments.append(rest[:cut].strip())
             rest = rest[cut:].strip()
         if re.search(r"\w", rest):
-            pieces.append(rest)
-    return pieces
+            segments.append(rest)
+    return segments
 
 
-async def speak_text(engine: Engine, text: str) -> AsyncIterator[Signal]:
+async def speak_text(engine: TTSEngine, text: str) -> AsyncIterator[Signal]:
     """Yield the sound of a text sentence by sentence: the first is heard while others are made."""
     for sentence in sentences(text):
         yield normalised(await engine.speak(sentence))
@@ -189,12 +193,12 @@ def decode_sound(data: bytes) -> Signal:
         with av.open(io.BytesIO(data), "r") as container:
             resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
             frames = [*container.decode(audio=0), None]
-            pieces = [
+            segments = [
                 made.to_ndarray()[0] for frame in frames for made in resampler.resample(frame)
             ]
     except (av.FFmpegError, IndexError) as error:
         raise UserError("The voice gave something that is not sound.") from error
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    return np.concatenate(segments) if segments else np.zeros(0, np.float32)
 
 
 def _speak_locally(name: str, sentence: str) -> Signal:

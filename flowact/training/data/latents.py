@@ -24,9 +24,9 @@ from flowact.conditioning.audio import (
 from flowact.conditioning.window import LATENTS_BEHIND, AudioWindow, window_tokens
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
-from flowact.files import whole
+from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
-from flowact.streaming.blinks import falling
+from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
 
 _LIDS: Final = columns("eyeBlink")
@@ -66,7 +66,7 @@ class LatentClip:
     @property
     def blinks(self) -> Tensor:
         """Whether and when the lids fall in each latent, `[n]`; see `streaming.blinks`."""
-        return falling(self.motion[:, _LIDS].float().mean(1))
+        return blink_onsets(self.motion[:, _LIDS].float().mean(1))
 
     def shortened(self, latents: int) -> Self:
         """The first latents of the clip, with what they show; the sound stays whole."""
@@ -90,7 +90,7 @@ class LatentClip:
     def save(self, path: Path) -> None:
         """Write the clip so that a reader sees the whole file or none."""
         tensors = {name: value for name, value in vars(self).items() if name != "meta"}
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             save_file(tensors, temporary, metadata={"meta": json.dumps(dict(self.meta))})
 
     @classmethod

@@ -26,7 +26,7 @@ from flowact.datagen.voice.festival import missing_packages
 from flowact.datagen.voice.speech import check_voices
 from flowact.errors import UserError
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.training.data.latents import LatentClip
 
 FIRST_SEED = 10_000_000
@@ -50,22 +50,24 @@ def training_voices(which: Literal["all", "english"]) -> tuple[str, ...]:
     return ALL_TRAINING_VOICES
 
 
-def shipped_codes() -> tuple[AnimationCode, AnimationCode]:
-    """The codes of the whole and of the face view, with the statistics under ``assets``."""
+def shipped_codes() -> tuple[LinearMotionCodec, LinearMotionCodec]:
+    """The codes of the whole and of the face view, with the statistics under `assets`."""
     mean, deviation = map(torch.from_numpy, motion_statistics.load())
-    codes = AnimationCode("whole", len(mean)), AnimationCode("face", len(mean))
+    codes = LinearMotionCodec("whole", len(mean)), LinearMotionCodec("face", len(mean))
     for code in codes:
         code.adopt(mean, deviation)
     return codes
 
 
-def coded(codes: tuple[AnimationCode, AnimationCode], readouts: Tensor) -> Tensor:
-    """Latents ``[n, 16, 8, 16]`` of curves and pose ``[4 * n, channels]``."""
-    return torch.cat([code.write(code.normalise(readouts)[None])[0] for code in codes], -1)
+def coded(codes: tuple[LinearMotionCodec, LinearMotionCodec], readouts: Tensor) -> Tensor:
+    """Latents `[n, 16, 8, 16]` of curves and pose `[4 * n, channels]`."""
+    return torch.cat(
+        [code.motion_to_latents(code.normalise(readouts)[None])[0] for code in codes], -1
+    )
 
 
-def imagine_clip(
-    codes: tuple[AnimationCode, AnimationCode],
+def make_clip(
+    codes: tuple[LinearMotionCodec, LinearMotionCodec],
     seed: int,
     seconds: float,
     split: str = "train",
@@ -78,7 +80,10 @@ def imagine_clip(
 
 
 def encode_performance(
-    codes: tuple[AnimationCode, AnimationCode], performance: Performance, seed: int, smile: float
+    codes: tuple[LinearMotionCodec, LinearMotionCodec],
+    performance: Performance,
+    seed: int,
+    smile: float,
 ) -> LatentClip:
     """A performance as an encoded clip; its reference is a portrait with some of a smile, 0..1."""
     motion = torch.from_numpy(motion_statistics.readouts(performance))
@@ -92,13 +97,13 @@ def encode_performance(
     )
 
 
-def imagine_folder(folder: Path, count: int, seconds: float, voices: Sequence[str]) -> int:
-    """Write the imagined clips that ``<split>/`` lacks, the split being the folder's name; count them."""
+def make_folder(folder: Path, count: int, seconds: float, voices: Sequence[str]) -> int:
+    """Write the imagined clips that `<split>/` lacks, the split being the folder's name; count them."""
     codes, made = shipped_codes(), 0
     for seed in range(FIRST_SEED, FIRST_SEED + count):
         path = folder / f"{seed}.safetensors"
         if not path.exists():
-            imagine_clip(codes, seed, seconds, folder.name, voices).save(path)
+            make_clip(codes, seed, seconds, folder.name, voices).save(path)
             made += 1
     return made
 

@@ -240,7 +240,7 @@ def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor)
         text=_random_phrases(clip.behaviour[frames])[None],
         blinks=clip.blinks[start : start + layout.stream][None],
         motion=clip.motion[frames][None].float(),
-        emphasis=emphasis(clip, frames)[None],
+        emphasis=lip_loss_weights(clip, frames)[None],
     )
 
 
@@ -251,7 +251,7 @@ def _random_phrases(behaviour: Tensor) -> Tensor:
     return torch.stack([table[torch.randint(len(table), ())] for table in tables])
 
 
-def emphasis(clip: LatentClip, frames: slice) -> Tensor:
+def lip_loss_weights(clip: LatentClip, frames: slice) -> Tensor:
     """How much the lips of each frame count: more where they must be shut, in silence or by a sound."""
     rows = clip.mel[frames.start * MEL_PER_TOKEN : frames.stop * MEL_PER_TOKEN].float()
     silent = (rows.amax(-1) < SILENT_MEL + SILENCE_MARGIN).float().view(-1, MEL_PER_TOKEN).mean(-1)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from flowact.errors import UserError
-from flowact.files import whole
+from flowact.files import atomic_write
 
 Tensors = dict[str, torch.Tensor]
 
@@ -32,9 +32,9 @@ class Snapshot:
 
 
 def save_snapshot(run: Path, snapshot: Snapshot, keep: int = 2) -> Path:
-    """Write ``run/step-<n>`` atomically and delete all but the newest ``keep`` snapshots."""
+    """Write `run/step-<n>` atomically and delete all but the newest `keep` snapshots."""
     final = run / f"step-{snapshot.step:08d}"
-    with whole(final) as folder:
+    with atomic_write(final) as folder:
         folder.mkdir()
         for name, tensors in (("model", snapshot.model), ("ema", snapshot.ema)):
             contiguous = {k: v.contiguous() for k, v in tensors.items()}
@@ -78,7 +78,9 @@ def _snapshots(run: Path) -> list[Path]:
     return sorted(run.glob("step-*")) if run.is_dir() else []
 
 
-def adopt_fitting(network: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+def load_matching_weights(
+    network: torch.nn.Module, weights: Mapping[str, torch.Tensor]
+) -> tuple[str, ...]:
     """Take over the weights whose name and shape fit; the names of those that stay as they were are returned."""
     own = network.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}

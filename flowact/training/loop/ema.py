@@ -10,7 +10,7 @@ from torch import nn
 class Ema:
     """A second model whose weights follow the trained ones smoothly, from the first step on.
 
-    The decay rises with the step, ``(1 + n) / (10 + n)``, up to ``decay``, so that early averages
+    The decay rises with the step, `(1 + n) / (10 + n)`, up to `decay`, so that early averages
     forget the random start.
 
     Attributes:
@@ -25,7 +25,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
-        """Move towards the weights after optimiser step ``step`` (0, 1, ...) and copy the buffers."""
+        """Move towards the weights after optimiser step `step` (0, 1, ...) and copy the buffers."""
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         averaged = cast(list[torch.Tensor], [*self.model.parameters()])
         torch._foreach_lerp_(averaged, [*model.parameters()], weight)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Schedule:
+class LearningRateSchedule:
     """Linear warm-up, a constant, then a cosine down to a floor.
 
     The decay may be decided late: resume a run at its constant rate with the two decay steps set.
@@ -14,7 +14,7 @@ class Schedule:
         peak: the constant learning rate.
         warmup: steps of linear rise from zero.
         decay_from, decay_to: first and last step of the cosine; no decay when None.
-        floor: share of the peak that is left at ``decay_to`` and after.
+        floor: share of the peak that is left at `decay_to` and after.
     """
 
     peak: float

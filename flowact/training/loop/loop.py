@@ -18,7 +18,7 @@ from flowact.hardware.allocator import keep_freed_memory
 from flowact.training.loop.backend import Backend, choose_backend
 from flowact.training.loop.checkpoints import Snapshot, load_newest, save_snapshot
 from flowact.training.loop.ema import Ema
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.metrics import Average, MetricsLog, Values, finite, plot_metrics
 
 
@@ -32,7 +32,7 @@ class Stateful(Protocol):
         """Take them back."""
 
 
-class Stage(Protocol):
+class TrainingStage(Protocol):
     """What one stage of the recipe brings to the loop.
 
     Attributes:
@@ -54,7 +54,7 @@ class Stage(Protocol):
         """
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
-        """Held-out metrics of the averaged model; may write pictures into ``run``."""
+        """Held-out metrics of the averaged model; may write pictures into `run`."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class LoopSettings:
     """How long and how a stage trains.
 
     Attributes:
-        run: folder of checkpoints, ``metrics.jsonl`` and pictures; an earlier run in it is resumed.
+        run: folder of checkpoints, `metrics.jsonl` and pictures; an earlier run in it is resumed.
         schedule: learning rate.
         steps, minutes: stop at this step or after this much time in this process, whichever is
             first; None is no limit.
@@ -75,7 +75,7 @@ class LoopSettings:
     """
 
     run: Path
-    schedule: Schedule
+    schedule: LearningRateSchedule
     steps: int | None = None
     minutes: float | None = None
     weight_decay: float = 0.01
@@ -103,10 +103,10 @@ class Timer:
 
 
 class Loop:
-    """A stage in training. ``Loop(stage, settings).train()`` runs or resumes it."""
+    """A stage in training. `Loop(stage, settings).train()` runs or resumes it."""
 
     def __init__(
-        self, stage: Stage, settings: LoopSettings, backend: Backend | None = None
+        self, stage: TrainingStage, settings: LoopSettings, backend: Backend | None = None
     ) -> None:
         keep_freed_memory()
         self.stage, self.settings = stage, settings
@@ -152,7 +152,7 @@ class Loop:
         return self.step
 
     def advance(self) -> Values:
-        """One optimiser step. A batch whose loss is not finite is skipped and counted as ``skipped``."""
+        """One optimiser step. A batch whose loss is not finite is skipped and counted as `skipped`."""
         self.stage.model.train()
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.schedule.rate(self.step)

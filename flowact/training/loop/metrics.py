@@ -15,7 +15,7 @@ Values = Mapping[str, float | Tensor]
 
 
 class Average:
-    """Means of named numbers since the last :meth:`take`; tensors are read only then."""
+    """Means of named numbers since the last `take`; tensors are read only then."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float | Tensor] = defaultdict(float)
@@ -36,7 +36,7 @@ class Average:
 
 
 class MetricsLog:
-    """The file ``metrics.jsonl`` of a run."""
+    """The file `metrics.jsonl` of a run."""
 
     def __init__(self, run: Path) -> None:
         run.mkdir(parents=True, exist_ok=True)

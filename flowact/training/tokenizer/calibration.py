@@ -21,8 +21,8 @@ def calibrate(
 
     Args:
         tokenizer: in float32.
-        portraits: ``[1, 3, 480, 480]`` each, in [-1, 1].
-        clips: latents ``[n, 16, 8, 16]`` each.
+        portraits: `[1, 3, 480, 480]` each, in [-1, 1].
+        clips: latents `[n, 16, 8, 16]` each.
     """
     looks = [tokenizer.reference_features(portrait) for portrait in portraits]
     with (

@@ -33,16 +33,16 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of windows as a view sees them: ``n`` frames, and the motion of the eight before.
+    """A batch of windows as a view sees them: `n` frames, and the motion of the eight before.
 
     Attributes:
-        frames: ``[batch, n, 3, 240, 240]`` in [-1, 1].
-        picture: whole reference frames ``[batch, 3, 480, 480]`` in [-1, 1].
-        flow: true sampling positions in the reference, ``[batch, n, 60, 60, 2]``, frame
+        frames: `[batch, n, 3, 240, 240]` in [-1, 1].
+        picture: whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
+        flow: true sampling positions in the reference, `[batch, n, 60, 60, 2]`, frame
             coordinates in [-1, 1].
-        visible: 1 where the surface is visible in the reference, ``[batch, n, 60, 60]``.
-        landmarks: pixels of the 240x240 view, ``[batch, n, 8, 2]``.
-        readouts: curves, then pose, ``[batch, 8 + n, curves + pose]``.
+        visible: 1 where the surface is visible in the reference, `[batch, n, 60, 60]`.
+        landmarks: pixels of the 240x240 view, `[batch, n, 8, 2]`.
+        readouts: curves, then pose, `[batch, 8 + n, curves + pose]`.
     """
 
     frames: Tensor
@@ -65,7 +65,7 @@ def collate(windows: list[Windows]) -> Windows:
 
 
 @dataclass(frozen=True)
-class Colours:
+class ColourJitter:
     """One appearance change for a whole window and its reference: a colour matrix after a tone curve.
 
     Attributes:
@@ -79,7 +79,7 @@ class Colours:
     matrix: tuple[tuple[float, ...], ...] = ()
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> "Colours":
+    def random(cls, rng: np.random.Generator) -> "ColourJitter":
         """A strong random change; a third of the windows keep their colours."""
         if rng.random() < 1 / 3:
             return cls()
@@ -89,7 +89,7 @@ class Colours:
         return cls(tuple(gamma), tuple(gain), tuple(map(tuple, matrix)))
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """uint8 ``[..., 3, h, w]`` to [-1, 1], changed."""
+        """uint8 `[..., 3, h, w]` to [-1, 1], changed."""
         if not self.matrix:
             return picture.float().div_(127.5).sub_(1)
         levels = torch.linspace(0, 1, 256)
@@ -105,7 +105,7 @@ class Colours:
 
 
 def _hue_saturation(angle: float, saturation: float) -> Array:
-    """Rotation about the grey axis by ``angle`` radians, and scaling of what is off that axis."""
+    """Rotation about the grey axis by `angle` radians, and scaling of what is off that axis."""
     grey = np.full((3, 3), 1 / 3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
     return grey + saturation * (np.cos(angle) * (np.eye(3) - grey) + np.sin(angle) * cross)
@@ -115,7 +115,7 @@ class ViewClip:
     """A clip as one view sees it.
 
     Args:
-        clip: of at least ``8 + shown`` frames.
+        clip: of at least `8 + shown` frames.
         view: what is cut out of it.
         shown: frames of a window, without the eight before it.
         kept: decode all pictures when the first is needed, and keep them.
@@ -128,7 +128,7 @@ class ViewClip:
         self.weights = window_weights(clip, shown)
 
     def frames(self, which: slice) -> Tensor:
-        """Pictures of the view, uint8 ``[n, 3, 240, 240]``."""
+        """Pictures of the view, uint8 `[n, 3, 240, 240]`."""
         return self._all[which] if self.kept else self._decoded(which)
 
     @cached_property
@@ -142,14 +142,14 @@ class ViewClip:
 
     @cached_property
     def picture(self) -> Tensor:
-        """The whole reference, uint8 ``[3, 480, 480]``."""
+        """The whole reference, uint8 `[3, 480, 480]`."""
         return torch.tensor(self.clip.reference_image()).movedim(-1, 0).contiguous()
 
-    def window(self, start: int, colours: "Colours | None" = None) -> Windows:
-        """The window whose motion begins at frame ``start``, as a batch of one."""
+    def window(self, start: int, colours: "ColourJitter | None" = None) -> Windows:
+        """The window whose motion begins at frame `start`, as a batch of one."""
         end = start + BEFORE + self.shown
         now, both = slice(start + BEFORE, end), slice(start, end)
-        clip, recolour = self.clip, colours or Colours()
+        clip, recolour = self.clip, colours or ColourJitter()
         truth = {
             "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
             "visible": _tensor(getattr(clip, f"visible_{self.view.name}")[now]) / 255,
@@ -169,7 +169,7 @@ class ClipFolder:
     """The clips of a folder as a view sees them; new files are noticed once a minute.
 
     Args:
-        folder: of ``.npz`` files; those too short for a window are passed over.
+        folder: of `.npz` files; those too short for a window are passed over.
         view: what is cut out of them.
         shown: frames of a window, without the eight before it.
 
@@ -258,11 +258,11 @@ class WindowLoader:
 
     def _one(self, rng: np.random.Generator) -> Windows:
         clip, start = self.folder.draw(rng)
-        return clip.window(start, Colours.random(rng))
+        return clip.window(start, ColourJitter.random(rng))
 
 
 def spread_windows(folder: ClipFolder, number: int) -> Windows:
-    """The same ``number`` of windows at every call, spread over the clips, with their true colours."""
+    """The same `number` of windows at every call, spread over the clips, with their true colours."""
     rng = np.random.default_rng(0)
     order = rng.permutation(len(folder.clips))
     windows = []

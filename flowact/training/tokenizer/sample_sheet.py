@@ -22,8 +22,8 @@ def draw_sheet(path: Path, windows: Windows, painted: Tensor, view: View) -> Non
 
     Args:
         path: PNG file to write.
-        windows: ``n`` held-out windows.
-        painted: their reconstructions ``[n * m, 3, 240, 240]``; the third is shown.
+        windows: `n` held-out windows.
+        painted: their reconstructions `[n * m, 3, 240, 240]`; the third is shown.
         view: the view they show.
     """
     made = painted.unflatten(0, windows.frames.shape[:2])[:, 2]
@@ -50,7 +50,7 @@ def _row(still: Tensor, truth: Tensor, made: Tensor, landmarks: Tensor, view: Vi
 
 
 def _zoom(picture: Tensor, centre: Tensor, side: float) -> Tensor:
-    """A square of ``side`` pixels round ``centre``, enlarged to the view's size."""
+    """A square of `side` pixels round `centre`, enlarged to the view's size."""
     half = side / 2
     left, top = (float(c.clamp(half, VIEW_SIZE - half)) - half for c in centre)
     x, y, n = round(left), round(top), round(side)

@@ -15,7 +15,7 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import adopt_fitting, newest_step
+from flowact.training.loop.checkpoints import load_matching_weights, newest_step
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values
 from flowact.training.tokenizer import losses as losses
@@ -77,7 +77,7 @@ class DecoderSettings:
 
 @dataclass
 class DecoderStage:
-    """A view's decoder in training; see :class:`flowact.training.loop.loop.Stage`."""
+    """A view's decoder in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: ViewAutoencoder
     train: WindowLoader
@@ -116,9 +116,9 @@ class DecoderStage:
         return {
             "picture": losses.picture_loss(painted, truth, eps, weight),
             "detail": s.detail * losses.detail_loss(painted, truth, eps, weight),
-            "steady": s.steady * losses.steady_loss(painted, truth, eps, weight, length),
+            "steady": s.steady * losses.temporal_loss(painted, truth, eps, weight, length),
             "flow": s.flow * flow,
-            "restraint": s.restraint * losses.needless_paint(layers.paint, visible, weight),
+            "restraint": s.restraint * losses.paint_sparsity(layers.paint, visible, weight),
             "visibility": s.visibility * losses.visibility_loss(layers.mask, visible, weight),
         }
 
@@ -139,7 +139,7 @@ class DecoderStage:
 
 
 def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
-    """Windows as the decoder draws a motion ``[n, 8 + m, channels]``: ``[n * m, 3, 240, 240]`` in [-1, 1]."""
+    """Windows as the decoder draws a motion `[n, 8 + m, channels]`: `[n * m, 3, 240, 240]` in [-1, 1]."""
     frames = []
     for i in range(len(motion)):
         picture = windows.picture[i : i + 1]
@@ -162,7 +162,7 @@ def draw_region(landmarks: Tensor, view: View, settings: DecoderSettings) -> Reg
 
 
 def picture_scores(painted: Tensor, windows: Windows, view: View) -> dict[str, float]:
-    """PSNR of ``painted [windows * n, 3, 240, 240]`` and of the still reference, by region; and `jump`."""
+    """PSNR of `painted [windows * n, 3, 240, 240]` and of the still reference, by region; and `jump`."""
     truth = windows.frames.flatten(0, 1)
     still = view.crop(windows.picture).repeat_interleave(windows.frames.shape[1], 0)
     landmarks = windows.landmarks.flatten(0, 1)
@@ -195,7 +195,7 @@ def train_decoder(
     seed: int = 0,
     init: Path | None = None,
 ) -> int:
-    """Train a view's decoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+    """Train a view's decoder on `data/train`, measured on `data/heldout`; resumes. Returns the steps done.
 
     Args:
         config: sizes of the view.
@@ -210,7 +210,7 @@ def train_decoder(
     save_view_config(loop.run, config)
     model = ViewAutoencoder(config)
     if init is not None:
-        adopt_fitting(model, starting_view(init, config.view))
+        load_matching_weights(model, starting_view(init, config.view))
     model.code.adopt(*map(torch.from_numpy, motion_statistics.load()))
     model.encoder.requires_grad_(False)
     train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))

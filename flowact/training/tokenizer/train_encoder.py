@@ -14,11 +14,11 @@ from flowact.datagen.performance import motion_statistics
 from flowact.motion.arkit import ARKIT
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewEncoder
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.views import VIEWS, View
 from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import adopt_fitting, newest_step
+from flowact.training.loop.checkpoints import load_matching_weights, newest_step
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values, correlation
 from flowact.training.tokenizer.clips import (
@@ -41,13 +41,13 @@ NOISE = 0.08
 
 @dataclass
 class EncoderStage:
-    """A view's encoder in training; see :class:`flowact.training.loop.loop.Stage`."""
+    """A view's encoder in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     model: ViewEncoder
     train: WindowLoader
     heldout: Windows
     view: View
-    code: AnimationCode
+    code: LinearMotionCodec
     curves: int
     extras: Mapping[str, Stateful] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class EncoderStage:
 
 
 def disturbed(frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Shift frame and reference ``[batch, 3, 240, 240]`` together by a few pixels, and add noise.
+    """Shift frame and reference `[batch, 3, 240, 240]` together by a few pixels, and add noise.
 
     The motion stays the same, the pixels do not, so that faces cannot be learned by heart.
     """
@@ -118,7 +118,7 @@ def train_encoder(
     seed: int = 0,
     init: Path | None = None,
 ) -> int:
-    """Train a view's encoder on ``data/train``, measured on ``data/heldout``; resumes. Returns the steps done.
+    """Train a view's encoder on `data/train`, measured on `data/heldout`; resumes. Returns the steps done.
 
     Args:
         config: sizes of the view.
@@ -133,8 +133,8 @@ def train_encoder(
     save_view_config(loop.run, config)
     model, view = ViewEncoder(config), VIEWS[config.view]
     if init is not None:
-        adopt_fitting(model, starting_encoder(init, config.view))
-    code = AnimationCode(config.view, config.readouts).to(backend.device)
+        load_matching_weights(model, starting_encoder(init, config.view))
+    code = LinearMotionCodec(config.view, config.readouts).to(backend.device)
     code.adopt(*map(torch.from_numpy, motion_statistics.load()))
     train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))
     loader = WindowLoader(train, batch, (seed, backend.rank), first=newest_step(loop.run))

@@ -24,13 +24,13 @@ from flowact.streaming.batch import move, stack
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.training.data.augmentation import Augmentation
 from flowact.training.data.latents import LatentClip, LatentFolder
-from flowact.training.data.samples import Dropout, cut_short, emphasis
+from flowact.training.data.samples import Dropout, cut_short, lip_loss_weights
 from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import adopt_fitting
+from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values, correlation
 from flowact.training.loop.run_folder import save_config
-from flowact.training.transformer.readout import Readout, curve_index
+from flowact.training.transformer.latent_probe import LatentProbe, curve_index
 from flowact.training.transformer.run_weights import starting_audio_encoder
 
 STREAM: Final = 9
@@ -43,7 +43,7 @@ _MOUTH: Final = np.flatnonzero(MOUTH).tolist()
 _JAW: Final = _MOUTH.index(curve_index("jawOpen"))
 
 
-class Articulation(nn.Module):
+class CurveHead(nn.Module):
     """The audio encoder, and a head that reads the curves of the mouth from its tokens."""
 
     def __init__(self, encoder: AudioEncoder) -> None:
@@ -79,17 +79,17 @@ class Spoken:
 
 
 @dataclass
-class HearingStage:
-    """The audio encoder in training; see `flowact.training.loop.loop.Stage`.
+class AudioEncoderStage:
+    """The audio encoder in training; see `flowact.training.loop.loop.TrainingStage`.
 
     Attributes:
         seed: of all batches; each is drawn by the number of its step, so that a run resumes where it was.
     """
 
-    model: Articulation
+    model: CurveHead
     folder: LatentFolder
     heldout: Sequence[LatentClip]
-    readout: Readout
+    readout: LatentProbe
     batch: int
     seed: Sequence[int]
     extras: Mapping[str, Stateful] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class HearingStage:
         frames = slice(start * FRAMES_PER_LATENT, (start + STREAM) * FRAMES_PER_LATENT)
         curves = self.readout.standard(clip.motion[frames].float())[:, _MOUTH]
         spoken = torch.from_numpy(~opens_without_speech(clip.behaviour.numpy()))[frames]
-        weight = emphasis(clip, frames) * spoken
+        weight = lip_loss_weights(clip, frames) * spoken
         return Spoken(clip.window(start, STREAM), curves[None], weight[None])
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
@@ -141,7 +141,7 @@ class HearingStage:
         return {"jaw": correlation(*pair), "heldout_error": float(self._error(model, spoken))}
 
 
-def train_hearing(
+def train_audio_encoder(
     data: Path, preset: str, init: Path | None, loop: LoopSettings, batch: int, seed: int = 0
 ) -> int:
     """Train the audio encoder on encoded clips; resumes. Returns the steps done.
@@ -159,12 +159,12 @@ def train_hearing(
     sizes = load_preset(preset).transformer
     encoder = AudioEncoder(sizes.audio_dim, sizes.audio_layers)
     if init is not None:
-        adopt_fitting(encoder, starting_audio_encoder(init))
+        load_matching_weights(encoder, starting_audio_encoder(init))
     save_config(loop.run, sizes.model_dump())
     folder = LatentFolder(data / "train", STREAM)
     heldout = LatentFolder(data / "heldout", STREAM).clips
-    readout = Readout.load(data / "readout.safetensors")
-    stage = HearingStage(
-        Articulation(encoder), folder, heldout, readout, batch, (seed, backend.rank)
+    readout = LatentProbe.load(data / "readout.safetensors")
+    stage = AudioEncoderStage(
+        CurveHead(encoder), folder, heldout, readout, batch, (seed, backend.rank)
     )
     return Loop(stage, loop, backend).train()

@@ -20,8 +20,8 @@ from flowact.training.loop.metrics import Values
 from flowact.training.transformer.flow_matching_stage import (
     DiffusionSettings,
     DiffusionStage,
-    Materials,
-    TeacherForcing,
+    StageInputs,
+    TrainingForward,
 )
 from flowact.training.transformer.noising import NoisyBatch
 
@@ -55,14 +55,14 @@ class GuidanceStage(DiffusionStage):
 
     def __init__(
         self,
-        made: Materials,
+        made: StageInputs,
         settings: DiffusionSettings,
         distillation: DistillationSettings = DISTILLATION,
         teacher: FlowActTransformer | None = None,
     ) -> None:
         super().__init__(made.transformer, made.source, made.heldout, made.readout, settings)
         self.distillation = distillation
-        self.teacher = frozen(TeacherForcing(teacher) if teacher else self.model).to(self.device)
+        self.teacher = frozen(TrainingForward(teacher) if teacher else self.model).to(self.device)
 
     def loss(self, model: nn.Module, step: int) -> tuple[Tensor, Values]:
         """Distance to the teacher's guided velocity, at random scales."""
@@ -99,7 +99,7 @@ class StepStage(GuidanceStage):
         batch, scale = self._batch_at(rows[row]), self._scales(self.source.batch)
         with torch.no_grad():
             reached = self._teacher_path(batch, row, scale)
-        span = (batch.levels - spread(rows[row + 1], batch))[..., None, None, None]
+        span = (batch.levels - expand_levels(rows[row + 1], batch))[..., None, None, None]
         moving = span > 0
         target = (batch.latents - reached) / torch.where(moving, span, 1.0)
         predicted = model(batch, scale=scale)
@@ -119,28 +119,28 @@ class StepStage(GuidanceStage):
         substeps = self.distillation.substeps
         fine = diagonal(calls_per_chunk=substeps, shift=self.settings.sampling_shift).rows
         path = fine[row * substeps : (row + 1) * substeps + 1]
-        return walk(self.teacher, batch, path, scale)
+        return integrate(self.teacher, batch, path, scale)
 
 
-def frozen(model: TeacherForcing) -> TeacherForcing:
+def frozen(model: TrainingForward) -> TrainingForward:
     """A copy that stays as it is."""
     return copy.deepcopy(model).eval().requires_grad_(False)
 
 
-def walk(
+def integrate(
     model: nn.Module, batch: NoisyBatch, rows: tuple[Levels, ...], scale: Tensor | None
 ) -> Tensor:
     """Euler steps along rows of noise levels, from the batch's latents at the first row."""
     latents = batch.latents
     for row, following in pairwise(rows):
-        levels = spread(row, batch)
-        change = (spread(following, batch) - levels)[..., None, None, None]
+        levels = expand_levels(row, batch)
+        change = (expand_levels(following, batch) - levels)[..., None, None, None]
         velocity = model(batch.at(latents, levels), scale=scale).velocity.float()
         latents = latents + change * velocity
     return latents
 
 
-def spread(row: Levels, batch: NoisyBatch) -> Tensor:
+def expand_levels(row: Levels, batch: NoisyBatch) -> Tensor:
     """Levels of a row for every latent of a batch, `[batch, L]`."""
     levels = torch.tensor(row, device=batch.latents.device)
     return levels.repeat_interleave(batch.latents.shape[1] // len(row)).expand(batch.levels.shape)

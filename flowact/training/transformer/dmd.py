@@ -18,12 +18,12 @@ from flowact.training.transformer.distillation import (
     DISTILLATION,
     DistillationSettings,
     StepStage,
+    expand_levels,
     frozen,
-    spread,
-    walk,
+    integrate,
 )
 from flowact.training.transformer.flow_matching import draw_levels, interpolate, mouth_of
-from flowact.training.transformer.flow_matching_stage import DiffusionSettings, Materials
+from flowact.training.transformer.flow_matching_stage import DiffusionSettings, StageInputs
 from flowact.training.transformer.noising import NoisyBatch
 
 
@@ -51,7 +51,7 @@ class ScoreStage(StepStage):
 
     def __init__(
         self,
-        made: Materials,
+        made: StageInputs,
         settings: DiffusionSettings,
         distillation: DistillationSettings = DISTILLATION,
         teacher: FlowActTransformer | None = None,
@@ -89,9 +89,9 @@ class ScoreStage(StepStage):
         batch = self._batch_at(rows[0])
         scale = batch.levels.new_full((len(batch.levels),), self.distillation.asked)
         with torch.no_grad():
-            latents = walk(model, batch, rows[: reached + 1], scale)
+            latents = integrate(model, batch, rows[: reached + 1], scale)
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
-        levels = spread(rows[reached], batch)
+        levels = expand_levels(rows[reached], batch)
         velocity = model(batch.at(latents, levels), scale=scale).velocity.float()
         return batch, latents - levels[..., None, None, None] * velocity
 

@@ -12,7 +12,7 @@ from flowact.mmdit.model import LOWEST_LEVEL
 from flowact.motion.arkit import ARKIT
 from flowact.streaming.schedule import shifted
 from flowact.timebase import LATENTS_PER_CHUNK
-from flowact.training.transformer.readout import Readout
+from flowact.training.transformer.latent_probe import LatentProbe
 
 CURVES: Final = len(ARKIT)
 
@@ -97,7 +97,7 @@ class VelocityLoss:
         floor: noise level below which errors count less; few-step schedules never go there.
     """
 
-    readout: Readout
+    readout: LatentProbe
     lips: float = 0.3
     smooth: float = 0.0
     floor: float = 0.2

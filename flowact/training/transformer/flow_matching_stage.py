@@ -17,7 +17,7 @@ from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.data.latents import LatentClip, LatentFolder
 from flowact.training.data.samples import SHORTEST_CLIP, Dropout, Sample, SampleSource
-from flowact.training.loop.checkpoints import adopt_fitting
+from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values
 from flowact.training.loop.run_folder import save_config
@@ -27,9 +27,9 @@ from flowact.training.transformer.flow_matching import (
     LevelSettings,
     VelocityLoss,
 )
+from flowact.training.transformer.latent_probe import LatentProbe
 from flowact.training.transformer.lip_metrics import lip_scores
 from flowact.training.transformer.noising import NoisyBatch, noisy_batch
-from flowact.training.transformer.readout import Readout
 from flowact.training.transformer.rollouts import follow, generate
 from flowact.training.transformer.run_weights import (
     AUDIO_ENCODER,
@@ -114,7 +114,7 @@ class Prediction(NamedTuple):
     curves: Tensor
 
 
-class TeacherForcing(nn.Module):
+class TrainingForward(nn.Module):
     """One training pass, encoders and memory included, as a single call.
 
     Distributed wrappers see all parameters used in one `forward`. The head that reads face curves
@@ -158,17 +158,17 @@ class TeacherForcing(nn.Module):
 
 
 class DiffusionStage:
-    """A transformer in training; see `flowact.training.loop.loop.Stage`."""
+    """A transformer in training; see `flowact.training.loop.loop.TrainingStage`."""
 
     def __init__(
         self,
         transformer: FlowActTransformer,
         source: SampleSource,
         heldout: Sequence[LatentClip],
-        readout: Readout,
+        readout: LatentProbe,
         settings: DiffusionSettings,
     ) -> None:
-        self.model = TeacherForcing(transformer).to(transformer.device)
+        self.model = TrainingForward(transformer).to(transformer.device)
         self.source, self.heldout, self.readout = source, heldout, readout
         self.settings = settings
         self.extras: Mapping[str, Stateful] = {"samples": source}
@@ -208,7 +208,7 @@ class DiffusionStage:
 
     def evaluate(self, model: nn.Module, run: Path, step: int) -> Mapping[str, float]:
         """Scores of streams along held-out clips, by the diagonal schedule; draws some of them."""
-        transformer = cast(TeacherForcing, model).transformer
+        transformer = cast(TrainingForward, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [clip.shortened(length) for clip in self.heldout][: self.settings.heldout]
         made = generate(transformer, clips, self.sampling).cpu()
@@ -247,7 +247,7 @@ class DiffusionStage:
 
 
 @dataclass(frozen=True)
-class Materials:
+class StageInputs:
     """What every stage of the transformer needs, read from disk.
 
     Attributes:
@@ -261,11 +261,11 @@ class Materials:
     transformer: FlowActTransformer
     source: SampleSource
     heldout: Sequence[LatentClip]
-    readout: Readout
+    readout: LatentProbe
     fresh: tuple[str, ...] = ()
 
 
-def gather(
+def load_stage_inputs(
     data: Path,
     preset: str,
     init: Path | None,
@@ -275,7 +275,7 @@ def gather(
     seed: int,
     device: torch.device = CPU,
     rank: int = 0,
-) -> Materials:
+) -> StageInputs:
     """Read encoded clips (`flowact train latents`) and make the transformer.
 
     Args:
@@ -297,7 +297,7 @@ def gather(
     transformer = FlowActTransformer(**sizes)
     fresh = tuple(transformer.state_dict())
     if init is not None:
-        fresh = adopt_fitting(transformer, starting_transformer(init))
+        fresh = load_matching_weights(transformer, starting_transformer(init))
     if audio is not None:
         load_audio_encoder(transformer, audio)
         fresh = tuple(name for name in fresh if not name.startswith(AUDIO_ENCODER))
@@ -305,6 +305,6 @@ def gather(
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
     source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank)
-    readout = move(Readout.load(data / "readout.safetensors"), device)
+    readout = move(LatentProbe.load(data / "readout.safetensors"), device)
     save_config(run, sizes)  # not before all that is read was there
-    return Materials(transformer, source, heldout, readout, fresh)
+    return StageInputs(transformer, source, heldout, readout, fresh)

@@ -10,14 +10,14 @@ from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
 from flowact.training.data.augmentation import SILENCE_MARGIN
 from flowact.training.data.latents import LatentClip
 from flowact.training.loop.metrics import correlation
-from flowact.training.transformer.readout import Readout, curve_index
+from flowact.training.transformer.latent_probe import LatentProbe, curve_index
 
 QUIET_FRAMES = 3
 """Frames before and after a frame that must be silent too for its mouth to count as silent."""
 
 
 def lip_scores(
-    made: Tensor, wrong: Tensor, clips: Sequence[LatentClip], readout: Readout
+    made: Tensor, wrong: Tensor, clips: Sequence[LatentClip], readout: LatentProbe
 ) -> dict[str, float]:
     """Compare the curves of generated latents with the true ones.
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from flowact.errors import UserError
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.training.loop.checkpoints import Tensors, load_averaged_weights
 from flowact.training.loop.run_folder import component_weights, read_config
 
 SAMPLING = "sampling.json"
-"""File of a transformer's run that says how its model is sampled: fields of `FlowActScheduler`."""
+"""File of a transformer's run that says how its model is sampled: fields of `SamplingConfig`."""
 AUDIO_ENCODER = "audio_encoder."
 """Prefix of the audio encoder's weights."""
 WRAPPER = "transformer."
@@ -64,7 +64,7 @@ def _transformer_weights(run: Path) -> Tensors:
     return {k.removeprefix(WRAPPER): w for k, w in weights.items() if k.startswith(WRAPPER)}
 
 
-def load_stage(folder: Path) -> tuple[FlowActTransformer, FlowActScheduler]:
+def load_stage(folder: Path) -> tuple[FlowActTransformer, SamplingConfig]:
     """The transformer of a run or of a checkpoint, and how it is sampled."""
     if (folder / "model_index.json").is_file():
         pipeline = FlowActPipeline.from_pretrained(folder)
@@ -72,9 +72,9 @@ def load_stage(folder: Path) -> tuple[FlowActTransformer, FlowActScheduler]:
     return load_transformer(folder), trained_sampling(folder)
 
 
-def trained_sampling(run: Path, **changes: object) -> FlowActScheduler:
+def trained_sampling(run: Path, **changes: object) -> SamplingConfig:
     """How a run's model is sampled, with some fields changed; UserError if it does not say."""
     path = run / SAMPLING
     if not path.is_file():
         raise UserError(f"{run} is no run of the transformer: {SAMPLING} is missing.")
-    return FlowActScheduler(**{**json.loads(path.read_text()), **changes})
+    return SamplingConfig(**{**json.loads(path.read_text()), **changes})

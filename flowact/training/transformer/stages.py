@@ -16,8 +16,8 @@ from flowact.training.transformer.flow_matching_stage import (
     SELF_FORCING,
     DiffusionSettings,
     DiffusionStage,
-    Materials,
-    gather,
+    StageInputs,
+    load_stage_inputs,
 )
 from flowact.training.transformer.run_weights import SAMPLING, load_stage
 
@@ -64,7 +64,9 @@ def train_stage(
         )
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
     backend = choose_backend()
-    made = gather(data, preset, init, audio, loop.run, settings, seed, backend.device, backend.rank)
+    made = load_stage_inputs(
+        data, preset, init, audio, loop.run, settings, seed, backend.device, backend.rank
+    )
     if name in DISTILLATIONS and made.fresh:
         raise UserError(
             f"{len(made.fresh)} weights of preset {preset} are not in {init}, {made.fresh[0]} among them: "
@@ -78,7 +80,7 @@ def train_stage(
 
 
 def _stage(
-    name: str, made: Materials, settings: DiffusionSettings, teacher: Path | None
+    name: str, made: StageInputs, settings: DiffusionSettings, teacher: Path | None
 ) -> DiffusionStage:
     if name in DISTILLATIONS:
         imitated = load_stage(teacher)[0].to(made.transformer.device) if teacher else None

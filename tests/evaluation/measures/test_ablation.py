@@ -14,10 +14,10 @@ from flowact.evaluation.measures.ablation import (
     sentences,
     variants,
 )
-from flowact.evaluation.measures.memory_ablation import Forgetful
+from flowact.evaluation.measures.memory_ablation import MaskedMemoryTransformer
 from flowact.mmdit.memory import LONG_TERM, REFERENCE, SHORT_TERM
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.sampling import FlowActScheduler
+from flowact.pipeline.sampling import SamplingConfig
 from flowact.streaming.settings import StepSettings
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.data.latents import LatentClip
@@ -49,7 +49,7 @@ def test_an_interval_holds_the_mean_of_what_is_known() -> None:
 
 
 def test_every_part_is_taken_away_once(model: FlowActTransformer) -> None:
-    names = [v.name for v in variants(model, FlowActScheduler())]
+    names = [v.name for v in variants(model, SamplingConfig())]
     assert len(set(names)) == len(names)
     assert {"as shipped", "without memory", "without long-term memory"} <= set(names)
     assert sum(name.startswith("sequential") for name in names) == 6
@@ -58,7 +58,7 @@ def test_every_part_is_taken_away_once(model: FlowActTransformer) -> None:
 def test_another_run_is_seen_as_trained_and_with_more_calls(
     model: FlowActTransformer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduler = FlowActScheduler(shift=20.0)
+    scheduler = SamplingConfig(shift=20.0)
     monkeypatch.setattr(
         "flowact.evaluation.measures.ablation.load_stage", lambda _: (model, scheduler)
     )
@@ -73,7 +73,7 @@ def test_a_model_that_forgets_makes_something_else_from_the_second_chunk_on(
 ) -> None:
     whole = generate(model, clips, StepSettings())
     for kept in ((REFERENCE,), (REFERENCE, SHORT_TERM), (REFERENCE, LONG_TERM, SHORT_TERM)):
-        made = generate(Forgetful.of(model, *kept), clips, StepSettings())
+        made = generate(MaskedMemoryTransformer.of(model, *kept), clips, StepSettings())
         assert torch.equal(made[:, :3], whole[:, :3])
         assert torch.equal(made[:, -3:], whole[:, -3:]) == (len(kept) == 3)
 

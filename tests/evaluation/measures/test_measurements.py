@@ -9,7 +9,7 @@ import torch
 from flowact.evaluation.judges.readers import MouthReader, SyncNet
 from flowact.evaluation.measures import measurements
 from flowact.evaluation.measures.lips import lip_report
-from flowact.evaluation.measures.measurements import Take, rendered, watch
+from flowact.evaluation.measures.measurements import Take, measure_frames, rendered
 from flowact.evaluation.measures.motion import blinks_per_minute, border_changes, motion_report
 from flowact.evaluation.subjects import Subject
 from flowact.motion.arkit import columns
@@ -51,7 +51,7 @@ def test_frames_are_looked_at_once_and_compared_with_the_portrait(
     )
     tones = [90, 90, 140, 70] + [100] * 40
     frames = [np.full((480, 480, 3), tone, np.uint8) for tone in tones]
-    found = watch(subject(), iter(frames), MouthReader())
+    found = measure_frames(subject(), iter(frames), MouthReader())
     np.testing.assert_allclose(found.opening[:5], [0, 0, 0.5, 0, 0.1], atol=1e-6)
     np.testing.assert_allclose(found.blink[:4], [0.9, 0.9, 1.4, 0.7])
     np.testing.assert_allclose(found.change[:4], [0, 50, 70, 30])
@@ -63,7 +63,7 @@ def test_frames_are_looked_at_once_and_compared_with_the_portrait(
 
 def test_no_frames_are_refused() -> None:
     with pytest.raises(ValueError, match="no frames"):
-        watch(subject(), [], MouthReader())
+        measure_frames(subject(), [], MouthReader())
 
 
 def test_perfect_lips_reach_every_target(sync: SyncNet) -> None:
@@ -121,7 +121,7 @@ def test_motion_is_compared_with_the_rendered_clip() -> None:
     reader = MouthReader().eval()
     (truth,) = rendered(reader, [person])
     assert motion_report([truth], [truth])["richness_of_truth"] == pytest.approx(1)
-    still = watch(person, [clip.frame(0)] * len(clip), reader)
+    still = measure_frames(person, [clip.frame(0)] * len(clip), reader)
     report = motion_report([still], [truth])
     assert report["richness"] == report["richness_of_truth"] == 0
     assert report["blinks_per_minute_truth"] > 0

@@ -6,7 +6,7 @@ import pytest
 
 from flowact.errors import UserError
 from flowact.live.access.origin import is_allowed
-from flowact.live.access.rate_limit import Bucket
+from flowact.live.access.rate_limit import TokenBucket
 from flowact.live.access.tickets import Tickets
 from flowact.live.protocol import requests
 
@@ -64,7 +64,7 @@ def test_only_own_and_named_origins_may_connect(headers, allowed):
 
 def test_a_bucket_lets_a_burst_and_then_a_rate_through():
     clock = Clock()
-    bucket = Bucket(rate=10, burst=3, now=clock)
+    bucket = TokenBucket(rate=10, burst=3, now=clock)
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
     clock.now += 0.25
     assert [bucket.take() for _ in range(3)] == [True, True, False]

@@ -6,7 +6,7 @@ from flowact.live.protocol.binary import (
     HEADER_BYTES,
     Flag,
     Header,
-    Kind,
+    MessageKind,
     prefixed,
     split_prefixed,
     unpack,
@@ -14,7 +14,7 @@ from flowact.live.protocol.binary import (
 
 
 @given(
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(MessageKind),
     flags=st.integers(0, 15),
     epoch=st.integers(0, 2**32 - 1),
     media_ms=st.floats(0, 1e9),
@@ -30,7 +30,7 @@ def test_what_is_packed_can_be_unpacked(kind, flags, epoch, media_ms, body):
 
 
 def test_the_layout_is_the_one_that_the_page_reads():
-    message = Header(Kind.SOUND, Flag.SPEAKING, 0x01020304, 0x0A, 40.0).pack(b"x")
+    message = Header(MessageKind.SOUND, Flag.SPEAKING, 0x01020304, 0x0A, 40.0).pack(b"x")
     assert message[:2] == bytes([4, 4])
     assert message[4:8] == bytes([4, 3, 2, 1])
     assert message[8] == 0x0A

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from flowact.live.protocol.binary import Kind
-from flowact.live.server.application import build
+from flowact.live.protocol.binary import MessageKind
+from flowact.live.server.application import create_app
 from flowact.live.settings import Endpoint, LiveSettings
 from flowact.media import Recording
 from flowact.media.audio import to_wave
@@ -59,7 +59,7 @@ def talking(assets_folder, monkeypatch):
     model = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=model.serve_forever, daemon=True).start()
     endpoint = Endpoint(f"http://127.0.0.1:{model.server_port}/v1", "secret", speech_model="tts")
-    with TestClient(build(LiveSettings(threads=1, spare=False, endpoint=endpoint))) as client:
+    with TestClient(create_app(LiveSettings(threads=1, spare=False, endpoint=endpoint))) as client:
         wait_until_ready(client)
         yield client
     model.shutdown()
@@ -73,9 +73,9 @@ def turn() -> list[bytes]:
 
 
 def test_a_turn_is_heard_answered_and_spoken_and_a_failure_is_said(talking):
-    ticket = talking.app.state.house.tickets.issue("visit", "talker")
+    ticket = talking.app.state.manager.tickets.issue("visit", "talker")
     with visiting(talking, ticket, codec="jpeg") as viewer:
-        viewer.media(Kind.SOUND)
+        viewer.media(MessageKind.SOUND)
         viewer.send("microphone", mode="conversation")
         for packet in turn():
             viewer.socket.send_bytes(packet)
@@ -84,7 +84,7 @@ def test_a_turn_is_heard_answered_and_spoken_and_a_failure_is_said(talking):
         assert viewer.text("heard")["text"] == "Hello there."
         assert viewer.text("reply")["text"] == "Hello to you."
         epoch = viewer.text("epoch")["epoch"]
-        assert any(viewer.media(Kind.SOUND, epoch=epoch)[1])
+        assert any(viewer.media(MessageKind.SOUND, epoch=epoch)[1])
         Server.broken = True
         for packet in turn():
             viewer.socket.send_bytes(packet)

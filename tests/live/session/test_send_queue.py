@@ -6,58 +6,58 @@ import pytest
 
 from flowact.errors import UserError
 from flowact.live.access.admission import MOST_WAITING, Admission
-from flowact.live.session.send_queue import MOST_BYTES, Outbox
+from flowact.live.session.send_queue import MOST_BYTES, SendQueue
 
 
-async def taken(outbox: Outbox) -> list[str | bytes]:
-    outbox.close()
+async def taken(send_queue: SendQueue) -> list[str | bytes]:
+    send_queue.close()
     found = []
-    while (message := await outbox.get()) is not None:
+    while (message := await send_queue.get()) is not None:
         found.append(message)
     return found
 
 
 def test_texts_overtake_media_and_order_is_kept():
     async def play():
-        outbox = Outbox()
-        outbox.put_media(b"1", video=True, key=True)
-        outbox.put_media(b"2", video=True, key=False)
-        outbox.put_text("news")
-        return await taken(outbox)
+        send_queue = SendQueue()
+        send_queue.put_media(b"1", video=True, key=True)
+        send_queue.put_media(b"2", video=True, key=False)
+        send_queue.put_text("news")
+        return await taken(send_queue)
 
     assert asyncio.run(play()) == ["news", b"1", b"2"]
 
 
 def test_a_viewer_too_far_behind_goes_on_at_the_next_key_frame():
     async def play():
-        outbox, frame = Outbox(), bytes(MOST_BYTES // 4)
-        fits = [outbox.put_media(frame, video=True, key=number == 0) for number in range(5)]
+        send_queue, frame = SendQueue(), bytes(MOST_BYTES // 4)
+        fits = [send_queue.put_media(frame, video=True, key=number == 0) for number in range(5)]
         assert fits == [True] * 4 + [False]
-        assert outbox.put_media(b"sound", video=False, key=False)
-        assert not outbox.put_media(b"delta", video=True, key=False)
-        assert outbox.put_media(b"key", video=True, key=True)
-        return await taken(outbox)
+        assert send_queue.put_media(b"sound", video=False, key=False)
+        assert not send_queue.put_media(b"delta", video=True, key=False)
+        assert send_queue.put_media(b"key", video=True, key=True)
+        return await taken(send_queue)
 
     assert asyncio.run(play()) == [b"sound", b"key"]
 
 
 def test_a_flush_leaves_texts():
     async def play():
-        outbox = Outbox()
-        outbox.put_text("stays")
-        outbox.put_media(b"goes", video=True, key=True)
-        outbox.flush()
-        return await taken(outbox)
+        send_queue = SendQueue()
+        send_queue.put_text("stays")
+        send_queue.put_media(b"goes", video=True, key=True)
+        send_queue.flush()
+        return await taken(send_queue)
 
     assert asyncio.run(play()) == ["stays"]
 
 
 def test_get_waits_for_what_comes_later():
     async def play():
-        outbox = Outbox()
-        waiting = asyncio.create_task(outbox.get())
+        send_queue = SendQueue()
+        waiting = asyncio.create_task(send_queue.get())
         await asyncio.sleep(0)
-        outbox.put_text("late")
+        send_queue.put_text("late")
         return await waiting
 
     assert asyncio.run(play()) == "late"

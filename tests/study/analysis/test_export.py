@@ -45,13 +45,13 @@ def test_numbers_and_plain_text_stay_as_they_are():
 
 
 @pytest.fixture
-def voted(client, place):
+def voted(client, context):
     """Four participants, one of whom answers everything with "same"."""
-    return [take_part(client, place, answer) for answer in ("left", "same", "right", "same")]
+    return [take_part(client, context, answer) for answer in ("left", "same", "right", "same")]
 
 
-def test_the_frame_is_in_terms_of_the_systems(place, voted):
-    frame = tidy(read(place))
+def test_the_frame_is_in_terms_of_the_systems(context, voted):
+    frame = tidy(read(context))
     assert list(frame.columns) == list(COLUMNS)
     main = frame[frame["kind"] == "main"]
     assert len(main) == 4 * 6 * 5
@@ -61,8 +61,8 @@ def test_the_frame_is_in_terms_of_the_systems(place, voted):
     assert (main[main["choice"] == "same"]["score"] == 0).all()
 
 
-def test_the_report_counts_what_was_voted(place, voted):
-    made = report(read(place))
+def test_the_report_counts_what_was_voted(context, voted):
+    made = report(read(context))
     assert made["flow"]["entered"] == 4
     rows = {(row["second"], row["dimension"]): row for row in made["all_votes"]}
     assert len(rows) == 2 * 5
@@ -74,18 +74,18 @@ def test_the_report_counts_what_was_voted(place, voted):
     assert json.loads(json.dumps(made)) == made
 
 
-def test_withdrawing_removes_every_row_and_changes_the_numbers(client, place, voted):
-    before = report(read(place))
+def test_withdrawing_removes_every_row_and_changes_the_numbers(client, context, voted):
+    before = report(read(context))
     person = voted[0]
     person.post("withdraw", {"participant": person.token})
-    with place.store.read() as session:
+    with context.store.read() as session:
         assert session.scalar(select(func.count()).select_from(Participant)) == 3
         for table in (Trial, Vote):
             assert session.scalar(select(func.count()).select_from(table)) == 30
         owners = {row.trial_id for row in session.scalars(select(MediaToken))}
         assert len(owners) == 30
         assert session.scalar(select(func.count()).select_from(Event)) == 0
-    after = report(read(place))
+    after = report(read(context))
     assert after["flow"]["withdrawn"] == 1
     assert before["all_votes"] != after["all_votes"]
     assert sum(row["votes"] for row in after["all_votes"]) == 3 * 6 * 5
@@ -93,14 +93,14 @@ def test_withdrawing_removes_every_row_and_changes_the_numbers(client, place, vo
 
 
 @pytest.fixture
-def packed(client, place, voted, tmp_path):
+def packed(client, context, voted, tmp_path):
     """A closed study's bundle, with one participant withdrawn and one excluded."""
     voted[3].post("withdraw", {"participant": voted[3].token})
-    code = read(place).people[2].code
-    lifecycle.exclude(place.store, code, "=told us the task was unclear", place.clock())
-    lifecycle.set_state(place.store, "closed", place.clock())
+    code = read(context).people[2].code
+    lifecycle.exclude(context.store, code, "=told us the task was unclear", context.clock())
+    lifecycle.set_state(context.store, "closed", context.clock())
     path = tmp_path / "bundle.zip"
-    bundle.write(read(place), path)
+    bundle.write(read(context), path)
     return path
 
 
@@ -259,18 +259,18 @@ def test_a_broken_bundle_is_one_sentence_or_a_problem(packed, tmp_path, data):
         assert found
 
 
-def test_a_line_separator_in_a_reason_does_not_break_the_bundle(place, voted, tmp_path):
-    lifecycle.exclude(place.store, read(place).people[0].code, "a\u2028b\x85c", place.clock())
-    bundle.write(read(place), tmp_path / "b.zip")
+def test_a_line_separator_in_a_reason_does_not_break_the_bundle(context, voted, tmp_path):
+    lifecycle.exclude(context.store, read(context).people[0].code, "a\u2028b\x85c", context.clock())
+    bundle.write(read(context), tmp_path / "b.zip")
     assert problems(tmp_path / "b.zip") == []
 
 
-def test_exclusions_are_counted_apart_from_failed_checks(place, voted):
-    first, second = (person.code for person in read(place).people[:2])
-    lifecycle.exclude(place.store, first, "no sound", place.clock())
-    lifecycle.set_state(place.store, "closed", place.clock())
-    lifecycle.exclude(place.store, second, "an afterthought", place.clock())
-    dataset = read(place)
+def test_exclusions_are_counted_apart_from_failed_checks(context, voted):
+    first, second = (person.code for person in read(context).people[:2])
+    lifecycle.exclude(context.store, first, "no sound", context.clock())
+    lifecycle.set_state(context.store, "closed", context.clock())
+    lifecycle.exclude(context.store, second, "an afterthought", context.clock())
+    dataset = read(context)
     made = report(dataset)
     assert made["flow"]["excluded"] == {"before_results": 1, "after_results": 1}
     frame = tidy(dataset)
@@ -281,9 +281,9 @@ def test_exclusions_are_counted_apart_from_failed_checks(place, voted):
     assert "2 catch trials with a known answer and 1 pair once more" in text
 
 
-def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
-    take_part(client, place, "varied")
-    dataset = read(place)
+def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, context):
+    take_part(client, context, "varied")
+    dataset = read(context)
     few = tidy(dataset).query(
         "kind == 'main' and second == 'secondbest' and dimension == 'overall'"
     )
@@ -293,9 +293,9 @@ def test_holm_corrects_for_comparisons_that_nobody_has_judged(client, place):
 
 
 def test_a_round_robin_is_corrected_for_every_pair(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, comparisons="all")
-    take_part(api_client(place), place, "left")
-    dataset = read(place)
+    context = open_at(built, tmp_path, clock, comparisons="all")
+    take_part(api_client(context), context, "left")
+    dataset = read(context)
     made = report(dataset)
     assert made["plan"]["tests"] == 3 * 5
     names = {row["name"] for row in made["all_votes"]}
@@ -344,8 +344,8 @@ def test_the_bundle_holds_every_figure_and_its_numbers(packed):
     assert f"{row['good']} / {row['same']} / {row['bad']}" in files["gsb.svg"].decode()
 
 
-def test_equal_data_give_an_equal_bundle(place, voted):
-    assert bundle.pack(read(place)) == bundle.pack(read(place))
+def test_equal_data_give_an_equal_bundle(context, voted):
+    assert bundle.pack(read(context)) == bundle.pack(read(context))
 
 
 def test_what_is_no_bundle_is_one_sentence(tmp_path):
@@ -354,8 +354,8 @@ def test_what_is_no_bundle_is_one_sentence(tmp_path):
         verify(tmp_path / "x.zip")
 
 
-def test_the_paper_texts_hold_the_numbers(place, voted):
-    dataset = read(place)
+def test_the_paper_texts_hold_the_numbers(context, voted):
+    dataset = read(context)
     made = report(dataset)
     table = latex_tables.latex_table(made)
     assert table.count(r"\\") == 1 + len(made["primary"])

@@ -81,8 +81,8 @@ def test_both_sides_of_every_pair_have_one_size_and_fresh_addresses(rehearsed):
     assert all(sizes[f"media/{pair['left']}"] == sizes[f"media/{pair['right']}"] for pair in served)
 
 
-def test_a_clip_is_served_in_ranges_without_redirects(client, place):
-    person = someone(client, place)
+def test_a_clip_is_served_in_ranges_without_redirects(client, context):
+    person = someone(client, context)
     person.admit()
     served = person.post("next", {"participant": person.token})
     address = f"/media/{served['left']}"
@@ -96,7 +96,7 @@ def test_a_clip_is_served_in_ranges_without_redirects(client, place):
     assert client.get(address, headers={"Range": "bytes=99999999-"}).status_code == 416
     for wrong in ("bytes=1-2,5-6", "bytes=-0", "bytes=-", f"bytes={'9' * 5000}-", "bytes=5-4"):
         assert client.get(address, headers={"Range": wrong}).status_code == 416
-    place.clock.pass_time(31 * 60)
+    context.clock.pass_time(31 * 60)
     assert client.get(address).status_code == 410
     assert client.get("/media/anything").status_code == 404
 

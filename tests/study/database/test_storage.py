@@ -23,12 +23,12 @@ LONG = {
 }
 
 
-def vote_in_threads(place) -> int:
+def vote_in_threads(context) -> int:
     """Eight participants at once, each with their 25 pairs; the number of acknowledged votes."""
-    client = api_client(place)
+    client = api_client(context)
     people = []
     for _ in range(THREADS):
-        people.append(someone(client, place))
+        people.append(someone(client, context))
         people[-1].admit()
     acknowledged: list[str] = []
     failures: list[Exception] = []
@@ -38,17 +38,17 @@ def vote_in_threads(place) -> int:
         try:
             start.wait()
             for number in range(EACH):
-                served = trials.next_trial(place, person.token)
+                served = trials.next_trial(context, person.token)
                 assert served is not None
-                with place.store.write() as session:
+                with context.store.write() as session:
                     session.execute(
                         text(
                             "UPDATE media_tokens SET fetched_at = expires_at - 100000 WHERE fetched_at IS NULL"
                         )
                     )
                 choices = dict.fromkeys(served.dimensions, "same")
-                receipt = votes.cast(
-                    place, person.token, served.trial, f"request-{number}", choices, {}
+                receipt = votes.submit_vote(
+                    context, person.token, served.trial, f"request-{number}", choices, {}
                 )
                 acknowledged.append(receipt.vote)
         except Exception as error:
@@ -63,27 +63,27 @@ def vote_in_threads(place) -> int:
     return len(set(acknowledged))
 
 
-def assert_nothing_lost(place) -> None:
-    assert vote_in_threads(place) == THREADS * EACH
-    with place.store.read() as session:
+def assert_nothing_lost(context) -> None:
+    assert vote_in_threads(context) == THREADS * EACH
+    with context.store.read() as session:
         assert session.scalar(select(func.count()).select_from(Vote)) == THREADS * EACH
         assert session.scalar(select(func.count(func.distinct(Vote.trial_id)))) == THREADS * EACH
-        assert ledger.first_break(ledger.read(session)) is None
+        assert ledger.first_invalid_entry(ledger.read(session)) is None
 
 
 def test_no_vote_is_lost_on_sqlite(built, tmp_path, clock: Clock):
-    place = open_at(built, tmp_path, clock, **LONG)
-    assert_nothing_lost(place)
+    context = open_at(built, tmp_path, clock, **LONG)
+    assert_nothing_lost(context)
 
 
 def test_no_vote_is_lost_on_postgresql(built, tmp_path, clock: Clock, postgres):
-    place = open_at(built, tmp_path, clock, postgres.fresh_url(), **LONG)
-    assert_nothing_lost(place)
-    place.store.close()
+    context = open_at(built, tmp_path, clock, postgres.fresh_url(), **LONG)
+    assert_nothing_lost(context)
+    context.store.close()
 
 
-def test_sqlite_is_set_up_for_votes(place):
-    with place.store.write() as session:
+def test_sqlite_is_set_up_for_votes(context):
+    with context.store.write() as session:
         settings = {
             name: session.execute(text(f"PRAGMA {name}")).scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -96,9 +96,11 @@ def test_sqlite_is_set_up_for_votes(place):
     }
 
 
-def test_only_what_can_be_given_again_does_not_wait_for_the_disk(place, built, tmp_path, postgres):
+def test_only_what_can_be_given_again_does_not_wait_for_the_disk(
+    context, built, tmp_path, postgres
+):
     elsewhere = open_at(built, tmp_path, Clock(), postgres.fresh_url())
-    asked = [(place, "PRAGMA synchronous"), (elsewhere, "SHOW synchronous_commit")]
+    asked = [(context, "PRAGMA synchronous"), (elsewhere, "SHOW synchronous_commit")]
     found = []
     for durable in (True, False, True):
         for where, question in asked:
@@ -108,10 +110,10 @@ def test_only_what_can_be_given_again_does_not_wait_for_the_disk(place, built, t
     assert found == [2, "on", 1, "off", 2, "on"]
 
 
-def test_a_second_program_waits_for_the_write_lock(place, tmp_path):
+def test_a_second_program_waits_for_the_write_lock(context, tmp_path):
     """BEGIN IMMEDIATE: the other one gets its turn after us instead of failing in the middle."""
     other = sqlite3.connect(tmp_path / "study.db", isolation_level=None, timeout=5)
-    with place.store.write() as session:
+    with context.store.write() as session:
         session.execute(text("UPDATE study SET name = name"))
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             sqlite3.connect(tmp_path / "study.db", isolation_level=None, timeout=0).execute(
@@ -121,11 +123,11 @@ def test_a_second_program_waits_for_the_write_lock(place, tmp_path):
     other.execute("ROLLBACK")
 
 
-def test_an_error_inside_leaves_nothing_behind(place):
-    with pytest.raises(RuntimeError), place.store.write() as session:
+def test_an_error_inside_leaves_nothing_behind(context):
+    with pytest.raises(RuntimeError), context.store.write() as session:
         session.execute(text("DELETE FROM study"))
         raise RuntimeError
-    with place.store.read() as session:
+    with context.store.read() as session:
         assert session.execute(text("SELECT count(*) FROM study")).scalar() == 1
 
 
@@ -135,58 +137,58 @@ def sentence(caught) -> str:
     return str(caught.value)
 
 
-def test_a_locked_database_is_one_sentence(place, tmp_path):
+def test_a_locked_database_is_one_sentence(context, tmp_path):
     holder = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    with place.store.engine.connect() as connection:
+    with context.store.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout = 50")
-    place.store.engine.pool.dispose()
+    context.store.engine.pool.dispose()
     from sqlalchemy import event
 
     def hasty(connection, _record):
         connection.execute("PRAGMA busy_timeout = 50")
 
-    event.listen(place.store.engine, "connect", hasty)
-    with pytest.raises(StudyError) as caught, place.store.write():
+    event.listen(context.store.engine, "connect", hasty)
+    with pytest.raises(StudyError) as caught, context.store.write():
         pass
     assert "another program holds the database locked" in sentence(caught)
     holder.execute("ROLLBACK")
-    with place.store.write() as session:
+    with context.store.write() as session:
         session.execute(text("UPDATE study SET name = name"))
 
 
-def test_a_read_only_database_is_one_sentence(place):
+def test_a_read_only_database_is_one_sentence(context):
     from sqlalchemy import event
 
     def only_reading(connection, _record):
         connection.execute("PRAGMA query_only = ON")
 
-    place.store.engine.pool.dispose()
-    event.listen(place.store.engine, "connect", only_reading)
-    with pytest.raises(StudyError) as caught, place.store.write() as session:
+    context.store.engine.pool.dispose()
+    event.listen(context.store.engine, "connect", only_reading)
+    with pytest.raises(StudyError) as caught, context.store.write() as session:
         session.execute(text("UPDATE study SET name = 'x'"))
     assert "read-only" in sentence(caught)
 
 
-def test_a_full_disk_is_one_sentence_and_stores_nothing(place):
+def test_a_full_disk_is_one_sentence_and_stores_nothing(context):
     """SQLite's own limit on pages gives the very error of a full disk."""
     from sqlalchemy import event
 
-    with place.store.read() as session:
+    with context.store.read() as session:
         pages = session.execute(text("PRAGMA page_count")).scalar()
-    place.store.engine.pool.dispose()
+    context.store.engine.pool.dispose()
     event.listen(
-        place.store.engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count = {pages}")
+        context.store.engine, "connect", lambda c, _: c.execute(f"PRAGMA max_page_count = {pages}")
     )
-    with pytest.raises(StudyError) as caught, place.store.write() as session:
+    with pytest.raises(StudyError) as caught, context.store.write() as session:
         session.execute(text("CREATE TABLE filler AS SELECT zeroblob(4000000) AS content"))
     assert "the disk is full" in sentence(caught)
-    with place.store.read() as session:
+    with context.store.read() as session:
         assert session.execute(text("SELECT count(*) FROM study")).scalar() == 1
 
 
-def test_a_newer_schema_is_one_sentence(place, tmp_path):
-    with place.store.write() as session:
+def test_a_newer_schema_is_one_sentence(context, tmp_path):
+    with context.store.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StudyError) as caught:
         storage.connect("sqlite:///study.db", tmp_path)
@@ -213,33 +215,33 @@ def test_a_missing_database_is_one_sentence(tmp_path):
         storage.connect("study.db", tmp_path)
 
 
-def test_migrations_make_exactly_the_models(place):
+def test_migrations_make_exactly_the_models(context):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    with place.store.engine.connect() as connection:
+    with context.store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_a_backup_is_complete_and_never_overwrites(place, client, tmp_path):
-    person = someone(client, place)
+def test_a_backup_is_complete_and_never_overwrites(context, client, tmp_path):
+    person = someone(client, context)
     person.admit()
     target = tmp_path / "copy.db"
-    storage.backup(place.store, target)
+    storage.backup(context.store, target)
     copy = storage.connect("sqlite:///copy.db", tmp_path)
     with copy.read() as session:
         assert session.scalar(select(func.count()).select_from(Participant)) == 1
         assert session.scalar(select(func.count()).select_from(Trial)) == 0
     copy.close()
     with pytest.raises(StudyError, match="exists already"):
-        storage.backup(place.store, target)
+        storage.backup(context.store, target)
 
 
-def test_the_database_file_holds_no_address_and_no_token(place, client, tmp_path):
-    person = someone(client, place)
+def test_the_database_file_holds_no_address_and_no_token(context, client, tmp_path):
+    person = someone(client, context)
     person.admit()
-    place.store.close()
+    context.store.close()
     content = b"".join(path.read_bytes() for path in tmp_path.glob("study.db*"))
     assert person.token.encode() not in content
     assert b"testclient" not in content

@@ -23,10 +23,10 @@ def running(built, tmp_path_factory):
     """The whole application with pages, one finished participant in it."""
     from tests.study.tiny import Clock
 
-    place = open_at(built, tmp_path_factory.mktemp("admin"), Clock())
-    with TestClient(create_app(place)) as client:
-        take_part(client, place)
-        yield client, place
+    context = open_at(built, tmp_path_factory.mktemp("admin"), Clock())
+    with TestClient(create_app(context)) as client:
+        take_part(client, context)
+        yield client, context
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def test_the_cookie_is_secure_behind_a_trusted_proxy(built, tmp_path, clock, mon
     def cookie(**server: object) -> str:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
-        place = open_at(built, folder, clock, server=server)
+        context = open_at(built, folder, clock, server=server)
         app = FastAPI()
-        app.include_router(admin_routes.router(place, ""))
+        app.include_router(admin_routes.router(context, ""))
         client = TestClient(app, follow_redirects=False)
         forwarded = {"X-Forwarded-Proto": "https"}
         reply = client.post("/admin/login", data={"password": WORD}, headers=forwarded)
@@ -117,10 +117,10 @@ def test_the_cookie_is_secure_behind_a_trusted_proxy(built, tmp_path, clock, mon
 def test_strangers_cannot_lock_the_operator_out(built, tmp_path, clock, monkeypatch):
     monkeypatch.setenv(admin_auth.PASSWORD, WORD)
     monkeypatch.setattr(admin_auth, "_matches", lambda password: password == WORD)
-    place = open_at(built, tmp_path, clock)
+    context = open_at(built, tmp_path, clock)
     for number in range(60):
-        assert admin_auth.sign_in(place, "a guess", f"198.51.100.{number}") is None
-    assert admin_auth.sign_in(place, WORD, "203.0.113.1") is not None
+        assert admin_auth.sign_in(context, "a guess", f"198.51.100.{number}") is None
+    assert admin_auth.sign_in(context, WORD, "203.0.113.1") is not None
 
 
 def test_a_password_that_is_refused_is_not_repeated(stranger):
@@ -159,10 +159,10 @@ def test_public_config_knows_nothing_of_the_administration(stranger):
 
 def test_wrong_passwords_lock_out(built, tmp_path, clock, monkeypatch):
     monkeypatch.setenv(admin_auth.PASSWORD, WORD)
-    place = open_at(built, tmp_path, clock)
+    context = open_at(built, tmp_path, clock)
     app = FastAPI()
     api.install_refusals(app.add_exception_handler)
-    app.include_router(admin_routes.router(place, ""))
+    app.include_router(admin_routes.router(context, ""))
     client = TestClient(app, follow_redirects=False)
     codes = [client.post("/admin/login", data={"password": "wrong"}).status_code for _ in range(5)]
     assert codes == [401] * 5
@@ -174,16 +174,16 @@ def test_wrong_passwords_lock_out(built, tmp_path, clock, monkeypatch):
 
 def test_a_session_ends_with_time_and_by_signing_out(built, tmp_path, clock, monkeypatch):
     monkeypatch.setenv(admin_auth.PASSWORD, WORD)
-    place = open_at(built, tmp_path, clock)
-    token = admin_auth.sign_in(place, WORD, "here")
-    assert admin_auth.signed_in(place, token)
-    with place.store.read() as session:
+    context = open_at(built, tmp_path, clock)
+    token = admin_auth.sign_in(context, WORD, "here")
+    assert admin_auth.signed_in(context, token)
+    with context.store.read() as session:
         assert token not in [row.token_hash for row in session.scalars(select(AdminSession))]
     clock.pass_time(3600 * admin_auth.HOURS + 1)
-    assert not admin_auth.signed_in(place, token)
-    again = admin_auth.sign_in(place, WORD, "here")
-    admin_auth.sign_out(place, again)
-    assert not admin_auth.signed_in(place, again)
+    assert not admin_auth.signed_in(context, token)
+    again = admin_auth.sign_in(context, WORD, "here")
+    admin_auth.sign_out(context, again)
+    assert not admin_auth.signed_in(context, again)
 
 
 def test_a_short_password_is_refused(monkeypatch):
@@ -193,9 +193,9 @@ def test_a_short_password_is_refused(monkeypatch):
 
 
 def test_results_stay_hidden_until_the_end(operator, running):
-    _, place = running
+    _, context = running
     assert operator.get("/admin/export/votes.csv").status_code == 409
-    lifecycle.set_state(place.store, "closed", place.clock())
+    lifecycle.set_state(context.store, "closed", context.clock())
     table = operator.get("/admin/export/votes.csv")
     assert table.status_code == 200
     assert "oursystem" in table.text
@@ -203,19 +203,19 @@ def test_results_stay_hidden_until_the_end(operator, running):
 
 
 def test_the_overview_names_no_system(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock)
-    take_part(api_client(place), place)
-    seen = overview(place, read(place))
+    context = open_at(built, tmp_path, clock)
+    take_part(api_client(context), context)
+    seen = overview(context, read(context))
     assert sum(seen.coverage.values()) == 6
     assert {row for row, _ in seen.coverage} == {"Comparison A", "Comparison B"}
     assert not any(name in repr(seen) for name in SYSTEMS)
 
 
 def test_seeing_results_early_is_recorded(built, tmp_path, clock):
-    place = open_at(
+    context = open_at(
         built, tmp_path, clock, analysis={"resamples": 400, "reveal_before_close": True}
     )
-    take_part(api_client(place), place)
-    dataset = exports.open_data(place)
+    take_part(api_client(context), context)
+    dataset = exports.open_data(context)
     assert dataset.meta["revealed_at"] is not None
     assert dataset.entries[-1].kind == "revealed"

@@ -7,7 +7,7 @@ import pytest
 
 from study.analysis.dataset import read
 from study.analysis.verify import verify
-from study.checks.simulated_participant import Rehearsal
+from study.checks.simulated_participant import SimulatedParticipant
 from study.server import admin_auth
 from tests.study.chromium import fits, served, shot, visit
 from tests.study.tiny import SYSTEMS, Clock, api_client
@@ -20,8 +20,8 @@ PEOPLE = 8
 def running(tmp_path_factory):
     """A study in which people have voted, each with a mind of their own: (place, address)."""
 
-    def fill(place) -> None:
-        earlier = dataclasses.replace(place, clock=Clock())
+    def fill(context) -> None:
+        earlier = dataclasses.replace(context, clock=Clock())
         dice = random.Random(3)
 
         def undecided(_served, _dimension: str) -> str:
@@ -29,7 +29,7 @@ def running(tmp_path_factory):
 
         for _ in range(PEOPLE):
             client = api_client(earlier)
-            person = Rehearsal(client, earlier, undecided, earlier.clock.pass_time)
+            person = SimulatedParticipant(client, earlier, undecided, earlier.clock.pass_time)
             person.admit()
             for _served in person.trials():
                 pass
@@ -61,14 +61,14 @@ def no_system_is_named(page) -> bool:
 
 @pytest.mark.parametrize("size", ["phone", "desk"])
 def test_an_operator_watches_without_learning_who_is_ahead(running, browser, size):
-    place, address = running
+    context, address = running
     page, problems = visit(browser, size)
     sign_in(page, address, size)
     page.get_by_text("Comparison A").first.wait_for()
     shot(page, f"admin-{size}-2-now")
     assert fits(page), "the page scrolls sideways"
     show(page, "Participants")
-    page.get_by_text(read(place).people[0].code).wait_for()
+    page.get_by_text(read(context).people[0].code).wait_for()
     shot(page, f"admin-{size}-3-participants")
     show(page, "Plan")
     page.get_by_role("button", name="Estimate").click()
@@ -86,7 +86,7 @@ def test_an_operator_watches_without_learning_who_is_ahead(running, browser, siz
 
 
 def test_an_operator_excludes_closes_and_takes_the_results_out(running, browser, tmp_path):
-    place, address = running
+    context, address = running
     page, problems = visit(browser, "desk")
     sign_in(page, address, "desk")
     page.get_by_role("button", name="Pause").click()
@@ -97,7 +97,7 @@ def test_an_operator_excludes_closes_and_takes_the_results_out(running, browser,
     page.get_by_text("Type CLOSE to close the study").wait_for()
 
     show(page, "Participants")
-    page.get_by_placeholder("p-…").fill(read(place).people[1].code)
+    page.get_by_placeholder("p-…").fill(read(context).people[1].code)
     page.get_by_placeholder("reason, as it will be published").fill("asked to be left out")
     page.get_by_role("button", name="Exclude").click()
     page.get_by_role("cell", name="asked to be left out").wait_for()

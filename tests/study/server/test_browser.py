@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from study.checks import audit
-from study.checks.simulated_participant import Reply
+from study.checks.simulated_participant import HttpReply
 from study.database.models import Participant, Vote
 from study.design import stimuli
 from study.design.translations import texts
@@ -19,7 +19,7 @@ TITLE = {"en": "Which one?", "zh": "哪一个？"}
 
 @dataclass(frozen=True)
 class Received:
-    """A reply as the browser got it, in the form of `study.checks.simulated_participant.Reply`."""
+    """A reply as the browser got it, in the form of `study.checks.simulated_participant.HttpReply`."""
 
     status_code: int
     headers: dict[str, str]
@@ -37,13 +37,13 @@ def running(tmp_path_factory):
         yield found
 
 
-def challenge(place) -> str:
-    with place.store.read() as session:
+def challenge(context) -> str:
+    with context.store.read() as session:
         newest = select(Participant.challenge).order_by(Participant.id.desc()).limit(1)
         return session.scalar(newest) or ""
 
 
-def admit(page, place, locale: str, size: str) -> None:
+def admit(page, context, locale: str, size: str) -> None:
     """Consent and sound check."""
     words = texts(locale)
     page.get_by_role("heading", name=TITLE[locale]).wait_for()
@@ -54,7 +54,7 @@ def admit(page, place, locale: str, size: str) -> None:
     begin.click()
     page.get_by_role("button", name=words["sound"]["play"]).click()
     page.get_by_role("button", name=words["sound"]["again"]).wait_for()
-    page.locator("#digits").fill(challenge(place))
+    page.locator("#digits").fill(challenge(context))
     shot(page, f"{size}-{locale}-2-sound")
     page.get_by_role("button", name=words["sound"]["submit"], exact=True).click()
     page.locator(".trial.ready").wait_for()
@@ -88,11 +88,11 @@ def position(page, words, number: int) -> None:
 
 @pytest.mark.parametrize(("size", "locale"), CASES)
 def test_a_participation(running, browser, size, locale):
-    place, address = running
+    context, address = running
     name, words = f"{size}-{locale}", texts(locale)
     page, problems = visit(browser, size, {"en": "en-US", "zh": "zh-CN"}[locale])
     page.goto(address)
-    admit(page, place, locale, size)
+    admit(page, context, locale, size)
 
     watch(page, f"{name}-3-practice")
     answer(page, "11111")
@@ -122,7 +122,7 @@ def test_a_participation(running, browser, size, locale):
     assert problems == []
     page.context.close()
 
-    with place.store.read() as session:
+    with context.store.read() as session:
         person = session.scalars(select(Participant).order_by(Participant.id.desc())).first()
         votes = session.scalars(
             select(Vote).where(Vote.participant_id == person.id).order_by(Vote.id)
@@ -136,7 +136,7 @@ def test_a_participation(running, browser, size, locale):
 
 
 def test_withdrawing_on_the_page_erases(running, browser):
-    place, address = running
+    context, address = running
     words = texts("zh")["withdraw"]
     page, problems = visit(browser, "phone", "zh-CN")
     page.goto(address)
@@ -144,7 +144,7 @@ def test_withdrawing_on_the_page_erases(running, browser):
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name=texts("zh")["page"]["begin"]).click()
     page.get_by_role("button", name=texts("zh")["sound"]["play"]).wait_for()
-    with place.store.read() as session:
+    with context.store.read() as session:
         before = set(session.scalars(select(Participant.code)))
     page.get_by_role("button", name=texts("zh")["page"]["withdraw"]).click()
     shot(page, "phone-zh-11-ask")
@@ -153,15 +153,15 @@ def test_withdrawing_on_the_page_erases(running, browser):
     shot(page, "phone-zh-12-withdrawn")
     assert problems == []
     page.context.close()
-    with place.store.read() as session:
+    with context.store.read() as session:
         assert len(before - set(session.scalars(select(Participant.code)))) == 1
 
 
 def test_nothing_that_the_browser_loads_names_a_system_and_all_of_it_is_ours(running, browser):
     """(a) with the real page: every byte of every file and reply that Chromium asks for."""
-    place, address = running
+    context, address = running
     page, _ = visit(browser, "desk")
-    loaded: list[tuple[str, Reply]] = []
+    loaded: list[tuple[str, HttpReply]] = []
 
     def keep(route) -> None:
         reply = route.fetch()
@@ -171,10 +171,10 @@ def test_nothing_that_the_browser_loads_names_a_system_and_all_of_it_is_ours(run
 
     page.route("**/*", keep)
     page.goto(address)
-    admit(page, place, "en", "loaded")
+    admit(page, context, "en", "loaded")
     page.context.close()
 
-    names = stimuli.read(place.directory / "sources" / "manifest.csv").secrets()
+    names = stimuli.read(context.directory / "sources" / "manifest.csv").secrets()
     paths = [path for path, _ in loaded]
     assert {"page/main.js", "page/options", "api/next"} <= set(paths)
     assert sum(path.startswith("media/") for path in paths) == 2

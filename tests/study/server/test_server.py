@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from study.checks.load_test import free_port, measure, start_server
-from study.checks.simulated_participant import Rehearsal
+from study.checks.simulated_participant import SimulatedParticipant
 from study.database import ledger
 from study.database.models import Trial, Vote
 from study.design import builder
@@ -23,9 +23,9 @@ BEFORE_THE_KILL = 12
 @pytest.fixture
 def opened(study_folder):
     index = builder.read_index(study_folder / "stimuli")
-    place = lifecycle.open_study(study_folder, load(study_folder / "study.yaml"), index)
-    yield place
-    place.store.close()
+    context = lifecycle.open_study(study_folder, load(study_folder / "study.yaml"), index)
+    yield context
+    context.store.close()
 
 
 def test_every_acknowledged_vote_survives_kill_9(opened):
@@ -36,7 +36,7 @@ def test_every_acknowledged_vote_survives_kill_9(opened):
 
     def take_part() -> None:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            person = Rehearsal(client, opened, lambda _pair, _name: "same", time.sleep)
+            person = SimulatedParticipant(client, opened, lambda _pair, _name: "same", time.sleep)
             try:
                 person.admit()
                 while not (served := person.next())["done"]:
@@ -59,7 +59,7 @@ def test_every_acknowledged_vote_survives_kill_9(opened):
     with opened.store.read() as session:
         stored = {vote.code for vote in session.scalars(select(Vote))}
         voted = session.scalars(select(Trial.id).where(Trial.voted_at.is_not(None))).all()
-        assert ledger.first_break(ledger.read(session)) is None
+        assert ledger.first_invalid_entry(ledger.read(session)) is None
     assert set(acknowledged) <= stored
     assert len(voted) == len(stored)
     assert len(stored) - len(acknowledged) <= PEOPLE  # committed, but the reply was cut off

@@ -16,33 +16,33 @@ from tests.study.tiny import api_client, open_at, someone
 DEVICE = {"width": 390, "height": 844, "pixel_ratio": 3.0, "touch": True, "can_play": True}
 
 
-def person_row(place):
-    with place.store.read() as session:
+def person_row(context):
+    with context.store.read() as session:
         return session.scalars(select(Participant)).one()
 
 
-def test_consent_is_stored_with_version_and_hash_of_the_text(client, place):
-    person = someone(client, place)
+def test_consent_is_stored_with_version_and_hash_of_the_text(client, context):
+    person = someone(client, context)
     person.token = person.post("enter", {"locale": "zh"})["participant"]
     person.post(
         "consent", {"participant": person.token, "version": "0", "locale": "zh"}, expect=409
     )
     person.post("consent", {"participant": person.token, "version": "1", "locale": "zh"})
-    row = person_row(place)
+    row = person_row(context)
     assert (row.state, row.consent_version, row.locale) == ("consented", "1", "zh")
     assert len(row.consent_hash) == 64
 
 
-def test_nothing_is_served_before_the_sound_check(client, place):
-    person = someone(client, place)
+def test_nothing_is_served_before_the_sound_check(client, context):
+    person = someone(client, context)
     person.token = person.post("enter", {"locale": "en"})["participant"]
     person.post("sound", {"participant": person.token}, expect=409)
     person.post("next", {"participant": person.token}, expect=409)
 
 
 def test_three_wrong_answers_screen_out(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, recruitment={"codes": {"screened": "NO-SOUND"}})
-    person = someone(api_client(place), place)
+    context = open_at(built, tmp_path, clock, recruitment={"codes": {"screened": "NO-SOUND"}})
+    person = someone(api_client(context), context)
     person.token = person.post("enter", {"locale": "en"})["participant"]
     person.post("consent", {"participant": person.token, "version": "1", "locale": "en"})
     for state in ("consented", "consented", "screened"):
@@ -67,10 +67,10 @@ def test_digits_are_spoken(locale):
 
 def test_a_recruited_person_comes_back_to_the_same_place(built, tmp_path, clock):
     codes = {"finished": "DONE", "withdrawn": "LEFT"}
-    place = open_at(built, tmp_path, clock, recruitment={"mode": "prolific", "codes": codes})
-    client = api_client(place)
+    context = open_at(built, tmp_path, clock, recruitment={"mode": "prolific", "codes": codes})
+    client = api_client(context)
     external = {"PROLIFIC_PID": "abc", "STUDY_ID": "s", "SESSION_ID": "t"}
-    person = someone(client, place)
+    person = someone(client, context)
     person.post("enter", {"locale": "en"}, expect=403)
     first = person.post("enter", {"locale": "en", "external": external})["participant"]
     second = person.post("enter", {"locale": "en", "external": external})["participant"]
@@ -99,15 +99,15 @@ def test_one_recruited_person_takes_part_once_and_cannot_be_impersonated(recruit
     assert enter(PROLIFIC_PID="def") == 200
 
 
-def test_an_open_study_keeps_no_recruiters_ids(client, place):
+def test_an_open_study_keeps_no_recruiters_ids(client, context):
     client.post("/api/enter", json={"external": {"PROLIFIC_PID": "abc"}})
-    row = person_row(place)
+    row = person_row(context)
     assert (row.external, row.external_key) == ({}, None)
 
 
 def test_only_the_studys_own_languages_can_be_chosen(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, title={"en": "Which one?"})
-    reply = api_client(place).post("/api/enter", json={"locale": "zh"})
+    context = open_at(built, tmp_path, clock, title={"en": "Which one?"})
+    reply = api_client(context).post("/api/enter", json={"locale": "zh"})
     assert (reply.status_code, reply.json()["detail"]) == (422, "this study is offered in en only")
 
 
@@ -132,8 +132,8 @@ def test_a_malformed_request_is_one_sentence_that_repeats_nothing(client, path, 
     assert b"xxx" not in reply.content
 
 
-def test_reloading_serves_the_same_pair_under_new_addresses(client, place):
-    person = someone(client, place)
+def test_reloading_serves_the_same_pair_under_new_addresses(client, context):
+    person = someone(client, context)
     person.admit()
     first, again = person.next(), person.next()
     assert first["position"] == again["position"] == 0
@@ -143,28 +143,28 @@ def test_reloading_serves_the_same_pair_under_new_addresses(client, place):
 
 
 def test_addresses_are_counted_under_a_salt_of_the_day_and_forgotten_at_the_end(
-    client, place, clock
+    client, context, clock
 ):
-    someone(client, place).admit()
-    with place.store.read() as session:
+    someone(client, context).admit()
+    with context.store.read() as session:
         old = session.scalars(select(DailySalt)).one().salt
     clock.pass_time(86_400)
-    someone(client, place).admit()
-    with place.store.read() as session:
+    someone(client, context).admit()
+    with context.store.read() as session:
         assert session.scalars(select(DailySalt)).one().salt != old
         keys = [row.key for row in session.scalars(select(RateCount))]
     assert len([key for key in keys if key.startswith("enter:")]) == 2
     assert not any("testclient" in key or tokens.hashed("testclient") in key for key in keys)
-    lifecycle.set_state(place.store, "closed", clock())
-    with place.store.read() as session:
+    lifecycle.set_state(context.store, "closed", clock())
+    with context.store.read() as session:
         assert not list(session.scalars(select(DailySalt)))
         assert not list(session.scalars(select(RateCount)))
 
 
-def test_withdrawing_waits_for_no_reader(client, place):
-    person = someone(client, place)
+def test_withdrawing_waits_for_no_reader(client, context):
+    person = someone(client, context)
     person.admit()
-    with place.store.read() as session:
+    with context.store.read() as session:
         list(session.scalars(select(Participant)))
         started = time.monotonic()
         person.post("withdraw", {"participant": person.token})
@@ -173,8 +173,8 @@ def test_withdrawing_waits_for_no_reader(client, place):
 
 def test_withdrawing_leaves_no_bytes_of_an_id_on_the_disk(built, tmp_path, clock):
     rule = {"mode": "prolific", "codes": {"finished": "DONE"}}
-    place = open_at(built, tmp_path, clock, recruitment=rule)
-    client = api_client(place)
+    context = open_at(built, tmp_path, clock, recruitment=rule)
+    client = api_client(context)
     ids = {"PROLIFIC_PID": "5f3c8a1be29d4c0017abcdef", "SESSION_ID": "s"}
 
     def found() -> bool:
@@ -189,8 +189,8 @@ def test_withdrawing_leaves_no_bytes_of_an_id_on_the_disk(built, tmp_path, clock
 
 
 def test_enrolments_are_limited_per_network(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, limits={"enrolments_per_hour": 2})
-    client = api_client(place)
+    context = open_at(built, tmp_path, clock, limits={"enrolments_per_hour": 2})
+    client = api_client(context)
     codes = [client.post("/api/enter", json={}).status_code for _ in range(3)]
     assert codes == [200, 200, 429]
     forged = client.post("/api/enter", json={}, headers={"X-Forwarded-For": "203.0.113.7"})
@@ -198,24 +198,24 @@ def test_enrolments_are_limited_per_network(built, tmp_path, clock):
 
 
 def test_only_a_configured_proxy_may_name_the_sender(built, tmp_path, clock):
-    place = open_at(
+    context = open_at(
         built,
         tmp_path,
         clock,
         limits={"enrolments_per_hour": 1},
         server={"trusted_proxies": ["testclient"]},
     )
-    client = api_client(place)
+    client = api_client(context)
     for address, status in (("203.0.113.7", 200), ("203.0.113.8", 200), ("203.0.113.7", 429)):
         chain = f"198.51.100.1, {address}"
         reply = client.post("/api/enter", json={}, headers={"X-Forwarded-For": chain})
         assert reply.status_code == status
 
 
-def test_a_failing_database_is_one_sentence_for_the_browser(client, place, monkeypatch):
+def test_a_failing_database_is_one_sentence_for_the_browser(client, context, monkeypatch):
     from sqlalchemy import text
 
-    with place.store.write() as session:
+    with context.store.write() as session:
         session.execute(text("ALTER TABLE participants RENAME TO gone"))
     reply = client.post("/api/enter", json={})
     assert reply.status_code == 503

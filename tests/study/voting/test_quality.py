@@ -74,21 +74,21 @@ def test_repeats_count_only_reversals():
     assert quality.reversal_share({"a": "cannot"}, {"a": "left"}) is None
 
 
-def test_one_side_all_along_fails_and_sameness_does_not(client, place):
-    take_part(client, place, answer="left")
-    take_part(client, place, answer="same")
-    verdicts = list(judgements(read(place)).values())
+def test_one_side_all_along_fails_and_sameness_does_not(client, context):
+    take_part(client, context, answer="left")
+    take_part(client, context, answer="same")
+    verdicts = list(judgements(read(context)).values())
     assert verdicts[0].verdict == "fail"
     assert "one_side" in verdicts[0].reasons
     assert "one_side" not in verdicts[1].reasons
 
 
 def test_who_never_varies_or_never_judges_a_catch_is_unchecked(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, quality={"catch_failures": 8})
-    client = api_client(place)
+    context = open_at(built, tmp_path, clock, quality={"catch_failures": 8})
+    client = api_client(context)
     for answer in ("same", "cannot", "varied"):
-        take_part(client, place, answer)
-    constant, undecided, varied = judgements(read(place)).values()
+        take_part(client, context, answer)
+    constant, undecided, varied = judgements(read(context)).values()
     assert constant == Judgement("unchecked", ("constant",))
     assert undecided == Judgement("unchecked", ("catch", "constant"))
     assert varied.verdict != "unchecked"
@@ -184,21 +184,21 @@ def test_a_service_that_speaks_no_http_is_unchecked():
 
 
 def test_who_was_never_asked_about_is_unchecked(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, quality={"service_url": "http://127.0.0.1:9/"})
-    participants.enter(place, "198.51.100.1", "en", {})  # the check is asked by the route, later
-    assert [part.reasons for part in judgements(read(place)).values()] == [("service",)]
+    context = open_at(built, tmp_path, clock, quality={"service_url": "http://127.0.0.1:9/"})
+    participants.enter(context, "198.51.100.1", "en", {})  # the check is asked by the route, later
+    assert [part.reasons for part in judgements(read(context)).values()] == [("service",)]
 
 
 def test_a_service_that_is_down_leaves_votes_unchecked_and_raises_the_alarm(built, tmp_path, clock):
     down = {"service_url": "http://127.0.0.1:9/", "service_seconds": 0.2}
     down |= {"catch_failures": 8, "repeat_agreement": 0, "same_side_share": 1}
-    place = open_at(built, tmp_path, clock, quality=down)
-    client = api_client(place)
+    context = open_at(built, tmp_path, clock, quality=down)
+    client = api_client(context)
     for _ in range(5):
-        take_part(client, place, answer="varied")
-    frame = tidy(read(place))
+        take_part(client, context, answer="varied")
+    frame = tidy(read(context))
     main = frame[frame["kind"] == "main"]
     assert set(main["verdict"]) == {"unchecked"}
     assert set(main["reasons"]) == {"service"}
     assert main["included"].all()
-    assert overview(place, read(place)).alarms == ["unchecked"]
+    assert overview(context, read(context)).alarms == ["unchecked"]

@@ -12,12 +12,12 @@ from study.database.models import Trial, Vote
 from study.design import assignment
 from study.errors import Refused
 from study.voting import lifecycle, tokens, votes
-from study.voting.context import Deployment
+from study.voting.context import StudyContext
 from tests.study.tiny import Clock, api_client, open_at, someone, take_part
 
 
-def rows(place: Deployment) -> int:
-    with place.store.read() as session:
+def rows(context: StudyContext) -> int:
+    with context.store.read() as session:
         return session.scalar(select(func.count()).select_from(Vote)) or 0
 
 
@@ -27,9 +27,9 @@ def refused(client: TestClient, body: dict) -> tuple[int, str]:
 
 
 @pytest.fixture
-def ballot(client, place):
+def ballot(client, context):
     """A participant before the vote on a pair that was watched to the end."""
-    person = someone(client, place)
+    person = someone(client, context)
     person.admit()
     return person, person.ballot(person.next())
 
@@ -37,21 +37,21 @@ def ballot(client, place):
 def test_the_last_vote_finishes_even_when_the_study_closes_before_the_next_call(
     built, tmp_path, clock
 ):
-    place = open_at(built, tmp_path, clock, recruitment={"codes": {"finished": "DONE"}})
-    client = api_client(place)
-    person = someone(client, place)
+    context = open_at(built, tmp_path, clock, recruitment={"codes": {"finished": "DONE"}})
+    client = api_client(context)
+    person = someone(client, context)
     person.admit()
-    for _ in range(assignment.length(place.config.trials)):
+    for _ in range(assignment.length(context.config.trials)):
         person.post("vote", person.ballot(person.next()))
-    lifecycle.set_state(place.store, "closed", clock())
+    lifecycle.set_state(context.store, "closed", clock())
     state = person.post("state", {"participant": person.token})
     assert (state["state"], state["code"]) == ("finished", "DONE")
     assert person.post("next", {"participant": person.token}) == {"done": True, "code": "DONE"}
 
 
 def test_the_players_reports_do_not_use_up_the_calls_of_the_vote(built, tmp_path, clock):
-    place = open_at(built, tmp_path, clock, limits={"calls_per_minute": 8})
-    person = someone(api_client(place), place)
+    context = open_at(built, tmp_path, clock, limits={"calls_per_minute": 8})
+    person = someone(api_client(context), context)
     person.admit()
     served = person.next()
     event = {"participant": person.token, "trial": served["trial"], "kind": "stall", "at_ms": 1.0}
@@ -61,9 +61,9 @@ def test_the_players_reports_do_not_use_up_the_calls_of_the_vote(built, tmp_path
     person.post("vote", person.ballot(served))
 
 
-def test_a_vote_is_stored_with_the_sides_as_displayed(client, place):
-    person = take_part(client, place, answer="left")
-    with place.store.read() as session:
+def test_a_vote_is_stored_with_the_sides_as_displayed(client, context):
+    person = take_part(client, context, answer="left")
+    with context.store.read() as session:
         stored = list(session.scalars(select(Vote).order_by(Vote.id)))
         trials = {row.id: row for row in session.scalars(select(Trial))}
     assert len(stored) == len([path for path, _ in person.replies if path == "vote"]) == 10
@@ -73,66 +73,66 @@ def test_a_vote_is_stored_with_the_sides_as_displayed(client, place):
         assert votes.digest(vote.record, vote.salt) == vote.digest
 
 
-def test_the_identical_request_again_gives_the_first_receipt(client, place, ballot):
+def test_the_identical_request_again_gives_the_first_receipt(client, context, ballot):
     _, body = ballot
     first = client.post("/api/vote", json=body)
     again = client.post("/api/vote", json=body)
     assert first.status_code == again.status_code == 200
     assert first.json() == again.json()
-    assert rows(place) == 1
+    assert rows(context) == 1
 
 
-def test_a_second_vote_on_a_pair_is_refused(client, place, ballot):
+def test_a_second_vote_on_a_pair_is_refused(client, context, ballot):
     _, body = ballot
     client.post("/api/vote", json=body)
     other = dict.fromkeys(body["choices"], "right")
     assert refused(client, body | {"request_id": str(uuid.uuid4())}) == (409, "already_voted")
     assert refused(client, body | {"choices": other}) == (409, "already_voted")
-    assert rows(place) == 1
+    assert rows(context) == 1
 
 
-def test_forged_tokens_are_unknown(client, place, ballot):
+def test_forged_tokens_are_unknown(client, context, ballot):
     _, body = ballot
     assert refused(client, body | {"trial": tokens.fresh()}) == (404, "unknown_trial")
     assert refused(client, body | {"participant": tokens.fresh()}) == (404, "unknown_participant")
-    assert rows(place) == 0
+    assert rows(context) == 0
 
 
-def test_another_participant_cannot_use_a_trial(client, place, ballot):
+def test_another_participant_cannot_use_a_trial(client, context, ballot):
     _, body = ballot
-    stranger = someone(client, place)
+    stranger = someone(client, context)
     stranger.admit()
     assert refused(client, body | {"participant": stranger.token}) == (404, "unknown_trial")
-    assert rows(place) == 0
+    assert rows(context) == 0
 
 
-def test_an_expired_trial_takes_no_vote(client, place, ballot, clock: Clock):
+def test_an_expired_trial_takes_no_vote(client, context, ballot, clock: Clock):
     _, body = ballot
     clock.pass_time(31 * 60)
     assert refused(client, body) == (410, "expired")
-    assert rows(place) == 0
+    assert rows(context) == 0
 
 
-def test_serving_again_kills_the_old_tokens(client, place, ballot):
+def test_serving_again_kills_the_old_tokens(client, context, ballot):
     person, body = ballot
     served = person.next()
     assert refused(client, body) == (404, "unknown_trial")
     assert client.post("/api/vote", json=person.ballot(served)).status_code == 200
-    assert rows(place) == 1
+    assert rows(context) == 1
 
 
-def test_a_vote_before_the_end_is_refused(client, place):
-    person = someone(client, place)
+def test_a_vote_before_the_end_is_refused(client, context):
+    person = someone(client, context)
     person.admit()
     served = person.post("next", {"participant": person.token})
     assert refused(client, person.ballot(served)) == (425, "too_early")
     person.get(f"media/{served['left']}")
-    place.clock.pass_time(60)
+    context.clock.pass_time(60)
     assert refused(client, person.ballot(served)) == (425, "too_early")  # only one side was seen
     person.get(f"media/{served['right']}")
-    place.clock.pass_time(served["seconds"] / 2)
+    context.clock.pass_time(served["seconds"] / 2)
     assert refused(client, person.ballot(served)) == (425, "too_early")
-    place.clock.pass_time(served["seconds"] / 2)
+    context.clock.pass_time(served["seconds"] / 2)
     assert client.post("/api/vote", json=person.ballot(served)).status_code == 200
 
 
@@ -145,30 +145,32 @@ def test_a_vote_before_the_end_is_refused(client, place):
         {"extra": 1},
     ],
 )
-def test_malformed_votes_are_refused(client, place, ballot, change):
+def test_malformed_votes_are_refused(client, context, ballot, change):
     _, body = ballot
     assert client.post("/api/vote", json=body | change).status_code == 422
-    assert rows(place) == 0
+    assert rows(context) == 0
 
 
-def test_no_vote_while_paused_or_closed(client, place, ballot):
+def test_no_vote_while_paused_or_closed(client, context, ballot):
     from study.voting import lifecycle
 
     _, body = ballot
-    lifecycle.set_state(place.store, "paused", place.clock())
+    lifecycle.set_state(context.store, "paused", context.clock())
     assert refused(client, body) == (409, "study_paused")
-    lifecycle.set_state(place.store, "open", place.clock())
+    lifecycle.set_state(context.store, "open", context.clock())
     assert client.post("/api/vote", json=body).status_code == 200
 
 
-def test_concurrent_votes_on_one_pair_leave_one_row(place, client, ballot):
+def test_concurrent_votes_on_one_pair_leave_one_row(context, client, ballot):
     person, body = ballot
     outcomes: list[str] = []
 
     def cast(number: int) -> None:
         choices = dict.fromkeys(body["choices"], ("left", "right")[number % 2])
         try:
-            votes.cast(place, person.token, body["trial"], f"request-{number}", choices, {})
+            votes.submit_vote(
+                context, person.token, body["trial"], f"request-{number}", choices, {}
+            )
             outcomes.append("stored")
         except Refused as error:
             outcomes.append(error.code)
@@ -179,24 +181,24 @@ def test_concurrent_votes_on_one_pair_leave_one_row(place, client, ballot):
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["already_voted"] * 11 + ["stored"]
-    assert rows(place) == 1
+    assert rows(context) == 1
 
 
-def test_every_vote_is_chained(client, place):
-    take_part(client, place)
-    with place.store.read() as session:
+def test_every_vote_is_chained(client, context):
+    take_part(client, context)
+    with context.store.read() as session:
         entries = ledger.read(session)
-    assert ledger.first_break(entries) is None
-    assert sum(entry.kind == "vote" for entry in entries) == rows(place)
+    assert ledger.first_invalid_entry(entries) is None
+    assert sum(entry.kind == "vote" for entry in entries) == rows(context)
     forged = [*entries[:3], entries[4], *entries[4:]]
-    assert ledger.first_break(forged) == "audit row 5 does not follow row 3"
+    assert ledger.first_invalid_entry(forged) == "audit row 5 does not follow row 3"
 
 
 def test_rate_limit_is_counted_per_participant(built, tmp_path, clock):
     from tests.study.tiny import api_client, open_at
 
-    place = open_at(built, tmp_path, clock, limits={"calls_per_minute": 5})
-    person = someone(api_client(place), place)
+    context = open_at(built, tmp_path, clock, limits={"calls_per_minute": 5})
+    person = someone(api_client(context), context)
     person.admit()  # three counted calls
     person.post("next", {"participant": person.token})
     person.post("next", {"participant": person.token})

@@ -5,18 +5,18 @@ import torch
 
 from flowact.conditioning.actions import PHRASES
 from flowact.datagen.performance.performance import TRAINING_VOICES
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.training.data.latents import LatentClip
 from flowact.training.data.motion_only_clips import (
     FIRST_SEED,
     coded,
-    imagine_clip,
-    imagine_folder,
+    make_clip,
+    make_folder,
     shipped_codes,
 )
-from flowact.training.transformer.readout import curve_index
+from flowact.training.transformer.latent_probe import curve_index
 
-Codes = tuple[AnimationCode, AnimationCode]
+Codes = tuple[LinearMotionCodec, LinearMotionCodec]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def codes() -> Codes:
 
 @pytest.fixture(scope="module")
 def clip(codes: Codes) -> LatentClip:
-    return imagine_clip(codes, FIRST_SEED, seconds=2.0)
+    return make_clip(codes, FIRST_SEED, seconds=2.0)
 
 
 def test_the_code_turns_four_frames_into_one_latent(codes: Codes) -> None:
@@ -56,24 +56,24 @@ def test_an_imagined_clip_has_all_that_training_needs(clip: LatentClip) -> None:
 
 
 def test_the_mouth_moves_when_there_is_sound(codes: Codes) -> None:
-    clips = [imagine_clip(codes, FIRST_SEED + 50 + i, seconds=4.0) for i in range(3)]
+    clips = [make_clip(codes, FIRST_SEED + 50 + i, seconds=4.0) for i in range(3)]
     loud = torch.cat([c.mel.float().amax(1).view(-1, 4).amax(1) for c in clips])
     jaw = torch.cat([c.curves[:, curve_index("jawOpen")].float() for c in clips])
     assert torch.corrcoef(torch.stack((loud, jaw)))[0, 1] > 0.2
 
 
 def test_a_seed_gives_the_same_clip_again(codes: Codes, clip: LatentClip) -> None:
-    again = imagine_clip(codes, FIRST_SEED, seconds=2.0)
+    again = make_clip(codes, FIRST_SEED, seconds=2.0)
     assert torch.equal(again.z, clip.z)
     assert torch.equal(again.mel, clip.mel)
-    other = imagine_clip(codes, FIRST_SEED + 1, seconds=2.0)
+    other = make_clip(codes, FIRST_SEED + 1, seconds=2.0)
     assert not torch.equal(other.z, clip.z)
 
 
 def test_only_missing_clips_are_imagined(tmp_path: Path) -> None:
     folder = tmp_path / "train"
-    assert imagine_folder(folder, 2, 1.0, TRAINING_VOICES) == 2
+    assert make_folder(folder, 2, 1.0, TRAINING_VOICES) == 2
     first = (folder / f"{FIRST_SEED}.safetensors").read_bytes()
-    assert imagine_folder(folder, 3, 1.0, TRAINING_VOICES) == 1
+    assert make_folder(folder, 3, 1.0, TRAINING_VOICES) == 1
     assert (folder / f"{FIRST_SEED}.safetensors").read_bytes() == first
     assert len(list(folder.iterdir())) == 3

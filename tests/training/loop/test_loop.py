@@ -10,7 +10,7 @@ from torch import nn
 from flowact.errors import UserError
 from flowact.training.loop.checkpoints import load_averaged_weights, load_newest
 from flowact.training.loop.ema import Ema
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import Loop, LoopSettings
 
 
@@ -45,7 +45,7 @@ class Note:
 
 
 def settings(run, **changes) -> LoopSettings:
-    schedule = Schedule(0.05, warmup=5)
+    schedule = LearningRateSchedule(0.05, warmup=5)
     return LoopSettings(run, schedule, **{"steps": 120, "log_every": 20, "ema": 0.9, **changes})
 
 
@@ -111,16 +111,16 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path) -> None:
 
 
 def test_schedule() -> None:
-    plain = Schedule(1.0, warmup=10)
+    plain = LearningRateSchedule(1.0, warmup=10)
     assert plain.rate(0) == pytest.approx(0.1) and plain.rate(9) == plain.rate(10_000) == 1.0
-    decaying = Schedule(1.0, warmup=10, decay_from=100, decay_to=200, floor=0.1)
+    decaying = LearningRateSchedule(1.0, warmup=10, decay_from=100, decay_to=200, floor=0.1)
     assert decaying.rate(100) == 1.0
     assert decaying.rate(150) == pytest.approx(0.55)
     assert decaying.rate(200) == decaying.rate(999) == pytest.approx(0.1)
     with pytest.raises(ValueError, match="200..100"):
-        Schedule(1.0, decay_from=200, decay_to=100)
+        LearningRateSchedule(1.0, decay_from=200, decay_to=100)
     with pytest.raises(ValueError, match="together"):
-        Schedule(1.0, decay_from=200)
+        LearningRateSchedule(1.0, decay_from=200)
 
 
 def test_the_average_forgets_its_start() -> None:

@@ -97,8 +97,8 @@ def test_mask_is_compared_with_visibility() -> None:
 def test_paint_costs_where_it_is_not_needed() -> None:
     paint, visible = torch.full((1, 3, 120, 120), -0.5), torch.zeros(1, 60, 60)
     visible[:, :30] = 1
-    assert losses.needless_paint(paint, visible, FLAT).item() == pytest.approx(0.25)
-    assert losses.needless_paint(paint, visible, 10 * FLAT).item() == pytest.approx(0.025)
+    assert losses.paint_sparsity(paint, visible, FLAT).item() == pytest.approx(0.25)
+    assert losses.paint_sparsity(paint, visible, 10 * FLAT).item() == pytest.approx(0.025)
 
 
 def test_coarse_half_of_the_picture_loss_forgives_a_shift() -> None:
@@ -131,8 +131,8 @@ def test_only_an_error_that_changes_flickers() -> None:
     truth = torch.rand(8, 3, 4, 4)
     weight = torch.ones(8, 1, 4, 4)
     constant = truth + 0.5
-    assert losses.steady_loss(constant, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
+    assert losses.temporal_loss(constant, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
     jumps = constant.clone()
     jumps[4:] = truth[4:]  # between windows, which do not follow each other
-    assert losses.steady_loss(jumps, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
-    assert losses.steady_loss(jumps, truth, 1e-6, weight, 8) == pytest.approx(0.5 / 7, abs=1e-4)
+    assert losses.temporal_loss(jumps, truth, 1e-6, weight, 4) == pytest.approx(0, abs=1e-6)
+    assert losses.temporal_loss(jumps, truth, 1e-6, weight, 8) == pytest.approx(0.5 / 7, abs=1e-4)

@@ -15,20 +15,20 @@ from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.motion.arkit import ARKIT
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewEncoder
-from flowact.tokenizer.code import AnimationCode
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.views import VIEWS
 from flowact.tokenizer.warp import sample, sampling_grid
 from flowact.training.export import export
 from flowact.training.loop.checkpoints import load_averaged_weights
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import Loop, LoopSettings
 from flowact.training.tokenizer import clips as clips_module
 from flowact.training.tokenizer.assemble import TokenizerRuns, load_tokenizer, shipped_tokenizer
 from flowact.training.tokenizer.clips import (
     ClipFolder,
-    Colours,
+    ColourJitter,
     ViewClip,
     WindowLoader,
     spread_windows,
@@ -112,12 +112,12 @@ def test_open_mouths_and_blinks_come_more_often(toy_data) -> None:
 
 def test_colours_change_frames_and_reference_alike() -> None:
     picture = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8)
-    torch.testing.assert_close(Colours()(picture), picture / 127.5 - 1)
+    torch.testing.assert_close(ColourJitter()(picture), picture / 127.5 - 1)
     grey = torch.full((2, 3, 4, 4), 128, dtype=torch.uint8)
-    turned = Colours(matrix=tuple(map(tuple, clips_module._hue_saturation(0.7, 1.5))))(grey)
+    turned = ColourJitter(matrix=tuple(map(tuple, clips_module._hue_saturation(0.7, 1.5))))(grey)
     torch.testing.assert_close(turned, grey / 127.5 - 1)
-    drawn = {Colours.random(np.random.default_rng(seed)) for seed in range(20)}
-    assert len(drawn) > 8 and Colours() in drawn
+    drawn = {ColourJitter.random(np.random.default_rng(seed)) for seed in range(20)}
+    assert len(drawn) > 8 and ColourJitter() in drawn
 
 
 def test_a_growing_folder_is_noticed(tmp_path, monkeypatch) -> None:
@@ -179,7 +179,7 @@ def test_a_window_of_two_latents_shows_their_border(toy_data) -> None:
 def test_a_small_encoder_learns_one_window(toy_data, tmp_path) -> None:
     torch.manual_seed(0)
     config = ViewConfig(view="face", **SMALL)
-    model, code = ViewEncoder(config), AnimationCode("face", config.readouts)
+    model, code = ViewEncoder(config), LinearMotionCodec("face", config.readouts)
     windows = spread_windows(ClipFolder(toy_data / "train", VIEWS["face"]), 2)
     endless = iter(lambda: windows, None)
     stage = EncoderStage(model, endless, windows, VIEWS["face"], code, config.curves)
@@ -216,9 +216,11 @@ def test_a_disturbed_frame_moves_with_its_reference() -> None:
 def test_a_run_may_start_from_another_of_other_sizes(toy_data, tmp_path) -> None:
     config, settings = ViewConfig(view="whole", **SMALL), DecoderSettings(batch=1)
     first, second = tmp_path / "first", tmp_path / "second"
-    train_decoder(config, toy_data, LoopSettings(first, Schedule(1e-3), steps=2), settings)
+    train_decoder(
+        config, toy_data, LoopSettings(first, LearningRateSchedule(1e-3), steps=2), settings
+    )
     wider = replace(config, frame_widths=(16, 16, 32))
-    loop = LoopSettings(second, Schedule(0.0), steps=1)
+    loop = LoopSettings(second, LearningRateSchedule(0.0), steps=1)
     train_decoder(wider, toy_data, loop, settings, seed=1, init=first)
     before, after = load_averaged_weights(first), load_averaged_weights(second)
     assert torch.equal(before["decoder.trunk.leave.weight"], after["decoder.trunk.leave.weight"])
@@ -231,7 +233,7 @@ def test_decoder_and_encoder_are_trained_apart_and_joined(toy_data, tmp_path) ->
         config = ViewConfig(view=view, **SMALL)
         for part in ("decoder", "encoder"):
             run = runs[f"{view}_{part}"] = tmp_path / view / part
-            loop = LoopSettings(run, Schedule(1e-3), steps=1)
+            loop = LoopSettings(run, LearningRateSchedule(1e-3), steps=1)
             if part == "decoder":
                 train_decoder(config, toy_data, loop, DecoderSettings(batch=1))
             else:
@@ -320,7 +322,7 @@ def test_averaged_weights_are_what_is_measured(toy_data, tmp_path) -> None:
     model = ViewAutoencoder(ViewConfig(view="whole", **SMALL))
     windows = spread_windows(ClipFolder(toy_data / "heldout", model.view), 1)
     stage = DecoderStage(model, iter(lambda: windows, None), windows)
-    loop = Loop(stage, LoopSettings(tmp_path, Schedule(1e-3), evaluate_minutes=99))
+    loop = Loop(stage, LoopSettings(tmp_path, LearningRateSchedule(1e-3), evaluate_minutes=99))
     loop.evaluate()
     with torch.no_grad():
         loop.ema.model.decoder.leave.bias[1:].fill_(0.5)

@@ -7,9 +7,9 @@ import torch
 from flowact.datagen.performance.behaviours import BEHAVIOURS, opens_without_speech
 from flowact.errors import UserError
 from flowact.training.loop.checkpoints import Snapshot, load_newest, save_snapshot
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import LoopSettings
-from flowact.training.transformer.audio_encoder_stage import train_hearing
+from flowact.training.transformer.audio_encoder_stage import train_audio_encoder
 from flowact.training.transformer.run_weights import load_transformer, starting_audio_encoder
 from flowact.training.transformer.stages import train_stage
 from tests.training.toy_latents import write_toy_data
@@ -23,12 +23,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("runs") / "audio"
-    assert train_hearing(data, str(data / "toy.yaml"), None, limits(run, 120), 8) == 120
+    assert train_audio_encoder(data, str(data / "toy.yaml"), None, limits(run, 120), 8) == 120
     return run
 
 
 def limits(run: Path, steps: int) -> LoopSettings:
-    schedule = Schedule(5e-3, warmup=10)
+    schedule = LearningRateSchedule(5e-3, warmup=10)
     return LoopSettings(run, schedule, steps=steps, ema=0.95, log_every=10, evaluate_minutes=99)
 
 
@@ -42,7 +42,9 @@ def test_the_encoder_learns_which_sound_opens_the_mouth(run: Path) -> None:
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(data: Path, tmp_path: Path) -> None:
     for name, ends in (("straight", (4,)), ("interrupted", (2, 4))):
         for steps in ends:
-            train_hearing(data, str(data / "toy.yaml"), None, limits(tmp_path / name, steps), 4)
+            train_audio_encoder(
+                data, str(data / "toy.yaml"), None, limits(tmp_path / name, steps), 4
+            )
     straight, interrupted = (load_newest(tmp_path / name) for name in ("straight", "interrupted"))
     for name, weight in straight.model.items():
         assert torch.equal(weight, interrupted.model[name]), name
@@ -61,7 +63,7 @@ def test_the_transformer_takes_the_encoder_and_leaves_it_as_it_is(
 def test_it_goes_on_from_a_transformer(data: Path, tmp_path: Path) -> None:
     preset, joint, again = str(data / "toy.yaml"), tmp_path / "joint", tmp_path / "again"
     train_stage("joint", data, preset, None, limits(joint, 2), 4)
-    train_hearing(data, preset, joint, limits(again, 0), 4)
+    train_audio_encoder(data, preset, joint, limits(again, 0), 4)
     before, after = starting_audio_encoder(joint), starting_audio_encoder(again)
     assert all(torch.equal(before[name], after[name]) for name in before)
 

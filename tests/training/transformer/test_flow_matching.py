@@ -9,7 +9,7 @@ from flowact.training.transformer.flow_matching import (
     draw_memory_levels,
     interpolate,
 )
-from flowact.training.transformer.readout import Readout, curve_index
+from flowact.training.transformer.latent_probe import LatentProbe, curve_index
 
 COUNT = 4000
 
@@ -77,13 +77,13 @@ def test_the_velocity_leads_from_clean_to_noise() -> None:
 
 
 @pytest.fixture
-def mouth() -> Readout:
+def mouth() -> LatentProbe:
     """One value of the latent, the first, opens the mouth: curve 24 in all four frames."""
     matrix = torch.zeros(8, 4 * 52)
     matrix[0, 24::52] = 1
     share = torch.zeros(52)
     share[24] = 0.5
-    return Readout(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
+    return LatentProbe(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
 
 
 def loss_of(loss: VelocityLoss, value: int, level: float = 1.0, emphasis: float = 1.0):
@@ -94,7 +94,7 @@ def loss_of(loss: VelocityLoss, value: int, level: float = 1.0, emphasis: float 
     return loss(error.view(shape), torch.zeros(shape), torch.tensor([[level]]), counts)
 
 
-def test_no_error_costs_nothing(mouth: Readout) -> None:
+def test_no_error_costs_nothing(mouth: LatentProbe) -> None:
     velocity = torch.randn(2, 3, 2, 2, 2)
     losses = VelocityLoss(mouth, smooth=1.0)(
         velocity, velocity, torch.ones(2, 3), torch.ones(2, 12)
@@ -102,7 +102,7 @@ def test_no_error_costs_nothing(mouth: Readout) -> None:
     assert [float(value) for value in losses.values()] == [0, 0, 0]
 
 
-def test_an_error_of_the_mouth_costs_extra(mouth: Readout) -> None:
+def test_an_error_of_the_mouth_costs_extra(mouth: LatentProbe) -> None:
     loss = VelocityLoss(mouth, lips=0.3)
     lips, hair = loss_of(loss, 0), loss_of(loss, 5)
     assert float(lips["velocity"]) == pytest.approx(0.36 / 8) == float(hair["velocity"])
@@ -110,14 +110,14 @@ def test_an_error_of_the_mouth_costs_extra(mouth: Readout) -> None:
     assert float(hair["lips"]) == 0
 
 
-def test_lips_that_count_more_cost_more(mouth: Readout) -> None:
+def test_lips_that_count_more_cost_more(mouth: LatentProbe) -> None:
     loss = VelocityLoss(mouth)
     assert float(loss_of(loss, 0, emphasis=2.0)["lips"]) == pytest.approx(
         2 * float(loss_of(loss, 0)["lips"])
     )
 
 
-def test_a_tremble_costs_more_than_an_offset(mouth: Readout) -> None:
+def test_a_tremble_costs_more_than_an_offset(mouth: LatentProbe) -> None:
     loss = VelocityLoss(mouth, smooth=1.0)
     offset, tremble = torch.full((2, 1, 6, 8), 0.6).unbind(0)
     tremble = tremble * torch.tensor([1.0, -1.0] * 3)[:, None]
@@ -130,7 +130,7 @@ def test_a_tremble_costs_more_than_an_offset(mouth: Readout) -> None:
     assert costs[1] == pytest.approx((0.36 + 5 * 4 * 0.36) / 24)
 
 
-def test_levels_that_few_steps_never_visit_count_less(mouth: Readout) -> None:
+def test_levels_that_few_steps_never_visit_count_less(mouth: LatentProbe) -> None:
     loss = VelocityLoss(mouth, floor=0.2)
     assert float(loss_of(loss, 5, level=0.1)["velocity"]) == pytest.approx(0.25 * 0.36 / 8)
     assert float(loss_of(loss, 5, level=0.2)["velocity"]) == pytest.approx(0.36 / 8)
@@ -140,7 +140,7 @@ def test_levels_that_few_steps_never_visit_count_less(mouth: Readout) -> None:
 def test_the_mouth_alone_follows_what_was_spoken(curve: str, follows: str) -> None:
     matrix, share = torch.zeros(8, 4 * 52), torch.zeros(52)
     matrix[0, curve_index(curve) :: 52], share[curve_index(curve)] = 1, 1
-    readout = Readout(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
+    readout = LatentProbe(matrix, torch.zeros(208), torch.zeros(52), torch.ones(52), share)
     velocities = {"velocity": torch.zeros(1, 1, 2, 2, 2), "spoken": torch.ones(1, 1, 2, 2, 2)}
     losses = VelocityLoss(readout, smooth=1.0)(
         velocities[follows], levels=torch.ones(1, 1), emphasis=torch.ones(1, 4), **velocities

@@ -7,7 +7,7 @@ import torch
 from flowact.conditioning.window import FRAMES_BEHIND
 from flowact.training.data.latents import LatentFolder
 from flowact.training.data.samples import SHORTEST_CLIP, Dropout, Layout, SampleSource
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import Loop, LoopSettings
 from flowact.training.transformer.flow_matching_stage import (
     JOINT,
@@ -15,8 +15,8 @@ from flowact.training.transformer.flow_matching_stage import (
     Prediction,
     SelfForcing,
 )
+from flowact.training.transformer.latent_probe import fit_probe
 from flowact.training.transformer.noising import NoisyBatch, noisy_batch
-from flowact.training.transformer.readout import fit_readout
 from tests.training.toy_latents import toy_transformer, write_toy_data
 
 SETTINGS = replace(JOINT, batch=8, heldout=4)
@@ -31,13 +31,17 @@ def stage(data: Path, **changes: object) -> DiffusionStage:
     settings = replace(SETTINGS, **changes)
     train, heldout = (LatentFolder(data / split, SHORTEST_CLIP) for split in ("train", "heldout"))
     source = SampleSource(train, settings.batch, settings.dropout, seed=0)
-    readout = fit_readout(train.clips, heldout.clips)
+    readout = fit_probe(train.clips, heldout.clips)
     return DiffusionStage(toy_transformer(), source, heldout.clips, readout, settings)
 
 
 def loop_settings(run: Path, steps: int) -> LoopSettings:
     return LoopSettings(
-        run=run, schedule=Schedule(4e-3, warmup=10), steps=steps, ema=0.95, evaluate_minutes=99
+        run=run,
+        schedule=LearningRateSchedule(4e-3, warmup=10),
+        steps=steps,
+        ema=0.95,
+        evaluate_minutes=99,
     )
 
 

@@ -5,8 +5,8 @@ from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.schedule import diagonal
 from flowact.streaming.settings import StepSettings
 from flowact.training.loop.metrics import correlation
+from flowact.training.transformer.latent_probe import fit_probe
 from flowact.training.transformer.lip_metrics import lip_scores, quiet_frames
-from flowact.training.transformer.readout import fit_readout
 from flowact.training.transformer.rollouts import follow, generate
 from tests.training.toy_latents import SHAPE, toy_clip, toy_transformer
 
@@ -87,7 +87,7 @@ def test_a_strength_is_a_noise_level(model: FlowActTransformer, strength: float)
 def test_scores_of_the_truth_are_perfect() -> None:
     clips = [toy_clip(i) for i in range(4)]
     truth = torch.stack([clip.z.float() for clip in clips])[:, :39]
-    scores = lip_scores(truth, truth.roll(-1, 0), clips, fit_readout(clips, clips))
+    scores = lip_scores(truth, truth.roll(-1, 0), clips, fit_probe(clips, clips))
     assert scores["lips"] == scores["lips_read"] > 0.98
     assert abs(scores["lips_wrong"]) < 0.4
     assert scores["motion"] == pytest.approx(1)

@@ -11,7 +11,7 @@ from flowact.errors import UserError
 from flowact.training.data.latents import LatentFolder
 from flowact.training.data.samples import LAYOUTS, SHORTEST_CLIP, Dropout, SampleSource
 from flowact.training.loop.checkpoints import load_newest, newest_step
-from flowact.training.loop.learning_rate import Schedule
+from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import LoopSettings
 from flowact.training.transformer.distillation import StepStage
 from flowact.training.transformer.dmd import ScoreStage
@@ -20,7 +20,7 @@ from flowact.training.transformer.flow_matching_stage import (
     JOINT,
     DiffusionStage,
     Prediction,
-    gather,
+    load_stage_inputs,
 )
 from flowact.training.transformer.run_weights import load_transformer
 from flowact.training.transformer.stages import DISTILLATIONS, FLOWS, train_stage
@@ -33,7 +33,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def limits(run: Path, steps: int, rate: float = 4e-3) -> LoopSettings:
-    return LoopSettings(run, Schedule(rate, warmup=10), steps=steps, ema=0.95, evaluate_minutes=99)
+    return LoopSettings(
+        run, LearningRateSchedule(rate, warmup=10), steps=steps, ema=0.95, evaluate_minutes=99
+    )
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +132,7 @@ def test_a_student_imitates_the_teacher_that_it_is_given(
 ) -> None:
     preset, other = str(data / "toy.yaml"), tmp_path / "other"
     train_stage("self-forcing", data, preset, None, limits(other, 1), 4)
-    made = gather(data, preset, joint, None, tmp_path, JOINT, seed=0)
+    made = load_stage_inputs(data, preset, joint, None, tmp_path, JOINT, seed=0)
     stage = StepStage(made, JOINT, teacher=load_transformer(other))
     weights = load_transformer(other).video_out.weight
     assert torch.equal(stage.teacher.transformer.video_out.weight, weights)
@@ -146,7 +148,7 @@ def test_a_stage_works_where_its_model_is(
     monkeypatch.setattr("flowact.training.transformer.dmd.finite", lambda norm: True)
     settings = FLOWS.get(name, JOINT)
     preset = str(data / "toy.yaml")
-    made = gather(data, preset, joint, None, tmp_path, settings, 0, elsewhere)
+    made = load_stage_inputs(data, preset, joint, None, tmp_path, settings, 0, elsewhere)
     teacher = load_transformer(joint).to(elsewhere)
     if name in DISTILLATIONS:
         stage = DISTILLATIONS[name](made, settings, teacher=teacher)
@@ -165,7 +167,12 @@ def test_a_student_comes_closer_to_its_teacher(
     name: str, distance: str, data: Path, joint: Path, tmp_path: Path
 ) -> None:
     loop = LoopSettings(
-        tmp_path, Schedule(2e-3, warmup=5), steps=60, ema=0.9, log_every=15, evaluate_minutes=99
+        tmp_path,
+        LearningRateSchedule(2e-3, warmup=5),
+        steps=60,
+        ema=0.9,
+        log_every=15,
+        evaluate_minutes=99,
     )
     train_stage(name, data, str(data / "toy.yaml"), joint, loop, 8)
     history = logged(tmp_path, distance)
@@ -175,7 +182,7 @@ def test_a_student_comes_closer_to_its_teacher(
 
 
 def score_stage(data: Path, joint: Path, tmp_path: Path) -> ScoreStage:
-    made = gather(data, str(data / "toy.yaml"), joint, None, tmp_path, JOINT, seed=0)
+    made = load_stage_inputs(data, str(data / "toy.yaml"), joint, None, tmp_path, JOINT, seed=0)
     return ScoreStage(made, JOINT, teacher=load_transformer(joint))
 
 

@@ -26,7 +26,7 @@ from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.photographic.sources import cc0
 from flowact.datagen.photographic.sources.piece import Piece
 from flowact.errors import UserError
-from flowact.files import whole
+from flowact.files import atomic_write
 
 Floats = NDArray[np.floating[Any]]
 
@@ -45,7 +45,7 @@ def ensure(folder: Path) -> Path:
     record = folder / RECORD
     if not record.is_file() or json.loads(record.read_text()) != _record():
         _refuse_foreign(folder)
-        with whole(folder) as temporary:
+        with atomic_write(folder) as temporary:
             _fill(temporary)
     return folder
 

@@ -24,7 +24,7 @@ STILL = 1e-3
 
 
 @dataclass(frozen=True)
-class Readout:
+class LatentProbe:
     """Linear read-out of the motion of a latent's four frames: face curves, then pose.
 
     Attributes:
@@ -82,9 +82,9 @@ class Readout:
         return cls(**load_file(path))
 
 
-def fit_readout(
+def fit_probe(
     train: Sequence[LatentClip], heldout: Sequence[LatentClip], noise: float = 0.3
-) -> Readout:
+) -> LatentProbe:
     """Fit by ridge regression, as if the latents carried noise of the given deviation.
 
     Args:
@@ -100,17 +100,17 @@ def fit_readout(
     x, y = inputs - centre, targets - offset
     ridge = noise**2 * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
     matrix = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
-    fitted = Readout(
+    fitted = LatentProbe(
         matrix.float(),
         (offset - centre @ matrix).float(),
         mean.float(),
         deviation.float(),
         torch.ones(motion.shape[-1]),
     )
-    return Readout(**{**vars(fitted), "share": explained_share(fitted, heldout)})
+    return LatentProbe(**{**vars(fitted), "share": explained_share(fitted, heldout)})
 
 
-def explained_share(readout: Readout, clips: Sequence[LatentClip]) -> Tensor:
+def explained_share(readout: LatentProbe, clips: Sequence[LatentClip]) -> Tensor:
     """Measure which share of each channel's variance the read-out explains, `[channels]`, 0..1."""
     truth = torch.cat([clip.motion.float() for clip in clips])
     error = torch.cat([readout.motion(clip.z.float()) for clip in clips]) - truth

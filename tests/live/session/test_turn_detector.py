@@ -6,7 +6,7 @@ import torch
 
 from flowact.live.session import silero
 from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
-from flowact.live.session.voice_activity import RELEASE_SECONDS, VoiceActivity
+from flowact.live.session.turn_detector import RELEASE_SECONDS, TurnDetector
 from flowact.media import Recording
 
 SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
@@ -18,7 +18,7 @@ def noise(seconds: float, level: float, seed: int = 0) -> np.ndarray:
     return (level * generator.standard_normal(round(seconds * 16_000))).astype(np.float32)
 
 
-def changes(detector: VoiceActivity, samples: np.ndarray) -> list[tuple[str, float]]:
+def changes(detector: TurnDetector, samples: np.ndarray) -> list[tuple[str, float]]:
     found = []
     for packet in range(len(samples) // PACKET):
         heard = detector.hear(samples[packet * PACKET : (packet + 1) * PACKET])
@@ -30,7 +30,7 @@ def changes(detector: VoiceActivity, samples: np.ndarray) -> list[tuple[str, flo
 def test_a_turn_has_one_beginning_and_one_end():
     talk = Recording.open(SPOKEN).read()[: 3 * 16_000]
     sound = np.concatenate([noise(2, 1e-3), talk, noise(2, 1e-3, 1)])
-    (began, at), (ended, until) = changes(VoiceActivity(), sound)
+    (began, at), (ended, until) = changes(TurnDetector(), sound)
     assert (began, ended) == ("began", "ended")
     assert 2.0 <= at < 2.7
     assert 4.5 < until < 5.3 + RELEASE_SECONDS
@@ -39,7 +39,7 @@ def test_a_turn_has_one_beginning_and_one_end():
 def test_what_is_loud_but_no_voice_is_not_taken_for_one():
     hum = 0.3 * np.sin(np.arange(5 * 16_000) * 2 * np.pi * 100 / 16_000).astype(np.float32)
     for sound in (noise(5, 0.05), hum, np.zeros(32_000, np.float32)):
-        assert changes(VoiceActivity(), sound) == []
+        assert changes(TurnDetector(), sound) == []
 
 
 def test_our_network_computes_what_the_packages_own_does(monkeypatch):

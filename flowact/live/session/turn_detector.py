@@ -21,7 +21,7 @@ _WINDOW_SECONDS: Final = WINDOW / SAMPLE_RATE
 
 
 @dataclass(frozen=True)
-class Activity:
+class TurnState:
     """What the detector has come to.
 
     Attributes:
@@ -36,7 +36,7 @@ class Activity:
     level: float
 
 
-class VoiceActivity:
+class TurnDetector:
     """Turns of one microphone."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class VoiceActivity:
         self._above = self._below = 0.0
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
 
-    def hear(self, samples: NDArray[np.float32]) -> Activity:
+    def hear(self, samples: NDArray[np.float32]) -> TurnState:
         """Take mono samples at 16 kHz, any number."""
         before = self._speaking
         waiting = np.concatenate([self._rest, samples])
@@ -54,7 +54,7 @@ class VoiceActivity:
             probability, self._state = voice_probability(window, self._state)
             self._decide(probability)
         began, ended = self._speaking and not before, before and not self._speaking
-        return Activity(self._speaking, began, ended, _decibels(samples))
+        return TurnState(self._speaking, began, ended, _decibels(samples))
 
     def _decide(self, probability: float) -> None:
         voice = probability > (RELEASE if self._speaking else ONSET)
