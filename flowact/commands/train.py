@@ -97,6 +97,12 @@ def _declare_landmarks(landmarks: argparse.ArgumentParser) -> None:
     landmarks.add_argument("--batch", type=int, default=48, help="windows per step")
     landmarks.add_argument("--people", type=int, default=500, help="people to train on")
     landmarks.add_argument(
+        "--assets",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographic textures, as of `flowact synth --assets`; filled if it is new",
+    )
+    landmarks.add_argument(
         "--photographs", type=Path, help="folder of pictures without faces to put behind the heads"
     )
     landmarks.set_defaults(start=_train_landmarks)
@@ -264,9 +270,11 @@ def _encode_rendered(args: argparse.Namespace) -> int:
 
 
 def _train_landmarks(args: argparse.Namespace) -> None:
+    from flowact.datagen.photographic.sources.download import ensure
     from flowact.training.landmarks.train import LandmarkData, train_landmarks
 
-    data = LandmarkData(args.data, args.people, args.photographs)
+    textures = ensure(args.assets.resolve()) if args.assets else None
+    data = LandmarkData(args.data, args.people, textures, args.photographs)
     steps = train_landmarks(data, loop_settings(args), args.batch, args.seed)
     print(f"{args.out}: landmarks.safetensors after {steps} steps")  # noqa: T201 - the result
 

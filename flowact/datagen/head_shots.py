@@ -18,6 +18,9 @@ from flowact.datagen.appearance.character import Lighting, lights_of, random_cha
 from flowact.datagen.face_point_vertices import face_point_vertices, face_points
 from flowact.datagen.graphics import shading
 from flowact.datagen.graphics.camera import Camera
+from flowact.datagen.photographic.casting import library, random_photographed
+from flowact.datagen.photographic.dress import dress
+from flowact.datagen.photographic.light import Surroundings, light_by
 from flowact.datagen.render import RenderedFrame, draw
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
@@ -30,6 +33,8 @@ SIZE: Final = 192
 """Edge of a head shot in pixels."""
 VIEWS: Final = 12
 """Head shots of one person."""
+PAINTED: Final = 240
+"""People who are painted before the first who wears photographs."""
 _SPLITS: Final = ("train", "heldout")
 _WIDEST_YAW: Final = 55.0
 
@@ -65,26 +70,42 @@ class HeadShots:
             return cls(**{field.name: archive[field.name] for field in fields(cls)})
 
 
-def shoot_people(root: Path, split: str, count: int) -> list[Path]:
-    """Render the first `count` people of a split into `root`, those that are not there yet, and list their files."""
+def shoot_people(root: Path, split: str, count: int, textures: Path | None = None) -> list[Path]:
+    """Render the first `count` people of a split into `root`, those that are not there yet, and list their files.
+
+    With a folder of `textures` those from number `PAINTED` on wear photographs; see `flowact synth --assets`.
+    """
     paths = [root / split / f"{seed:06d}.npz" for seed in range(count)]
     for seed, path in enumerate(paths):
         if not path.exists():
-            shoot_person(split, seed).save(path)
+            shoot_person(split, seed, textures=textures if seed >= PAINTED else None).save(path)
     return paths
 
 
-def shoot_person(split: str, seed: int, views: int = VIEWS) -> HeadShots:
+def shoot_person(
+    split: str, seed: int, views: int = VIEWS, textures: Path | None = None
+) -> HeadShots:
     """Render one random person from `views` sides; `heldout` people are never those of `train`."""
     rng = np.random.default_rng([seed, 77, _SPLITS.index(split)])
-    actor = Actor(random_character(rng), Humanoid.load())
+    actor = _random_actor(rng, textures)
     rows = face_point_vertices(actor.humanoid)
-    shots = [_shoot(actor, rows, rng) for _ in range(views)]
+    shots = [_shoot(actor, rows, rng, textures) for _ in range(views)]
     return HeadShots(*(np.stack(column) for column in zip(*shots, strict=True)))
 
 
+def _random_actor(rng: np.random.Generator, textures: Path | None) -> Actor:
+    if textures is None:
+        return Actor(random_character(rng), Humanoid.load())
+    seen = random_photographed(rng, textures)
+    worn = dress(seen.character, seen.look, Humanoid.load(), library(textures))
+    return Actor(seen.character, Humanoid.load(), worn)
+
+
 def _shoot(
-    actor: Actor, rows: list[NDArray[np.int64]], rng: np.random.Generator
+    actor: Actor,
+    rows: list[NDArray[np.int64]],
+    rng: np.random.Generator,
+    textures: Path | None,
 ) -> tuple[NDArray[np.uint8], Floats, Floats, Floats, Floats]:
     """One row of each array of `HeadShots`."""
     curves, pose = random_face(rng), _random_pose(rng)
@@ -99,7 +120,7 @@ def _shoot(
         view[:, column : column + 3] = attributes[:, column : column + 3] @ turn.T
     camera = _random_camera(face_points(vertices, rows), rng)
     black = np.zeros((SIZE, SIZE, 3), np.float32)
-    frame = draw(actor, vertices, view, camera, lights_of(_random_light(rng)), black)
+    frame = draw(actor, vertices, view, camera, _random_lights(rng, textures), black)
     points = camera.project(face_points(vertices, rows))[:, :2]
     angles = _angles(actor.body, vertices)
     return _with_coverage(frame), points.astype(np.float32), angles, _lid_gaps(marks), opening
@@ -146,6 +167,14 @@ def _random_camera(marks: Floats, rng: np.random.Generator) -> Camera:
     x, y, z = (float(value) for value in marks.mean(0))
     centre = tuple(SIZE * rng.uniform(0.44, 0.56, 2))
     return Camera((x, y, z + distance), scale * distance, (centre[0], centre[1]), SIZE)
+
+
+def _random_lights(rng: np.random.Generator, textures: Path | None) -> Floats:
+    """Lights of `shading`: of a real place, where there are textures, or of a studio."""
+    if textures is not None and rng.random() < 0.75:
+        place = Surroundings.random(library(textures), rng)
+        return light_by(place, library(textures), 32).lights
+    return lights_of(_random_light(rng))
 
 
 def _random_light(rng: np.random.Generator) -> Lighting:

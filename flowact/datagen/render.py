@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.actor import Actor, depth_map
 from flowact.datagen.graphics.background import paint_background
 from flowact.datagen.graphics.camera import Camera
-from flowact.datagen.graphics.raster import correspondence, rasterize
+from flowact.datagen.graphics.raster import correspondence, rasterize, rasterize_cards
 from flowact.datagen.graphics.shading import KEY, shade_picture
+from flowact.datagen.placement import Placement
 from flowact.timebase import FACE_BOX, FRAME_SIZE
 
 Floats = NDArray[np.floating[Any]]
@@ -54,19 +55,26 @@ def tone_mapped(picture: Floats) -> U8:
 class Scene:
     """An actor, a camera and a background."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        placement: Placement | None = None,
+        backdrop: Floats | None = None,
+    ) -> None:
         self.actor = actor
-        self.camera = framing(actor)
-        self._backdrop = paint_background(actor.character.background, FRAME_SIZE)
+        self.placement = placement or Placement()
+        self.camera = framing(actor, self.placement)
+        painted = actor.character.background
+        self._backdrop = paint_background(painted, FRAME_SIZE) if backdrop is None else backdrop
 
     def render(self, curves: Floats, pose: Floats) -> RenderedFrame:
-        """Render one frame (curves [52], pose [J, 3])."""
-        posed = self.actor.pose(curves, pose)
+        """Render one frame (curves [52] and pose [J, 3], to which the placement adds its own)."""
+        posed = self.actor.pose(*self.placement.pose(curves, pose))
         return draw(self.actor, *posed, self.camera, self.actor.lights, self._backdrop)
 
     def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
-        body = self.actor.body.pose(curves, pose)
+        body = self.actor.body.pose(*self.placement.pose(curves, pose))
         marks = self.camera.project(self.actor.body.landmarks(body))[:, :2]
         return self.actor.body.opening(body), marks
 
@@ -110,19 +118,23 @@ def draw(
     screen = camera.project(vertices, 2)
     ids = np.full((2 * camera.size, 2 * camera.size), -1, np.int32)
     near = np.zeros(ids.shape, np.float32)
-    rasterize(screen, actor.triangles, actor.two_sided, ids, near)
-    shadow, rows = depth_map(vertices, actor.triangles, lights[KEY], 512)
+    solid = actor.solid_triangles
+    rasterize(screen, solid, actor.two_sided, ids, near)
+    cards = actor.photographs.cards
+    rasterize_cards(screen, actor.triangles, actor.uv, len(solid), cards, ids, near)
+    shadow, rows = depth_map(vertices, actor.casting_triangles, lights[KEY], 512)
     picture = backdrop.copy()
     eye = np.asarray(camera.eye, np.float32)
     shade_picture(
         ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
-        eye, actor.skin, actor.paint, lights, shadow, rows, picture,
+        eye, actor.skin, actor.photographs.body, actor.photographs.iris, cards,
+        actor.paint, lights, shadow, rows, picture,
     )  # fmt: skip
     return RenderedFrame(tone_mapped(picture), ids, near, screen)
 
 
-def framing(actor: Actor) -> Camera:
-    """Head and shoulders with the face in the middle of `FACE_BOX`."""
+def framing(actor: Actor, placement: Placement) -> Camera:
+    """Head and shoulders with the face in the middle of `FACE_BOX`, changed as the placement says."""
     marks = actor.body.landmarks(actor.body.rest)
     x, y, size = FACE_BOX
     centre = (
@@ -130,4 +142,7 @@ def framing(actor: Actor) -> Camera:
         float((marks[4:6, 1].mean() + marks[7, 1]) / 2 + 0.12),
         float(marks[6, 2]),
     )
-    return Camera.framing(centre, (x + size / 2, y + size / 2), actor.character.scale, 14.0)
+    right, down = placement.shift
+    pixel = (x + size / 2 + right, y + size / 2 + down)
+    scale = actor.character.scale * placement.zoom
+    return Camera.framing(centre, pixel, scale, 14.0, np.radians(placement.roll))

@@ -11,20 +11,22 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.graphics.raster import barycentric
+from flowact.datagen.graphics.raster import barycentric, texture
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
-SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH = range(7)
+SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH, HAIR_CARD, CARD = range(9)
 
 # Columns of the attribute matrix.
 POSITION, NORMAL, REST, TANGENT, AO, STRAND = 0, 3, 6, 9, 12, 13
 ATTRIBUTES = 15
 
 
-# Rows of the lights matrix [8, 3]: directions towards the lights and linear RGB radiances.
-KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND = range(8)
+# Rows of the lights matrix [8 or 17, 3]: directions towards the lights and linear RGB radiances. With 17, the
+# last nine are spherical harmonics of the light from all sides, which stand for SKY and GROUND.
+KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND, HARMONICS = range(9)
+LIGHTS = HARMONICS + 9
 
 # Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
 # teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
@@ -72,19 +74,6 @@ def value_noise(x: float, y: float, z: float) -> float:
     return total
 
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _texture(image: Floats, u: float, v: float, channel: int) -> float:
-    height, width = image.shape[0], image.shape[1]
-    x = min(max(u * width - 0.5, 0.0), width - 1.001)
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
-    ix, iy = int(x), int(y)
-    fx, fy = x - ix, y - iy
-    top = image[iy, ix, channel] * (1 - fx) + image[iy, ix + 1, channel] * fx
-    bottom = image[iy + 1, ix, channel] * (1 - fx) + image[iy + 1, ix + 1, channel] * fx
-    value: float = top * (1 - fy) + bottom * fy
-    return value
-
-
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
     """Share of the key light that reaches a position: 3x3 percentage-closer filter."""
@@ -108,16 +97,20 @@ def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _skin_albedo(
-    skin: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
+    skin: Floats, body: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
 ) -> float:
-    """The painted head; plain mottled skin elsewhere. Returns the gloss."""
+    """The head's texture; elsewhere the body's or, without one, mottled skin. Returns the gloss."""
     u0, v0, v1 = paint[WINDOW, 0], paint[WINDOW, 1], paint[WINDOW, 2]
     if u > u0 and v > v0 and v < v1:
         x = (u - u0) / (1.0 - u0)
         y = (v - v0) / (v1 - v0)
         for c in range(3):
-            out[c] = _texture(skin, x, y, c)
-        return _texture(skin, x, y, 3)
+            out[c] = texture(skin, x, y, c)
+        return texture(skin, x, y, 3)
+    if body.shape[0] > 1:
+        for c in range(3):
+            out[c] = texture(body, u, v, c)
+        return 0.3
     mottle = 0.95 + 0.10 * value_noise(rest[0] * 9.0, rest[1] * 9.0, rest[2] * 9.0)
     for c in range(3):
         out[c] = paint[TONE, c] * mottle
@@ -125,13 +118,18 @@ def _skin_albedo(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _eye_albedo(paint: Floats, rest: Floats, out: Floats) -> float:
-    """Sclera, limbal ring, streaked iris and pupil by angle from the eye's axis; returns the gloss."""
+def _eye_albedo(paint: Floats, iris_map: Floats, rest: Floats, out: Floats) -> float:
+    """A photographed eye, or sclera, limbal ring, streaked iris and pupil by angle from its axis; returns the gloss."""
     side = 0 if rest[0] > 0 else 1
     dx = (rest[0] - paint[EYES + side, 0]) / paint[SIZES, 0]
     dy = (rest[1] - paint[EYES + side, 1]) / paint[SIZES, 0]
     front = rest[2] - paint[EYES + side, 2]
     radius = np.sqrt(dx * dx + dy * dy) if front > 0 else 2.0
+    if iris_map.shape[0] > 1:
+        mirrored = dx if side == 0 else -dx
+        for c in range(3):
+            out[c] = texture(iris_map, 0.5 + 0.5 * mirrored, 0.5 + 0.5 * dy, c)
+        return 1.0
     angle = np.arctan2(dy, dx)
     streak = 0.75 + 0.5 * value_noise(angle * 6.0 + 40.0, radius * 4.0, side + 0.5)
     iris = 1.0 - smoothstep(0.50, 0.545, radius)
@@ -194,6 +192,20 @@ def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> fl
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
+    """One channel of the light from all sides on a surface with normal (x, y, z)."""
+    if lights.shape[0] < LIGHTS:
+        up = 0.5 + 0.5 * y
+        return lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)
+    total = 0.282095 * lights[8, c]
+    total += 0.488603 * (lights[9, c] * y + lights[10, c] * z + lights[11, c] * x)
+    total += 1.092548 * (lights[12, c] * x * y + lights[13, c] * y * z + lights[15, c] * x * z)
+    total += 0.315392 * lights[14, c] * (3.0 * z * z - 1.0)
+    total += 0.546274 * lights[16, c] * (x * x - y * y)
+    return max(total, 0.0)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _light(
     material: int, a: Floats, eye: Floats, gloss: float, lit: float, lights: Floats, colour: Floats
 ) -> None:
@@ -215,13 +227,12 @@ def _light(
     diffuse = max(0.0, (ndl + wrap) / (1.0 + wrap))
     diffuse *= lit if material != EYE else 0.35 + 0.65 * lit
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
-    up = 0.5 + 0.5 * ny
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
     hx, hy, hz = lights[KEY, 0] + vx, lights[KEY, 1] + vy, lights[KEY, 2] + vz
     length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
     ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
     specular = 0.0
-    if material == HAIR:
+    if material in (HAIR, HAIR_CARD):
         tx, ty, tz = a[9], a[10], a[11]
         th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
         sine = max(0.0, 1.0 - th * th)
@@ -229,6 +240,8 @@ def _light(
     elif material == EYE:
         window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
         specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
+            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
     elif material in (TEETH, TONGUE):
         specular = 0.25 * ndh**40 * lit
     else:
@@ -238,14 +251,14 @@ def _light(
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
             soft = np.sqrt(diffuse * np.sqrt(diffuse)) if c == 0 else diffuse
-        ambient = (lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)) * ao
+        ambient = _ambient(lights, nx, ny, nz, c) * ao
         light = (
             lights[KEY_COLOUR, c] * soft * (0.5 + 0.5 * ao)
             + lights[FILL_COLOUR, c] * fill * ao
             + ambient
         )
         base = colour[c] * light
-        tint = colour[c] * 2.0 if material == HAIR else 1.0
+        tint = colour[c] * 2.0 if material in (HAIR, HAIR_CARD) else 1.0
         colour[c] = (
             base
             + specular * lights[KEY_COLOUR, c] * tint * ao
@@ -254,13 +267,16 @@ def _light(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(
+def _shade(  # noqa: C901, PLR0912 - a case per material
     material: int,
     a: Floats,
     u: float,
     v: float,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
@@ -270,13 +286,14 @@ def _shade(
     gloss = 0.2
     rest = a[REST : REST + 3]
     if material == SKIN:
-        gloss = _skin_albedo(skin, paint, u, v, rest, colour)
+        gloss = _skin_albedo(skin, body, paint, u, v, rest, colour)
     elif material == EYE:
-        gloss = _eye_albedo(paint, rest, colour)
+        gloss = _eye_albedo(paint, iris, rest, colour)
     elif material == TEETH:
         depth = smoothstep(paint[SIZES, 1] - 0.32, paint[SIZES, 1] - 0.02, rest[2])
         for c in range(3):
-            colour[c] = (0.86, 0.82, 0.74)[c] * (0.10 + 0.90 * depth)
+            tooth = texture(cards, u, v, c) if cards.shape[0] > 1 else (0.86, 0.82, 0.74)[c]
+            colour[c] = tooth * (0.10 + 0.90 * depth)
     elif material == TONGUE:
         depth = smoothstep(paint[SIZES, 1] - 0.45, paint[SIZES, 1] - 0.1, rest[2])
         for c in range(3):
@@ -286,6 +303,14 @@ def _shade(
             colour[c] = paint[LASH, c]
     elif material == HAIR:
         gloss = _hair_albedo(paint, a[STRAND], a[STRAND + 1], colour)
+    elif material == HAIR_CARD:
+        for c in range(3):
+            colour[c] = texture(cards, u, v, c)
+        gloss = 0.6
+    elif material == CARD:  # anything else with a texture, whose gloss stands in the attributes
+        for c in range(3):
+            colour[c] = texture(cards, u, v, c)
+        gloss = a[STRAND]
     else:
         gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])
@@ -302,13 +327,20 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
     attributes: Floats,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
     shadow_rows: Floats,
     picture: Floats,
 ) -> None:
-    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background."""
+    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background.
+
+    Textures: skin [h, w, 4] of the head (RGB and gloss), body and iris [h, w, 3], cards [h, w, 4] (RGB and
+    alpha); any of the last three may be a single texel, for what is then computed.
+    """
     height, width = picture.shape[0], picture.shape[1]
     mean = np.empty(ATTRIBUTES, np.float32)
     colour = np.empty(3, np.float32)
@@ -352,7 +384,9 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
                 scale = 1.0 / used
                 for c in range(ATTRIBUTES):
                     mean[c] *= scale
-                _shade(material, mean, u, v, eye, skin, paint, lights, shadow, shadow_rows, colour)
+                _shade(
+                    material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
+                )  # fmt: skip
                 covered += same
                 for c in range(3):
                     total[c] += colour[c] * same

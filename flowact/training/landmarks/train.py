@@ -29,17 +29,20 @@ class LandmarkData:
     Attributes:
         heads: folder of head shots; those that are missing are rendered.
         people: people to train on, with `head_shots.VIEWS` pictures each.
+        textures: folder of `flowact synth --assets`; with it people from number `head_shots.PAINTED` on wear
+            photographs.
         photographs: folder of pictures without faces to put behind them, or None.
     """
 
     heads: Path
     people: int
+    textures: Path | None
     photographs: Path | None
 
     def load(self, split: str) -> People:
         """The people of `train` or `heldout`."""
         count = self.people if split == "train" else HELD_OUT_PEOPLE
-        paths = shoot_people(self.heads, split, count)
+        paths = shoot_people(self.heads, split, count, self.textures)
         return People.load(paths, Backgrounds(self.photographs, INPUT_SIZE))
 
 

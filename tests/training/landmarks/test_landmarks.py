@@ -91,7 +91,7 @@ def test_the_cells_around_a_point_are_the_best_heat_map() -> None:
 @pytest.mark.usefixtures("small")
 def test_training_writes_a_network_and_goes_on(tmp_path: Path) -> None:
     shoot_people(tmp_path / "heads", "train", 1)
-    data = LandmarkData(tmp_path / "heads", 1, None)
+    data = LandmarkData(tmp_path / "heads", 1, None, None)
 
     def train_to(step: int) -> int:
         schedule = LearningRateSchedule(1e-3, warmup=1)
