@@ -28,6 +28,7 @@ OTHERS: Final = (
     "assets/checkpoint/*.png",
     "assets/characters/contact_sheet.jpg",
     "assets/evaluation/README.md",
+    "assets/landmarks/README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "SECURITY.md",

@@ -13,6 +13,7 @@ TEXTS = [
     "README.md",
     "assets/checkpoint/README.md",
     "assets/evaluation/README.md",
+    "assets/landmarks/README.md",
     "study/README.md",
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")),
 ]

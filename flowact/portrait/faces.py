@@ -32,8 +32,8 @@ CERTAIN: Final = 0.85
 """Face probability, the mean of all windows of the last pass, from which it is a face."""
 STEADY_SPREAD: Final = 0.15
 """Spread below which it is one: on what is no face the windows disagree."""
-CLEAR: Final = 0.22
-"""Mean deviation of the points in face radii below which it is one."""
+CLEAR: Final = 0.16
+"""Haziness below which it is one."""
 CANDIDATES: Final = 8
 _CASCADE_WINDOW: Final = 1.42
 """Window of the network over the square of the cascade, and how much lower its centre is."""
@@ -67,8 +67,12 @@ class Face:
     @property
     def is_certain(self) -> bool:
         """Whether this is a face: the network says so, its windows agree, and it knows where the points are."""
-        deviation = float(self.deviation.mean()) / self.circle[1]
-        return self.probability > CERTAIN and self.spread < STEADY_SPREAD and deviation < CLEAR
+        return self.probability > CERTAIN and self.spread < STEADY_SPREAD and self.haziness < CLEAR
+
+    @property
+    def haziness(self) -> float:
+        """Mean deviation of the points in face radii: .05 in a clear portrait."""
+        return float(self.deviation.mean()) / self.circle[1]
 
     @property
     def circle(self) -> tuple[Floats, float]:

@@ -23,14 +23,18 @@ TURNED: Final = 22.0
 """Degrees of yaw from which a face is refused, and from which it moves worse."""
 TILTED: Final = 25.0
 """Degrees of pitch from which it does."""
-SHUT: Final = 0.17
+SHUT: Final = 0.19
 """Gap between the lids over the eye's width below which an eye counts as shut; open ones have 0.25 to 0.45."""
-OPEN: Final = 0.12
+OPEN: Final = 0.25
 """Gap between the lips over the mouth's width from which a mouth counts as open."""
 DARK: Final = 52
 """Grey level that the lighter tenth of a face must exceed."""
 HIDDEN: Final = 0.6
 """Probability from which eyes or mouth count as hidden."""
+HAZY: Final = 0.115
+"""Haziness from which much of a face is hidden, or the picture is hardly one of a face."""
+FILLS: Final = 0.45
+"""Width of a face in shorter edges of the picture from which little else is in it; ours have 0.28."""
 CUT: Final = 0.08
 """Share of the points beyond the picture's rim from which the face counts as cut off."""
 
@@ -59,7 +63,7 @@ def notices(picture: U8, faces: Sequence[Face]) -> tuple[str, ...]:
     face = faces[0]
     found = (
         _several(len(faces)),
-        _cut_off(face, picture.shape[1], picture.shape[0]),
+        _cut_off(face, picture.shape[1], picture.shape[0]) or _close(face, min(picture.shape[:2])),
         _turned(face),
         _hidden(face),
         _shut(face),
@@ -92,6 +96,12 @@ def _cut_off(face: Face, wide: int, high: int) -> str:
     return f"The picture cuts the face off at the {worst}; one with room all round the head would be better."
 
 
+def _close(face: Face, shorter: int) -> str:
+    if width(face) < FILLS * shorter:
+        return ""
+    return "The face fills the picture and what is round it is made up; one with the shoulders on it would be better."
+
+
 def _turned(face: Face) -> str:
     yaw, pitch, _ = face.pose
     if abs(yaw) > TURNED:
@@ -108,6 +118,8 @@ def _hidden(face: Face) -> str:
         return "The eyes cannot be made out; a picture without dark glasses or hair before them would be better."
     if mouth > HIDDEN:
         return "The mouth cannot be made out; a picture with nothing before it would be better."
+    if face.haziness > HAZY:
+        return "Much of the face cannot be made out; a sharp picture with nothing before the face would be better."
     return ""
 
 

@@ -97,11 +97,9 @@ def _turned_upright(picture: U8) -> tuple[U8, list[Face]]:
     """The picture and its faces; one without upright faces is also tried on its sides and on its head."""
     if faces := find_faces(picture):
         return picture, faces
-    for quarters in (1, 3, 2):
-        turned = np.ascontiguousarray(np.rot90(picture, quarters))
-        if faces := find_faces(turned, GRID[:1]):
-            return turned, faces
-    return picture, []
+    turned = [np.ascontiguousarray(np.rot90(picture, quarters)) for quarters in (1, 2, 3)]
+    tried = [(other, faces) for other in turned if (faces := find_faces(other, GRID[:1]))]
+    return min(tried, key=lambda pair: pair[1][0].haziness, default=(picture, []))
 
 
 def _taken_as_it_is(picture: U8, faces: list[Face]) -> Portrait:

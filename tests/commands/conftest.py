@@ -14,12 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of assets: tiny weights, one character, one sentence, the body."""
+    """A folder of assets: tiny weights, one character, one sentence, the body, the landmark network."""
     folder = tmp_path_factory.mktemp("assets")
     tiny_pipeline().save_pretrained(folder / "checkpoint")
     write_picture(folder / "characters" / "mira" / "portrait.png")
     write_speech(folder / "speech" / "welcome.wav", 1.0)
-    (folder / "humanoid.npz").symlink_to(ROOT / "assets" / "humanoid.npz")
+    for shipped in ("humanoid.npz", "landmarks"):
+        (folder / shipped).symlink_to(ROOT / "assets" / shipped)
     return folder
 
 

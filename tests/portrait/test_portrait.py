@@ -179,7 +179,7 @@ def test_a_cut_off_face_is_said() -> None:
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [
-        (lambda: on_a_wall(portrait("mira"), 80, (300, 200)), "pixels wide"),
+        (lambda: on_a_wall(portrait("mira"), 240, (300, 200)).resize((300, 233)), "pixels wide"),
         (lambda: acted(yaw=68), "turned"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from flowact.errors import UserError
 from flowact.media import Recording
@@ -146,11 +147,13 @@ async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
 
 
 def _check(sort: Sort, path: Path) -> str:
-    """Read the file once, and return the remark about it."""
+    """Read the file once and return the remark about it; of a picture only the frame of the model is kept."""
     if sort == "audio":
         Recording.open(path, MOST_MINUTES)
         return ""
-    return " ".join(read_portrait(path).notices)
+    portrait = read_portrait(path)
+    Image.fromarray(portrait.pixels).save(path, "PNG")
+    return " ".join(portrait.notices)
 
 
 def _suffix(filename: str) -> str:
