@@ -154,6 +154,7 @@ class Actor:
         skull = (template[:, 1] > 7.55) & self.humanoid.part_vertices("body")
         chest = (np.abs(template[:, 0]) < 0.9) & (np.abs(template[:, 1] - 5.2) < 0.5)
         chest &= self.humanoid.part_vertices("shirt")
+        self._jaw = np.flatnonzero(self.humanoid.part_vertices("teeth_lower"))
         self._skull, self._chest = np.flatnonzero(skull), np.flatnonzero(chest)
         fits = {
             name: _affine(template[i], rest[i])
@@ -199,11 +200,14 @@ class Actor:
         body = self.body.pose(curves, pose)
         normals = np.zeros_like(body)
         accumulate_normals(body, self.humanoid.triangles, normals)
-        head = Rigid.fit(self.body.rest[self._skull], body[self._skull])
-        chest = Rigid.fit(self.body.rest[self._chest], body[self._chest])
+        head, jaw, chest = (
+            Rigid.fit(self.body.rest[rows], body[rows])
+            for rows in (self._skull, self._jaw, self._chest)
+        )
         parts = [body]
         for layer, carried in zip(self.layers, self._carried, strict=True):
-            parts.append(_worn(layer, carried, body, normals, head, chest))
+            mover = jaw if layer.jaw else head
+            parts.append(_worn(layer, carried, body, normals, mover, chest))
         vertices = np.concatenate(parts)
         self._fill(vertices, len(body), normals, head)
         return vertices, self.attributes

@@ -16,6 +16,7 @@ from flowact.datagen.photographic.worn.cards import tile
 Floats = NDArray[np.floating[Any]]
 
 _TEXELS = 512
+_COILED = 160  # coils are finer than a pixel: more texels would shimmer
 _CONTRAST = (
     0.5  # the photographs have strong highlights of their own, and the renderer adds its lights
 )
@@ -25,7 +26,7 @@ _FREE = 6.5  # dm: below this height long hair hangs on the shoulders and turns 
 
 def hair_tile(name: str, style: HairStyle, library: Library) -> Floats:
     """The card's light and dark [s, s, 4] in the colours of a style."""
-    card = tile(library, name, _TEXELS)
+    card = tile(library, name, _COILED if "afro" in name else _TEXELS)
     light = card[..., :3].mean(-1)
     seen = light[card[..., 3] > 0.5]
     light = np.clip(light / max(float(np.median(seen)), 1e-3), 0.2, 2.5) ** _CONTRAST

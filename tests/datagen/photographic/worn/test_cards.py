@@ -1,13 +1,17 @@
 """Cards share one texture, and follow what they are bound to."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.graphics import shading
-from flowact.datagen.photographic.worn.cards import bound_layer, pack
+from flowact.datagen.photographic.sources.download import RECORD
+from flowact.datagen.photographic.sources.library import Library
+from flowact.datagen.photographic.worn.cards import bound_layer, pack, teeth_layers, tile
 from tests.datagen.photographic.tiny_textures import copy_of
 
 
@@ -42,3 +46,24 @@ def test_hidden_vertices_take_their_triangles_with_them() -> None:
     assert 0 < len(kept.triangles) < len(piece.triangles)
     assert (kept.template[kept.triangles][..., 0] <= 0).all()
     assert len(kept.uv) == len(kept.triangles)
+
+
+def test_lower_teeth_turn_with_the_jaw_and_upper_ones_do_not() -> None:
+    humanoid = Humanoid.load()
+    mask = humanoid.part_mask("teeth_lower") | humanoid.part_mask("teeth_upper")
+    upper, lower = teeth_layers(copy_of(humanoid, mask), humanoid)
+    assert not upper.jaw and lower.jaw
+    assert len(upper.triangles) + len(lower.triangles) == mask.sum()
+    height = [layer.template[layer.triangles, 1].mean() for layer in (upper, lower)]
+    assert height[0] > height[1] + 0.1
+
+
+def test_colour_does_not_end_where_opacity_does(tmp_path: Path) -> None:
+    card = np.zeros((64, 64, 4), np.uint8)
+    card[:, :32] = (200, 40, 40, 255)
+    (tmp_path / "teeth").mkdir()
+    (tmp_path / RECORD).write_text("{}")
+    Image.fromarray(card).save(tmp_path / "teeth" / "x.png")
+    small = tile(Library(tmp_path), "teeth/x", 16)
+    assert small[4, 12, 3] == 0
+    assert small[4, 12, :3] == pytest.approx(small[4, 2, :3])
