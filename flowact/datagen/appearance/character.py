@@ -57,7 +57,7 @@ IRIS_COLOURS: tuple[RGB, ...] = (
 
 
 def lights_of(lighting: Lighting) -> np.ndarray:
-    """The lights matrix [8, 3] of `shading`."""
+    """The lights matrix [8, 3] of `graphics.layout`."""
     warm = np.array([1 + 0.10 * lighting.warmth, 1.0, 1 - 0.14 * lighting.warmth], np.float32)
     cool = np.array([1 - 0.06 * lighting.warmth, 1.0, 1 + 0.10 * lighting.warmth], np.float32)
     rows = (

@@ -20,7 +20,7 @@ I32 = NDArray[np.int32]
 class Layer:
     """One worn mesh of N vertices.
 
-    template [N, 3]: positions on the base mesh; triangles [M, 3]; material: of `shading`.
+    template [N, 3]: positions on the base mesh; triangles [M, 3]; material: of `graphics.layout`.
     surface: for a shell, the matrix [N, V] that takes body vertices to its own; None when carried.
     offset [N]: dm along the normal (shell). head [N]: share of the head's motion, the rest is the chest's.
     shift [N, 3]: instead of an offset, a displacement in dm that turns with the head or, with `jaw`, the jaw.

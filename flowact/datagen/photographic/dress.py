@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.character import CharacterDesign
 from flowact.datagen.appearance.textures import Photographs
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.look import Look
 from flowact.datagen.photographic.skin import compose_skin
 from flowact.datagen.photographic.sources.library import Library
@@ -46,7 +46,7 @@ def _cards(
     cards: list[Card] = [
         (
             tile(library, look.lashes, _LASH_TEXELS),
-            bound_layer(lashes, humanoid, shading.LASHES, True),
+            bound_layer(lashes, humanoid, layout.LASHES, True),
         ),
         *((white, layer) for layer in teeth_layers(teeth, humanoid)),
     ]

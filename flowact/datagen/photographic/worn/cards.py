@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics.shading import TEETH
+from flowact.datagen.graphics.layout import TEETH
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.sources.piece import Piece
 

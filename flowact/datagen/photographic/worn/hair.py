@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from flowact.datagen.appearance.hair import HairStyle
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.graphics.raster import accumulate_normals
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.sources.piece import Piece
@@ -47,7 +47,7 @@ def hair_layer(piece: Piece) -> Layer:
     return Layer(
         piece.template,
         piece.triangles,
-        shading.HAIR_CARD,
+        layout.HAIR_CARD,
         head=np.clip(0.35 + 0.65 * (y - _FREE + 1.1) / 1.1, 0.35, 1).astype(np.float32),
         tangent=np.stack([x, -0.8 - np.maximum(8.4 - y, 0), z - 0.1], 1).astype(np.float32),
         normal=np.asarray(0.6 * around + 0.4 * normal, np.float32),

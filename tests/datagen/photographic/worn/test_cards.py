@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from flowact.datagen.appearance.body import Humanoid
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.sources.download import RECORD
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.worn.cards import bound_layer, pack, teeth_layers, tile
@@ -19,7 +19,7 @@ def test_textures_stand_side_by_side_and_uv_find_them() -> None:
     humanoid = Humanoid.load()
     piece = copy_of(humanoid, humanoid.part_mask("tongue"))
     spread = np.random.default_rng(0).uniform(0.1, 0.9, piece.uv.shape).astype(np.float32)
-    layer = bound_layer(replace(piece, uv=spread), humanoid, shading.CARD)
+    layer = bound_layer(replace(piece, uv=spread), humanoid, layout.CARD)
     small, large = np.full((4, 4, 4), 0.2, np.float32), np.full((8, 8, 4), 0.9, np.float32)
     picture, layers = pack([(small, layer), (large, layer)])
     assert picture.shape == (8, 12, 4)
@@ -32,7 +32,7 @@ def test_textures_stand_side_by_side_and_uv_find_them() -> None:
 def test_a_bound_copy_lies_on_its_original_in_every_pose() -> None:
     humanoid = Humanoid.load()
     mask = humanoid.part_mask("teeth_lower")
-    layer = bound_layer(copy_of(humanoid, mask), humanoid, shading.TEETH)
+    layer = bound_layer(copy_of(humanoid, mask), humanoid, layout.TEETH)
     moved = humanoid.template + np.random.default_rng(0).normal(0, 0.1, humanoid.template.shape)
     used = np.unique(humanoid.triangles[mask])
     assert layer.surface @ moved == pytest.approx(moved[used], abs=1e-5)
