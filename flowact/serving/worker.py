@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -57,7 +56,6 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:
-    begun = time.monotonic()
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.media.image import named_portraits
     from flowact.media.watermark import Watermark
@@ -70,7 +68,7 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
     references = ReferenceCache(loaded.pipeline, named_portraits())
     warm_up(loaded.pipeline, mark, references)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
-    connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
+    connection.send(Ready(loaded.precision.dtype, weights))
     engine = Engine(loaded.pipeline, connection.send, mark, references)
     _loop(connection, engine)
 
