@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.graphics.raster import barycentric
+from flowact.datagen.graphics.texture import smoothstep, texture, value_noise
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
+Vector = tuple[float, float, float]
 
 SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH = range(7)
 
@@ -26,7 +28,7 @@ ATTRIBUTES = 15
 # Rows of the lights matrix [8, 3]: directions towards the lights and linear RGB radiances.
 KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND = range(8)
 
-# Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
+# Rows of the paint matrix [15, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
 # teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
 # WINDOW the UV corners (u0, v0, v1) of the head's texture, which reaches to u = 1.
 IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = (
@@ -40,49 +42,6 @@ PAINT_ROWS = 15
 def _dot(x: float, y: float, z: float, rows: Floats, row: int) -> float:
     total: float = x * rows[row, 0] + y * rows[row, 1] + z * rows[row, 2]
     return total
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def smoothstep(low: float, high: float, x: float) -> float:
-    """Cubic ease from 0 at `low` to 1 at `high`."""
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _hash(x: int, y: int, z: int) -> float:
-    n = (x * 374761393 + y * 668265263 + z * 2147483647) & 0xFFFFFFFF
-    n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
-    return ((n ^ (n >> 16)) & 0xFFFF) / 65535.0
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def value_noise(x: float, y: float, z: float) -> float:
-    """Smooth noise in [0, 1] with one feature per unit."""
-    ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    fx, fy, fz = x - ix, y - iy, z - iz
-    fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
-    total = 0.0
-    for k in range(2):
-        wz = fz if k else 1 - fz
-        for j in range(2):
-            wy = fy if j else 1 - fy
-            row = _hash(ix, iy + j, iz + k) * (1 - fx) + _hash(ix + 1, iy + j, iz + k) * fx
-            total += wz * wy * row
-    return total
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _texture(image: Floats, u: float, v: float, channel: int) -> float:
-    height, width = image.shape[0], image.shape[1]
-    x = min(max(u * width - 0.5, 0.0), width - 1.001)
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
-    ix, iy = int(x), int(y)
-    fx, fy = x - ix, y - iy
-    top = image[iy, ix, channel] * (1 - fx) + image[iy, ix + 1, channel] * fx
-    bottom = image[iy + 1, ix, channel] * (1 - fx) + image[iy + 1, ix + 1, channel] * fx
-    value: float = top * (1 - fy) + bottom * fy
-    return value
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -116,8 +75,8 @@ def _skin_albedo(
         x = (u - u0) / (1.0 - u0)
         y = (v - v0) / (v1 - v0)
         for c in range(3):
-            out[c] = _texture(skin, x, y, c)
-        return _texture(skin, x, y, 3)
+            out[c] = texture(skin, x, y, c)
+        return texture(skin, x, y, 3)
     mottle = 0.95 + 0.10 * value_noise(rest[0] * 9.0, rest[1] * 9.0, rest[2] * 9.0)
     for c in range(3):
         out[c] = paint[TONE, c] * mottle
@@ -194,6 +153,40 @@ def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> fl
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _specular(
+    material: int,
+    a: Floats,
+    normal: Vector,
+    view: Vector,
+    facing: float,
+    gloss: float,
+    lit: float,
+    lights: Floats,
+) -> float:
+    """Strength of the key light's highlight at attributes `a`; eyes mirror a window besides."""
+    nx, ny, nz = normal
+    ndl = _dot(nx, ny, nz, lights, KEY)
+    hx, hy, hz = lights[KEY, 0] + view[0], lights[KEY, 1] + view[1], lights[KEY, 2] + view[2]
+    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
+    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
+    specular = 0.0
+    if material == HAIR:
+        tx, ty, tz = a[9], a[10], a[11]
+        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
+        sine = max(0.0, 1.0 - th * th)
+        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
+    elif material == EYE:
+        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
+        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+    elif material in (TEETH, TONGUE):
+        specular = 0.25 * ndh**40 * lit
+    else:
+        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
+        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    return specular
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _light(
     material: int, a: Floats, eye: Floats, gloss: float, lit: float, lights: Floats, colour: Floats
 ) -> None:
@@ -217,23 +210,7 @@ def _light(
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
     up = 0.5 + 0.5 * ny
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
-    hx, hy, hz = lights[KEY, 0] + vx, lights[KEY, 1] + vy, lights[KEY, 2] + vz
-    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
-    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
-    specular = 0.0
-    if material == HAIR:
-        tx, ty, tz = a[9], a[10], a[11]
-        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
-        sine = max(0.0, 1.0 - th * th)
-        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
-    elif material == EYE:
-        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
-        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
-    elif material in (TEETH, TONGUE):
-        specular = 0.25 * ndh**40 * lit
-    else:
-        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
-        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    specular = _specular(material, a, (nx, ny, nz), (vx, vy, vz), facing, gloss, lit, lights)
     for c in range(3):
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
@@ -292,8 +269,54 @@ def _shade(
     _light(material, a, eye, gloss, lit, lights, colour)
 
 
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _average(
+    ids: I32,
+    screen: Floats,
+    triangles: I32,
+    materials: NDArray[np.int8],
+    uv: Floats,
+    attributes: Floats,
+    x: int,
+    y: int,
+    s: int,
+    mean: Floats,
+) -> tuple[int, float, float]:
+    """Average what the samples of a pixel from `s` on show of the material at `s`, two triangles at most.
+
+    Writes their attributes into `mean`; returns a bit for every sample of that material, and the UV.
+    """
+    material = materials[ids[2 * y + (s >> 1), 2 * x + (s & 1)]]
+    taken = used = 0
+    mean[:] = 0.0
+    u = v = 0.0
+    last = -1
+    for t in range(s, 4):
+        g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
+        if g < 0 or materials[g] != material:
+            continue
+        taken |= 1 << t
+        if g == last or used == 2:
+            continue
+        last = g
+        wa, wb, wc = barycentric(
+            screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
+        )
+        i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
+        for c in range(ATTRIBUTES):
+            mean[c] += wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
+        if used == 0:  # never averaged: two triangles may lie in different charts
+            u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
+            v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
+        used += 1
+    scale = 1.0 / used
+    for c in range(ATTRIBUTES):
+        mean[c] *= scale
+    return taken, u, v
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it cost more than its branches
+def shade_picture(
     ids: I32,
     screen: Floats,
     triangles: I32,
@@ -323,35 +346,13 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
                 if f < 0 or (done >> s) & 1:
                     continue
                 material = materials[f]
+                taken, u, v = _average(
+                    ids, screen, triangles, materials, uv, attributes, x, y, s, mean
+                )
+                done |= taken
                 same = 0
-                used = 0
-                mean[:] = 0.0
-                u = v = 0.0
-                last = -1
                 for t in range(s, 4):
-                    g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
-                    if g < 0 or materials[g] != material:
-                        continue
-                    done |= 1 << t
-                    same += 1
-                    if g == last or used == 2:
-                        continue
-                    last = g
-                    wa, wb, wc = barycentric(
-                        screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
-                    )
-                    i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
-                    for c in range(ATTRIBUTES):
-                        mean[c] += (
-                            wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
-                        )
-                    if used == 0:  # never averaged: two triangles may lie in different charts
-                        u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
-                        v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
-                    used += 1
-                scale = 1.0 / used
-                for c in range(ATTRIBUTES):
-                    mean[c] *= scale
+                    same += (taken >> t) & 1
                 _shade(material, mean, u, v, eye, skin, paint, lights, shadow, shadow_rows, colour)
                 covered += same
                 for c in range(3):
