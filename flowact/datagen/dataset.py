@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
@@ -166,15 +168,13 @@ def render_dataset(root: Path, plans: list[ClipPlan], workers: int) -> list[Path
 
     Raises UserError when no clip could be rendered at all.
     """
-    from tqdm import tqdm
-
     context = multiprocessing.get_context("spawn")
     done: list[Path] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = {pool.submit(_write, root, plan): plan for plan in plans}
         try:
-            progress = tqdm(as_completed(futures), total=len(plans), unit="clip", desc=str(root))
-            for future in progress:
+            console = Console(stderr=True)
+            for future in track(as_completed(futures), str(root), len(plans), console=console):
                 done += _collect(future, futures[future])
         except BaseException:  # the pool would render all the others before it ends
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
 """A character: everything that decides how a person looks, and random people for training."""
 
 import colorsys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -167,8 +167,3 @@ def vary(colour: RGB, amount: float, rng: np.random.Generator) -> RGB:
 def _rgb(values: np.ndarray) -> RGB:
     r, g, b = np.clip(values, 0.002, 0.95)
     return float(r), float(g), float(b)
-
-
-def with_seed(character: CharacterDesign, seed: int) -> CharacterDesign:
-    """The same person with other fine texture."""
-    return replace(character, seed=seed)

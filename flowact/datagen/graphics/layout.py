@@ -12,7 +12,7 @@ ATTRIBUTES = 15
 KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND, HARMONICS = range(9)
 LIGHTS = HARMONICS + 9
 
-# Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
+# Rows of the paint matrix [15, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
 # teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
 # WINDOW the UV corners (u0, v0, v1) of the head's texture, which reaches to u = 1.
 IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = (

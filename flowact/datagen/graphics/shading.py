@@ -29,11 +29,13 @@ from flowact.datagen.graphics.layout import (
     TEETH,
     TONGUE,
 )
-from flowact.datagen.graphics.materials import albedo, smoothstep
+from flowact.datagen.graphics.materials import albedo
 from flowact.datagen.graphics.raster import barycentric
+from flowact.datagen.graphics.texture import smoothstep
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
+Vector = tuple[float, float, float]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -78,6 +80,42 @@ def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _specular(
+    material: int,
+    a: Floats,
+    normal: Vector,
+    view: Vector,
+    facing: float,
+    gloss: float,
+    lit: float,
+    lights: Floats,
+) -> float:
+    """Strength of the key light's highlight at attributes `a`; eyes mirror a window besides."""
+    nx, ny, nz = normal
+    ndl = _dot(nx, ny, nz, lights, KEY)
+    hx, hy, hz = lights[KEY, 0] + view[0], lights[KEY, 1] + view[1], lights[KEY, 2] + view[2]
+    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
+    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
+    specular = 0.0
+    if material in (HAIR, HAIR_CARD):
+        tx, ty, tz = a[9], a[10], a[11]
+        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
+        sine = max(0.0, 1.0 - th * th)
+        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
+    elif material == EYE:
+        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
+        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
+            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
+    elif material in (TEETH, TONGUE):
+        specular = 0.25 * ndh**40 * lit
+    else:
+        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
+        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    return specular
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _light(
     material: int, a: Floats, eye: Floats, gloss: float, lit: float, lights: Floats, colour: Floats
 ) -> None:
@@ -100,25 +138,7 @@ def _light(
     diffuse *= lit if material != EYE else 0.35 + 0.65 * lit
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
-    hx, hy, hz = lights[KEY, 0] + vx, lights[KEY, 1] + vy, lights[KEY, 2] + vz
-    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
-    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
-    specular = 0.0
-    if material in (HAIR, HAIR_CARD):
-        tx, ty, tz = a[9], a[10], a[11]
-        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
-        sine = max(0.0, 1.0 - th * th)
-        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
-    elif material == EYE:
-        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
-        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
-        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
-            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
-    elif material in (TEETH, TONGUE):
-        specular = 0.25 * ndh**40 * lit
-    else:
-        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
-        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    specular = _specular(material, a, (nx, ny, nz), (vx, vy, vz), facing, gloss, lit, lights)
     for c in range(3):
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
@@ -160,8 +180,54 @@ def _shade(
     _light(material, a, eye, gloss, lit, lights, colour)
 
 
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _average(
+    ids: I32,
+    screen: Floats,
+    triangles: I32,
+    materials: NDArray[np.int8],
+    uv: Floats,
+    attributes: Floats,
+    x: int,
+    y: int,
+    s: int,
+    mean: Floats,
+) -> tuple[int, float, float]:
+    """Average what the samples of a pixel from `s` on show of the material at `s`, two triangles at most.
+
+    Writes their attributes into `mean`; returns a bit for every sample of that material, and the UV.
+    """
+    material = materials[ids[2 * y + (s >> 1), 2 * x + (s & 1)]]
+    taken = used = 0
+    mean[:] = 0.0
+    u = v = 0.0
+    last = -1
+    for t in range(s, 4):
+        g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
+        if g < 0 or materials[g] != material:
+            continue
+        taken |= 1 << t
+        if g == last or used == 2:
+            continue
+        last = g
+        wa, wb, wc = barycentric(
+            screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
+        )
+        i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
+        for c in range(ATTRIBUTES):
+            mean[c] += wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
+        if used == 0:  # never averaged: two triangles may lie in different charts
+            u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
+            v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
+        used += 1
+    scale = 1.0 / used
+    for c in range(ATTRIBUTES):
+        mean[c] *= scale
+    return taken, u, v
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it cost more than its branches
+def shade_picture(
     ids: I32,
     screen: Floats,
     triangles: I32,
@@ -198,35 +264,13 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
                 if f < 0 or (done >> s) & 1:
                     continue
                 material = materials[f]
+                taken, u, v = _average(
+                    ids, screen, triangles, materials, uv, attributes, x, y, s, mean
+                )
+                done |= taken
                 same = 0
-                used = 0
-                mean[:] = 0.0
-                u = v = 0.0
-                last = -1
                 for t in range(s, 4):
-                    g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
-                    if g < 0 or materials[g] != material:
-                        continue
-                    done |= 1 << t
-                    same += 1
-                    if g == last or used == 2:
-                        continue
-                    last = g
-                    wa, wb, wc = barycentric(
-                        screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
-                    )
-                    i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
-                    for c in range(ATTRIBUTES):
-                        mean[c] += (
-                            wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
-                        )
-                    if used == 0:  # never averaged: two triangles may lie in different charts
-                        u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
-                        v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
-                    used += 1
-                scale = 1.0 / used
-                for c in range(ATTRIBUTES):
-                    mean[c] *= scale
+                    same += (taken >> t) & 1
                 _shade(
                     material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
                 )  # fmt: skip

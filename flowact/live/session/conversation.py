@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
-from flowact.live.session.turn_detector import QUIETEST, TurnDetector, TurnState
+from flowact.live.session.turn_detector import TurnDetector, TurnState
 from flowact.live.speech.openai_client import OpenAIClient
 
 LONGEST_TURN_BYTES: Final = 60 * 32_000
@@ -29,7 +29,7 @@ class Conversation:
 
     def __init__(self, client: OpenAIClient) -> None:
         self._client, self._detector = client, TurnDetector()
-        self.activity = TurnState(False, False, False, QUIETEST)
+        self.activity = TurnState(False, False, False)
         self._before: deque[bytes] = deque(maxlen=BEFORE_ONSET_PACKETS)
         self._turn = bytearray()
         self._turns: list[dict[str, str]] = []

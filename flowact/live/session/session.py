@@ -300,13 +300,11 @@ class ViewerSession:
             self._observe()
 
     def _observe(self, asked: str = "") -> None:
-        activity = self._conversation.activity
-        listening = self._mode == "conversation" and activity.speaking
+        listening = self._mode == "conversation" and self._conversation.activity.speaking
         decision = self._planner.observe(
             Observation(
                 at=time.monotonic() - self._began,
                 viewer_speaking=listening,
-                viewer_level=activity.level,
                 avatar_speaking=self._avatar_speaks,
                 text=self._text,
                 reply_expected=self._busy and not self._avatar_speaks,
