@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 U8 = NDArray[np.uint8]
 
 SPLITS = ("train", "heldout")
+BODY_LICENCE = "CC0-1.0"
 NAMED_SHARE = 0.3  # of the training clips show one of the named characters
 
 
@@ -92,7 +93,9 @@ def render_clip(plan: ClipPlan) -> Clip:
         name, character = cast(plan)
         stage = Scene(Actor(character, _humanoid()))
         return film(stage, performance, _meta(plan, name, character, performance))
-    meta = _meta(plan, None, seen.character, performance) | seen.meta()
+    meta = _meta(plan, None, seen.character, performance)
+    meta["sources"] += seen.sources()
+    meta |= seen.meta()
     stage = seen.stage(_humanoid(), plan.textures)
     noise = np.random.default_rng([plan.seed, 13, SPLITS.index(plan.split)])
     return film(stage, performance, meta, partial(seen.exposure.develop, rng=noise))
@@ -152,6 +155,7 @@ def _meta(
         "voice": performance.voice,
         "text": performance.text,
         "heldout": {"identity": held and name is None, "voice": held, "sentence": held},
+        "sources": [{"name": "humanoid.npz", "licence": BODY_LICENCE}],
     }
 
 

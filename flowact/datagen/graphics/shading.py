@@ -256,9 +256,8 @@ def shade_picture(
     total = np.empty(3, np.float32)
     for y in range(height):
         for x in range(width):
-            covered = 0
+            covered = done = 0  # done: a bit for each sample already accounted for
             total[:] = 0.0
-            done = 0  # a bit for each sample already accounted for
             for s in range(4):
                 f = ids[2 * y + (s >> 1), 2 * x + (s & 1)]
                 if f < 0 or (done >> s) & 1:
@@ -268,9 +267,7 @@ def shade_picture(
                     ids, screen, triangles, materials, uv, attributes, x, y, s, mean
                 )
                 done |= taken
-                same = 0
-                for t in range(s, 4):
-                    same += (taken >> t) & 1
+                same = (taken & 1) + (taken >> 1 & 1) + (taken >> 2 & 1) + (taken >> 3 & 1)
                 _shade(
                     material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
                 )  # fmt: skip
