@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from study import logs
 from study.database import storage
@@ -229,48 +229,67 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(
-        name: str, run: Callable[[argparse.Namespace], object], text: str
+        name: str, run: Callable[[argparse.Namespace], object], text: str, on_folder: bool = True
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
         logs.add_arguments(command, "info" if name == "serve" else "warning")
+        if on_folder:
+            command.add_argument("folder", type=Path, help="the study's folder")
         return command
 
-    def add_on_folder(
-        name: str, run: Callable[[argparse.Namespace], object], text: str
-    ) -> argparse.ArgumentParser:
-        command = add(name, run, text)
-        command.add_argument("folder", type=Path, help="the study's folder")
-        return command
+    _add_design(add)
+    _add_life(add)
+    _add_results(add)
+    return parser
 
-    add_on_folder("init", _init, "make a new folder with study.yaml and a manifest to fill in")
-    command = add_on_folder("import", _import, "check a manifest and every file in it")
+
+class _Add(Protocol):
+    """Declares a command, which takes the study's folder unless `on_folder` is false."""
+
+    def __call__(
+        self,
+        name: str,
+        run: Callable[[argparse.Namespace], object],
+        text: str,
+        on_folder: bool = True,
+    ) -> argparse.ArgumentParser: ...
+
+
+def _add_design(add: _Add) -> None:
+    add("init", _init, "make a new folder with study.yaml and a manifest to fill in")
+    command = add("import", _import, "check a manifest and every file in it")
     command.add_argument(
         "manifest", type=Path, nargs="?", help="CSV or JSON; default: FOLDER/manifest.csv"
     )
-    add_on_folder("build", _build, "bring all clips into one form, or refuse")
-    add_on_folder("audit", _audit, "show that nothing but the picture differs between sides")
-    add_on_folder("open", _open, "create the database and take votes")
-    command = add_on_folder("serve", _serve, "serve the voting and the administration page")
+    add("build", _build, "bring all clips into one form, or refuse")
+    add("audit", _audit, "show that nothing but the picture differs between sides")
+
+
+def _add_life(add: _Add) -> None:
+    add("open", _open, "create the database and take votes")
+    command = add("serve", _serve, "serve the voting and the administration page")
     command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     command.add_argument("--port", type=int, default=7861, help="default: 7861")
-    add_on_folder("pause", _set_state("paused"), "take no votes until `open`")
-    add_on_folder("close", _set_state("closed"), "end the study for good")
-    command = add_on_folder("export", _export, "write data, tables, figures and bundle.zip")
+    add("pause", _set_state("paused"), "take no votes until `open`")
+    add("close", _set_state("closed"), "end the study for good")
+
+
+def _add_results(add: _Add) -> None:
+    command = add("export", _export, "write data, tables, figures and bundle.zip")
     command.add_argument(
         "--out", type=Path, default=Path("export"), help="folder for the files (default: export)"
     )
-    command = add("verify", _verify, "recompute every number of a bundle")
+    command = add("verify", _verify, "recompute every number of a bundle", on_folder=False)
     command.add_argument("bundle", type=Path, help="bundle.zip as exported")
     command.add_argument("--head", help="the ledger's last hash, as published")
-    command = add_on_folder("backup", _backup, "copy the SQLite database while it is in use")
+    command = add("backup", _backup, "copy the SQLite database while it is in use")
     command.add_argument("target", type=Path, help="the copy, a new file")
-    command = add_on_folder("load", _load, "measure a server under simulated participants")
+    command = add("load", _load, "measure a server under simulated participants")
     command.add_argument("--people", type=_positive, default=200, help="default: 200")
     command.add_argument("--trials", type=_positive, default=5, help="pairs each, default: 5")
     command.add_argument(
         "--think", type=float, default=8.0, help="seconds between pair and vote, default: 8"
     )
-    command = add_on_folder("sample", _sample, "make the sample study that the repository ships")
+    command = add("sample", _sample, "make the sample study that the repository ships")
     command.add_argument("clips", type=Path, help="folder of rendered clips (.npz)")
-    return parser

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
@@ -36,6 +38,7 @@ _log = logging.getLogger(__name__)
 U8 = NDArray[np.uint8]
 
 SPLITS = ("train", "heldout")
+BODY_LICENCE = "CC0-1.0"
 NAMED_SHARE = 0.3  # of the training clips show one of the named characters
 
 
@@ -90,7 +93,9 @@ def render_clip(plan: ClipPlan) -> Clip:
         name, character = cast(plan)
         stage = Scene(Actor(character, _humanoid()))
         return film(stage, performance, _meta(plan, name, character, performance))
-    meta = _meta(plan, None, seen.character, performance) | seen.meta()
+    meta = _meta(plan, None, seen.character, performance)
+    meta["sources"] += seen.sources()
+    meta |= seen.meta()
     stage = seen.stage(_humanoid(), plan.textures)
     noise = np.random.default_rng([plan.seed, 13, SPLITS.index(plan.split)])
     return film(stage, performance, meta, partial(seen.exposure.develop, rng=noise))
@@ -150,6 +155,7 @@ def _meta(
         "voice": performance.voice,
         "text": performance.text,
         "heldout": {"identity": held and name is None, "voice": held, "sentence": held},
+        "sources": [{"name": "humanoid.npz", "licence": BODY_LICENCE}],
     }
 
 
@@ -166,15 +172,13 @@ def render_dataset(root: Path, plans: list[ClipPlan], workers: int) -> list[Path
 
     Raises UserError when no clip could be rendered at all.
     """
-    from tqdm import tqdm
-
     context = multiprocessing.get_context("spawn")
     done: list[Path] = []
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = {pool.submit(_write, root, plan): plan for plan in plans}
         try:
-            progress = tqdm(as_completed(futures), total=len(plans), unit="clip", desc=str(root))
-            for future in progress:
+            console = Console(stderr=True)
+            for future in track(as_completed(futures), str(root), len(plans), console=console):
                 done += _collect(future, futures[future])
         except BaseException:  # the pool would render all the others before it ends
             pool.shutdown(wait=False, cancel_futures=True)

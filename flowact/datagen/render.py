@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.actor import Actor, depth_map
 from flowact.datagen.graphics.background import paint_background
 from flowact.datagen.graphics.camera import Camera
+from flowact.datagen.graphics.layout import KEY
 from flowact.datagen.graphics.raster import correspondence, rasterize, rasterize_cards
-from flowact.datagen.graphics.shading import KEY, shade_picture
+from flowact.datagen.graphics.shading import shade_picture
 from flowact.datagen.placement import Placement
 from flowact.timebase import FACE_BOX, FRAME_SIZE
 

@@ -13,7 +13,6 @@ class Observation:
     Attributes:
         at: seconds since the session began.
         viewer_speaking: whether the viewer's voice is heard now.
-        viewer_level: loudness of the viewer, decibels of full scale.
         avatar_speaking: whether the avatar is speaking now.
         text: what the avatar is saying, as far as it is known as text.
         reply_expected: the viewer has finished and an answer is being made.
@@ -22,7 +21,6 @@ class Observation:
 
     at: float
     viewer_speaking: bool = False
-    viewer_level: float = -100.0
     avatar_speaking: bool = False
     text: str = ""
     reply_expected: bool = False

@@ -1,4 +1,4 @@
-"""The planner that needs no language model: voice activity, loudness, and words in the text."""
+"""The planner that needs no language model: voice activity and words in the text."""
 
 from __future__ import annotations
 

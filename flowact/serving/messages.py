@@ -162,7 +162,6 @@ class MediaSegment:
 class Ready:
     """The model is loaded and warm."""
 
-    load_seconds: float
     dtype: str
     parameters: int
 

@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -66,7 +65,6 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
 
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:
-    begun = time.monotonic()
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.media.watermark import Watermark
     from flowact.portrait import named_portraits
@@ -79,7 +77,7 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
     references = ReferenceCache(loaded.pipeline, named_portraits())
     warm_up(loaded.pipeline, mark, references)
     weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
-    connection.send(Ready(time.monotonic() - begun, loaded.precision.dtype, weights))
+    connection.send(Ready(loaded.precision.dtype, weights))
     engine = Engine(loaded.pipeline, connection.send, mark, references)
     _loop(connection, engine)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Format = Literal["svg", "png"]
-INK, SOFT, LINE = "#1c1d1e", "#5b5d5f", "#c6c6c1"
+INK, SOFT = "#1c1d1e", "#5b5d5f"
 PLAIN: dict[str, Any] = {"parse_math": False}  # names may hold dollar signs
 GOOD, SAME, BAD = "#1d5b7e", "#cfcfca", "#a05a10"
 

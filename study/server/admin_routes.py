@@ -51,17 +51,7 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
             _log.warning("sign-in of the administrator refused: wrong password")
             page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
             return HTMLResponse(page, 401, headers=NO_STORE)
-        reply = RedirectResponse(f"{prefix}/admin/", 303, headers=NO_STORE)
-        reply.set_cookie(
-            admin_auth.COOKIE,
-            token,
-            max_age=3600 * admin_auth.HOURS,
-            path=f"{prefix}/admin",
-            secure=api.over_https(request, context),
-            httponly=True,
-            samesite="strict",
-        )
-        return reply
+        return _signed_in(f"{prefix}/admin", token, api.over_https(request, context))
 
     @routes.post("/logout")
     def logout(session: Session = None) -> Response:
@@ -76,11 +66,31 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
         """A download, streamed; checks the session once more."""
         if not admin_auth.signed_in(context, session):
             raise Refused(401, "other", "sign in first")
-        kind = exports.KINDS.get(name)
-        if kind is None:
-            raise Refused(404, "other", f"there is no export {name!r}")
-        content = kind.content(exports.open_data(context))
-        headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
-        return StreamingResponse(content, headers=headers, media_type=kind.media_type)
+        return _download(name, context)
 
     return routes
+
+
+def _signed_in(home: str, token: str, secure: bool) -> Response:
+    """Go to the operators' page `home` with the session's cookie, which scripts cannot read."""
+    reply = RedirectResponse(f"{home}/", 303, headers=NO_STORE)
+    reply.set_cookie(
+        admin_auth.COOKIE,
+        token,
+        max_age=3600 * admin_auth.HOURS,
+        path=home,
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
+    return reply
+
+
+def _download(name: str, context: StudyContext) -> Response:
+    """Stream the export of that name, or refuse."""
+    kind = exports.KINDS.get(name)
+    if kind is None:
+        raise Refused(404, "other", f"there is no export {name!r}")
+    content = kind.content(exports.open_data(context))
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
+    return StreamingResponse(content, headers=headers, media_type=kind.media_type)

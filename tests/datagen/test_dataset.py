@@ -93,10 +93,10 @@ def test_a_second_run_leaves_finished_clips_alone(rendered: tuple[Path, Path], c
     assert f"1 clips are in {root}" in capsys.readouterr().out
 
 
-def test_failing_clips_are_named_and_an_empty_result_is_an_error(tmp_path: Path, capsys) -> None:
+def test_failing_clips_are_named_and_an_empty_result_is_an_error(tmp_path: Path, caplog) -> None:
     with pytest.raises(UserError, match="no clip could be rendered"):
         render_dataset(tmp_path, [ClipPlan("rehearsal", 3, 0.32)], 1)
-    assert "clip rehearsal/3 failed: ValueError" in capsys.readouterr().out
+    assert "clip rehearsal/3 failed: ValueError" in caplog.text
     assert not list(tmp_path.rglob("*.npz"))
 
 

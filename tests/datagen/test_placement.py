@@ -61,3 +61,17 @@ def test_random_placements_repeat_and_stay_in_range() -> None:
     assert (np.abs(yaw) > 25).mean() > 0.05
     assert 0.6 < zoom.min() < 0.8
     assert 1.2 < zoom.max() < 1.5
+
+
+def test_points_are_found_in_a_reference_that_is_placed_alike(actor: Actor) -> None:
+    stage = Scene(actor, Placement((12, -8), 1.2, 8.0, (4, 25, -5)))
+    pose = Body.rest_pose()
+    pose[joint("head")] = (0.05, -0.25, 0.0)
+    frame, reference = stage.render(REST[0], pose), stage.render(*REST)
+    whole, seen, _, _ = stage.correspondence(frame, reference)
+    cells = np.arange(60) * 8 + 4
+    x, y = np.moveaxis(np.clip(((whole + 1) * 240).astype(int), 0, 479), -1, 0)
+    truth = frame.picture[np.ix_(cells, cells)].astype(float)
+    still = reference.picture[np.ix_(cells, cells)].astype(float)
+    warped = reference.picture[y, x].astype(float)
+    assert np.abs(warped - truth)[seen > 0].mean() < 0.6 * np.abs(still - truth)[seen > 0].mean()

@@ -1,7 +1,7 @@
 """A character: everything that decides how a person looks, and random people for training."""
 
 import colorsys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,7 +57,7 @@ IRIS_COLOURS: tuple[RGB, ...] = (
 
 
 def lights_of(lighting: Lighting) -> np.ndarray:
-    """The lights matrix [8, 3] of `shading`."""
+    """The lights matrix [8, 3] of `graphics.layout`."""
     warm = np.array([1 + 0.10 * lighting.warmth, 1.0, 1 - 0.14 * lighting.warmth], np.float32)
     cool = np.array([1 - 0.06 * lighting.warmth, 1.0, 1 + 0.10 * lighting.warmth], np.float32)
     rows = (
@@ -167,8 +167,3 @@ def vary(colour: RGB, amount: float, rng: np.random.Generator) -> RGB:
 def _rgb(values: np.ndarray) -> RGB:
     r, g, b = np.clip(values, 0.002, 0.95)
     return float(r), float(g), float(b)
-
-
-def with_seed(character: CharacterDesign, seed: int) -> CharacterDesign:
-    """The same person with other fine texture."""
-    return replace(character, seed=seed)

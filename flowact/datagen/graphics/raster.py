@@ -12,6 +12,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.datagen.graphics.texture import texture
+
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
@@ -103,20 +105,6 @@ def rasterize_cards(
                 if texture(cards, u, v, 3) > 0.25 * rank + 0.125:
                     near[y, x] = z
                     ids[y, x] = f
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def texture(image: Floats, u: float, v: float, channel: int) -> float:
-    """One channel of image [h, w, c] at texture coordinates (v upwards), bilinear, clamped at the edges."""
-    height, width = image.shape[0], image.shape[1]
-    x = min(max(u * width - 0.5, 0.0), width - 1.001)
-    y = min(max((1.0 - v) * height - 0.5, 0.0), height - 1.001)
-    ix, iy = int(x), int(y)
-    fx, fy = x - ix, y - iy
-    top = image[iy, ix, channel] * (1 - fx) + image[iy, ix + 1, channel] * fx
-    bottom = image[iy + 1, ix, channel] * (1 - fx) + image[iy + 1, ix + 1, channel] * fx
-    value: float = top * (1 - fy) + bottom * fy
-    return value
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True)

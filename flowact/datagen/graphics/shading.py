@@ -11,66 +11,36 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.graphics.raster import barycentric, texture
+from flowact.datagen.graphics.layout import (
+    ATTRIBUTES,
+    EYE,
+    FILL,
+    FILL_COLOUR,
+    GROUND,
+    HAIR,
+    HAIR_CARD,
+    KEY,
+    KEY_COLOUR,
+    LIGHTS,
+    RIM,
+    RIM_COLOUR,
+    SKIN,
+    SKY,
+    TEETH,
+    TONGUE,
+)
+from flowact.datagen.graphics.materials import albedo
+from flowact.datagen.graphics.raster import barycentric
+from flowact.datagen.graphics.texture import smoothstep
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
-
-SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH, HAIR_CARD, CARD = range(9)
-
-# Columns of the attribute matrix.
-POSITION, NORMAL, REST, TANGENT, AO, STRAND = 0, 3, 6, 9, 12, 13
-ATTRIBUTES = 15
-
-
-# Rows of the lights matrix [8 or 17, 3]: directions towards the lights and linear RGB radiances. With 17, the
-# last nine are spherical harmonics of the light from all sides, which stand for SKY and GROUND.
-KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND, HARMONICS = range(9)
-LIGHTS = HARMONICS + 9
-
-# Rows of the paint matrix [17, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
-# teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
-# WINDOW the UV corners (u0, v0, v1) of the head's texture, which reaches to u = 1.
-IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = (
-    range(8)
-)
-LASH, TONE, EYES, SIZES, GARMENT, WINDOW = 8, 9, 10, 12, 13, 14
-PAINT_ROWS = 15
+Vector = tuple[float, float, float]
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _dot(x: float, y: float, z: float, rows: Floats, row: int) -> float:
     total: float = x * rows[row, 0] + y * rows[row, 1] + z * rows[row, 2]
-    return total
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def smoothstep(low: float, high: float, x: float) -> float:
-    """Cubic ease from 0 at `low` to 1 at `high`."""
-    t = min(max((x - low) / (high - low), 0.0), 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _hash(x: int, y: int, z: int) -> float:
-    n = (x * 374761393 + y * 668265263 + z * 2147483647) & 0xFFFFFFFF
-    n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
-    return ((n ^ (n >> 16)) & 0xFFFF) / 65535.0
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def value_noise(x: float, y: float, z: float) -> float:
-    """Smooth noise in [0, 1] with one feature per unit."""
-    ix, iy, iz = int(np.floor(x)), int(np.floor(y)), int(np.floor(z))
-    fx, fy, fz = x - ix, y - iy, z - iz
-    fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
-    total = 0.0
-    for k in range(2):
-        wz = fz if k else 1 - fz
-        for j in range(2):
-            wy = fy if j else 1 - fy
-            row = _hash(ix, iy + j, iz + k) * (1 - fx) + _hash(ix + 1, iy + j, iz + k) * fx
-            total += wz * wy * row
     return total
 
 
@@ -96,102 +66,6 @@ def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _skin_albedo(
-    skin: Floats, body: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
-) -> float:
-    """The head's texture; elsewhere the body's or, without one, mottled skin. Returns the gloss."""
-    u0, v0, v1 = paint[WINDOW, 0], paint[WINDOW, 1], paint[WINDOW, 2]
-    if u > u0 and v > v0 and v < v1:
-        x = (u - u0) / (1.0 - u0)
-        y = (v - v0) / (v1 - v0)
-        for c in range(3):
-            out[c] = texture(skin, x, y, c)
-        return texture(skin, x, y, 3)
-    if body.shape[0] > 1:
-        for c in range(3):
-            out[c] = texture(body, u, v, c)
-        return 0.3
-    mottle = 0.95 + 0.10 * value_noise(rest[0] * 9.0, rest[1] * 9.0, rest[2] * 9.0)
-    for c in range(3):
-        out[c] = paint[TONE, c] * mottle
-    return 0.3
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _eye_albedo(paint: Floats, iris_map: Floats, rest: Floats, out: Floats) -> float:
-    """A photographed eye, or sclera, limbal ring, streaked iris and pupil by angle from its axis; returns the gloss."""
-    side = 0 if rest[0] > 0 else 1
-    dx = (rest[0] - paint[EYES + side, 0]) / paint[SIZES, 0]
-    dy = (rest[1] - paint[EYES + side, 1]) / paint[SIZES, 0]
-    front = rest[2] - paint[EYES + side, 2]
-    radius = np.sqrt(dx * dx + dy * dy) if front > 0 else 2.0
-    if iris_map.shape[0] > 1:
-        mirrored = dx if side == 0 else -dx
-        for c in range(3):
-            out[c] = texture(iris_map, 0.5 + 0.5 * mirrored, 0.5 + 0.5 * dy, c)
-        return 1.0
-    angle = np.arctan2(dy, dx)
-    streak = 0.75 + 0.5 * value_noise(angle * 6.0 + 40.0, radius * 4.0, side + 0.5)
-    iris = 1.0 - smoothstep(0.50, 0.545, radius)
-    pupil = 1.0 - smoothstep(0.20, 0.235, radius)
-    ring = smoothstep(0.36, 0.53, radius)
-    veins = 0.03 * value_noise(dx * 9 + 7, dy * 9 + 3, 1.5) * smoothstep(0.6, 1.0, radius)
-    inner = 1.0 - smoothstep(0.22, 0.42, radius)
-    for c in range(3):
-        white = (
-            0.80
-            - (0.10 * smoothstep(0.55, 1.0, radius)) * (1.0 if c else 0.6)
-            - (veins if c else 0.0)
-        )
-        colour = (
-            (paint[IRIS_INNER, c] * inner + paint[IRIS_OUTER, c] * (1 - inner))
-            * streak
-            * (1.0 - 0.75 * ring)
-        )
-        out[c] = white * (1 - iris) + colour * iris * (1 - pupil) + 0.004 * pupil
-    return 1.0
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _hair_albedo(paint: Floats, strand: float, along: float, out: Floats) -> float:
-    fine = value_noise(strand * 150.0, along * 5.0, 0.5)
-    clump = value_noise(strand * 34.0, along * 2.0, 7.5)
-    shade = 0.50 + 0.55 * fine + 0.40 * clump
-    tip = min(max(along, 0.0), 1.0)
-    for c in range(3):
-        out[c] = (paint[HAIR_ROOT, c] * (1 - tip) + paint[HAIR_TIP, c] * tip) * shade
-    return 0.5 + 0.5 * fine
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> float:
-    """Knit, stripes, checks or an open jacket over a shirt (whose collar is marked), drawn in rest space."""
-    pattern, scale = int(paint[SIZES, 2]), paint[GARMENT, 0]
-    x, y = rest[0], rest[1]
-    weave = 0.93 + 0.14 * value_noise(x * 26.0, y * 26.0, rest[2] * 26.0)
-    layer = 0
-    if pattern == 1:
-        layer = 1 if (y * scale) % 1.0 < 0.5 else 0
-    elif pattern == 2:
-        across = 1 if (x * scale) % 1.0 < 0.35 else 0
-        down = 1 if (y * scale) % 1.0 < 0.35 else 0
-        weave *= 1.0 - 0.22 * across - 0.22 * down
-    elif pattern == 3 and rest[2] > 0:
-        depth = paint[GARMENT, 1] - y
-        width = 0.62 * max(0.0, 1.0 - depth / paint[GARMENT, 2])
-        edge = abs(x) - width
-        if collar > 0.5 or (y > 5.72 and abs(x) < 0.75) or (depth > 0 and edge < 0):
-            layer = 3
-        elif depth > 0 and edge < 0.05:
-            layer = 2
-        elif abs(x) < 0.02:
-            weave *= 0.5
-    for c in range(3):
-        out[c] = paint[CLOTH_MAIN + layer, c] * weave
-    return 0.15
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
 def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
     """One channel of the light from all sides on a surface with normal (x, y, z)."""
     if lights.shape[0] < LIGHTS:
@@ -203,6 +77,42 @@ def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
     total += 0.315392 * lights[14, c] * (3.0 * z * z - 1.0)
     total += 0.546274 * lights[16, c] * (x * x - y * y)
     return max(total, 0.0)
+
+
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _specular(
+    material: int,
+    a: Floats,
+    normal: Vector,
+    view: Vector,
+    facing: float,
+    gloss: float,
+    lit: float,
+    lights: Floats,
+) -> float:
+    """Strength of the key light's highlight at attributes `a`; eyes mirror a window besides."""
+    nx, ny, nz = normal
+    ndl = _dot(nx, ny, nz, lights, KEY)
+    hx, hy, hz = lights[KEY, 0] + view[0], lights[KEY, 1] + view[1], lights[KEY, 2] + view[2]
+    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
+    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
+    specular = 0.0
+    if material in (HAIR, HAIR_CARD):
+        tx, ty, tz = a[9], a[10], a[11]
+        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
+        sine = max(0.0, 1.0 - th * th)
+        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
+    elif material == EYE:
+        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
+        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
+            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
+    elif material in (TEETH, TONGUE):
+        specular = 0.25 * ndh**40 * lit
+    else:
+        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
+        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    return specular
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -228,25 +138,7 @@ def _light(
     diffuse *= lit if material != EYE else 0.35 + 0.65 * lit
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
-    hx, hy, hz = lights[KEY, 0] + vx, lights[KEY, 1] + vy, lights[KEY, 2] + vz
-    length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
-    ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
-    specular = 0.0
-    if material in (HAIR, HAIR_CARD):
-        tx, ty, tz = a[9], a[10], a[11]
-        th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
-        sine = max(0.0, 1.0 - th * th)
-        specular = (0.30 * sine**12 + 0.45 * gloss * sine**60) * (0.3 + 0.7 * max(0.0, ndl)) * lit
-    elif material == EYE:
-        window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
-        specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
-        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
-            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
-    elif material in (TEETH, TONGUE):
-        specular = 0.25 * ndh**40 * lit
-    else:
-        fresnel = 0.04 + 0.4 * (1.0 - facing) ** 4
-        specular = gloss * (0.16 * ndh**9 + 0.5 * ndh**40) * (0.5 + fresnel) * lit * max(0.0, ndl)
+    specular = _specular(material, a, (nx, ny, nz), (vx, vy, vz), facing, gloss, lit, lights)
     for c in range(3):
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
@@ -267,7 +159,7 @@ def _light(
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _shade(  # noqa: C901, PLR0912 - a case per material
+def _shade(
     material: int,
     a: Floats,
     u: float,
@@ -283,42 +175,59 @@ def _shade(  # noqa: C901, PLR0912 - a case per material
     shadow_rows: Floats,
     colour: Floats,
 ) -> None:
-    gloss = 0.2
-    rest = a[REST : REST + 3]
-    if material == SKIN:
-        gloss = _skin_albedo(skin, body, paint, u, v, rest, colour)
-    elif material == EYE:
-        gloss = _eye_albedo(paint, iris, rest, colour)
-    elif material == TEETH:
-        depth = smoothstep(paint[SIZES, 1] - 0.32, paint[SIZES, 1] - 0.02, rest[2])
-        for c in range(3):
-            tooth = texture(cards, u, v, c) if cards.shape[0] > 1 else (0.86, 0.82, 0.74)[c]
-            colour[c] = tooth * (0.10 + 0.90 * depth)
-    elif material == TONGUE:
-        depth = smoothstep(paint[SIZES, 1] - 0.45, paint[SIZES, 1] - 0.1, rest[2])
-        for c in range(3):
-            colour[c] = (0.55, 0.17, 0.17)[c] * (0.15 + 0.85 * depth)
-    elif material == LASHES:
-        for c in range(3):
-            colour[c] = paint[LASH, c]
-    elif material == HAIR:
-        gloss = _hair_albedo(paint, a[STRAND], a[STRAND + 1], colour)
-    elif material == HAIR_CARD:
-        for c in range(3):
-            colour[c] = texture(cards, u, v, c)
-        gloss = 0.6
-    elif material == CARD:  # anything else with a texture, whose gloss stands in the attributes
-        for c in range(3):
-            colour[c] = texture(cards, u, v, c)
-        gloss = a[STRAND]
-    else:
-        gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
+    gloss = albedo(material, a, u, v, skin, body, iris, cards, paint, colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])
     _light(material, a, eye, gloss, lit, lights, colour)
 
 
+@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
+def _average(
+    ids: I32,
+    screen: Floats,
+    triangles: I32,
+    materials: NDArray[np.int8],
+    uv: Floats,
+    attributes: Floats,
+    x: int,
+    y: int,
+    s: int,
+    mean: Floats,
+) -> tuple[int, float, float]:
+    """Average what the samples of a pixel from `s` on show of the material at `s`, two triangles at most.
+
+    Writes their attributes into `mean`; returns a bit for every sample of that material, and the UV.
+    """
+    material = materials[ids[2 * y + (s >> 1), 2 * x + (s & 1)]]
+    taken = used = 0
+    mean[:] = 0.0
+    u = v = 0.0
+    last = -1
+    for t in range(s, 4):
+        g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
+        if g < 0 or materials[g] != material:
+            continue
+        taken |= 1 << t
+        if g == last or used == 2:
+            continue
+        last = g
+        wa, wb, wc = barycentric(
+            screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
+        )
+        i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
+        for c in range(ATTRIBUTES):
+            mean[c] += wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
+        if used == 0:  # never averaged: two triangles may lie in different charts
+            u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
+            v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
+        used += 1
+    scale = 1.0 / used
+    for c in range(ATTRIBUTES):
+        mean[c] *= scale
+    return taken, u, v
+
+
 @numba.njit(cache=True, fastmath=True, nogil=True)
-def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it cost more than its branches
+def shade_picture(
     ids: I32,
     screen: Floats,
     triangles: I32,
@@ -347,43 +256,18 @@ def shade_picture(  # noqa: C901, PLR0912 - one compiled loop; calls inside it c
     total = np.empty(3, np.float32)
     for y in range(height):
         for x in range(width):
-            covered = 0
+            covered = done = 0  # done: a bit for each sample already accounted for
             total[:] = 0.0
-            done = 0  # a bit for each sample already accounted for
             for s in range(4):
                 f = ids[2 * y + (s >> 1), 2 * x + (s & 1)]
                 if f < 0 or (done >> s) & 1:
                     continue
                 material = materials[f]
-                same = 0
-                used = 0
-                mean[:] = 0.0
-                u = v = 0.0
-                last = -1
-                for t in range(s, 4):
-                    g = ids[2 * y + (t >> 1), 2 * x + (t & 1)]
-                    if g < 0 or materials[g] != material:
-                        continue
-                    done |= 1 << t
-                    same += 1
-                    if g == last or used == 2:
-                        continue
-                    last = g
-                    wa, wb, wc = barycentric(
-                        screen, triangles, g, 2 * x + (t & 1) + 0.5, 2 * y + (t >> 1) + 0.5
-                    )
-                    i, j, k = triangles[g, 0], triangles[g, 1], triangles[g, 2]
-                    for c in range(ATTRIBUTES):
-                        mean[c] += (
-                            wa * attributes[i, c] + wb * attributes[j, c] + wc * attributes[k, c]
-                        )
-                    if used == 0:  # never averaged: two triangles may lie in different charts
-                        u = wa * uv[g, 0, 0] + wb * uv[g, 1, 0] + wc * uv[g, 2, 0]
-                        v = wa * uv[g, 0, 1] + wb * uv[g, 1, 1] + wc * uv[g, 2, 1]
-                    used += 1
-                scale = 1.0 / used
-                for c in range(ATTRIBUTES):
-                    mean[c] *= scale
+                taken, u, v = _average(
+                    ids, screen, triangles, materials, uv, attributes, x, y, s, mean
+                )
+                done |= taken
+                same = (taken & 1) + (taken >> 1 & 1) + (taken >> 2 & 1) + (taken >> 3 & 1)
                 _shade(
                     material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
                 )  # fmt: skip

@@ -45,15 +45,18 @@ class Photographed:
         actor = Actor(self.character, humanoid, photographs, lit.lights)
         return Scene(actor, self.placement, lit.background)
 
+    def sources(self) -> list[dict[str, str]]:
+        """Every texture and light that is seen, with its licence."""
+        place = (self.surroundings.name,) if self.surroundings else ()
+        return [{"name": name, "licence": LICENCE} for name in self.look.sources() + place]
+
     def meta(self) -> dict[str, Any]:
-        """What a clip records: every choice, and every source with its licence."""
-        names = self.look.sources() + ((self.surroundings.name,) if self.surroundings else ())
+        """What a clip records of every choice."""
         return {
             "look": asdict(self.look),
             "surroundings": asdict(self.surroundings) if self.surroundings else None,
             "placement": asdict(self.placement),
             "exposure": asdict(self.exposure),
-            "sources": [{"name": name, "licence": LICENCE} for name in names],
         }
 
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.character import CharacterDesign
 from flowact.datagen.appearance.textures import Photographs
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.look import Look
 from flowact.datagen.photographic.skin import compose_skin
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.worn.beard import beard_card
-from flowact.datagen.photographic.worn.cards import Card, bound_layer, pack, tile
+from flowact.datagen.photographic.worn.cards import Card, bound_layer, pack, teeth_layers, tile
 from flowact.datagen.photographic.worn.hair import hair_layer, hair_tile
 
 Floats = NDArray[np.floating[Any]]
@@ -44,11 +44,11 @@ def _cards(
     white = tile(library, look.teeth, _TEETH_TEXELS)
     white[..., :3] *= 1.15 * look.white  # in the photograph they are grey
     cards: list[Card] = [
-        (white, bound_layer(teeth, humanoid, shading.TEETH)),
         (
             tile(library, look.lashes, _LASH_TEXELS),
-            bound_layer(lashes, humanoid, shading.LASHES, True),
+            bound_layer(lashes, humanoid, layout.LASHES, True),
         ),
+        *((white, layer) for layer in teeth_layers(teeth, humanoid)),
     ]
     if look.hair:
         piece = library.piece(look.hair)

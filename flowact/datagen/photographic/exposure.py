@@ -20,6 +20,7 @@ RGB = tuple[float, float, float]
 Style = Literal["digital", "film", "monochrome", "sepia", "painting"]
 STYLES: tuple[Style, ...] = ("digital", "film", "monochrome", "sepia", "painting")
 _STYLE_SHARES = (0.74, 0.10, 0.05, 0.03, 0.08)
+_STROKE = 2  # pixels: half the width of a painter's brush
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -61,7 +62,8 @@ class Exposure:
             float(rng.uniform(0, 0.45) * (often[0] < 0.4)),
             float(rng.uniform(0.3, 1.4) * (often[1] < 0.5)),
             float(rng.uniform(0.2, 0.9) * (often[2] < 0.3)),
-            float(rng.uniform(0.5, 5.0) * (often[3] < 0.5)) + 3.0 * (style == "film"),
+            float(rng.uniform(0.5, 5.0) * (often[3] < 0.5)) * (style != "painting")
+            + 3.0 * (style == "film"),
             float(rng.uniform(0.0, 0.9)),
             int(rng.integers(35, 93)) if often[4] < 0.6 else 0,
             style,
@@ -115,11 +117,24 @@ def _soften(value: Floats, pixels: float) -> Floats:
 
 
 def _brushed(picture: U8) -> U8:
-    """Flat patches with soft edges, as of a brush, on the weave of a canvas."""
-    flat = cv2.bilateralFilter(cv2.medianBlur(picture, 5), 7, 40, 5)
+    """Flat strokes with crisp borders on the weave of a canvas.
+
+    A pixel takes the mean of the calmest of four squares that it is a corner of (Kuwahara et al.,
+    "Processing of RI-angiocardiographic images", 1976).
+    """
+    around = ((_STROKE, _STROKE), (_STROKE, _STROKE), (0, 0))
+    value = np.pad(np.asarray(picture, np.float32), around, mode="edge")
+    light = value @ _LUMA
+    side = 2 * _STROKE + 1
+    mean = np.asarray(cv2.blur(value, (side, side)), np.float32)
+    spread = cv2.blur(light * light, (side, side)) - cv2.blur(light, (side, side)) ** 2
+    corners = [(dy, dx) for dy in (-_STROKE, _STROKE) for dx in (-_STROKE, _STROKE)]
+    means = np.stack([np.roll(mean, by, (0, 1)) for by in corners])
+    spreads = np.stack([np.roll(spread, by, (0, 1)) for by in corners])
+    flat = np.take_along_axis(means, spreads.argmin(0)[None, ..., None], 0)[0]
+    flat = flat[_STROKE:-_STROKE, _STROKE:-_STROKE]
     weave = np.random.default_rng(0).standard_normal(picture.shape[:2], np.float32)
-    weave = 9 * _soften(weave, 1.0)
-    return np.clip(flat + weave[..., None], 0, 255).astype(np.uint8)
+    return np.clip(flat + 7 * _soften(weave, 1.0)[..., None], 0, 255).astype(np.uint8)
 
 
 def _corners(size: int, loss: float) -> Floats:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.sources.library import Library
 
 Floats = NDArray[np.floating[Any]]
@@ -56,7 +56,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Lit:
-    """The lights matrix [17, 3] of `shading`, and the background [size, size, 3] in linear light."""
+    """The lights matrix [17, 3] of `graphics.layout`, and the background [size, size, 3] in linear light."""
 
     lights: Floats
     background: Floats
@@ -69,10 +69,10 @@ def light_by(surroundings: Surroundings, library: Library, size: int) -> Lit:
     towards, key, rest = split_key(place)
     coefficients = harmonics(rest)
     scale = surroundings.exposure / _exposure(towards, key, coefficients)
-    lights = np.zeros((shading.LIGHTS, 3), np.float32)
-    lights[shading.KEY], lights[shading.KEY_COLOUR] = _lifted(towards), key * scale
-    lights[shading.FILL] = lights[shading.RIM] = _FACING
-    lights[shading.HARMONICS :] = coefficients * scale
+    lights = np.zeros((layout.LIGHTS, 3), np.float32)
+    lights[layout.KEY], lights[layout.KEY_COLOUR] = _lifted(towards), key * scale
+    lights[layout.FILL] = lights[layout.RIM] = _FACING
+    lights[layout.HARMONICS :] = coefficients * scale
     return Lit(lights, _seen(place * scale, surroundings, size))
 
 

@@ -16,9 +16,9 @@ from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.worn.glasses import Glasses
 from flowact.datagen.photographic.worn.hat import Hat
 
-SHORT = ("short01", "short02", "short04", "short01", "short02", "short04", "short03", "afro01")
-LONG = ("long01", "ponytail01", "long01", "ponytail01", "afro01", "bob01", "bob02", "Braid01")
-"""Bobs and one of the short styles hide an eye, so they come less often than the others."""
+SHORT = {"short01": 3, "short02": 3, "short04": 3, "short03": 1, "afro01": 1}
+LONG = {"long01": 4, "ponytail01": 4, "afro01": 1, "bob01": 1, "bob02": 1, "Braid01": 1}
+"""Styles and how often they come: those that hide an eye come seldom."""
 AGES = ("young", "middleage", "old")
 _DARK = 0.16  # mean linear albedo below which a tone starts from dark photographs
 
@@ -139,7 +139,9 @@ def _hair(person: CharacterDesign, rng: np.random.Generator) -> str | None:
     """Cards of hair for most of those who are not bald."""
     if person.hair.kind == "bald" or rng.random() < 0.15:
         return None
-    return f"hair/{_pick(SHORT if person.identity.gender > 0.5 and rng.random() < 0.85 else LONG, rng)}"
+    styles = SHORT if person.identity.gender > 0.5 and rng.random() < 0.85 else LONG
+    weights = np.array(list(styles.values()), float)
+    return f"hair/{rng.choice(list(styles), p=weights / weights.sum())}"
 
 
 def _iris_gain(lightness: float, rng: np.random.Generator) -> RGB:

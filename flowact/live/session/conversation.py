@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
-from flowact.live.session.turn_detector import QUIETEST, TurnDetector, TurnState
+from flowact.live.session.turn_detector import TurnDetector, TurnState
 from flowact.live.speech.openai_client import OpenAIClient
 
 LONGEST_TURN_BYTES: Final = 60 * 32_000
@@ -29,7 +29,7 @@ class Conversation:
 
     def __init__(self, client: OpenAIClient) -> None:
         self._client, self._detector = client, TurnDetector()
-        self.activity = TurnState(False, False, False, QUIETEST)
+        self.activity = TurnState(False, False, False)
         self._before: deque[bytes] = deque(maxlen=BEFORE_ONSET_PACKETS)
         self._turn = bytearray()
         self._turns: list[dict[str, str]] = []
@@ -37,7 +37,7 @@ class Conversation:
     def hear(self, samples: NDArray[np.float32], packet: bytes) -> TurnState:
         """Take a packet, as samples and as it came."""
         self.activity = self._detector.hear(samples)
-        if self.activity.began:
+        if self.activity.speech_started:
             self._turn = bytearray(b"".join(self._before))
         if self.activity.speaking and len(self._turn) < LONGEST_TURN_BYTES:
             self._turn += packet

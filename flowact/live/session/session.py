@@ -192,11 +192,11 @@ class ViewerSession:
             self._command(PushAudio(self.name, packet, time.time()))
             return
         heard = self._conversation.hear(from_pcm16(packet), packet)
-        if heard.began:
+        if heard.speech_started:
             self.send_event("viewer", speaking=True)
             if self._avatar_speaks or self._busy:
                 self.interrupt()
-        if heard.ended:
+        if heard.speech_ended:
             self.send_event("viewer", speaking=False)
             self._start(self._answer())
 
@@ -300,13 +300,11 @@ class ViewerSession:
             self._observe()
 
     def _observe(self, asked: str = "") -> None:
-        activity = self._conversation.activity
-        listening = self._mode == "conversation" and activity.speaking
+        listening = self._mode == "conversation" and self._conversation.activity.speaking
         decision = self._planner.observe(
             Observation(
                 at=time.monotonic() - self._began,
                 viewer_speaking=listening,
-                viewer_level=activity.level,
                 avatar_speaking=self._avatar_speaks,
                 text=self._text,
                 reply_expected=self._busy and not self._avatar_speaks,

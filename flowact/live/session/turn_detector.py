@@ -14,7 +14,6 @@ from flowact.timebase import SAMPLE_RATE
 ONSET: Final = 0.5
 RELEASE: Final = 0.35
 """Probabilities above which a voice begins, and below which it may have ended."""
-QUIETEST: Final = -75.0
 ONSET_SECONDS: Final = 0.09
 RELEASE_SECONDS: Final = 0.70
 _WINDOW_SECONDS: Final = WINDOW / SAMPLE_RATE
@@ -26,14 +25,12 @@ class TurnState:
 
     Attributes:
         speaking: whether the viewer speaks.
-        began, ended: whether that changed with the last packet.
-        level: loudness in decibels of full scale.
+        speech_started, speech_ended: whether that changed with the last packet.
     """
 
     speaking: bool
-    began: bool
-    ended: bool
-    level: float
+    speech_started: bool
+    speech_ended: bool
 
 
 class TurnDetector:
@@ -53,8 +50,8 @@ class TurnDetector:
         for window in waiting[:whole].reshape(-1, WINDOW):
             probability, self._state = voice_probability(window, self._state)
             self._decide(probability)
-        began, ended = self._speaking and not before, before and not self._speaking
-        return TurnState(self._speaking, began, ended, _decibels(samples))
+        started, ended = self._speaking and not before, before and not self._speaking
+        return TurnState(self._speaking, started, ended)
 
     def _decide(self, probability: float) -> None:
         voice = probability > (RELEASE if self._speaking else ONSET)
@@ -64,8 +61,3 @@ class TurnDetector:
             self._speaking = True
         elif self._below >= RELEASE_SECONDS:
             self._speaking = False
-
-
-def _decibels(samples: NDArray[np.float32]) -> float:
-    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
-    return max(10 * np.log10(power + 1e-12), QUIETEST)

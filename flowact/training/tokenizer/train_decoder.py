@@ -8,20 +8,23 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from flowact.datagen.performance import motion_statistics
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
-from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import load_matching_weights, newest_step
+from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values
-from flowact.training.tokenizer import losses as losses
-from flowact.training.tokenizer.clips import ClipFolder, WindowLoader, Windows, spread_windows
+from flowact.training.tokenizer import losses
+from flowact.training.tokenizer.clips import WindowLoader, Windows
 from flowact.training.tokenizer.sample_sheet import draw_sheet
-from flowact.training.tokenizer.starting_weights import save_view_config, starting_view
+from flowact.training.tokenizer.starting_weights import starting_view
+from flowact.training.tokenizer.view_run import (
+    adopt_motion_statistics,
+    begin_view_run,
+    open_windows,
+)
 
 HELDOUT_WINDOWS = 24
 SHOWN = 2 * FRAMES_PER_LATENT
@@ -205,15 +208,14 @@ def train_decoder(
         seed: of weights and windows.
         init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
-    torch.manual_seed(seed)
-    backend = choose_backend()
-    save_view_config(loop.run, config)
+    backend = begin_view_run(loop.run, config, seed)
     model = ViewAutoencoder(config)
     if init is not None:
         load_matching_weights(model, starting_view(init, config.view))
-    model.code.adopt(*map(torch.from_numpy, motion_statistics.load()))
+    adopt_motion_statistics(model.code)
     model.encoder.requires_grad_(False)
-    train, heldout = (ClipFolder(data / split, model.view, SHOWN) for split in ("train", "heldout"))
-    loader = WindowLoader(train, settings.batch, (seed, backend.rank), first=newest_step(loop.run))
-    windows = spread_windows(heldout, HELDOUT_WINDOWS)
-    return Loop(DecoderStage(model, loader, windows, settings), loop, backend).train()
+    random = (seed, backend.rank)
+    train, heldout = open_windows(
+        data, model.view, loop.run, settings.batch, random, HELDOUT_WINDOWS, SHOWN
+    )
+    return Loop(DecoderStage(model, train, heldout, settings), loop, backend).train()

@@ -10,25 +10,22 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from flowact.datagen.performance import motion_statistics
 from flowact.motion.arkit import ARKIT
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewEncoder
 from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.views import VIEWS, View
-from flowact.training.loop.backend import choose_backend
-from flowact.training.loop.checkpoints import load_matching_weights, newest_step
+from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values, correlation
-from flowact.training.tokenizer.clips import (
-    BEFORE,
-    ClipFolder,
-    WindowLoader,
-    Windows,
-    spread_windows,
+from flowact.training.tokenizer.clips import BEFORE, WindowLoader, Windows
+from flowact.training.tokenizer.starting_weights import ERRORS, starting_encoder
+from flowact.training.tokenizer.view_run import (
+    adopt_motion_statistics,
+    begin_view_run,
+    open_windows,
 )
-from flowact.training.tokenizer.starting_weights import ERRORS, save_view_config, starting_encoder
 
 HELDOUT_WINDOWS = 64
 CURVES_COUNT = 2.0
@@ -128,17 +125,13 @@ def train_encoder(
         seed: of weights and windows.
         init: run or checkpoint that a fresh run starts from; what does not fit starts afresh.
     """
-    torch.manual_seed(seed)
-    backend = choose_backend()
-    save_view_config(loop.run, config)
+    backend = begin_view_run(loop.run, config, seed)
     model, view = ViewEncoder(config), VIEWS[config.view]
     if init is not None:
         load_matching_weights(model, starting_encoder(init, config.view))
     code = LinearMotionCodec(config.view, config.readouts).to(backend.device)
-    code.adopt(*map(torch.from_numpy, motion_statistics.load()))
-    train, heldout = (ClipFolder(data / split, view) for split in ("train", "heldout"))
-    loader = WindowLoader(train, batch, (seed, backend.rank), first=newest_step(loop.run))
-    windows = spread_windows(heldout, HELDOUT_WINDOWS)
-    return Loop(
-        EncoderStage(model, loader, windows, view, code, config.curves), loop, backend
-    ).train()
+    adopt_motion_statistics(code)
+    random = (seed, backend.rank)
+    train, heldout = open_windows(data, view, loop.run, batch, random, HELDOUT_WINDOWS)
+    stage = EncoderStage(model, train, heldout, view, code, config.curves)
+    return Loop(stage, loop, backend).train()

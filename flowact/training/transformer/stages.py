@@ -54,14 +54,7 @@ def train_stage(
         UserError: a distillation is to start from nothing or from another size, the scores have no
             teacher, or a stage that imitates nobody is given one.
     """
-    if name not in DISTILLATIONS and teacher is not None:
-        raise UserError(f"{name} imitates nobody; only {', '.join(DISTILLATIONS)} take a teacher.")
-    if name in DISTILLATIONS and init is None:
-        raise UserError(f"{name} needs --init, the run of the stage before it.")
-    if name == "dmd" and teacher is None:
-        raise UserError(
-            "dmd needs --teacher, a run with many steps: a few-step student is no score."
-        )
+    _check_runs(name, init, teacher)
     settings = replace(FLOWS.get(name, JOINT), batch=batch)
     backend = choose_backend()
     made = load_stage_inputs(
@@ -77,6 +70,18 @@ def train_stage(
     fields = {"shift": settings.sampling_shift, "guidance_embedding": sampling.guidance_embedding}
     (loop.run / SAMPLING).write_text(json.dumps(fields, indent=2) + "\n")
     return Loop(stage, loop, backend).train()
+
+
+def _check_runs(name: str, init: Path | None, teacher: Path | None) -> None:
+    """Refuse runs that a stage does not start from or imitate."""
+    if name not in DISTILLATIONS and teacher is not None:
+        raise UserError(f"{name} imitates nobody; only {', '.join(DISTILLATIONS)} take a teacher.")
+    if name in DISTILLATIONS and init is None:
+        raise UserError(f"{name} needs --init, the run of the stage before it.")
+    if name == "dmd" and teacher is None:
+        raise UserError(
+            "dmd needs --teacher, a run with many steps: a few-step student is no score."
+        )
 
 
 def _stage(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.light import (
     Surroundings,
     basis,
@@ -64,9 +64,9 @@ def test_the_lamp_is_the_key_and_the_rest_is_without_it() -> None:
 
 def test_the_place_is_turned_so_that_its_light_comes_from_there(library: Library) -> None:
     lit = light_by(Surroundings("light/lamp", 45.0, 1.0, 60.0, 0.01), library, 48)
-    key = lit.lights[shading.KEY]
+    key = lit.lights[layout.KEY]
     assert np.degrees(np.arctan2(key[0], key[2])) == pytest.approx(45, abs=3)
-    assert lit.lights.shape == (shading.LIGHTS, 3)
+    assert lit.lights.shape == (layout.LIGHTS, 3)
     assert lit.background.shape == (48, 48, 3)
 
 
@@ -76,15 +76,15 @@ def test_exposure_sets_how_bright_a_face_is(library: Library) -> None:
         lights = light_by(
             Surroundings("light/lamp", -30.0, exposure, 60.0, 0.01), library, 16
         ).lights
-        direct = max(0.15, face @ lights[shading.KEY]) * lights[shading.KEY_COLOUR]
-        around = basis(face) @ lights[shading.HARMONICS :]
+        direct = max(0.15, face @ lights[layout.KEY]) * lights[layout.KEY_COLOUR]
+        around = basis(face) @ lights[layout.HARMONICS :]
         assert (direct + around)[1] == pytest.approx(exposure, rel=0.05)
 
 
 def test_a_lamp_overhead_is_lowered_out_of_the_sockets(library: Library) -> None:
     np.save(library.folder / "light" / "ceiling.npy", lamp(0, 85).astype(np.float16))
     lit = light_by(Surroundings("light/ceiling", 20.0, 1.0, 60.0, 0.01), library, 16)
-    assert np.degrees(np.arcsin(lit.lights[shading.KEY, 1])) <= 60.5
+    assert np.degrees(np.arcsin(lit.lights[layout.KEY, 1])) <= 60.5
 
 
 def test_the_background_shows_what_stands_behind(library: Library) -> None:

@@ -1,4 +1,4 @@
-"""(f) no cell is a formula, (k) withdrawing erases, and `verify` notices one altered vote."""
+"""No cell is a formula, withdrawing erases, and `verify` notices one altered vote."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""(a) no name of a system, item or file in any reply, and `audit` notices what would tell sides apart."""
+"""No name of a system, item or file in any reply, and `audit` notices what would tell sides apart."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""(c) no vote lost on SQLite and PostgreSQL, and one clear sentence when a database cannot be used."""
+"""No vote lost on SQLite and PostgreSQL, and one clear sentence when a database cannot be used."""
 
 import sqlite3
 import stat

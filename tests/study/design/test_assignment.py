@@ -1,4 +1,4 @@
-"""(j) sides and pairs in balance, whatever the seed."""
+"""Sides and pairs in balance, whatever the seed."""
 
 from collections import Counter
 

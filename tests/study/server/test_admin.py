@@ -1,4 +1,4 @@
-"""(e) strangers get 401 or 404 on every administration address; operators see no system before the end."""
+"""Strangers get 401 or 404 on every administration address; operators see no system before the end."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""(i) a whole participation in a real Chromium, on a desk and on a phone."""
+"""A whole participation in a real Chromium, on a desk and on a phone."""
 
 from dataclasses import dataclass
 
@@ -158,7 +158,7 @@ def test_withdrawing_on_the_page_erases(running, browser):
 
 
 def test_nothing_that_the_browser_loads_names_a_system_and_all_of_it_is_ours(running, browser):
-    """(a) with the real page: every byte of every file and reply that Chromium asks for."""
+    """With the real page: every byte of every file and reply that Chromium asks for."""
     context, address = running
     page, _ = visit(browser, "desk")
     loaded: list[tuple[str, HttpReply]] = []

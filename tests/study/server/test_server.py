@@ -1,4 +1,4 @@
-"""(d) kill -9 of a real server loses no acknowledged vote; a small load run is sound."""
+"""Kill -9 of a real server loses no acknowledged vote; a small load run is sound."""
 
 import threading
 import time

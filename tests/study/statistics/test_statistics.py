@@ -1,4 +1,4 @@
-"""(g) intervals that cover, (h) Davidson that recovers, and every form of G/S/B with its known value."""
+"""Intervals that cover, Davidson that recovers, and every form of G/S/B with its known value."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""(l) what cannot be checked stays unchecked and raises the alarm; fails need a reason."""
+"""What cannot be checked stays unchecked and raises the alarm; fails need a reason."""
 
 import http.server
 import json

@@ -1,4 +1,4 @@
-"""(b) forged, replayed, expired, foreign, duplicate and concurrent votes leave exactly one row."""
+"""Forged, replayed, expired, foreign, duplicate and concurrent votes leave exactly one row."""
 
 import threading
 import uuid

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.skin import SkinStyle, beard_area
 from flowact.datagen.appearance.worn_mesh import grid_triangles
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.graphics.raster import accumulate_normals
 from flowact.datagen.photographic.sources.piece import Piece
 from flowact.datagen.photographic.worn.cards import Card, bound_layer
@@ -57,7 +57,7 @@ def beard_card(
     piece = _tufts(
         root, corners, weights, normal, way * (size * rng.uniform(0.7, 1.2, len(size)))[:, None]
     )
-    layer = bound_layer(piece, humanoid, shading.HAIR_CARD, True)
+    layer = bound_layer(piece, humanoid, layout.HAIR_CARD, True)
     around = np.repeat(normal, 2 * (_SEGMENTS + 1), axis=0).astype(np.float32)
     along = np.repeat(way, 2 * (_SEGMENTS + 1), axis=0).astype(np.float32)
     return beard_tile(style.brows, rng), replace(layer, normal=around, tangent=along)

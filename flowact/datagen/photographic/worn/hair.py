@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from flowact.datagen.appearance.hair import HairStyle
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.graphics.raster import accumulate_normals
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.sources.piece import Piece
@@ -16,6 +16,7 @@ from flowact.datagen.photographic.worn.cards import tile
 Floats = NDArray[np.floating[Any]]
 
 _TEXELS = 512
+_COILED = 160  # coils are finer than a pixel: more texels would shimmer
 _CONTRAST = (
     0.5  # the photographs have strong highlights of their own, and the renderer adds its lights
 )
@@ -25,7 +26,7 @@ _FREE = 6.5  # dm: below this height long hair hangs on the shoulders and turns 
 
 def hair_tile(name: str, style: HairStyle, library: Library) -> Floats:
     """The card's light and dark [s, s, 4] in the colours of a style."""
-    card = tile(library, name, _TEXELS)
+    card = tile(library, name, _COILED if "afro" in name else _TEXELS)
     light = card[..., :3].mean(-1)
     seen = light[card[..., 3] > 0.5]
     light = np.clip(light / max(float(np.median(seen)), 1e-3), 0.2, 2.5) ** _CONTRAST
@@ -46,7 +47,7 @@ def hair_layer(piece: Piece) -> Layer:
     return Layer(
         piece.template,
         piece.triangles,
-        shading.HAIR_CARD,
+        layout.HAIR_CARD,
         head=np.clip(0.35 + 0.65 * (y - _FREE + 1.1) / 1.1, 0.35, 1).astype(np.float32),
         tangent=np.stack([x, -0.8 - np.maximum(8.4 - y, 0), z - 0.1], 1).astype(np.float32),
         normal=np.asarray(0.6 * around + 0.4 * normal, np.float32),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.photographic.sources.piece import Piece
 from flowact.datagen.photographic.worn.cards import bound_layer
 
@@ -56,5 +56,5 @@ def held(
         triangles,
         uv[triangles],
     )
-    layer = bound_layer(piece, humanoid, shading.CARD, cut_out)
+    layer = bound_layer(piece, humanoid, layout.CARD, cut_out)
     return replace(layer, strand=np.full((count, 2), gloss, np.float32))
