@@ -16,7 +16,7 @@ from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.appearance.character import Lighting, lights_of, random_character
 from flowact.datagen.face_point_vertices import face_point_vertices, face_points
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.graphics.camera import Camera
 from flowact.datagen.photographic.casting import library, random_photographed
 from flowact.datagen.photographic.dress import dress
@@ -116,7 +116,7 @@ def _shoot(
     vertices = np.asarray((vertices - marks.mean(0)) @ turn.T + marks.mean(0), np.float32)
     view = attributes.copy()
     view[:, :3] = vertices
-    for column in (shading.NORMAL, shading.TANGENT):
+    for column in (layout.NORMAL, layout.TANGENT):
         view[:, column : column + 3] = attributes[:, column : column + 3] @ turn.T
     camera = _random_camera(face_points(vertices, rows), rng)
     black = np.zeros((SIZE, SIZE, 3), np.float32)
@@ -170,7 +170,7 @@ def _random_camera(marks: Floats, rng: np.random.Generator) -> Camera:
 
 
 def _random_lights(rng: np.random.Generator, textures: Path | None) -> Floats:
-    """Lights of `shading`: of a real place, where there are textures, or of a studio."""
+    """Lights of `layout`: of a real place, where there are textures, or of a studio."""
     if textures is not None and rng.random() < 0.75:
         place = Surroundings.random(library(textures), rng)
         return light_by(place, library(textures), 32).lights

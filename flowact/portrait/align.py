@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.motion.face_points import STEADY
-from flowact.portrait.windows import Pyramid
+from flowact.portrait.windows import PicturePyramid
 from flowact.timebase import FRAME_SIZE
 
 Floats = NDArray[np.floating[Any]]
@@ -72,7 +72,7 @@ def cut(picture: U8, to_frame: Floats) -> U8:
     padded, left, top = _padded(picture, back)
     back[:, 2] += (left, top)
     # Twice as large and then halved: neither jagged nor soft.
-    twice = Pyramid(padded).sample(
+    twice = PicturePyramid(padded).sample(
         np.concatenate([back[:, :2] / 2, back[:, 2:]], 1), 2 * FRAME_SIZE, cv2.BORDER_REPLICATE
     )
     size = (FRAME_SIZE, FRAME_SIZE)

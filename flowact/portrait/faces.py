@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flowact.motion.face_points import MIRROR
 from flowact.portrait.network import INPUT_SIZE, WINDOW, LandmarkNet, LandmarkOutput, load_network
-from flowact.portrait.windows import Pyramid, Square
+from flowact.portrait.windows import PicturePyramid, Square
 
 Floats = NDArray[np.floating[Any]]
 U8 = NDArray[np.uint8]
@@ -90,7 +90,7 @@ def find_faces(picture: U8, grid: Sequence[Sequence[float]] = GRID) -> list[Face
     Raises:
         UserError: the weights of the network are missing.
     """
-    network, pyramid = load_network(), Pyramid(picture)
+    network, pyramid = load_network(), PicturePyramid(picture)
     squares = _cascade_squares(picture)
     faces: list[Face] = []
     for edges in grid:
@@ -151,7 +151,7 @@ def _centres(length: float, edge: float) -> Floats:
     return np.linspace(edge / 2, length - edge / 2, count)
 
 
-def _refined(network: LandmarkNet, pyramid: Pyramid, squares: list[Square]) -> list[Face]:
+def _refined(network: LandmarkNet, pyramid: PicturePyramid, squares: list[Square]) -> list[Face]:
     """Look at all squares, again at the likeliest of each place, and last from several sides."""
     output = _look(network, pyramid, squares)
     squares = [
@@ -169,7 +169,9 @@ def _refined(network: LandmarkNet, pyramid: Pyramid, squares: list[Square]) -> l
 
 
 @torch.inference_mode()
-def _look(network: LandmarkNet, pyramid: Pyramid, squares: Sequence[Square]) -> LandmarkOutput:
+def _look(
+    network: LandmarkNet, pyramid: PicturePyramid, squares: Sequence[Square]
+) -> LandmarkOutput:
     parts = []
     for start in range(0, len(squares), 32):
         windows = [
@@ -207,7 +209,7 @@ def _apart(squares: Sequence[Square]) -> list[Square]:
     return kept
 
 
-def _last_pass(network: LandmarkNet, pyramid: Pyramid, square: Square) -> Face:
+def _last_pass(network: LandmarkNet, pyramid: PicturePyramid, square: Square) -> Face:
     """The mean of three sizes, each also mirrored."""
     squares = [
         Square(square.x, square.y, square.edge * stretch, square.turn)

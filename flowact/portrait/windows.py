@@ -28,7 +28,7 @@ class Square:
         return np.concatenate([turned, centre[:, None]], 1)
 
 
-class Pyramid:
+class PicturePyramid:
     """A picture uint8 [H, W, 3] at its own size and at halves of it, so that nothing is sampled too sparsely."""
 
     def __init__(self, picture: U8) -> None:
