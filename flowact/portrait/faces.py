@@ -30,9 +30,9 @@ LIKELY: Final = 0.5
 """Face probability with which a first window is looked at again."""
 CERTAIN: Final = 0.85
 """Face probability, the mean of all windows of the last pass, from which it is a face."""
-STEADY_SPREAD: Final = 0.15
+STEADY_SPREAD: Final = 0.12
 """Spread below which it is one: on what is no face the windows disagree."""
-CLEAR: Final = 0.16
+CLEAR: Final = 0.135
 """Haziness below which it is one."""
 CANDIDATES: Final = 8
 _CASCADE_WINDOW: Final = 1.42

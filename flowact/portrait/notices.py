@@ -33,9 +33,9 @@ HIDDEN: Final = 0.6
 """Probability from which eyes or mouth count as hidden."""
 HAZY: Final = 0.115
 """Haziness from which much of a face is hidden, or the picture is hardly one of a face."""
-FILLS: Final = 0.45
+FILLS: Final = 0.5
 """Width of a face in shorter edges of the picture from which little else is in it; ours have 0.28."""
-CUT: Final = 0.08
+CUT: Final = 0.03
 """Share of the points beyond the picture's rim from which the face counts as cut off."""
 
 _TEMPLES: Final = (POINT["temple_left"], POINT["temple_right"])
