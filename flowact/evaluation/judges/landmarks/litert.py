@@ -1,0 +1,45 @@
+"""Networks in TensorFlow Lite's format, run by Google's LiteRT. The only module that imports it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.errors import UserError
+
+Floats = NDArray[np.float32]
+
+
+class Network:
+    """A network with one input, read from a `.tflite` file; it runs on one thread of the processor.
+
+    Raises UserError when LiteRT is not installed or the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        interpreter = _interpreter_class()
+        try:
+            self._runs = interpreter(model_content=path.read_bytes(), num_threads=1)
+            self._runs.allocate_tensors()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(f"{path} is missing, damaged or of another version.") from error
+        self._input = self._runs.get_input_details()[0]["index"]
+        outputs = self._runs.get_output_details()
+        self._outputs = {output["name"]: output["index"] for output in outputs}
+
+    def __call__(self, values: Floats) -> dict[str, Floats]:
+        """Outputs by name for one input `[...]`, without its batch axis; outputs keep theirs."""
+        self._runs.set_tensor(self._input, values[None].astype(np.float32))
+        self._runs.invoke()
+        return {name: self._runs.get_tensor(index) for name, index in self._outputs.items()}
+
+
+def _interpreter_class() -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise UserError(
+            "The judge of faces and hands needs LiteRT; install FlowAct with its extra `judge`."
+        ) from None
+    return Interpreter
