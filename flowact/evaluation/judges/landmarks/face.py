@@ -7,6 +7,7 @@ Sources: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Vid
 is not used: it reports usage to its maker.
 """
 
+import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -62,16 +63,18 @@ class FaceLandmarker:
     """Looks for the surest face of a picture; every picture is looked at alone, nothing is smoothed.
 
     Args:
-        models: folder with `face_detector.tflite`, `face_landmarks_detector.tflite` and
-            `face_blendshapes.tflite`, see `pinned`.
+        bundle: MediaPipe's `face_landmarker.task`, a zip of three networks; see `pinned.FACES`.
 
-    Raises UserError when LiteRT is not installed or a file is missing.
+    Raises UserError when LiteRT is not installed or a network is damaged.
     """
 
-    def __init__(self, models: Path) -> None:
-        self._detector = Detector(Network(models / "face_detector.tflite"), DETECTOR_EDGE, -1.0)
-        self._mesh = Network(models / "face_landmarks_detector.tflite")
-        self._blendshapes = Network(models / "face_blendshapes.tflite")
+    def __init__(self, bundle: Path) -> None:
+        with zipfile.ZipFile(bundle) as opened:
+            names = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+            boxes, self._mesh, self._blendshapes = (
+                Network(opened.read(f"{name}.tflite")) for name in names
+            )
+        self._detector = Detector(boxes, DETECTOR_EDGE, -1.0)
 
     def look(self, picture: Frame) -> Face | None:
         """The face of a picture, RGB `[height, width, 3]`; None when there is none."""

@@ -43,14 +43,15 @@ class HandLandmarker:
     """Looks for up to two hands; every picture is looked at alone.
 
     Args:
-        models: folder with `palm_detection_full.tflite` and `hand_landmark_full.tflite`, see `pinned`.
+        palms: MediaPipe's `palm_detection_full.tflite`; see `pinned.HANDS`.
+        points: its `hand_landmark_full.tflite`.
 
-    Raises UserError when LiteRT is not installed or a file is missing.
+    Raises UserError when LiteRT is not installed or a network is damaged.
     """
 
-    def __init__(self, models: Path) -> None:
-        self._palms = Detector(Network(models / "palm_detection_full.tflite"), PALM_EDGE, 0.0)
-        self._points = Network(models / "hand_landmark_full.tflite")
+    def __init__(self, palms: Path, points: Path) -> None:
+        self._palms = Detector(Network(palms.read_bytes()), PALM_EDGE, 0.0)
+        self._points = Network(points.read_bytes())
 
     def look(self, picture: Frame) -> list[Hand]:
         """The hands of a picture, RGB `[height, width, 3]`."""

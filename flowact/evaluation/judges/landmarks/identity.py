@@ -21,7 +21,7 @@ class IdentityJudge:
 
     Args:
         models: folder with `dlib_face_recognition_resnet_model_v1.dat` and
-            `shape_predictor_5_face_landmarks.dat`, see `pinned`.
+            `shape_predictor_5_face_landmarks.dat`, see `pinned.IDENTITY`.
 
     Raises UserError when dlib is not installed or a file is missing.
     """

@@ -1,6 +1,5 @@
 """Networks in TensorFlow Lite's format, run by Google's LiteRT. The only module that imports it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,18 +11,21 @@ Floats = NDArray[np.float32]
 
 
 class Network:
-    """A network with one input, read from a `.tflite` file; it runs on one thread of the processor.
+    """A network with one input; it runs on one thread of the processor.
 
-    Raises UserError when LiteRT is not installed or the file cannot be read.
+    Args:
+        content: of a `.tflite` file.
+
+    Raises UserError when LiteRT is not installed or cannot read it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes) -> None:
         interpreter = _interpreter_class()
         try:
-            self._runs = interpreter(model_content=path.read_bytes(), num_threads=1)
+            self._runs = interpreter(model_content=content, num_threads=1)
             self._runs.allocate_tensors()
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(f"{path} is missing, damaged or of another version.") from error
+        except (ValueError, RuntimeError) as error:
+            raise UserError("A network of the judge is damaged; remove its folder.") from error
         self._input = self._runs.get_input_details()[0]["index"]
         outputs = self._runs.get_output_details()
         self._outputs = {output["name"]: output["index"] for output in outputs}
