@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,13 @@ from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.named_characters import named_characters
 from flowact.datagen.performance.performance import Performance, Script, Segment, perform
-from flowact.datagen.render import Stage
+from flowact.datagen.render import Scene
 from flowact.datagen.voice.sentences import random_sentence
 from flowact.datagen.voice.speech import HELD_OUT_VOICE
 from flowact.evaluation.judges.landmarks.hands import HandLandmarker
 from flowact.media import Recording, load_reference
 from flowact.pipeline import FlowActPipeline
-from flowact.timebase import FPS, SAMPLE_RATE
+from flowact.timebase import SAMPLE_RATE
 
 Frame = NDArray[np.uint8]
 
@@ -66,10 +66,10 @@ def gestures(
         seed: of performances and sessions.
     """
     for name in names:
-        stage = Stage(Actor(named_characters()[name], Humanoid.load()))
+        scene = Scene(Actor(named_characters()[name], Humanoid.load()))
         for number, behaviour in enumerate(GESTURES):
             performance = act(behaviour, seed + number)
-            rendered = _rendered(stage, performance)
+            rendered = _rendered(scene, performance)
             generated = _generated(pipeline, name, behaviour, performance, seed)
             yield _gesture(name, behaviour, hands, rendered, generated)
 
@@ -101,9 +101,9 @@ def _shares(found: Sequence[Gesture]) -> dict[str, float]:
     }
 
 
-def _rendered(stage: Stage, performance: Performance) -> list[Frame]:
+def _rendered(scene: Scene, performance: Performance) -> list[Frame]:
     moments = range(FIRST, len(performance.curves), EVERY)
-    return [stage.render(performance.curves[i], performance.pose[i]).picture for i in moments]
+    return [scene.render(performance.curves[i], performance.pose[i]).picture for i in moments]
 
 
 def _generated(

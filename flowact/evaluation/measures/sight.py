@@ -1,7 +1,7 @@
 """What the judges of faces see in a video, frame by frame."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -73,8 +73,8 @@ def watch(frames: Iterable[Frame], picture: Frame, panel: Panel) -> Sight:
         away = np.nan if described is None or known is None else distance(described, known)
         rows.append((*_seen(frame, face), away))
         crops.append(face_box(frame))
-    curves = np.array(rows, float).reshape(-1, len(fields(Sight)) - 1).T
-    return Sight(*curves, np.stack(crops))
+    jaw, blink, opened, lids, identity = np.array(rows, float).T
+    return Sight(jaw, blink, opened, lids, identity, np.stack(crops))
 
 
 def face_box(frame: Frame) -> Frame:
@@ -87,7 +87,12 @@ def _seen(frame: Frame, face: Face | None) -> tuple[float, float, float, float]:
     """Jaw, blink, opening and lids of one frame."""
     if face is None:
         return (np.nan,) * 4
-    return face.curves["jawOpen"], face.blink, opening(face.points), lid_lightness(frame, face.points)
+    return (
+        face.curves["jawOpen"],
+        face.blink,
+        opening(face.points),
+        lid_lightness(frame, face.points),
+    )
 
 
 def opening(points: Curve) -> float:

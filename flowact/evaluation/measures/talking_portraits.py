@@ -23,7 +23,7 @@ CLOSING: Final = 0.35
 WIDE: Final = 0.2
 """Below it as that of open eyes."""
 AROUND: Final = (-3, 9)
-"""Frames from the fall of the lids in which a blink is looked for: the lids fall, rest and rise in a fifth of a second."""
+"""Frames from the fall of the lids in which a blink is looked for; one lasts a fifth of a second."""
 FEWEST: Final = 10
 """Frames with a face in both videos, without which nothing is correlated."""
 
@@ -107,7 +107,11 @@ def worst(made: Sight, anchor: Sight, falls: Sequence[int]) -> Worst:
     shared = min(len(made), len(anchor))
     behind = anchor.opening[:shared] - made.opening[:shared]
     strange = np.where(np.isfinite(made.jaw), np.nan_to_num(made.identity, nan=-1.0), np.inf)
-    at = (_least_shut(made.blink, falls), np.nan_to_num(behind, nan=-1.0).argmax(), strange.argmax())
+    at = (
+        _least_shut(made.blink, falls),
+        np.nan_to_num(behind, nan=-1.0).argmax(),
+        strange.argmax(),
+    )
     return Worst(*(made.faces[index] for index in at))
 
 

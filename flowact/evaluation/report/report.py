@@ -19,7 +19,10 @@ def plain(value: Any) -> Any:
 
 
 def print_section(title: str, numbers: dict[str, Any]) -> None:
-    """Print the numbers of a section, each beside its target if it has one."""
+    """Print the numbers of a section, each beside its target if it has one; or a section of rows as one table."""
+    if numbers and all(isinstance(value, dict) for value in numbers.values()):
+        print_rows(title, numbers)
+        return
     table = Table(title=title)
     for column in ("measure", "value", "target", ""):
         table.add_column(column, justify="left" if column in ("measure", "") else "right")
@@ -28,6 +31,22 @@ def print_section(title: str, numbers: dict[str, Any]) -> None:
         met = "" if target is None else "met" if target.met(value) else "missed"
         table.add_row(name, _text(value), str(target or ""), met)
     Console().print(table)
+
+
+def print_rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
+    """Print one table with a line for every row; all rows have the same measures."""
+    names = next(iter(rows.values()))
+    table = Table(title=title)
+    table.add_column("")
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for label, row in rows.items():
+        table.add_row(label, *(_short(value) for value in row.values()))
+    Console().print(table)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 def _text(value: Any) -> str:

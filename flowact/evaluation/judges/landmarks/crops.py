@@ -46,7 +46,7 @@ class Region:
         """Points `[..., 2]` in 0..1 of the rectangle as pixels of the picture."""
         return (points - 0.5) @ self._axes() + (self.x, self.y)
 
-    def cut(self, picture: Frame, edge: int, outside: int) -> NDArray[np.float32]:
+    def cut(self, picture: Frame, edge: int, outside: int) -> Floats:
         """The rectangle scaled to `[edge, edge, 3]` in 0..1.
 
         Args:

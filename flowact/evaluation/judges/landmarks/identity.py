@@ -27,7 +27,7 @@ class IdentityJudge:
     """
 
     def __init__(self, models: Path) -> None:
-        dlib = _dlib()
+        dlib = dlib_module()
         try:
             self._net = dlib.face_recognition_model_v1(
                 str(models / "dlib_face_recognition_resnet_model_v1.dat")
@@ -45,6 +45,7 @@ class IdentityJudge:
             points: of the face `[n, 2]` in pixels, if known; their bounding box is taken where dlib's own
                 detector finds nothing.
         """
+        picture = np.array(picture, order="C")  # dlib refuses read-only and strided arrays
         found = self._find(picture, 1)
         if len(found):
             box = max(found, key=lambda face: face.area())
@@ -62,7 +63,8 @@ def distance(one: Floats, other: Floats) -> float:
     return float(np.linalg.norm(one - other))
 
 
-def _dlib() -> Any:
+def dlib_module() -> Any:
+    """The library itself. Raises UserError when it is not installed."""
     try:
         import dlib
     except ImportError:

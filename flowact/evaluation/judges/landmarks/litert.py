@@ -20,7 +20,7 @@ class Network:
     """
 
     def __init__(self, content: bytes) -> None:
-        interpreter = _interpreter_class()
+        interpreter = interpreter_class()
         try:
             self._runs = interpreter(model_content=content, num_threads=1)
             self._runs.allocate_tensors()
@@ -37,7 +37,8 @@ class Network:
         return {name: self._runs.get_tensor(index) for name, index in self._outputs.items()}
 
 
-def _interpreter_class() -> Any:
+def interpreter_class() -> Any:
+    """LiteRT's interpreter. Raises UserError when it is not installed."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:

@@ -6,7 +6,8 @@ from typing import Self
 
 from flowact.evaluation.judges.landmarks.face import FaceLandmarker
 from flowact.evaluation.judges.landmarks.hands import HandLandmarker
-from flowact.evaluation.judges.landmarks.identity import IdentityJudge
+from flowact.evaluation.judges.landmarks.identity import IdentityJudge, dlib_module
+from flowact.evaluation.judges.landmarks.litert import interpreter_class
 from flowact.evaluation.judges.landmarks.pinned import FACES, HANDS, IDENTITY, fetch
 
 
@@ -24,6 +25,7 @@ class Panel:
 
         Raises UserError when the extra `judge` is not installed or a download fails.
         """
+        interpreter_class(), dlib_module()  # what is missing is said before anything is downloaded
         faces, hands = fetch(FACES, cache), fetch(HANDS, cache)
         return cls(
             FaceLandmarker(faces / "face_landmarker.task"),
