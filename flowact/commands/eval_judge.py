@@ -47,7 +47,17 @@ def check(args: argparse.Namespace) -> None:
     given = [name for name, absent in _BELONGING.items() if getattr(args, name) != absent]
     if args.judge is None and given:
         raise UserError(f"--{given[0]} belongs to --judge.")
+    if args.judge is not None and _others(args):
+        raise UserError(
+            "--judge stands alone: measure clips, recordings and the rest in another call."
+        )
     args.anchor = "mira" if args.anchor is None else args.anchor
     args.seconds = DEFAULT_SECONDS if args.seconds is None else args.seconds
     if not 1 <= args.seconds <= 600:
         raise UserError(f"--seconds must be from 1 to 600, not {args.seconds:g}.")
+
+
+def _others(args: argparse.Namespace) -> bool:
+    return bool(
+        args.data or args.recordings or args.fit or args.ablate or args.behaviours or args.portraits
+    )

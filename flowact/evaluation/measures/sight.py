@@ -121,8 +121,9 @@ def lid_lightness(frame: Frame, points: Curve) -> float:
 
 def _mean_round(light: Curve, centre: Curve, reach: float) -> float:
     """Mean of a square; not a number outside the picture."""
-    (left, top), (right, bottom) = (np.maximum(centre + d, 0).astype(int) for d in (-reach, reach))
-    square = light[top : bottom + 1, left : right + 1]
+    left, top = np.maximum(centre - reach, 0).astype(int)
+    right, bottom = np.maximum(centre + reach + 1, 0).astype(int)
+    square = light[top:bottom, left:right]
     return float(square.mean()) if square.size else float("nan")
 
 

@@ -1,12 +1,12 @@
 """`flowact eval --judge`: pictures that speak and hands that are shown, seen by judges that nobody here trained."""
 
 import argparse
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
@@ -53,11 +53,15 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
 
 def summary(rows: list[Row]) -> Section:
     """Means over pictures, how many there are, and the share of those that pass every bar."""
-    means: Section = {
-        name: float(np.nanmean([row[name] for row in rows] or [np.nan])) for name in PORTRAIT_BARS
-    }
+    means: Section = {name: _mean([row[name] for row in rows]) for name in PORTRAIT_BARS}
     good = [all(bar.met(row[name]) for name, bar in PORTRAIT_BARS.items()) for row in rows]
     return means | {"pictures": len(rows), "good": sum(good) / max(len(good), 1)}
+
+
+def _mean(values: list[float]) -> float:
+    """Mean of what is a number; not a number without any."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _pictures(args: argparse.Namespace) -> dict[str, Path]:

@@ -1,12 +1,15 @@
 """How `flowact eval` writes down what it measured: as JSON, and as tables beside the targets."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from flowact.evaluation.report.targets import TARGETS
+
+WIDEST: Final = 130
+"""Columns of text that a table of many measures may take."""
 
 
 def plain(value: Any) -> Any:
@@ -42,7 +45,9 @@ def print_rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
         table.add_column(name.replace("_", " "), justify="right")
     for label, row in rows.items():
         table.add_row(label, *(_short(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    console.width = max(console.width, WIDEST)  # a narrower table cuts its numbers
+    console.print(table)
 
 
 def _short(value: Any) -> str:
