@@ -9,6 +9,8 @@ from flowact.errors import UserError
 _BELONGING: Final = {"pictures": None, "audio": None, "anchor": None, "seconds": None, "calibrate": False}  # fmt: skip
 """Options that mean something with --judge only, and what they are when they are not given."""
 DEFAULT_SECONDS: Final = 20.0
+LONGEST: Final = 60
+"""Seconds; the faces of two videos are kept in memory, 4 MB a second each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +55,8 @@ def check(args: argparse.Namespace) -> None:
         )
     args.anchor = "mira" if args.anchor is None else args.anchor
     args.seconds = DEFAULT_SECONDS if args.seconds is None else args.seconds
-    if not 1 <= args.seconds <= 600:
-        raise UserError(f"--seconds must be from 1 to 600, not {args.seconds:g}.")
+    if not 1 <= args.seconds <= LONGEST:
+        raise UserError(f"--seconds must be from 1 to {LONGEST}, not {args.seconds:g}.")
 
 
 def _others(args: argparse.Namespace) -> bool:

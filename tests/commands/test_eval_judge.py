@@ -106,8 +106,8 @@ def test_a_picture_passes_when_it_passes_every_bar() -> None:
     [
         (["--pictures", "p"], "--pictures belongs to --judge."),
         (["--data", "d", "--calibrate"], "--calibrate belongs to --judge."),
-        (["--judge", "j", "--seconds", "0.5"], "--seconds must be from 1 to 600, not 0.5."),
-        (["--judge", "j", "--seconds", "nan"], "--seconds must be from 1 to 600, not nan."),
+        (["--judge", "j", "--seconds", "0.5"], "--seconds must be from 1 to 60, not 0.5."),
+        (["--judge", "j", "--seconds", "nan"], "--seconds must be from 1 to 60, not nan."),
         (["--judge", "j", "--anchor", "nobody"], "There is no character 'nobody'"),
         (["--judge", "j", "--ablate"], "--judge stands alone: "),
     ],
@@ -123,7 +123,15 @@ def test_what_cannot_be_judged_is_one_sentence(
 
 
 @pytest.mark.usefixtures("panel")
-def test_an_empty_folder_of_pictures_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("none").mkdir()
-    assert main(["eval", "--judge", "cache", "--pictures", "none"]) == 2
-    assert "There are no pictures in none." in capsys.readouterr().err
+def test_pictures_that_cannot_be_used_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judged, "load_pipeline", lambda *_: pytest.fail("loaded too early"))
+    arguments = ["eval", "--judge", "cache", "--pictures", "own"]
+    audio = ["--audio", str(write_speech(Path("said.wav"), 1.0))]
+    Path("own").mkdir()
+    assert main([*arguments, *audio]) == 2
+    assert "There are no pictures in own." in capsys.readouterr().err
+    Path("own/note.png").write_text("not a picture")
+    assert main([*arguments, *audio]) == 2
+    assert "note.png is not a picture that can be read" in capsys.readouterr().err

@@ -42,6 +42,8 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     if args.calibrate:
         return dict(calibrate(_shown(people(args.judge), "photographs"), panel))
     pictures, recording = _pictures(args), _recording(args)
+    for path in pictures.values():
+        load_reference(path)  # what cannot be used is said before anything is generated
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
     rows = _portraits(pipeline, panel, {args.anchor: anchor.portrait} | pictures, recording, args)
     return {
