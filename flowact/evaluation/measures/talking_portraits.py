@@ -112,7 +112,7 @@ def worst(made: Sight, anchor: Sight, falls: Sequence[int]) -> Worst:
         np.nan_to_num(behind, nan=-1.0).argmax(),
         strange.argmax(),
     )
-    return Worst(*(made.faces[index] for index in at))
+    return Worst(*(made.faces[index].copy() for index in at))  # a view would keep all of them
 
 
 def _least_shut(blink: Curve, falls: Sequence[int]) -> int:
