@@ -115,8 +115,9 @@ def _download(package: Package, work: Path) -> None:
         [*pip, *files, *package.options], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = (said or ["no reason given"])[-1].removeprefix("ERROR: ")
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        said = [line for line in lines if line.startswith("ERROR")]  # warnings may follow
+        reason = (said or lines)[-1].removeprefix("ERROR: ")
         raise UserError(f"pip cannot download {package.name} {package.version}: {reason}")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from flowact.errors import UserError
-from flowact.evaluation.judges.landmarks import pinned
 from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.judges.landmarks.pinned import Package, fetch
 
@@ -63,13 +62,29 @@ def test_wanted_files_are_unpacked_once(
     ]
 
 
-def test_another_file_than_the_pinned_one_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pinned, "_ANY_MACHINE", ())
+def test_a_failed_download_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^pip cannot download flowact-none 1\.0: .+"):
         fetch(replace(TOY, name="flowact-none", options=("--no-index",)), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_another_hash_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "toy-1.0-py3-none-any.whl", "w") as file:
+        file.writestr("toy-1.0.dist-info/METADATA", "Name: toy")
+    options = ("--no-index", "--find-links", str(tmp_path))
+    with pytest.raises(UserError, match=r"^pip cannot download toy 1\.0: "):
+        fetch(replace(TOY, options=options), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+@pytest.mark.parametrize("reason", ["No module named pip", ""])
+def test_a_missing_pip_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", f"python: {reason}\n" if reason else "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(UserError, match=reason or "no reason given"):
+        fetch(TOY, tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["ai_edge_litert.interpreter", "dlib"])
