@@ -26,7 +26,7 @@ _ENDINGS: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonPhotos:
     """One person of the set: the files of a portrait, a selfie and a sheet of 16 expressions."""
 
     name: str
@@ -41,7 +41,7 @@ class Person:
         return [cell for row in rows for cell in np.array_split(row, CELLS, 1)]
 
 
-def people(cache: Path) -> list[Person]:
+def people(cache: Path) -> list[PersonPhotos]:
     """The people of the set, by name; downloaded into `cache` unless they are there.
 
     Raises UserError when the download fails.
@@ -51,9 +51,9 @@ def people(cache: Path) -> list[Person]:
     return [_person(folder.name, folder / "assets") for folder in folders]
 
 
-def _person(name: str, files: Path) -> Person:
+def _person(name: str, files: Path) -> PersonPhotos:
     names = ("studio_portrait", "amateur_selfie", "emotions_sheet")
-    return Person(name, *(files / f"{file}.jpg" for file in names))
+    return PersonPhotos(name, *(files / f"{file}.jpg" for file in names))
 
 
 def portraits_in(folder: Path) -> dict[str, Path]:

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from flowact.cli import main
-from flowact.evaluation.judges.landmarks.face import Face
+from flowact.evaluation.judges.landmarks.face import FaceLandmarks
 from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.measures import hand_gestures
 from flowact.evaluation.measures.hand_gestures import GESTURES, Gesture
-from flowact.evaluation.photographs import Person
+from flowact.evaluation.photographs import PersonPhotos
 from flowact.evaluation.report import judged
 from flowact.evaluation.report.targets import PORTRAIT_BARS
 from tests.commands.conftest import write_picture, write_speech
@@ -25,10 +25,10 @@ from tests.commands.conftest import write_picture, write_speech
 class Faces:
     """Sees a mouth that is open as far as a frame is bright."""
 
-    def look(self, picture: np.ndarray) -> Face:
+    def look(self, picture: np.ndarray) -> FaceLandmarks:
         points = np.random.default_rng(0).uniform(100, 300, (478, 2))
         jaw = float(picture.mean()) / 255
-        return Face(points, {"jawOpen": jaw, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1})
+        return FaceLandmarks(points, {"jawOpen": jaw, "eyeBlinkLeft": 0.1, "eyeBlinkRight": 0.1})
 
 
 class Identity:
@@ -80,7 +80,7 @@ def test_the_judges_are_calibrated_on_the_photographs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [write_picture(tmp_path / f"{name}.png") for name in "abc"]
-    known = [Person(name, *files) for name in ("P001", "P002")]
+    known = [PersonPhotos(name, *files) for name in ("P001", "P002")]
     monkeypatch.setattr(judged, "people", lambda _: known)
     assert main(["eval", "--judge", "cache", "--calibrate", "--out", "out"]) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())

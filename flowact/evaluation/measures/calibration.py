@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.evaluation.judges.landmarks.face import Face
+from flowact.evaluation.judges.landmarks.face import FaceLandmarks
 from flowact.evaluation.judges.landmarks.identity import distance
 from flowact.evaluation.judges.landmarks.panel import Panel
-from flowact.evaluation.photographs import Frame, Person, reduced
+from flowact.evaluation.photographs import Frame, PersonPhotos, reduced
 
 Floats = NDArray[np.floating[Any]]
 Section = dict[str, float]
@@ -30,10 +30,10 @@ class Known:
     portrait: Floats | None
     selfie: Floats | None
     expressions: list[Floats]
-    faces: list[Face]
+    faces: list[FaceLandmarks]
 
 
-def calibrate(people: Iterable[Person], panel: Panel) -> dict[str, Section]:
+def calibrate(people: Iterable[PersonPhotos], panel: Panel) -> dict[str, Section]:
     """Distances of the same person and of two, and the range of the curves in 16 expressions each."""
     known = [_known(person, panel) for person in people]
     same = _between((k.portrait, k.selfie) for k in known)
@@ -48,14 +48,14 @@ def calibrate(people: Iterable[Person], panel: Panel) -> dict[str, Section]:
     }
 
 
-def _known(person: Person, panel: Panel) -> Known:
+def _known(person: PersonPhotos, panel: Panel) -> Known:
     portrait, selfie = (_look(reduced(p), panel)[1] for p in (person.portrait, person.selfie))
     seen = [_look(picture, panel) for picture in person.expressions()]
     described = [d for _, d in seen if d is not None]
     return Known(portrait, selfie, described, [face for face, _ in seen if face is not None])
 
 
-def _look(picture: Frame, panel: Panel) -> tuple[Face | None, Floats | None]:
+def _look(picture: Frame, panel: Panel) -> tuple[FaceLandmarks | None, Floats | None]:
     face = panel.faces.look(picture)
     return face, panel.identity.describe(picture, None if face is None else face.points)
 

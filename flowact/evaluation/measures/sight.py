@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.evaluation.judges.landmarks.face import Face
+from flowact.evaluation.judges.landmarks.face import FaceLandmarks
 from flowact.evaluation.judges.landmarks.identity import distance
 from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.timebase import FACE_BOX
@@ -83,7 +83,7 @@ def face_box(frame: Frame) -> Frame:
     return frame[y : y + edge, x : x + edge].copy()
 
 
-def _seen(frame: Frame, face: Face | None) -> tuple[float, float, float, float]:
+def _seen(frame: Frame, face: FaceLandmarks | None) -> tuple[float, float, float, float]:
     """Jaw, blink, opening and lids of one frame."""
     if face is None:
         return (np.nan,) * 4

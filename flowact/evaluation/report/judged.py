@@ -18,7 +18,7 @@ from flowact.evaluation.measures.sight import Frame, Sight, watch
 from flowact.evaluation.measures.talking_portraits import Row, compare, scheduled_blinks, worst
 from flowact.evaluation.photographs import people, portraits_in, reduced
 from flowact.evaluation.recordings import reading
-from flowact.evaluation.report.sheets import Shown, hand_sheet, portrait_sheet
+from flowact.evaluation.report.sheets import SheetRow, hand_sheet, portrait_sheet
 from flowact.evaluation.report.targets import PORTRAIT_BARS
 from flowact.hardware.load_pipeline import load_pipeline
 from flowact.media import Recording, load_reference
@@ -95,7 +95,7 @@ def _portraits(
         seen = watch(_frames(pipeline, path, recording), reduced(path), panel)
         anchor = seen if anchor is None else anchor
         rows[name] = compare(seen, anchor, falls)
-        shown.append(Shown(name, load_reference(path), rows[name], worst(seen, anchor, falls)))
+        shown.append(SheetRow(name, load_reference(path), rows[name], worst(seen, anchor, falls)))
     portrait_sheet(shown, args.out / "portraits.jpg")
     return rows
 

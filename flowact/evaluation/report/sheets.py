@@ -19,7 +19,7 @@ LINE: Final = 22
 
 
 @dataclass(frozen=True)
-class Shown:
+class SheetRow:
     """One line of the sheet of portraits: the picture as the model sees it, its measures, its worst frames."""
 
     name: str
@@ -28,7 +28,7 @@ class Shown:
     worst: Worst
 
 
-def portrait_sheet(shown: Sequence[Shown], path: Path) -> None:
+def portrait_sheet(shown: Sequence[SheetRow], path: Path) -> None:
     """One line a picture: the reference, the least shut blink, the mouth furthest behind, the least like it."""
     lines = []
     for one in shown:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from flowact.evaluation.judges.landmarks.face import Face
+from flowact.evaluation.judges.landmarks.face import FaceLandmarks
 from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.measures.sight import CHEEKS, LIDS, lid_lightness, opening, watch
 
@@ -41,9 +41,9 @@ def test_eyes_outside_the_picture_have_no_lightness() -> None:
 class Faces:
     """Sees a face in every frame but black ones."""
 
-    def look(self, picture: np.ndarray) -> Face | None:
+    def look(self, picture: np.ndarray) -> FaceLandmarks | None:
         curves = {"jawOpen": 0.25, "eyeBlinkLeft": 0.2, "eyeBlinkRight": 0.4}
-        return Face(points(), curves) if picture.any() else None
+        return FaceLandmarks(points(), curves) if picture.any() else None
 
 
 class Identity:

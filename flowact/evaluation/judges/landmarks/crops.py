@@ -13,7 +13,7 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
-class Region:
+class CropRegion:
     """A rectangle of a picture, all in pixels; `angle` in radians turns it clockwise as it is seen.
 
     Attributes:
@@ -35,12 +35,12 @@ class Region:
         edge = max(height, width)
         return cls(width / 2, height / 2, edge, edge)
 
-    def grown(self, factor: float, up: float = 0.0) -> "Region":
+    def grown(self, factor: float, up: float = 0.0) -> "CropRegion":
         """A square of the longer side times `factor`, moved by `up` of the height along its own axis."""
         shift, edge = up * self.height, factor * max(self.width, self.height)
         x = self.x + shift * math.sin(self.angle)
         y = self.y - shift * math.cos(self.angle)
-        return Region(x, y, edge, edge, self.angle)
+        return CropRegion(x, y, edge, edge, self.angle)
 
     def place(self, points: Floats) -> Floats:
         """Points `[..., 2]` in 0..1 of the rectangle as pixels of the picture."""

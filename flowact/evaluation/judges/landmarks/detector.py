@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.evaluation.judges.landmarks.crops import Frame, Region
+from flowact.evaluation.judges.landmarks.crops import CropRegion, Frame
 from flowact.evaluation.judges.landmarks.litert import Network
 
 Floats = NDArray[np.floating[Any]]
@@ -35,10 +35,10 @@ class Detection:
     points: Floats
 
     @property
-    def region(self) -> Region:
+    def region(self) -> CropRegion:
         """The box as an upright region."""
         (left, top, right, bottom) = self.box.tolist()
-        return Region((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+        return CropRegion((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
 
 
 class Detector:
@@ -56,7 +56,7 @@ class Detector:
 
     def find(self, picture: Frame) -> list[Detection]:
         """All detections in a picture `[height, width, 3]`, the surest first."""
-        square = Region.whole(picture)
+        square = CropRegion.whole(picture)
         pixels = square.cut(picture, self._edge, cv2.BORDER_CONSTANT)
         outputs = self._network(self._darkest + (1 - self._darkest) * pixels)
         scores, raw = sorted((o[0] for o in outputs.values()), key=lambda o: o.shape[-1])
@@ -117,6 +117,6 @@ def overlap(one: Floats, others: Floats) -> Floats:
     return np.asarray(shared / np.maximum(areas - shared, 1e-9))
 
 
-def _placed(score: float, corners: Floats, square: Region) -> Detection:
+def _placed(score: float, corners: Floats, square: CropRegion) -> Detection:
     pixels = square.place(corners)
     return Detection(score, pixels[:2].reshape(-1), pixels[2:])

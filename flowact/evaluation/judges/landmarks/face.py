@@ -47,7 +47,7 @@ SUBSET: Final = (
 
 
 @dataclass(frozen=True)
-class Face:
+class FaceLandmarks:
     """A face in a picture: `points` [478, 2] in pixels, and ARKit `curves` in 0..1 by name."""
 
     points: Floats
@@ -76,11 +76,11 @@ class FaceLandmarker:
             )
         self._detector = Detector(boxes, DETECTOR_EDGE, -1.0)
 
-    def look(self, picture: Frame) -> Face | None:
+    def look(self, picture: Frame) -> FaceLandmarks | None:
         """The face of a picture, RGB `[height, width, 3]`; None when there is none."""
         found = self._detector.find(picture)
         points = self._points(picture, found[0]) if found else None
-        return None if points is None else Face(points, self._curves(points))
+        return None if points is None else FaceLandmarks(points, self._curves(points))
 
     def _points(self, picture: Frame, face: Detection) -> Floats | None:
         """The landmark network's points in pixels; None where it sees no face."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.evaluation.judges.landmarks.crops import Frame, Region, turn
+from flowact.evaluation.judges.landmarks.crops import CropRegion, Frame, turn
 from flowact.evaluation.judges.landmarks.detector import Detection, Detector
 from flowact.evaluation.judges.landmarks.litert import Network
 
@@ -65,7 +65,7 @@ class HandLandmarker:
         return Hand(region.place(points), float(outputs["Identity_1"].squeeze()))
 
 
-def palm_region(palm: Detection) -> Region:
+def palm_region(palm: Detection) -> CropRegion:
     """The square round the whole hand, turned so that the fingers point up."""
     angle = turn(palm.points[WRIST], palm.points[MIDDLE_KNUCKLE], math.pi / 2)
     return replace(palm.region, angle=angle).grown(MARGIN, UPWARDS)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flowact.evaluation.judges.landmarks.crops import Region, turn
+from flowact.evaluation.judges.landmarks.crops import CropRegion, turn
 
 
 def dot(x: int, y: int) -> np.ndarray:
@@ -17,7 +17,7 @@ def dot(x: int, y: int) -> np.ndarray:
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, -1.2, math.pi])
 def test_a_point_of_the_crop_is_the_same_point_of_the_picture(angle: float) -> None:
-    region = Region(150, 100, 120, 80, angle)
+    region = CropRegion(150, 100, 120, 80, angle)
     crop = region.cut(dot(140, 110), 64, cv2.BORDER_CONSTANT)
     assert crop.min() >= 0 and crop.max() == pytest.approx(1, abs=0.02)
     weight = crop[..., 0] / crop[..., 0].sum()
@@ -27,13 +27,13 @@ def test_a_point_of_the_crop_is_the_same_point_of_the_picture(angle: float) -> N
 
 def test_beyond_the_picture_is_black_or_the_rim() -> None:
     white = np.full((40, 40, 3), 255, np.uint8)
-    region = Region.whole(white).grown(2)
+    region = CropRegion.whole(white).grown(2)
     assert region.cut(white, 8, cv2.BORDER_CONSTANT)[0].max() == 0
     assert region.cut(white, 8, cv2.BORDER_REPLICATE).min() == 1
 
 
 def test_a_square_grows_along_its_own_axis() -> None:
-    grown = Region(100, 100, 10, 20, math.pi / 2).grown(2, up=0.5)
+    grown = CropRegion(100, 100, 10, 20, math.pi / 2).grown(2, up=0.5)
     assert (grown.width, grown.height) == (40, 40)
     assert (grown.x, grown.y) == pytest.approx((110, 100))
 
