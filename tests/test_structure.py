@@ -43,6 +43,8 @@ TOOLS = {
 """Declared distributions that are used without an import, and how."""
 BROUGHT = {"grimp": "import-linter"}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
+UNNAMED = {"dlib": ["dlib-bin"]}
+"""Modules that their distribution forgets to list, and what it is."""
 BENCH = {"playwright"}
 """What `flowact bench --live` alone asks for; it says so where it is missing."""
 
@@ -174,7 +176,7 @@ def imported(*places: str) -> set[str]:
     """Distributions that the code of `places` imports, wherever in it."""
     ours = {*PACKAGES, "tests", "app"}
     names = {name for path in python_files(*places) for name in imported_names(path)}
-    owners = packages_distributions()
+    owners = {**packages_distributions(), **UNNAMED}
     unknown = names - ours - sys.stdlib_module_names - owners.keys()
     assert unknown == set(), f"nothing that is installed provides {sorted(unknown)}"
     return {
