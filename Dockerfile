@@ -13,7 +13,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY flowact flowact
 COPY study study
 RUN pip install --no-cache-dir --constraint constraints.txt \
-      --extra-index-url https://download.pytorch.org/whl/cpu --editable .
+      --extra-index-url https://download.pytorch.org/whl/cpu --editable '.[study]'
 COPY assets assets
 COPY app.py .
 

@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make help
+# make demo | make test | make lint | make docs | make help
 #
 # PYTHON    the interpreter that makes .venv           (make demo PYTHON=python3.12)
 # PIP_ARGS  extra arguments for pip, an index for one  (make demo PIP_ARGS="--index-url ...")
@@ -13,7 +13,7 @@ INPUTS   := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo voice test test-live lint check browser programs clean
+.PHONY: help demo voice test test-live lint docs teaser check browser programs clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,12 @@ lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+docs: .venv/.test ## build the documentation into site/, in strict mode
+	@$(BIN)/python docs/build_site.py
+
+teaser: .venv/.demo ## generate the moving picture of the README
+	@$(BIN)/python docs/make_teaser.py
+
 check: # the interpreter is new enough and can make environments
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "FlowAct needs Python 3.11 or newer; no program named '$(PYTHON)' was found (choose one: make PYTHON=python3.12 ...)." >&2; exit 1; }
@@ -47,12 +53,12 @@ $(BIN)/python: | check
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[study]'
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its test, train and tts extras into .venv ..."
-	@$(PIP) --editable '.[test,train,tts]'
+	@echo "Installing FlowAct with its study, test, train, tts and docs extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,docs]'
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.
@@ -82,4 +88,4 @@ programs:
 	else echo "The tests need these programs (Debian and Ubuntu: apt install $$missing)." >&2; exit 1; fi; }
 
 clean: ## remove the environment and caches
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .cache build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -7,8 +7,6 @@ in the picture first.
     python examples/own_portrait.py --picture me.jpg --audio my_voice.m4a --out me.mp4
 """
 
-from __future__ import annotations
-
 import argparse
 from contextlib import closing
 from pathlib import Path

@@ -6,8 +6,6 @@ grow with its length, and the first frame is there long before the last.
     python examples/stream_to_file.py --audio my_voice.wav --out out.mp4
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

@@ -1,13 +1,12 @@
 """Make a preference study of two folders of videos: which of two systems is better?
 
 Shows the life of a study up to its opening: a manifest of the files that both folders have, `study.yaml`,
-then `python -m study import`, `build` and `audit`. Videos of one name are one item and need the same length.
+then `python -m study import`, `build` and `audit`. Videos of one name are one item and need the same length;
+names should be words that no page shows by chance.
 
-    python examples/study_from_folders.py --ours ours --other theirs --study mystudy
+    python examples/study_from_folders.py --ours ours --theirs theirs --study mystudy
     python -m study open mystudy && python -m study serve mystudy
 """
-
-from __future__ import annotations
 
 import argparse
 import csv
@@ -38,13 +37,13 @@ def main(argv: list[str] | None = None) -> None:
     """Write, build and audit the study."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--ours", type=Path, required=True, help="videos of one system")
-    parser.add_argument("--other", type=Path, required=True, help="videos of the other")
+    parser.add_argument("--theirs", type=Path, required=True, help="videos of the other")
     parser.add_argument("--study", type=Path, required=True, help="the new folder")
     parser.add_argument("--size", type=int, default=480, help="pixels of a side (%(default)d)")
     args = parser.parse_args(argv)
 
     templates.write_new(args.study)
-    systems = {"ours": args.ours, "other": args.other}
+    systems = {"ours": args.ours, "theirs": args.theirs}
     items = write_manifest(args.study / "manifest.csv", systems)
     settings = yaml.safe_load((args.study / "study.yaml").read_text())
     settings["trials"] = {"per_participant": min(items, 20)}

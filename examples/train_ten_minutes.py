@@ -8,8 +8,6 @@ and the extra `tts`.
     flowact generate --checkpoint runs/ten/checkpoint --character mira --audio my_voice.wav --out out.mp4
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

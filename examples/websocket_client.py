@@ -6,8 +6,6 @@ the page first (`flowact live` or `python app.py`), and let it have a voice (`ap
     python examples/websocket_client.py --text "Good morning." --out said.mp4
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
@@ -31,11 +29,10 @@ def ticket(page: str) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Say a text, count what comes, keep the recording."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--page", default="http://127.0.0.1:7860", help="default: %(default)s")
+    parser.add_argument("--page", default="http://127.0.0.1:7860", help="%(default)s")
     parser.add_argument("--text", help="what to say; without it the sample sentence is played")
     parser.add_argument("--out", type=Path, required=True, help="the mp4 file")
     args = parser.parse_args(argv)
-
     say = {"type": "say", "text": args.text} if args.text else {"type": "sample", "name": "welcome"}
     came, begun = list[float](), time.monotonic()
     with connect(args.page.replace("http", "ws", 1) + "/live/socket", max_size=None) as socket:
@@ -56,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         video = httpx.get(f"{args.page}/live/recording", params={"ticket": resume}, timeout=60)
         socket.send(json.dumps({"type": "bye"}))
     args.out.write_bytes(video.raise_for_status().content)
-    print(f"{args.out}: first of {len(came)} frames after {1000 * came[0]:.0f} ms")
+    print(f"first of {len(came)} frames after {1000 * came[0]:.0f} ms")
 
 
 if __name__ == "__main__":

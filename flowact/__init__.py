@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Threads that spin while they wait make a busy machine slower; PyTorch reads this when it loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["FlowActPipeline", "__version__"]
 
 

@@ -1,4 +1,4 @@
-"""Where the weights, characters and samples that come with the repository are."""
+"""Where the weights, characters and samples that come with FlowAct are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ CHECKPOINT_INDEX: Final = "model_index.json"
 
 
 def folder() -> Path:
-    """Return the folder of assets: `$FLOWACT_ASSETS`, or `assets/` beside the package."""
+    """Return the folder of assets: `$FLOWACT_ASSETS`, `assets/` of a checkout, or what the wheel brought."""
     named = os.environ.get("FLOWACT_ASSETS")
-    return Path(named) if named else Path(__file__).resolve().parent.parent / "assets"
+    if named:
+        return Path(named)
+    package = Path(__file__).resolve().parent
+    checkout = package.parent / "assets"
+    return checkout if checkout.is_dir() else package / "bundled"
 
 
 def checkpoint() -> Path:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
-from flowact import __version__
+from flowact import __version__, logs
 from flowact.argument_parser import ShortErrorParser
 from flowact.errors import UserError
+from flowact.logs import LogSettings
 
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -30,27 +31,35 @@ class CommandModule(Protocol):
 
 
 class Command(NamedTuple):
-    """Where a subcommand lives and what it is for."""
+    """Where a subcommand lives, what it is for, and the extra that brings the packages it needs."""
 
     module: str
     summary: str
+    extra: str = ""
 
 
 COMMANDS: Final = {
+    "live": Command("flowact.commands.live", "serve the live page"),
     "demo": Command("flowact.commands.demo", "let a character say a sentence, with no options"),
     "generate": Command(
         "flowact.commands.generate", "make a video of a character from a recording"
     ),
-    "bench": Command("flowact.commands.bench", "measure speed, delay and memory on this machine"),
-    "eval": Command("flowact.commands.eval", "measure lip-sync, drift, silence and quality"),
-    "sheet": Command(
-        "flowact.commands.inspect_borders", "draw frames around chunk borders of a video"
+    "bench": Command(
+        "flowact.commands.bench", "measure speed, delay and memory on this machine", "test"
     ),
-    "train": Command("flowact.commands.train", "train the tokenizer and the transformer"),
-    "synth": Command("flowact.commands.synth", "render the training data"),
+    "eval": Command(
+        "flowact.commands.eval", "measure lip-sync, drift, silence and quality", "train"
+    ),
+    "inspect-borders": Command(
+        "flowact.commands.inspect_borders", "draw frames around chunk borders of a video", "train"
+    ),
+    "synth": Command("flowact.commands.synth", "render the training data", "train"),
+    "train": Command("flowact.commands.train", "train the tokenizer and the transformer", "train"),
     "verify": Command("flowact.commands.verify", "look for FlowAct's mark in a picture or video"),
     "plan": Command("flowact.commands.plan", "predict the speed of a preset on a GPU"),
 }
+ALIASES: Final = {"sheet": "inspect-borders"}
+"""Names of releases before 0.2."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,10 +80,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    chosen = next((word for word in arguments if not word.startswith("-")), "")
+    word = next((word for word in arguments if not word.startswith("-")), "")
+    chosen = ALIASES.get(word, word)
     command = _import(chosen) if chosen in COMMANDS else None
     args = _parser(chosen, command).parse_args(arguments)
     if command is not None:
+        logs.configure(LogSettings(args.log_level or LogSettings.level, bool(args.log_json)))
         command.run(args)
     return 0
 
@@ -86,9 +97,10 @@ def _import(name: str) -> CommandModule:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("flowact"):
             raise
+        extra = COMMANDS[name].extra
+        cure = f"pip install 'flowact[{extra}]' brings it" if extra else "install FlowAct again"
         raise UserError(
-            f"flowact {name} needs the Python package {error.name}, which is not installed; "
-            "`make test` installs everything."
+            f"flowact {name} needs the Python package {error.name}, which is not installed; {cure}."
         ) from error
 
 
@@ -96,11 +108,13 @@ def _parser(chosen: str, command: CommandModule | None) -> argparse.ArgumentPars
     parser = ShortErrorParser("flowact", description="Talking avatars, generated live.")
     parser.add_argument("--version", action="version", version=f"flowact {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (_, summary) in COMMANDS.items():
+    for name, (_, summary, _) in COMMANDS.items():
         sentence = f"{summary[0].upper()}{summary[1:]}."
-        subparser = commands.add_parser(name, help=summary, description=sentence)
+        aliases = [old for old, new in ALIASES.items() if new == name]
+        subparser = commands.add_parser(name, aliases=aliases, help=summary, description=sentence)
         if name == chosen and command is not None:
             command.add_arguments(subparser)
+            logs.add_arguments(subparser)
     return parser
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, Protocol
 
+from study import logs
 from study.database import storage
 from study.design import templates
 from study.design.config import load
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; a problem the operator can fix ends with one sentence and exit code 2."""
     try:
         arguments = _parser().parse_args(argv)
+        logs.configure(arguments.log_level, arguments.log_json)
         code = arguments.run(arguments)
     except (StudyError, Refused) as error:
         sys.stderr.write(f"study: {error}\n")
@@ -116,7 +118,11 @@ def _serve(args: argparse.Namespace) -> None:
         _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
     listening = _listen(args.host, args.port)
     settings = uvicorn.Config(
-        create_app(context), log_level="warning", proxy_headers=False, server_header=False
+        create_app(context),
+        log_config=None,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
     )
     _say(f"Votes: http://{args.host}:{args.port}/")
     uvicorn.Server(settings).run(sockets=[listening])
@@ -229,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         if on_folder:
             command.add_argument("folder", type=Path, help="the study's folder")
+        logs.add_arguments(command, "info" if name == "serve" else "warning")
         return command
 
     _add_design(add)

@@ -23,7 +23,7 @@ STOP_SECONDS: Final = 20.0
 
 
 class ServerProcess:
-    """A running `app.py`.
+    """A running `flowact live`.
 
     Attributes:
         port: where it listens on 127.0.0.1.
@@ -61,21 +61,28 @@ class ServerProcess:
 
 @contextlib.contextmanager
 def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterator[ServerProcess]:
-    """Run `app.py` until the block is left; it is ready when the block begins.
+    """Run `flowact live` until the block is left; it is ready when the block begins.
 
     Args:
-        flags: options of `app.py`.
+        flags: options of `flowact live`.
         environment: variables besides those of this process.
 
     Raises:
-        UserError: it is not there, or does not get ready.
+        UserError: it does not get ready.
     """
-    script = Path(__file__).resolve().parents[2] / "app.py"
-    if not script.is_file():
-        raise UserError(f"The live page is measured in a checkout; there is no {script}.")
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="flowact-state-") as state:
-        command = [sys.executable, str(script), "--port", str(port), "--state", state, *flags]
+        command = [
+            sys.executable,
+            "-m",
+            "flowact",
+            "live",
+            "--port",
+            str(port),
+            "--state",
+            state,
+            *flags,
+        ]
         process = subprocess.Popen(  # noqa: S603  (our own script)
             command, env={**os.environ, **(environment or {})}, stdout=subprocess.DEVNULL
         )

@@ -5,6 +5,7 @@ a data set is re-made by its command and never shipped. Workers are processes; a
 not at all, and finished seeds are skipped, so an interrupted run is continued by the same command.
 """
 
+import logging
 import multiprocessing
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ from flowact.datagen.performance.performance import (
 )
 from flowact.datagen.render import RenderedFrame, Scene
 from flowact.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 SPLITS = ("train", "heldout")
 NAMED_SHARE = 0.3  # of the training clips show one of the named characters
@@ -155,5 +158,5 @@ def _collect(future: "Future[Path]", plan: ClipPlan) -> list[Path]:
     error = future.exception()
     if error is None:
         return [future.result()]
-    print(f"clip {plan.split}/{plan.seed} failed: {type(error).__name__}: {error}", flush=True)
+    _log.error("clip %s/%d failed: %s: %s", plan.split, plan.seed, type(error).__name__, error)
     return []

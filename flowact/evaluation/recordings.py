@@ -7,6 +7,7 @@
 """
 
 import gzip
+import logging
 import re
 import shutil
 import subprocess
@@ -32,6 +33,8 @@ from flowact.evaluation.judges.alignment import (
 )
 from flowact.evaluation.subjects import Subject
 from flowact.timebase import SAMPLE_RATE
+
+_log = logging.getLogger(__name__)
 
 PACKAGES = ("asterisk-core-sounds-en-g722", "asterisk-core-sounds-en", "pocketsphinx-testdata")
 _PROMPTS = Path("usr/share/asterisk/sounds/en_US_f_Allison")
@@ -149,7 +152,8 @@ def real_subjects(
             return
         try:
             yield _subject(speech, aligner, portraits[made % len(portraits)])
-        except AlignmentError:
+        except AlignmentError as error:
+            _log.info("a recording is left out: %s", error)
             continue
         made += 1
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from flowact.argument_parser import ShortErrorParser
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
+from flowact.logs import LEVELS, LogSettings
 
 _ENVIRONMENT: Final = "FLOWACT_"
+SERVER_LOG: Final = LogSettings("info")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class LiveSettings:
         sample_study: whether that one is shown.
         state: folder that the study's votes are written to.
         open: show the page in a browser of this machine, where there is a screen.
+        log: what the server and its worker log.
         endpoint: a language model's server.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
@@ -66,36 +67,37 @@ class LiveSettings:
     sample_study: bool = True
     state: Path = Path("out/state")
     open: bool = False
+    log: LogSettings = SERVER_LOG
     endpoint: Endpoint = Endpoint()
     ticket_key: str = field(default="", repr=False)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of `app.py`."""
-    made = ShortErrorParser(
-        "app.py",
-        description="Serve the live page. Every option can be given as an environment variable "
-        "too, FLOWACT_PORT for --port and so on.",
-        epilog="A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
-        "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
-        "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
-        "the same secret in FLOWACT_TICKET_KEY.",
-    )
-    made.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for all)")
-    made.add_argument("--port", type=int, help="port to listen on (7860)")
-    made.add_argument("--checkpoint", metavar="DIR", type=Path, help="other weights")
-    made.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
-    made.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
-    made.add_argument("--origins", metavar="A,B", help="further origins that may connect")
-    made.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
-    made.add_argument(
+EPILOG: Final = (
+    "Every option can be given as an environment variable too, FLOWACT_PORT for --port and so on. "
+    "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
+    "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
+    "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
+    "the same secret in FLOWACT_TICKET_KEY."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `flowact live`."""
+    parser.epilog = EPILOG
+    parser.add_argument("--host", help="address to listen on (127.0.0.1; 0.0.0.0 for all)")
+    parser.add_argument("--port", type=int, help="port to listen on (7860)")
+    parser.add_argument("--checkpoint", metavar="DIR", type=Path, help="other weights")
+    parser.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
+    parser.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
+    parser.add_argument("--origins", metavar="A,B", help="further origins that may connect")
+    parser.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
+    parser.add_argument(
         "--sample-study", choices=("yes", "no"), help="without --study, show a sample (yes)"
     )
-    made.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
-    made.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
-    made.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
-    made.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
-    return made
+    parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
+    parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
+    parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
 
 
 def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> LiveSettings:
@@ -107,7 +109,8 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     given = {name: _value(name, args, environment) for name in vars(args)}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     key = environment.get("FLOWACT_TICKET_KEY", "")
-    settings = LiveSettings(**chosen, endpoint=_endpoint(environment), ticket_key=key)
+    log = LogSettings(chosen.pop("log_level", SERVER_LOG.level), chosen.pop("log_json", False))
+    settings = LiveSettings(**chosen, log=log, endpoint=_endpoint(environment), ticket_key=key)
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
     checkpoint = settings.checkpoint
@@ -142,6 +145,12 @@ def _origins(value: str) -> tuple[str, ...]:
     return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
 
 
+def _level(value: str) -> str:
+    if value.lower() not in LEVELS:
+        raise ValueError(value)
+    return value.lower()
+
+
 _CONVERTERS: Final[dict[str, Any]] = {
     "port": int,
     "threads": int,
@@ -154,6 +163,8 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "spare": _yes,
     "visible_mark": _yes,
     "open": _yes,
+    "log_level": _level,
+    "log_json": _yes,
 }
 
 
@@ -169,8 +180,3 @@ def _endpoint(environment: Mapping[str, str]) -> Endpoint:
     return Endpoint(
         **{key: environment[name] for key, name in names.items() if name in environment}
     )
-
-
-def load(argv: list[str] | None = None) -> LiveSettings:
-    """Read the command line and the environment of this process."""
-    return from_arguments(parser().parse_args(argv), os.environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from flowact.media.audio import Recording
 from flowact.media.canvas import Canvas
 from flowact.media.soundtrack import Soundtrack
 from flowact.timebase import FPS, FRAME_SIZE
+
+_log = logging.getLogger(__name__)
 
 _X264: Final = {"preset": "ultrafast", "crf": "18", "threads": "1"}
 """One encoder thread: the other core belongs to the transformer. A file of `superfast` is a third
@@ -119,8 +122,8 @@ class VideoWriter:
         """Close what is open and remove what is unfinished; after `_finish` this does nothing."""
         try:
             self._container.close()
-        except OSError:
-            pass  # the disk error that brought us here is already on its way
+        except OSError as error:  # the one that brought us here is already on its way
+            _log.debug("%s was abandoned: %s", self._partial, error)
         finally:
             self._partial.unlink(missing_ok=True)
 

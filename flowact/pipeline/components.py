@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +18,18 @@ import torch
 from diffusers.configuration_utils import ConfigMixin
 from diffusers.models.modeling_utils import ModelMixin
 
+from flowact import assets
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.tokenizer.layers import to_channels_last
 
+_log = logging.getLogger(__name__)
+
 COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
+DEFAULT: Final = "default"
+"""Name of the checkpoint that comes with FlowAct."""
+HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_FILES: Final = [CHECKPOINT_INDEX, *(f"{name}/*" for name in COMPONENTS)]
 
 
 def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin]) -> None:
@@ -37,6 +46,45 @@ def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin
             component.save_config(path / name)
         index[name] = [type(component).__module__, type(component).__name__]
     (path / CHECKPOINT_INDEX).write_text(json.dumps(index, indent=2) + "\n")
+
+
+def find_checkpoint(path: str | Path | None) -> Path:
+    """Return the folder of a checkpoint: given as it is, by name, or fetched from the hub by its id.
+
+    Args:
+        path: a folder; `None` or `default` for the checkpoint that comes with FlowAct; or
+            `owner/name` of a repository on the Hugging Face hub.
+
+    Raises:
+        UserError: the repository cannot be fetched.
+    """
+    if path is None or str(path) == DEFAULT:
+        return assets.checkpoint()
+    if HUB_ID.fullmatch(str(path)) and not Path(path).exists():
+        return _fetch(str(path))
+    return Path(path)
+
+
+def _fetch(repository: str) -> Path:
+    """Download a checkpoint, or find it in the cache; the same call that diffusers makes."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repository, allow_patterns=HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        _log.warning("%s cannot be fetched: %s", repository, error)
+        raise UserError(
+            f"There is no folder {repository}, and the hub gives no checkpoint of that name."
+        ) from error
+
+
+def move_network(
+    network: torch.nn.Module, device: str | torch.device | None, dtype: torch.dtype | None
+) -> None:
+    """Move a network to a device and its numbers to a format, as if it had been loaded so."""
+    torch.nn.Module.to(network, device, dtype)
+    to_channels_last(network)
 
 
 def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
@@ -94,7 +142,8 @@ def _component_class(path: Path, module: str, name: str) -> type[ConfigMixin]:
     if module.split(".")[0] in ("flowact", "diffusers"):
         try:
             kind = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError) as error:
+            _log.warning("%s.%s cannot be imported: %s", module, name, error)
             kind = None
         if isinstance(kind, type) and issubclass(kind, ConfigMixin):
             return kind

@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 import torch
+from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,7 +28,12 @@ from flowact.pipeline.chunks import (
     EncodeReference,
     StreamingDecoder,
 )
-from flowact.pipeline.components import load_components, save_components
+from flowact.pipeline.components import (
+    find_checkpoint,
+    load_components,
+    move_network,
+    save_components,
+)
 from flowact.pipeline.prefetch import prefetch
 from flowact.pipeline.sampling import SamplingConfig
 from flowact.pipeline.stages import StageTimes
@@ -54,8 +60,29 @@ class StreamedFrame:
     image: NDArray[np.uint8]
 
 
+@dataclass
+class FlowActPipelineOutput(BaseOutput):  # type: ignore[misc]
+    """What calling a pipeline returns.
+
+    Attributes:
+        frames: uint8 RGB `[frames, 480, 480, 3]` at 25 frames per second.
+    """
+
+    frames: NDArray[np.uint8]
+
+
 class FlowActPipeline:
     """The networks and the sampler's settings; sessions live in the iterators it makes.
+
+    Call it for all frames at once, `generate` for a file, `stream` for frames as they are made:
+
+    ```python
+    from flowact import FlowActPipeline
+
+    pipeline = FlowActPipeline.from_pretrained()
+    frames = pipeline("hello.wav", character="mira", action="smile").frames
+    pipeline.generate("hello.wav", "hello.mp4", character="mira")
+    ```
 
     Args:
         transformer: predicts the velocity of latents from sound and action.
@@ -79,27 +106,82 @@ class FlowActPipeline:
         dtype: torch.dtype = torch.float32,
         device: str | torch.device = "cpu",
     ) -> Self:
-        """Load a checkpoint; without a path the one that comes with the repository.
+        """Load a checkpoint; without a path the one that comes with FlowAct.
 
         Args:
-            path: folder with `model_index.json`.
+            path: folder with `model_index.json`, the name of a checkpoint that comes with FlowAct
+                (`default`), or `owner/name` of a repository on the Hugging Face hub.
             dtype: what the networks compute in.
             device: where they do.
 
         Raises:
-            UserError: there is none, or it is damaged.
+            UserError: there is none, it cannot be fetched, or it is damaged.
         """
-        folder = Path(path) if path else assets.checkpoint()
-        return cls(**load_components(folder, dtype, torch.device(device)))
+        return cls(**load_components(find_checkpoint(path), dtype, torch.device(device)))
 
-    def save_pretrained(self, path: str | Path) -> None:
-        """Write `model_index.json` and a folder for each component."""
-        components = {
+    @property
+    def components(self) -> dict[str, Any]:
+        """The parts by the names of their folders in a checkpoint."""
+        return {
             "transformer": self.transformer,
             "tokenizer": self.tokenizer,
             "scheduler": self.scheduler,
         }
-        save_components(Path(path), type(self).__name__, components)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks compute."""
+        device: torch.device = self.transformer.device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the networks compute in."""
+        dtype: torch.dtype = self.transformer.dtype
+        return dtype
+
+    def to(
+        self, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Move the networks to a device, to another format, or both; return the pipeline itself.
+
+        A decoder that was set to eight bits stays on the processor.
+        """
+        for component in self.components.values():
+            if isinstance(component, torch.nn.Module):
+                move_network(component, device, dtype)
+        return self
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write `model_index.json` and a folder for each component."""
+        save_components(Path(path), type(self).__name__, self.components)
+
+    def __call__(
+        self,
+        audio: Recording | str | Path,
+        *,
+        character: str | None = None,
+        reference: NDArray[np.uint8] | str | Path | None = None,
+        action: str = DEFAULT_ACTION,
+        seed: int = 0,
+    ) -> FlowActPipelineOutput:
+        """Return all frames of a recording; a second of them takes 17 MB, so `stream` what is long.
+
+        Args:
+            audio: what is said.
+            character: name of one of the characters; either this or `reference`.
+            reference: a picture, or uint8 `[480, 480, 3]`.
+            action: what the person does, in words.
+            seed: equal seeds give equal frames.
+
+        Raises:
+            UserError: the picture or recording cannot be used.
+            ValueError: not exactly one of `character` and `reference` was given.
+        """
+        picture = reference_picture(character, reference)
+        recording = audio if isinstance(audio, Recording) else Recording.open(audio)
+        frames = self.stream(picture, recording, action=action, seed=seed)
+        return FlowActPipelineOutput(np.stack([frame.image for frame in frames]))
 
     def generate(
         self,

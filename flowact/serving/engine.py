@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,8 @@ from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.streaming.step import step
 from flowact.timebase import LATENTS_PER_CHUNK
+
+_log = logging.getLogger(__name__)
 
 TOGETHER: Final = 0.2
 """Sessions due within this many seconds are stepped as one batch."""
@@ -75,6 +78,7 @@ class Engine:
         except (ValueError, RuntimeError) as error:
             name = getattr(command, "session", "")
             self.sessions.pop(name, None)
+            _log.exception("session %s ends: a command failed", name)
             self._emit(SessionError(name, str(error), fatal=True))
 
     def _handle(self, command: Command) -> None:
@@ -188,6 +192,9 @@ class Engine:
         (session,) = group
         fatal = isinstance(error, ValueError) or session.failed
         session.failed = True
+        _log.warning(
+            "session %s %s", session.name, "ends" if fatal else "begins anew", exc_info=error
+        )
         session.snapshot = replace(session.snapshot, state=session.snapshot.state.restarted())
         if fatal:
             self.sessions.pop(session.name, None)

@@ -6,6 +6,7 @@ time that one chunk needs. Without it the viewer waits until a new worker has lo
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ from flowact.serving.messages import (
 )
 from flowact.serving.worker import WorkerOptions
 from flowact.serving.worker_process import WorkerProcess
+
+_log = logging.getLogger(__name__)
 
 HANG_SECONDS: Final = 2.0
 """A worker that gives no sign of life for so long hangs, unless it usually is that slow."""
@@ -141,6 +144,7 @@ class Supervisor:
             if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
         if isinstance(event, Failed):
+            _log.error("no worker can be started: %s", event.message)
             self._stopping.set()
             self._report(WorkerUnavailable(event.message))
         elif not isinstance(event, Heartbeat):
@@ -159,19 +163,23 @@ class Supervisor:
         if self._spare is not None and self._spare.alive:
             return
         if self._spare is not None:
+            _log.warning("spare worker %s %s", self._spare.pid, self._spare.ending)
             self._spare.kill()
         self._spare = WorkerProcess(self._options, self._receive)
+        _log.info("spare worker %s is loading", self._spare.pid)
 
     def _complaint(self) -> str | None:
         """Say what is wrong with the worker, if anything."""
         worker = self._worker
         silent = time.monotonic() - worker.last_sign
         if not worker.alive:
-            return "the worker process ended"
+            return f"worker {worker.pid} {worker.ending}"
         if worker.ready is None:
-            return "the worker did not load the model" if silent > LOADING_SECONDS else None
+            return (
+                f"worker {worker.pid} did not load the model" if silent > LOADING_SECONDS else None
+            )
         patience = self._patience(tuple(worker.gaps))
-        return f"the worker hung for {silent:.1f} s" if silent > patience else None
+        return f"worker {worker.pid} hung for {silent:.1f} s" if silent > patience else None
 
     def _patience(self, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang."""
@@ -192,6 +200,10 @@ class Supervisor:
             sessions = tuple(self._sessions.values())
             for session in sessions:
                 spare.send(session)
-        self._report(WorkerRestarted(tuple(create.session for create in sessions), reason))
+        names = tuple(create.session for create in sessions)
+        _log.warning(
+            "%s; worker %s takes over sessions: %s", reason, spare.pid, ", ".join(names) or "none"
+        )
+        self._report(WorkerRestarted(names, reason))
         if spare.ready is not None:
             self._report(spare.ready)

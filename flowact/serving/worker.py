@@ -6,16 +6,19 @@ does, and a thread of its own ends it when the server is gone and the main threa
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flowact import logs
 from flowact.errors import UserError
+from flowact.logs import LogSettings
 from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
@@ -27,6 +30,8 @@ COMMANDS_PER_TURN: Final = 64
 if TYPE_CHECKING:
     from flowact.serving.engine import Engine
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class WorkerOptions:
@@ -36,23 +41,27 @@ class WorkerOptions:
         checkpoint: folder of the weights; `None` for those that come with the repository.
         threads: processor threads; `None` for as many as there are, up to four.
         visible_mark: write "AI-generated" into the picture.
+        log: what the worker's process logs.
     """
 
     checkpoint: Path | None = None
     threads: int | None = None
     visible_mark: bool = True
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 def serve(connection: Connection, options: WorkerOptions) -> None:
     """Run a worker until the pipe closes; the target of the spawned process."""
+    logs.configure(options.log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
         _serve(connection, options)
     except UserError as error:
+        _log.error("the worker cannot start: %s", error)
         connection.send(Failed(str(error)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # the server is gone
+        _log.info("the server is gone, so is its worker %d", os.getpid())
 
 
 def _serve(connection: Connection, options: WorkerOptions) -> None:

@@ -5,8 +5,10 @@ Nothing here blocks the caller: a thread writes commands, another reads events.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import queue
+import signal
 import threading
 import time
 from collections import deque
@@ -17,9 +19,12 @@ from typing import Final
 from flowact.serving.messages import Command, Event, Ready, Shutdown
 from flowact.serving.worker import WorkerOptions, serve
 
+_log = logging.getLogger(__name__)
+
 MOST_COMMANDS: Final = 2_000
 """Commands that may wait for a worker; more only pile up when it hangs."""
 STOP_SECONDS: Final = 2.0
+ENDING_SECONDS: Final = 0.2
 GAPS: Final = 100
 
 
@@ -66,12 +71,24 @@ class WorkerProcess:
         """Whether the process runs and can be talked to."""
         return not self.broken and self._process.is_alive()
 
+    @property
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        self._process.join(ENDING_SECONDS)  # its pipe closes a moment before it is gone
+        code = self._process.exitcode
+        if code is None:
+            return "closed its pipe"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
+
     def send(self, command: Command) -> None:
         """Queue a command; when too many wait, the worker is taken for broken."""
         try:
             self._commands.put_nowait(command)
         except queue.Full:
             self.broken = True
+            _log.warning("worker %s takes no commands: %d wait", self.pid, MOST_COMMANDS)
 
     def stop(self) -> None:
         """End the process: politely, then by force; returns when it is gone."""
@@ -103,7 +120,7 @@ class WorkerProcess:
                 if isinstance(event, Ready):
                     self.ready = event
                 self._received(self, event)
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # the supervisor sees it and says why
             self.broken = True
 
     def _write(self) -> None:
@@ -113,5 +130,5 @@ class WorkerProcess:
                 self._connection.send(command)
                 if isinstance(command, Shutdown):
                     return
-        except OSError:
+        except OSError:  # as above
             self.broken = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -17,6 +18,8 @@ from study.server.overview import overview, waiting
 from study.statistics import gsb
 from study.voting import lifecycle
 from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 10
 
@@ -94,6 +97,7 @@ def _state_buttons(context: StudyContext, prefix: str, head: gr.HTML) -> None:
         try:
             lifecycle.set_state(context.store, state, context.clock())
         except StudyError as error:
+            _log.warning("the administrator was refused: %s", error)
             gr.Warning(str(error))
         return shown()
 
@@ -124,6 +128,7 @@ def _exclusion_form(context: StudyContext, people: gr.HTML) -> None:
         try:
             lifecycle.exclude(context.store, code.strip(), reason, context.clock())
         except StudyError as error:
+            _log.warning("the administrator was refused: %s", error)
             gr.Warning(str(error))
         return admin_view.people(overview(context, read(context)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form, Request, Response
@@ -12,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from study.errors import Refused
 from study.server import admin_auth, api, exports
 from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 NO_STORE = {"Cache-Control": "no-store"}
 Session = Annotated[str | None, Cookie(alias=admin_auth.COOKIE)]
@@ -41,9 +44,11 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
             async with signing_in:
                 token = await run_in_threadpool(admin_auth.sign_in, context, password, address)
         except Refused:
+            _log.warning("sign-in of the administrator refused: too many tries")
             page = admin_auth.login_page(f"{prefix}/admin", "Too many tries. Wait a while.")
             return HTMLResponse(page, 429, headers=NO_STORE)
         if token is None:
+            _log.warning("sign-in of the administrator refused: wrong password")
             page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
             return HTMLResponse(page, 401, headers=NO_STORE)
         return _signed_in(f"{prefix}/admin", token, api.over_https(request, context))

@@ -6,6 +6,7 @@ and fail in Safari) and never in a URL that servers log.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, cast
@@ -23,6 +24,8 @@ from study.server.media_route import serve_clip
 from study.server.voting_page import page_file, page_options
 from study.voting import participants, quality, tokens, trials, votes
 from study.voting.context import StudyContext
+
+_log = logging.getLogger(__name__)
 
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -176,14 +179,22 @@ def _peer(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refused(request: Request, error: Exception) -> Response:
     refused = cast(Refused, error)
+    _log.info("%s was refused: %d %s", _route(request), refused.status, refused.code)
     body = {"code": refused.code, "detail": refused.detail}
     return JSONResponse(body, refused.status, headers=NEUTRAL)
 
 
-def _unavailable(_request: Request, _error: Exception) -> Response:
+def _route(request: Request) -> str:
+    """The method and the path's pattern: the path itself may hold a participant's token."""
+    path = getattr(request.scope.get("route"), "path", "a path")
+    return f"{request.method} {path}"
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
     """The operator's sentence stays in the log: it may name files."""
+    _log.error("%s could not be answered: %s", _route(request), error)
     body = {"code": "other", "detail": "the server cannot store anything right now; try again"}
     return JSONResponse(body, 503, headers=NEUTRAL | {"Retry-After": "5"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ from study.design.config import StudyConfig
 from study.errors import StudyError
 from study.voting.context import StudyContext, database_url, study_row
 from study.voting.trials import read_design
+
+_log = logging.getLogger(__name__)
 
 
 def open_study(
@@ -71,6 +74,7 @@ def set_state(store: Store, state: str, now: float) -> None:
             ):  # no trace of a participant's network stays
                 session.execute(delete(counted))
         ledger.append(session, now, {"open": "resumed"}.get(state, state), {})
+    _log.info("the study is %s", state)
 
 
 def exclude(store: Store, code: str, reason: str, now: float) -> None:

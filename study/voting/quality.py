@@ -7,6 +7,7 @@ analysis with all votes beside it.
 from __future__ import annotations
 
 import json
+import logging
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from http.client import HTTPException
 from typing import Any, Literal
 
 from study.design.config import Quality, StudyConfig
+
+_log = logging.getLogger(__name__)
 
 Verdict = Literal["pass", "fail", "unchecked"]
 
@@ -106,7 +109,8 @@ def ask_service(limits: Quality, body: Mapping[str, Any]) -> Judgement:
     try:
         with urllib.request.urlopen(request, timeout=limits.service_seconds) as reply:  # noqa: S310
             verdict = json.loads(reply.read(10_000))["verdict"]
-    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
+        _log.warning("the check of participants gave no verdict: %r", error)
         return Judgement("unchecked", ("service",))
     if verdict in ("pass", "fail"):
         return Judgement(verdict, () if verdict == "pass" else ("service",))

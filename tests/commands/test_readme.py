@@ -13,10 +13,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_names_every_command() -> None:
-    assert re.findall(r"^\| `flowact (\w+)`", README, re.MULTILINE) == [
-        *("demo", "generate", "bench", "eval", "sheet", "synth", "train", "verify", "plan")
-    ]
-    assert set(re.findall(r"^\| `flowact (\w+)`", README, re.MULTILINE)) == set(COMMANDS)
+    named = re.findall(r"^\| `flowact ([\w-]+)`", README, re.MULTILINE)
+    assert len(named) == len(set(named))
+    assert set(named) == set(COMMANDS)
 
 
 def test_the_readmes_example_runs(
@@ -27,8 +26,3 @@ def test_the_readmes_example_runs(
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out.splitlines()[-1] == "9 0.36 (480, 480, 3)"
-
-
-def test_every_link_into_the_repository_leads_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target

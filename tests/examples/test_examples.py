@@ -73,9 +73,9 @@ def test_study_from_folders(example: Run, tmp_path: Path, capfd: pytest.CaptureF
         (tmp_path / system).mkdir()
         for number in range(4):
             tone = tone_of(1.0, 220 + 60 * number)
-            write_video(tmp_path / system / f"{number}.mp4", 1.0, 60 * shade + number, tone)
+            write_video(tmp_path / system / f"portrait{number}.mp4", 1.0, 60 * shade + number, tone)
     (tmp_path / "one" / "alone.mp4").write_bytes(b"")
-    folders = ("--ours", tmp_path / "one", "--other", tmp_path / "two")
+    folders = ("--ours", tmp_path / "one", "--theirs", tmp_path / "two")
     example("study_from_folders", *folders, "--study", tmp_path / "study", "--size", 64)
     assert json.loads((tmp_path / "study" / "audit.json").read_text())
     assert re.search(r"(\d+) of \1 checks passed", capfd.readouterr().out)

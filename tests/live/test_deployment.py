@@ -1,12 +1,13 @@
 """The files from which a container and a Hugging Face Space are made agree with the application."""
 
+import argparse
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from flowact.live.settings import LiveSettings, from_arguments, parser
+from flowact.live.settings import LiveSettings, add_arguments, from_arguments
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,9 @@ def test_the_container_serves_everybody_on_that_port(dockerfile):
     assert f"EXPOSE {LiveSettings().port}" in dockerfile
     (line,) = re.findall(r"^ENV (.*)$", dockerfile, re.MULTILINE)
     environment = dict(word.split("=") for word in line.split())
-    assert from_arguments(parser().parse_args([]), environment).host == "0.0.0.0"
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    assert from_arguments(parser.parse_args([]), environment).host == "0.0.0.0"
 
 
 def test_what_the_container_copies_is_there(dockerfile):

@@ -1,11 +1,16 @@
 import pytest
 
+from flowact import logs
+from flowact.argument_parser import ShortErrorParser
 from flowact.errors import UserError
-from flowact.live.settings import from_arguments, parser
+from flowact.live.settings import add_arguments, from_arguments
 
 
 def settings(flags: list[str], environment: dict[str, str] | None = None):
-    return from_arguments(parser().parse_args(flags), environment or {})
+    parser = ShortErrorParser("live")
+    add_arguments(parser)
+    logs.add_arguments(parser)
+    return from_arguments(parser.parse_args(flags), environment or {})
 
 
 def test_flags_win_over_the_environment_and_that_over_the_defaults():
@@ -30,6 +35,7 @@ def test_the_language_model_comes_from_the_environment_only():
         (["--nonsense"], {}),
         (["--checkpoint", "nowhere"], {}),
         ([], {"FLOWACT_PORT": "many"}),
+        ([], {"FLOWACT_LOG_LEVEL": "loud"}),
         ([], {"FLOWACT_VISIBLE_MARK": "perhaps"}),
     ],
 )
@@ -41,3 +47,10 @@ def test_what_makes_no_sense_is_refused(flags, environment):
 def test_origins_are_a_list():
     made = settings(["--origins", "https://a.org/, https://b.org"])
     assert made.origins == ("https://a.org", "https://b.org")
+
+
+def test_the_log_is_set_by_flags_or_environment():
+    assert settings([]).log == logs.LogSettings("info", json=False)
+    assert settings(["--log-level", "error", "--log-json"]).log == logs.LogSettings("error", True)
+    environment = {"FLOWACT_LOG_LEVEL": "DEBUG", "FLOWACT_LOG_JSON": "1"}
+    assert settings([], environment).log == logs.LogSettings("debug", json=True)

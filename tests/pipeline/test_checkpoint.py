@@ -63,6 +63,52 @@ def test_bfloat16_generates_nearly_the_same(
     assert 0 < np.abs(one - other).mean() < 4
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_pipeline_that_was_moved_to_a_format_is_the_one_that_was_loaded_so(
+    saved: Path, dtype: torch.dtype
+) -> None:
+    moved = FlowActPipeline.from_pretrained(saved)
+    assert moved.to("cpu", dtype) is moved and moved.dtype == dtype
+    loaded = FlowActPipeline.from_pretrained(saved, dtype=dtype)
+    for name in ("transformer", "tokenizer"):
+        one, other = (made.components[name].state_dict() for made in (moved, loaded))
+        for key, weight in one.items():
+            assert weight.dtype == other[key].dtype and torch.equal(weight, other[key]), key
+
+
+def test_a_checkpoint_of_before_is_read(saved: Path) -> None:
+    path = saved / "model_index.json"
+    path.write_text(path.read_text().replace("SamplingConfig", "FlowActScheduler"))
+    assert FlowActPipeline.from_pretrained(saved).scheduler.settings
+
+
+def test_the_packaged_checkpoint_has_a_name(
+    saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWACT_ASSETS", str(tmp_path))
+    assert FlowActPipeline.from_pretrained("default").dtype == torch.float32
+
+
+def test_a_repository_of_the_hub_is_fetched_by_the_hubs_own_call(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def download(repository: str, allow_patterns: list[str]) -> str:
+        asked.append((repository, allow_patterns))
+        return str(saved)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert FlowActPipeline.from_pretrained("flowact/default")
+    patterns = ["model_index.json", "transformer/*", "tokenizer/*", "scheduler/*"]
+    assert asked == [("flowact/default", patterns)]
+
+
+def test_a_repository_that_cannot_be_fetched_is_one_sentence() -> None:
+    with pytest.raises(UserError, match="There is no folder nobody/nothing, and the hub gives"):
+        FlowActPipeline.from_pretrained("nobody/nothing")
+
+
 def break_checkpoint(saved: Path, case: str) -> None:
     weights, index = saved / "transformer" / WEIGHTS, saved / "model_index.json"
     if case == "no index":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from flowact.errors import UserError
 from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline, StageTimes
+from tests.tiny_assets import write_assets, write_wave
 from tests.tiny_pipeline import speech
 
 
@@ -135,3 +138,22 @@ def test_a_failure_on_the_way_leaves_no_file(
         pipeline.generate(speech(3.0), tmp_path / "a.mp4", reference=picture)
     assert list(tmp_path.iterdir()) == []
     assert threading.active_count() == before
+
+
+def test_a_call_gives_all_frames_of_a_stream(
+    pipeline: FlowActPipeline, picture: NDArray[np.uint8]
+) -> None:
+    frames = pipeline(speech(0.6), reference=picture, seed=3).frames
+    streamed = [frame.image for frame in pipeline.stream(picture, speech(0.6), seed=3)]
+    np.testing.assert_array_equal(frames, np.stack(streamed))
+
+
+def test_the_example_in_the_docstring_runs(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("FLOWACT_ASSETS", str(write_assets(tmp_path / "assets")))
+    monkeypatch.chdir(tmp_path)
+    write_wave(tmp_path / "hello.wav", speech(0.4).read())
+    (example,) = re.findall(r"```python\n(.*?)```", inspect.getdoc(FlowActPipeline), re.DOTALL)
+    found: dict = {}
+    exec(compile(example, "FlowActPipeline", "exec"), found)
+    assert found["frames"].shape == (10, 480, 480, 3)
+    assert (tmp_path / "hello.mp4").stat().st_size > 0

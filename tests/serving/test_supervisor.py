@@ -43,7 +43,9 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(checkpoint, request):
+def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
+    checkpoint, request, caplog
+):
     events: list = []
     options = WorkerOptions(checkpoint, threads=1)
     supervisor = Supervisor(options, events.append, spare=False)
@@ -64,6 +66,12 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(chec
         "a listener that keeps pieces would keep it"
     )
     assert count(events, Ready) == 3
+    reasons = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    killed, hung = (reason for reason in reasons if "takes over" in reason)
+    assert (
+        killed == f"worker {pids[0]} was killed by SIGKILL; worker {pids[1]} takes over sessions: a"
+    )
+    assert hung.startswith(f"worker {pids[1]} hung for ")
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
 

@@ -9,7 +9,7 @@ Little-endian, 68 bytes:
 All times are in milliseconds. The first four say how long the stages of making it took. The last
 four are times since 1970 on the server's clock: when the live sound that it shows reached the
 server (0: there is none), when work on it began, when it was encoded, when it was sent.
-`flowact/live/static/framing.js` reads them.
+`flowact/live/server/static/framing.js` reads them.
 
 Where a stream has no message borders (chunked HTTP), every message is preceded by its type, `T` for
 text or `B` for binary, and its length as u32.

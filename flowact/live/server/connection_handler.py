@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from typing import Final
 
@@ -20,6 +21,9 @@ from flowact.live.protocol import requests
 from flowact.live.protocol.connection import Connection, ConnectionLostError
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import ViewerSession
+from flowact.logs import raised_at
+
+_log = logging.getLogger(__name__)
 
 HELLO_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 15.0
@@ -36,10 +40,11 @@ async def handle_connection(connection: Connection, manager: SessionManager) -> 
         if session is not None:
             await _converse(connection, manager, session)
     except UserError as error:
+        _log.info("a connection was refused: %s", raised_at(error))
         with contextlib.suppress(ConnectionLostError):
             await connection.send(_message("error", text=str(error), fatal=True))
-    except (ConnectionLostError, TimeoutError):
-        return
+    except (ConnectionLostError, TimeoutError) as error:
+        _log.debug("a connection ended: %s", raised_at(error))
 
 
 async def _hello(connection: Connection) -> requests.Hello:
@@ -61,6 +66,7 @@ async def _enter(
         if session is not None:
             session.send_queue.close()
             session.reconnect()
+            _log.info("session %s goes on over a new connection", session.name)
             session.send_queue.put_text(_welcome(manager, session, resumed=True))
             return session
     await _wait_for_place(connection, manager)
@@ -117,6 +123,8 @@ async def _converse(
             session.left = time.monotonic()
             if over:
                 await manager.end(session)
+            else:
+                _log.info("session %s has lost its viewer", session.name)
 
 
 async def _send_all(connection: Connection, session: ViewerSession) -> None:
@@ -133,6 +141,7 @@ async def _receive_all(connection: Connection, session: ViewerSession) -> None:
         async with asyncio.timeout(SILENT_SECONDS):
             message = await connection.receive()
         if not everything.take():
+            _log.warning("session %s sent too many messages and ends", session.name)
             session.send_event("error", text="The page sent too many messages at once.", fatal=True)
             session.send_queue.close()
             return
@@ -147,6 +156,7 @@ async def _receive_all(connection: Connection, session: ViewerSession) -> None:
                 raise UserError("That was too fast; try again in a moment.")
             session.handle(request)
         except UserError as error:
+            _log.info("session %s: a request was refused: %s", session.name, raised_at(error))
             session.send_event("error", text=str(error))
 
 

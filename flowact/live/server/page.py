@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import secrets
 from collections.abc import Sequence
 from string import Template
@@ -15,6 +16,8 @@ from flowact import assets
 from flowact.live.server.routes import STATIC
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import sample_names
+
+_log = logging.getLogger(__name__)
 
 QUICK_ACTIONS: Final = (
     *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
@@ -96,7 +99,8 @@ def _title(name: str) -> str:
     try:
         card = json.loads(assets.character(name).card.read_text(encoding="utf-8"))
         return str(card["title"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError) as error:
+        _log.warning("the card of %s cannot be read: %r", name, error)
         return name.capitalize()
 
 

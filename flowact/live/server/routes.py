@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,6 +27,9 @@ from flowact.live.server.connection_handler import handle_connection
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.recorder import AI_SOURCE, to_mp4
 from flowact.live.session.session import ViewerSession
+from flowact.logs import raised_at
+
+_log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).parent / "static"
 LONGEST_POST: Final = 16 * LONGEST_MESSAGE
@@ -49,6 +53,7 @@ def _add_stream_routes(router: APIRouter, manager: SessionManager) -> None:
     @router.websocket("/socket")
     async def socket(websocket: WebSocket) -> None:
         if not is_allowed(websocket.headers, manager.settings.origins):
+            _log.warning("a page of another origin was refused")
             await websocket.close(POLICY_VIOLATION, FOREIGN)
             return
         await websocket.accept()
@@ -170,5 +175,7 @@ async def _bounded(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-async def _say_error(_request: Request, error: Exception) -> JSONResponse:
+async def _say_error(request: Request, error: Exception) -> JSONResponse:
+    route = getattr(request.scope.get("route"), "path", "a path")
+    _log.info("%s %s was refused: %s", request.method, route, raised_at(error))
     return JSONResponse({"error": str(error)}, status_code=400)

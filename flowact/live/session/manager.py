@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from typing import Final
@@ -24,6 +25,8 @@ from flowact.media import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
 from flowact.serving.worker import WorkerOptions
+
+_log = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
@@ -69,7 +72,9 @@ class SessionManager:
                 loop.call_soon_threadsafe(self._receive, event)
 
         settings = self.settings
-        options = WorkerOptions(settings.checkpoint, settings.threads, settings.visible_mark)
+        options = WorkerOptions(
+            settings.checkpoint, settings.threads, settings.visible_mark, settings.log
+        )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
         self._warming = asyncio.create_task(warm_up(self.engines))
@@ -83,9 +88,11 @@ class SessionManager:
             await self.end(session)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        with contextlib.suppress(TimeoutError):  # a voice that hangs ends with this process
+        try:
             ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
             await asyncio.wait_for(ending, HELPER_SECONDS)
+        except TimeoutError:
+            _log.warning("the voices' helper process hangs; it ends with this process")
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -114,6 +121,7 @@ class SessionManager:
         self.sessions[session.name] = session
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
+        _log.info("session %s begins", session.name)
         self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
         return session
 
@@ -121,6 +129,7 @@ class SessionManager:
         """End a session and give its place to the next in line."""
         if self.sessions.pop(session.name, None) is not None:
             session.close()
+            _log.info("session %s is over", session.name)
             await self.admission.leave()
 
     def portrait(self, character: str) -> NDArray[np.uint8]:
@@ -139,20 +148,22 @@ class SessionManager:
             case MediaSegment(session=name):
                 if name in self.sessions:
                     self.sessions[name].send_segment(report)
-            case SessionError(session=name, fatal=fatal):
-                self._trouble(name, fatal)
+            case SessionError(session=name, message=message, fatal=fatal):
+                _log.warning("session %s: %s", name, message)
+                self._session_error(name, fatal)
             case WorkerRestarted(sessions=names):
                 for name in names:
                     if name in self.sessions:
                         self.sessions[name].restarted()
             case Ready():
+                _log.info("the worker is ready: %s", report.dtype)
                 self.ready = report
             case WorkerUnavailable(message=message):
                 self.down = message
                 for session in self.sessions.values():
                     session.send_event("error", text=message)
 
-    def _trouble(self, name: str, fatal: bool) -> None:
+    def _session_error(self, name: str, fatal: bool) -> None:
         session = self.sessions.get(name)
         if session is None:
             return

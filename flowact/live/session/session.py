@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -28,6 +29,7 @@ from flowact.live.session.send_queue import SendQueue
 from flowact.live.session.speech_feeder import Signal, SpeechFeeder, in_thread
 from flowact.live.speech.openai_client import OpenAIClient
 from flowact.live.speech.tts import TTSEngine, speak_text
+from flowact.logs import raised_at
 from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
 from flowact.serving.audio_source import from_pcm16
@@ -41,6 +43,8 @@ from flowact.serving.messages import (
     PushAudio,
     SetAction,
 )
+
+_log = logging.getLogger(__name__)
 
 PLAN_SECONDS: Final = 0.2
 MOST_DECISIONS: Final = 500
@@ -184,10 +188,10 @@ class ViewerSession:
             raise UserError("The page sent microphone sound of a wrong size.")
         if self._mode == "off":
             return
-        heard = self._conversation.hear(from_pcm16(packet), packet)
-        if self._mode == "puppet":
+        if self._mode == "puppet":  # nobody answers: whether this is speech does not matter
             self._command(PushAudio(self.name, packet, time.time()))
             return
+        heard = self._conversation.hear(from_pcm16(packet), packet)
         if heard.began:
             self.send_event("viewer", speaking=True)
             if self._avatar_speaks or self._busy:
@@ -245,6 +249,7 @@ class ViewerSession:
         try:
             await work
         except UserError as error:
+            _log.info("session %s: nothing was said: %s", self.name, raised_at(error))
             self._text = ""
             self.send_event("error", text=str(error))
 

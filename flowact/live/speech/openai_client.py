@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
 
 import httpx
@@ -9,6 +10,8 @@ import httpx
 from flowact.errors import UserError
 from flowact.live.settings import Endpoint
 from flowact.media.audio import to_wave
+
+_log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 30.0
 LONGEST_REPLY: Final = 900
@@ -67,8 +70,10 @@ class OpenAIClient:
                 answer.raise_for_status()
         except httpx.HTTPStatusError as error:
             code = error.response.status_code
+            _log.warning("the language model's server answered %s with %d", path, code)
             raise UserError(f"The language model's server refused {path} ({code}).") from error
         except httpx.HTTPError as error:
+            _log.warning("the language model's server does not answer %s: %r", path, error)
             raise UserError("The language model's server does not answer.") from error
         if len(answer.content) > MOST_BYTES:
             raise UserError("The language model's server sent far too much.")

@@ -7,8 +7,8 @@ a helper process, because its library keeps its state in globals; an endpoint ov
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
+import logging
 import multiprocessing
 import re
 import shutil
@@ -26,6 +26,8 @@ from flowact.datagen.voice.speech import voice
 from flowact.errors import UserError
 from flowact.live.speech.openai_client import OpenAIClient
 from flowact.timebase import SAMPLE_RATE
+
+_log = logging.getLogger(__name__)
 
 Signal = NDArray[np.float32]
 SPEAKING_SECONDS: Final = 30.0
@@ -147,8 +149,10 @@ async def warm_up(engines: Mapping[str, TTSEngine]) -> None:
     """Let a local voice say a word that nobody hears, so that the first visitor need not wait."""
     for engine in engines.values():
         if isinstance(engine, LocalTTS):
-            with contextlib.suppress(UserError):  # whoever asks for it will be told
+            try:
                 await engine.speak("Hello.")
+            except UserError as error:  # whoever asks for it will be told
+                _log.warning("the voice %s cannot be warmed up: %s", engine.name, error)
             return
 
 

@@ -1,9 +1,9 @@
-"""The whole application as `app.py` puts it together, without its worker."""
+"""The whole application as `flowact live` puts it together, without its worker."""
 
 import pytest
 from fastapi.testclient import TestClient
 
-import app
+from flowact.commands.live import create_application
 from flowact.live.settings import LiveSettings
 
 
@@ -12,7 +12,7 @@ def stranger(assets_folder, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("FLOWACT_ASSETS", str(assets_folder))
     settings = LiveSettings(state=tmp_path_factory.mktemp("state"), sample_study=False)
-    yield TestClient(app._application(settings))
+    yield TestClient(create_application(settings))
     patch.undo()
 
 

@@ -1,0 +1,110 @@
+"""`flowact live`: the live page, a preference study, and a page about both.
+
+This is where the two halves of the repository meet: nothing else in FlowAct knows the study.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from flowact import assets, logs
+from flowact.errors import UserError
+from flowact.live.server.application import create_app, mount_page
+from flowact.live.settings import LiveSettings, add_arguments, from_arguments
+from study.server.body_limit import BodyLimit
+
+__all__ = ["add_arguments", "create_application", "run"]
+
+_log = logging.getLogger(__name__)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Build the application and serve it until it is stopped."""
+    settings = from_arguments(args, os.environ)
+    logs.configure(settings.log)
+    assets.default_character()  # without one there is nobody to show
+    with _listen(settings) as listener:
+        config = uvicorn.Config(
+            create_application(settings),
+            log_config=None,
+            log_level="warning",
+            ws_max_size=65_536,
+            ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
+            timeout_graceful_shutdown=3,
+            forwarded_allow_ips="127.0.0.1",
+        )
+        _announce(settings, listener.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def create_application(settings: LiveSettings) -> FastAPI:
+    """Return the whole application: the live page, the study if there is one, and the page about both.
+
+    Raises:
+        UserError: the study cannot be shown.
+    """
+    study = _study(settings)
+    app = create_app(settings, [("Study", "study/")] if study is not None else [])
+    if study is not None:  # before the page, which answers for every path below the root
+        _mount_study(app, study, settings.state)
+    app.add_middleware(BodyLimit, prefix="/gradio_api")  # uploads go to /live/upload, which counts
+    return mount_page(app)
+
+
+def _listen(settings: LiveSettings) -> socket.socket:
+    """Take the port now, so that whoever is told of it can already connect."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=128)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UserError(
+            f"{settings.host} port {settings.port} cannot be used ({reason}); "
+            "choose another with --port."
+        ) from error
+
+
+def _announce(settings: LiveSettings, port: int) -> None:
+    """Say where the page is, and open it where there is a screen to open it on."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    address = f"http://{host}:{port}/"
+    sys.stdout.write(f"FlowAct: {address}  (Ctrl-C ends it)\n")
+    sys.stdout.flush()
+    screen = (
+        sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    )
+    if settings.open and screen:
+        webbrowser.open(address)
+
+
+def _study(settings: LiveSettings) -> Path | None:
+    """Return the study to show: the one that was named, or else the sample if it is wanted and there."""
+    sample = assets.folder() / "study" if settings.sample_study else None
+    folder = settings.study or sample
+    if folder is None or not (folder.is_dir() or settings.study):
+        return None
+    if find_spec("sqlalchemy") is None:
+        if settings.study:
+            raise UserError("A study needs more packages: pip install 'flowact[study]'.")
+        _log.info("the sample study is left out: the extra study is not installed")
+        return None
+    return folder
+
+
+def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
+    from study.errors import StudyError
+    from study.server.app import mount
+
+    try:
+        mount(app, folder, state)
+    except (StudyError, OSError) as error:
+        raise UserError(f"The study in {folder} cannot be shown: {error}") from error
