@@ -36,6 +36,7 @@ TOOLS = {
     "zensical": "a program of `make docs`",
     "mkdocstrings": "read by zensical",
     "hatchling": "builds the wheel that a test installs",
+    "ipykernel": "what nbclient runs a notebook in",
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
     "silero-vad": "brings the weights that `flowact.live.session.silero` reads",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
