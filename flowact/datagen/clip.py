@@ -95,7 +95,9 @@ class Clip:
             `[T, 60, 60]`.
         behaviour: index into `BEHAVIOURS`, uint8 `[T]`.
         phonemes: (label, start, end) with times in seconds.
-        meta: seed, identity, character, voice, text and held-out flags.
+        meta: seed, identity, character, voice, text, held-out flags, and `sources` with their licences.
+            A photographed person's look, place, camera and placement too: `curves` and `pose` are then
+            relative to the reference, in which the head may be turned already.
     """
 
     frames: Array

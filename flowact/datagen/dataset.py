@@ -7,13 +7,15 @@ not at all, and finished seeds are skipped, so an interrupted run is continued b
 
 import logging
 import multiprocessing
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
@@ -28,22 +30,31 @@ from flowact.datagen.performance.performance import (
     random_script,
     rest_performance,
 )
+from flowact.datagen.photographic.casting import Photographed, random_photographed
 from flowact.datagen.render import RenderedFrame, Scene
 from flowact.errors import UserError
 
 _log = logging.getLogger(__name__)
+U8 = NDArray[np.uint8]
 
 SPLITS = ("train", "heldout")
+BODY_LICENCE = "CC0-1.0"
 NAMED_SHARE = 0.3  # of the training clips show one of the named characters
 
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """What one clip shows: a split, a seed and a length in seconds."""
+    """What one clip shows: a split, a seed and a length in seconds.
+
+    textures: folder that `photographic.download` filled; photographic: share of the clips that show a
+    random person with them, in front of a random camera.
+    """
 
     split: str
     seed: int
     seconds: float
+    textures: Path | None = None
+    photographic: float = 0.0
 
 
 @cache
@@ -65,13 +76,29 @@ def cast(plan: ClipPlan) -> tuple[str | None, CharacterDesign]:
     return None, random_character(rng)
 
 
+def photographed(plan: ClipPlan) -> Photographed | None:
+    """The photographed person of a clip; None for a clip that shows whom `cast` says."""
+    rng = np.random.default_rng([plan.seed, 11, SPLITS.index(plan.split)])
+    if plan.textures is None or rng.random() >= plan.photographic:
+        return None
+    return random_photographed(rng, plan.textures)
+
+
 def render_clip(plan: ClipPlan) -> Clip:
     """Perform and render a clip."""
-    name, character = cast(plan)
     rng = np.random.default_rng([plan.seed, 7, SPLITS.index(plan.split)])
     performance = perform(random_script(rng, plan.seconds, plan.split), plan.seed)
-    stage = Scene(Actor(character, _humanoid()))
-    return film(stage, performance, _meta(plan, name, character, performance))
+    seen = photographed(plan)
+    if seen is None or plan.textures is None:
+        name, character = cast(plan)
+        stage = Scene(Actor(character, _humanoid()))
+        return film(stage, performance, _meta(plan, name, character, performance))
+    meta = _meta(plan, None, seen.character, performance)
+    meta["sources"] += seen.sources()
+    meta |= seen.meta()
+    stage = seen.stage(_humanoid(), plan.textures)
+    noise = np.random.default_rng([plan.seed, 13, SPLITS.index(plan.split)])
+    return film(stage, performance, meta, partial(seen.exposure.develop, rng=noise))
 
 
 def portrait(stage: Scene) -> RenderedFrame:
@@ -80,13 +107,19 @@ def portrait(stage: Scene) -> RenderedFrame:
     return stage.render(curves, pose)
 
 
-def film(stage: Scene, performance: Performance, meta: dict[str, Any]) -> Clip:
-    """Render every frame of a performance with its ground truth."""
+def film(
+    stage: Scene,
+    performance: Performance,
+    meta: dict[str, Any],
+    develop: Callable[[U8], U8] = lambda picture: picture,
+) -> Clip:
+    """Render every frame of a performance with its ground truth; `develop` takes each picture."""
     reference = portrait(stage)
+    taken = encode_jpeg(develop(reference.picture))
     frames, rows = [], []
     for curves, pose in zip(performance.curves, performance.pose, strict=True):
         frame = stage.render(curves, pose)
-        frames.append(frame.picture)
+        frames.append(develop(frame.picture))
         rows.append((*stage.correspondence(frame, reference), *stage.measure(curves, pose)))
     flow_whole, visible_whole, flow_face, visible_face, opening, marks = map(
         np.stack, zip(*rows, strict=True)
@@ -95,7 +128,7 @@ def film(stage: Scene, performance: Performance, meta: dict[str, Any]) -> Clip:
     return Clip(
         frames=data,
         frame_offsets=offsets,
-        reference=encode_jpeg(reference.picture),
+        reference=taken,
         audio=np.round(np.clip(performance.audio, -1, 1) * 32767).astype(np.int16),
         curves=performance.curves.astype(np.float16),
         pose=performance.pose.astype(np.float16),
@@ -122,6 +155,7 @@ def _meta(
         "voice": performance.voice,
         "text": performance.text,
         "heldout": {"identity": held and name is None, "voice": held, "sentence": held},
+        "sources": [{"name": "humanoid.npz", "licence": BODY_LICENCE}],
     }
 
 

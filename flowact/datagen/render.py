@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.actor import Actor, depth_map
 from flowact.datagen.graphics.background import paint_background
 from flowact.datagen.graphics.camera import Camera
-from flowact.datagen.graphics.raster import correspondence, rasterize
-from flowact.datagen.graphics.shading import KEY, shade_picture
+from flowact.datagen.graphics.layout import KEY
+from flowact.datagen.graphics.raster import correspondence, rasterize, rasterize_cards
+from flowact.datagen.graphics.shading import shade_picture
+from flowact.datagen.placement import Placement
 from flowact.timebase import FACE_BOX, FRAME_SIZE
 
 Floats = NDArray[np.floating[Any]]
@@ -48,32 +50,43 @@ _TONE = _tone_curve()
 class Scene:
     """An actor, a camera and a background."""
 
-    def __init__(self, actor: Actor) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        placement: Placement | None = None,
+        backdrop: Floats | None = None,
+    ) -> None:
         self.actor = actor
-        self.camera = framing(actor)
-        self._backdrop = paint_background(actor.character.background, FRAME_SIZE)
+        self.placement = placement or Placement()
+        self.camera = framing(actor, self.placement)
+        painted = actor.character.background
+        self._backdrop = paint_background(painted, FRAME_SIZE) if backdrop is None else backdrop
 
     def render(self, curves: Floats, pose: Floats) -> RenderedFrame:
-        """Render one frame (curves [52], pose [J, 3])."""
+        """Render one frame (curves [52] and pose [J, 3], to which the placement adds its own)."""
         actor = self.actor
-        vertices, attributes = actor.pose(curves, pose)
+        vertices, attributes = actor.pose(*self.placement.pose(curves, pose))
         screen = self.camera.project(vertices, 2)
         ids = np.full((2 * FRAME_SIZE, 2 * FRAME_SIZE), -1, np.int32)
         near = np.zeros(ids.shape, np.float32)
-        rasterize(screen, actor.triangles, actor.two_sided, ids, near)
-        shadow, rows = depth_map(vertices, actor.triangles, actor.lights[KEY], 512)
+        solid = actor.solid_triangles
+        rasterize(screen, solid, actor.two_sided, ids, near)
+        cards = actor.photographs.cards
+        rasterize_cards(screen, actor.triangles, actor.uv, len(solid), cards, ids, near)
+        shadow, rows = depth_map(vertices, actor.casting_triangles, actor.lights[KEY], 512)
         picture = self._backdrop.copy()
         eye = np.asarray(self.camera.eye, np.float32)
         shade_picture(
             ids, screen, actor.triangles, actor.materials, actor.uv, attributes,
-            eye, actor.skin, actor.paint, actor.lights, shadow, rows, picture,
+            eye, actor.skin, actor.photographs.body, actor.photographs.iris, cards,
+            actor.paint, actor.lights, shadow, rows, picture,
         )  # fmt: skip
         index = np.clip(picture * (_LEVELS / _WHITE), 0, _LEVELS - 1).astype(np.uint16)
         return RenderedFrame(_TONE[index], ids, near, screen)
 
     def measure(self, curves: Floats, pose: Floats) -> tuple[float, Floats]:
         """Lip gap over mouth width, and the landmarks [L, 2] in pixels, of one frame."""
-        body = self.actor.body.pose(curves, pose)
+        body = self.actor.body.pose(*self.placement.pose(curves, pose))
         marks = self.camera.project(self.actor.body.landmarks(body))[:, :2]
         return self.actor.body.opening(body), marks
 
@@ -105,8 +118,8 @@ class Scene:
         return flow.reshape(GRID, GRID, 2), visible.reshape(GRID, GRID)
 
 
-def framing(actor: Actor) -> Camera:
-    """Head and shoulders with the face in the middle of `FACE_BOX`."""
+def framing(actor: Actor, placement: Placement) -> Camera:
+    """Head and shoulders with the face in the middle of `FACE_BOX`, changed as the placement says."""
     marks = actor.body.landmarks(actor.body.rest)
     x, y, size = FACE_BOX
     centre = (
@@ -114,4 +127,7 @@ def framing(actor: Actor) -> Camera:
         float((marks[4:6, 1].mean() + marks[7, 1]) / 2 + 0.12),
         float(marks[6, 2]),
     )
-    return Camera.framing(centre, (x + size / 2, y + size / 2), actor.character.scale, 14.0)
+    right, down = placement.shift
+    pixel = (x + size / 2 + right, y + size / 2 + down)
+    scale = actor.character.scale * placement.zoom
+    return Camera.framing(centre, pixel, scale, 14.0, np.radians(placement.roll))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowact.commands.synth import add_arguments, run
+from flowact.commands.synth import PHOTOGRAPHIC, add_arguments, run
 from flowact.datagen.clip import Clip
 from flowact.datagen.dataset import (
     NAMED_SHARE,
@@ -93,10 +93,10 @@ def test_a_second_run_leaves_finished_clips_alone(rendered: tuple[Path, Path], c
     assert f"1 clips are in {root}" in capsys.readouterr().out
 
 
-def test_failing_clips_are_named_and_an_empty_result_is_an_error(tmp_path: Path, capsys) -> None:
+def test_failing_clips_are_named_and_an_empty_result_is_an_error(tmp_path: Path, caplog) -> None:
     with pytest.raises(UserError, match="no clip could be rendered"):
         render_dataset(tmp_path, [ClipPlan("rehearsal", 3, 0.32)], 1)
-    assert "clip rehearsal/3 failed: ValueError" in capsys.readouterr().out
+    assert "clip rehearsal/3 failed: ValueError" in caplog.text
     assert not list(tmp_path.rglob("*.npz"))
 
 
@@ -113,3 +113,32 @@ def test_impossible_requests_are_refused(words: tuple[str, str], tmp_path: Path)
     with pytest.raises(UserError, match="synth needs --workers of at least 1"):
         run(arguments("--out", str(tmp_path / "data"), *words))
     assert not (tmp_path / "data").exists()
+
+
+def test_textures_reach_the_plans_with_the_usual_share(tmp_path: Path, monkeypatch) -> None:
+    asked: list[ClipPlan] = []
+
+    def rendered_none(root: Path, plans: list[ClipPlan], workers: int) -> list[Path]:
+        asked.extend(plans)
+        return [root] * len(plans)
+
+    monkeypatch.setattr("flowact.commands.synth.ensure", lambda folder: folder)
+    monkeypatch.setattr("flowact.commands.synth.render_dataset", rendered_none)
+    words = ["--out", str(tmp_path), "--clips", "1", "--heldout", "1", "--assets", str(tmp_path)]
+    run(arguments(*words))
+    run(arguments(*words, "--photographic", "0.5"))
+    run(arguments(*words[:-2]))
+    assert [plan.photographic for plan in asked[:4]] == [PHOTOGRAPHIC] * 2 + [0.5] * 2
+    assert [plan.textures for plan in asked] == [tmp_path.resolve()] * 4 + [None] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--photographic", "0.5"), "needs the textures of --assets"),
+        (("--assets", "x", "--photographic", "1.5"), "a share from 0 to 1; got 1.5"),
+    ],
+)
+def test_an_impossible_share_is_refused(words: tuple[str, ...], message: str, tmp_path) -> None:
+    with pytest.raises(UserError, match=message):
+        run(arguments("--out", str(tmp_path / "data"), *words))

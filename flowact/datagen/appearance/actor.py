@@ -10,25 +10,25 @@ from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.appearance.character import CharacterDesign, lights_of
 from flowact.datagen.appearance.clothing import garment_layers, neckline
 from flowact.datagen.appearance.hair import hair_layers
-from flowact.datagen.appearance.skin import SkinCanvas, paint_skin
+from flowact.datagen.appearance.skin import paint_skin
+from flowact.datagen.appearance.skin_canvas import SKIN_WINDOW, skin_canvas
+from flowact.datagen.appearance.textures import Photographs
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics import shading
+from flowact.datagen.graphics import layout
 from flowact.datagen.graphics.raster import accumulate_normals, rasterize
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 
 MATERIAL_OF_PART = {
-    "body": shading.SKIN,
-    "eyes": shading.EYE,
-    "teeth_upper": shading.TEETH,
-    "teeth_lower": shading.TEETH,
-    "tongue": shading.TONGUE,
-    "lashes": shading.LASHES,
+    "body": layout.SKIN,
+    "eyes": layout.EYE,
+    "teeth_upper": layout.TEETH,
+    "teeth_lower": layout.TEETH,
+    "tongue": layout.TONGUE,
+    "lashes": layout.LASHES,
 }
 LOWER_LASHES = 7.285  # template height; they read as heavy make-up
-SKIN_TEXELS = 1400  # texture edge that the whole UV square would have
-SKIN_WINDOW = (0.635, 0.14, 1.0, 0.83)  # u, v range of the head
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,33 @@ class Actor:
     """Geometry, materials and paint of a character.
 
     Attributes: triangles [F, 3], materials [F], uv [F, 3, 2] and two_sided [F] of body and worn layers
-    together; skin, paint and lights for `shading`.
+    together; solid_triangles: those before the first that is cut out by its texture; casting_triangles:
+    those that throw shadows; skin, photographs, paint and lights for the shader.
     """
 
-    def __init__(self, character: CharacterDesign, humanoid: Humanoid) -> None:
+    def __init__(
+        self,
+        character: CharacterDesign,
+        humanoid: Humanoid,
+        photographs: Photographs | None = None,
+        lights: Floats | None = None,
+    ) -> None:
         self.character = character
         self.humanoid = humanoid
+        self.photographs = photographs or Photographs()
         self.body: Body = humanoid.shape(character.identity)
         self.layers = self._layers()
         self._assemble()
         self._bind()
-        self.lights = lights_of(character.lighting)
-        self.skin = paint_skin(skin_canvas(humanoid), character.skin, character.seed)
+        self.lights = lights_of(character.lighting) if lights is None else lights
+        self.skin = self._skin()
         self.paint = self._paint()
         self._occlude()
+
+    def _skin(self) -> Floats:
+        if self.photographs.skin is not None:
+            return self.photographs.skin
+        return paint_skin(skin_canvas(self.humanoid), self.character.skin, self.character.seed)
 
     def _layers(self) -> list[Layer]:
         h, c = self.humanoid, self.character
@@ -78,15 +91,17 @@ class Actor:
         head = skin[(template[skin][..., 1] > 6.3).all(1) & (template[skin][..., 2] < 1.62).all(1)]
         layers = hair_layers(c.hair, template, head, c.seed)
         shirt = h.triangles[h.part_mask("shirt")]
-        return layers + garment_layers(c.garment, template, shirt, c.seed)
+        layers += garment_layers(c.garment, template, shirt, c.seed)
+        worn = self.photographs.layers
+        return layers + sorted(worn, key=lambda layer: layer.cut_out)
 
     def _assemble(self) -> None:
         h = self.humanoid
         template = h.template
         keep = np.zeros(len(h.triangles), bool)
-        material = np.full(len(h.triangles), shading.SKIN, np.int8)
+        material = np.full(len(h.triangles), layout.SKIN, np.int8)
         for part, number in MATERIAL_OF_PART.items():
-            keep |= h.part_mask(part)
+            keep |= h.part_mask(part) & (part not in self.photographs.replaced)
             material[h.part_mask(part)] = number
         keep &= ~self._covered(template[h.triangles])
         keep &= ~(h.part_mask("lashes") & (template[h.triangles][..., 1] < LOWER_LASHES).all(1))
@@ -95,12 +110,19 @@ class Actor:
         for layer in self.layers:
             triangles.append(layer.triangles + start)
             materials.append(np.full(len(layer.triangles), layer.material, np.int8))
-            uv.append(np.zeros((len(layer.triangles), 3, 2), np.float32))
+            plain = np.zeros((len(layer.triangles), 3, 2), np.float32)
+            uv.append(layer.uv if len(layer.uv) else plain)
             start += len(layer.template)
         self.triangles = np.ascontiguousarray(np.concatenate(triangles).astype(np.int32))
+        cut_out = sum(len(layer.triangles) for layer in self.layers if layer.cut_out)
+        self.solid_triangles = self.triangles[: len(self.triangles) - cut_out]
         self.materials = np.concatenate(materials)
+        thin = (self.materials == layout.LASHES) & (
+            np.arange(len(self.triangles)) >= len(self.solid_triangles)
+        )
+        self.casting_triangles = np.ascontiguousarray(self.triangles[~thin])
         self.uv = np.ascontiguousarray(np.concatenate(uv).astype(np.float32))
-        self.two_sided = (self.materials == shading.LASHES) | (self.materials >= shading.HAIR)
+        self.two_sided = (self.materials == layout.LASHES) | (self.materials >= layout.HAIR)
         self._fixed_attributes(start)
 
     def _covered(self, corners: Floats) -> NDArray[np.bool_]:
@@ -114,15 +136,15 @@ class Actor:
         )
 
     def _fixed_attributes(self, count: int) -> None:
-        attributes = np.zeros((count, shading.ATTRIBUTES), np.float32)
-        attributes[:, shading.AO] = 1
+        attributes = np.zeros((count, layout.ATTRIBUTES), np.float32)
+        attributes[:, layout.AO] = 1
         start = len(self.humanoid.template)
-        attributes[:start, shading.REST : shading.REST + 3] = self.humanoid.template
+        attributes[:start, layout.REST : layout.REST + 3] = self.humanoid.template
         for layer in self.layers:
             rows = slice(start, start + len(layer.template))
-            attributes[rows, shading.REST : shading.REST + 3] = layer.template
+            attributes[rows, layout.REST : layout.REST + 3] = layer.template
             if len(layer.strand):
-                attributes[rows, shading.STRAND : shading.STRAND + 2] = layer.strand
+                attributes[rows, layout.STRAND : layout.STRAND + 2] = layer.strand
             start = rows.stop
         self.attributes = attributes
 
@@ -132,6 +154,7 @@ class Actor:
         skull = (template[:, 1] > 7.55) & self.humanoid.part_vertices("body")
         chest = (np.abs(template[:, 0]) < 0.9) & (np.abs(template[:, 1] - 5.2) < 0.5)
         chest &= self.humanoid.part_vertices("shirt")
+        self._jaw = np.flatnonzero(self.humanoid.part_vertices("teeth_lower"))
         self._skull, self._chest = np.flatnonzero(skull), np.flatnonzero(chest)
         fits = {
             name: _affine(template[i], rest[i])
@@ -151,25 +174,25 @@ class Actor:
             )
 
     def _paint(self) -> Floats:
-        """The paint matrix of `shading`."""
+        """The paint matrix of `graphics.layout`."""
         c, template = self.character, self.humanoid.template
         eyes = template[self.humanoid.part_vertices("eyes")]
         left = eyes[eyes[:, 0] > 0]
         teeth = template[self.humanoid.part_vertices("teeth_upper")]
-        paint = np.zeros((shading.PAINT_ROWS, 3), np.float32)
-        paint[shading.IRIS_INNER] = np.clip(np.asarray(c.iris) * 1.9 + 0.02, 0, 1)
-        paint[shading.IRIS_OUTER] = c.iris
-        paint[shading.HAIR_ROOT], paint[shading.HAIR_TIP] = c.hair.root, c.hair.tip
+        paint = np.zeros((layout.PAINT_ROWS, 3), np.float32)
+        paint[layout.IRIS_INNER] = np.clip(np.asarray(c.iris) * 1.9 + 0.02, 0, 1)
+        paint[layout.IRIS_OUTER] = c.iris
+        paint[layout.HAIR_ROOT], paint[layout.HAIR_TIP] = c.hair.root, c.hair.tip
         g = c.garment
-        paint[shading.CLOTH_MAIN : shading.CLOTH_INNER + 1] = (g.main, g.second, g.trim, g.inner)
-        paint[shading.LASH] = (0.02, 0.015, 0.012)
-        paint[shading.TONE] = c.skin.tone
-        paint[shading.EYES] = _box_centre(left)
-        paint[shading.EYES + 1] = _box_centre(eyes[eyes[:, 0] < 0])
+        paint[layout.CLOTH_MAIN : layout.CLOTH_INNER + 1] = (g.main, g.second, g.trim, g.inner)
+        paint[layout.LASH] = (0.02, 0.015, 0.012)
+        paint[layout.TONE] = c.skin.tone
+        paint[layout.EYES] = _box_centre(left)
+        paint[layout.EYES + 1] = _box_centre(eyes[eyes[:, 0] < 0])
         radius = np.linalg.norm(left - _box_centre(left), axis=1).max()
-        paint[shading.SIZES] = (radius, teeth[:, 2].max(), g.drawing)
-        paint[shading.GARMENT] = (g.scale, 5.95, 2.1)
-        paint[shading.WINDOW] = (SKIN_WINDOW[0], SKIN_WINDOW[1], SKIN_WINDOW[3])
+        paint[layout.SIZES] = (radius, teeth[:, 2].max(), g.drawing)
+        paint[layout.GARMENT] = (g.scale, 5.95, 2.1)
+        paint[layout.WINDOW] = (SKIN_WINDOW[0], SKIN_WINDOW[1], SKIN_WINDOW[3])
         return paint
 
     def pose(self, curves: Floats, pose: Floats) -> tuple[Floats, Floats]:
@@ -177,59 +200,66 @@ class Actor:
         body = self.body.pose(curves, pose)
         normals = np.zeros_like(body)
         accumulate_normals(body, self.humanoid.triangles, normals)
-        head = Rigid.fit(self.body.rest[self._skull], body[self._skull])
-        chest = Rigid.fit(self.body.rest[self._chest], body[self._chest])
+        head, jaw, chest = (
+            Rigid.fit(self.body.rest[rows], body[rows])
+            for rows in (self._skull, self._jaw, self._chest)
+        )
         parts = [body]
         for layer, carried in zip(self.layers, self._carried, strict=True):
-            parts.append(_worn(layer, carried, body, normals, head, chest))
+            mover = jaw if layer.jaw else head
+            parts.append(_worn(layer, carried, body, normals, mover, chest))
         vertices = np.concatenate(parts)
         self._fill(vertices, len(body), normals, head)
         return vertices, self.attributes
 
     def _fill(self, vertices: Floats, body: int, body_normals: Floats, head: Rigid) -> None:
         a = self.attributes
-        a[:, shading.POSITION : shading.POSITION + 3] = vertices
+        a[:, layout.POSITION : layout.POSITION + 3] = vertices
         normals = np.zeros_like(vertices)
         accumulate_normals(vertices, self.triangles, normals)
         normals[:body] = body_normals
-        a[:, shading.NORMAL : shading.NORMAL + 3] = normals
+        a[:, layout.NORMAL : layout.NORMAL + 3] = normals
         start = body
         for layer in self.layers:
             rows = slice(start, start + len(layer.template))
+            if len(layer.normal):
+                a[rows, layout.NORMAL : layout.NORMAL + 3] = layer.normal @ head.rotation.T
             if len(layer.tangent):
-                a[rows, shading.TANGENT : shading.TANGENT + 3] = layer.tangent @ head.rotation.T
+                a[rows, layout.TANGENT : layout.TANGENT + 3] = layer.tangent @ head.rotation.T
             start = rows.stop
 
     def _occlude(self) -> None:
         """Bake ambient occlusion into the attributes: the share of 28 directions that see each vertex."""
         vertices, attributes = self.pose(np.zeros(52, np.float32), self.body.rest_pose())
-        normals = attributes[:, shading.NORMAL : shading.NORMAL + 3].copy()
+        normals = attributes[:, layout.NORMAL : layout.NORMAL + 3].copy()
         seen, total = np.zeros(len(vertices)), np.full(len(vertices), 1e-6)
         for direction in _hemisphere(28):
-            near, rows = depth_map(vertices, self.triangles, direction, 256)
+            near, rows = depth_map(vertices, self.casting_triangles, direction, 256)
             at = vertices @ rows[:, :3].T + rows[:, 3]
             x, y = np.clip(at[:, :2].astype(int), 0, 255).T
             facing = np.maximum(normals @ direction, 0)
             seen += facing * (at[:, 2] + 0.06 >= near[y, x])
             total += facing
         ao = np.clip(0.15 + 0.95 * seen / total, 0, 1)
-        fixed = np.isin(np.arange(len(ao)), self.triangles[self.materials == shading.TEETH])
-        fixed |= np.isin(np.arange(len(ao)), self.triangles[self.materials == shading.TONGUE])
+        fixed = np.isin(np.arange(len(ao)), self.triangles[self.materials == layout.TEETH])
+        fixed |= np.isin(np.arange(len(ao)), self.triangles[self.materials == layout.TONGUE])
         ao[fixed] = 0.8
-        eyes = np.isin(np.arange(len(ao)), self.triangles[self.materials == shading.EYE])
+        eyes = np.isin(np.arange(len(ao)), self.triangles[self.materials == layout.EYE])
         ao[eyes] = np.maximum(ao[eyes], 0.75)
-        attributes[:, shading.AO] = ao
+        attributes[:, layout.AO] = ao
 
 
 def _worn(
     layer: Layer, carried: Floats | None, body: Floats, normals: Floats, head: Rigid, chest: Rigid
 ) -> Floats:
+    if layer.surface is not None and layer.shift is not None:
+        return np.asarray(layer.surface @ body + layer.shift @ head.rotation.T, np.float32)
     if layer.surface is not None and layer.offset is not None:
         direction = layer.surface @ normals
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-9)
         return np.asarray(layer.surface @ body + layer.offset[:, None] * direction, np.float32)
     if layer.head is None or carried is None:
-        raise ValueError("a layer is either a shell (surface, offset) or carried (head)")
+        raise ValueError("a layer has a surface and an offset or shift, or is carried (head)")
     weight = layer.head[:, None]
     return np.asarray(weight * head(carried) + (1 - weight) * chest(carried), np.float32)
 
@@ -274,54 +304,3 @@ def _hemisphere(count: int) -> Floats:
     turn = np.pi * (1 + 5**0.5) * k
     radius = np.sqrt(np.maximum(0, 1 - z * z))
     return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], 1).astype(np.float32)
-
-
-_CANVAS: dict[int, SkinCanvas] = {}
-
-
-def skin_canvas(humanoid: Humanoid) -> SkinCanvas:
-    """The texel maps of the head, computed once per humanoid."""
-    if id(humanoid) not in _CANVAS:
-        _CANVAS[id(humanoid)] = _texel_maps(humanoid)
-    return _CANVAS[id(humanoid)]
-
-
-def _texel_maps(humanoid: Humanoid) -> SkinCanvas:
-    u0, v0, u1, v1 = SKIN_WINDOW
-    width, height = int((u1 - u0) * SKIN_TEXELS), int((v1 - v0) * SKIN_TEXELS)
-    body = humanoid.part_mask("body")
-    triangles, uv = humanoid.triangles[body], humanoid.uv[body]
-    flat = np.ones((uv.shape[0] * 3, 3), np.float32)
-    flat[:, 0] = (uv[..., 0].ravel() - u0) * SKIN_TEXELS
-    flat[:, 1] = (v1 - uv[..., 1].ravel()) * SKIN_TEXELS
-    ids = np.full((height, width), -1, np.int32)
-    near = np.zeros((height, width), np.float32)
-    faces = np.arange(len(flat), dtype=np.int32).reshape(-1, 3)
-    rasterize(flat, faces, np.ones(len(faces), bool), ids, near)
-    columns = np.concatenate(
-        [humanoid.template, humanoid.masks["lips"][:, None], humanoid.masks["mouth"][:, None]], 1
-    )
-    maps = _spread(_interpolate(ids, flat, faces, columns[triangles.ravel()]), ids < 0)
-    return SkinCanvas(maps[..., :3], np.clip(maps[..., 3], 0, 1), np.clip(maps[..., 4], 0, 1))
-
-
-def _interpolate(ids: I32, screen: Floats, faces: I32, columns: Floats) -> Floats:
-    rows, cols = np.nonzero(ids >= 0)
-    corners = screen[faces[ids[rows, cols]]][..., :2]
-    p = np.stack([cols + 0.5, rows + 0.5], 1) - corners[:, 0]
-    b, c = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    area = b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0]
-    wb = (p[:, 0] * c[:, 1] - p[:, 1] * c[:, 0]) / area
-    wc = (b[:, 0] * p[:, 1] - b[:, 1] * p[:, 0]) / area
-    weights = np.stack([1 - wb - wc, wb, wc], 1)[..., None]
-    result = np.zeros((*ids.shape, columns.shape[1]), np.float32)
-    result[rows, cols] = (weights * columns[faces[ids[rows, cols]]]).sum(1)
-    return result
-
-
-def _spread(maps: Floats, empty: NDArray[np.bool_]) -> Floats:
-    """Fill texels outside the charts from the nearest one inside, so that seams do not bleed."""
-    from scipy import ndimage
-
-    index = ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
-    return np.asarray(maps[tuple(index)], np.float32)

@@ -6,6 +6,7 @@ The base mesh, shape targets, face units and skinning weights come from the CC0 
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -133,13 +134,18 @@ class Humanoid:
             self.points[:count][self.part_vertices(part), 2] -= back
 
     @staticmethod
+    def archive() -> Path:
+        """Where the data of the body are. Raises UserError when they are missing."""
+        path = assets.folder() / "humanoid.npz"
+        if not path.is_file():
+            raise UserError(f"The body data {path} is missing; it comes with the repository.")
+        return path
+
+    @staticmethod
     def load() -> "Humanoid":
         """The humanoid of the repository's assets (cached). Raises UserError when they lack it."""
         if not _LOADED:
-            path = assets.folder() / "humanoid.npz"
-            if not path.is_file():
-                raise UserError(f"The body data {path} is missing; it comes with the repository.")
-            with np.load(path) as archive:
+            with np.load(Humanoid.archive()) as archive:
                 _LOADED.append(Humanoid(dict(archive)))
         return _LOADED[0]
 

@@ -57,7 +57,7 @@ IRIS_COLOURS: tuple[RGB, ...] = (
 
 
 def lights_of(lighting: Lighting) -> np.ndarray:
-    """The lights matrix [8, 3] of `shading`."""
+    """The lights matrix [8, 3] of `graphics.layout`."""
     warm = np.array([1 + 0.10 * lighting.warmth, 1.0, 1 - 0.14 * lighting.warmth], np.float32)
     cool = np.array([1 - 0.06 * lighting.warmth, 1.0, 1 + 0.10 * lighting.warmth], np.float32)
     rows = (
@@ -81,10 +81,10 @@ def _direction(azimuth: float, elevation: float) -> np.ndarray:
 def random_character(rng: np.random.Generator) -> CharacterDesign:
     """A random person for training."""
     identity = random_identity(rng)
-    tone = _vary(SKIN_TONES[rng.integers(len(SKIN_TONES))], 0.06, rng)
+    tone = vary(SKIN_TONES[rng.integers(len(SKIN_TONES))], 0.06, rng)
     dark = float(np.mean(tone)) < 0.25
     colours = HAIR_COLOURS[:4] if dark else HAIR_COLOURS
-    hair = _vary(colours[rng.integers(len(colours))], 0.15, rng)
+    hair = vary(colours[rng.integers(len(colours))], 0.15, rng)
     kind = HAIR_KINDS[rng.integers(len(HAIR_KINDS))]
     return CharacterDesign(
         identity,
@@ -105,7 +105,7 @@ def random_character(rng: np.random.Generator) -> CharacterDesign:
             rng.choice([-1, 1]) * rng.uniform(10, 60), rng.uniform(15, 50), rng.uniform(0.8, 1.15),
             rng.uniform(0.2, 0.5), rng.uniform(0.2, 1.0), rng.uniform(-0.5, 1.0),
         ),
-        _vary(IRIS_COLOURS[rng.integers(2 if dark else len(IRIS_COLOURS))], 0.15, rng),
+        vary(IRIS_COLOURS[rng.integers(2 if dark else len(IRIS_COLOURS))], 0.15, rng),
         rng.uniform(94, 104),
         rng.uniform(0.2, 0.4),
         int(rng.integers(1 << 31)),
@@ -155,7 +155,8 @@ def _colour(rng: np.random.Generator, low: float, high: float, saturation: float
     )
 
 
-def _vary(colour: RGB, amount: float, rng: np.random.Generator) -> RGB:
+def vary(colour: RGB, amount: float, rng: np.random.Generator) -> RGB:
+    """A colour near another: up to the share `amount` lighter or darker, a third of that in hue."""
     return _rgb(
         np.asarray(colour)
         * rng.uniform(1 - amount, 1 + amount)

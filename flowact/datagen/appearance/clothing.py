@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.worn_mesh import Layer, grid_triangles, loop_subdivide
-from flowact.datagen.graphics.shading import CLOTH
+from flowact.datagen.graphics.layout import CLOTH
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.datagen.appearance.worn_mesh import Layer, grid_triangles, loop_subdivide
-from flowact.datagen.graphics.shading import HAIR
+from flowact.datagen.graphics.layout import HAIR
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]

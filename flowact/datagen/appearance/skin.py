@@ -4,7 +4,7 @@ Every layer is a smooth function of *template* coordinates (the position of a te
 mesh, decimetres), so one painter fits all identities: features move with the mesh, never with the texture.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,38 @@ def paint_skin(canvas: SkinCanvas, style: SkinStyle, seed: int) -> Floats:
     _eyelids(albedo, style, x, y, front)
     _mouth(albedo, gloss, canvas)
     return np.concatenate([np.clip(albedo, 0.002, 0.95), gloss[..., None]], axis=-1)
+
+
+def paint_over(canvas: SkinCanvas, albedo: Floats, style: SkinStyle, seed: int) -> Floats:
+    """Add to a photographed skin [H, W, 3] what it lacks: pores, roots of hair, beard, make-up; with gloss.
+
+    Returns albedo and gloss [H, W, 4]. Brows are not painted: see `photographic.skin`.
+    """
+    rng = np.random.default_rng(seed)
+    albedo = np.array(albedo, np.float32)
+    gloss = np.full(canvas.lips.shape, 0.35, np.float32)
+    x, y, z = np.moveaxis(canvas.position, -1, 0)
+    front = _step(0.55, 0.95, z)
+    _pores(albedo, gloss, rng)
+    _blush(albedo, replace(style, blush=0.4 * style.blush), x, y, front)
+    _freckles(albedo, style, x, y, front, rng)
+    _scalp(albedo, style, canvas.position, rng)
+    _beard(albedo, gloss, style, x, y, z, rng)
+    gloss += canvas.lips * (0.25 + 0.6 * style.makeup)
+    if style.makeup > 0:
+        _mix(albedo, style.lips, 0.7 * style.makeup * canvas.lips)
+        _liner(albedo, style, x, y, front)
+    _mouth(albedo, gloss, canvas)
+    return np.concatenate([np.clip(albedo, 0.002, 0.95), gloss[..., None]], axis=-1)
+
+
+def _pores(albedo: Floats, gloss: Floats, rng: np.random.Generator) -> None:
+    """Fine grain: dark dots, and a gloss that breaks up."""
+    shape = gloss.shape
+    fine = _noise(shape, 1.6, rng)
+    dots = _step(0.9, 2.2, fine)
+    albedo *= (1 + 0.020 * _noise(shape, 3.5, rng) - 0.10 * rng.uniform(0.3, 1.0) * dots)[..., None]
+    gloss *= np.clip(rng.uniform(0.5, 1.5) * (1 + 0.25 * fine + 0.2 * _noise(shape, 30, rng)), 0, 3)
 
 
 def _step(low: float, high: float, value: Floats) -> Floats:
@@ -146,15 +178,8 @@ def _scalp(albedo: Floats, style: SkinStyle, position: Floats, rng: np.random.Ge
     _mix(albedo, style.scalp, style.scalp_cover * _step(-0.03, 0.12, distance))
 
 
-def _beard(
-    albedo: Floats,
-    gloss: Floats,
-    style: SkinStyle,
-    x: Floats,
-    y: Floats,
-    z: Floats,
-    rng: np.random.Generator,
-) -> None:
+def beard_area(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats]:
+    """Where chin and cheeks, and where the upper lip are bearded: weights in [0, 1] at template positions."""
     ax = np.abs(x)
     top = 6.56 + 0.50 * np.clip((ax - 0.30) / 0.40, 0, 1) ** 1.5
     jaw = _step(-0.05, 0.06, top - y) * _step(5.95, 6.15, y) * _step(0.35, 0.55, z)
@@ -166,11 +191,24 @@ def _beard(
     chin = np.clip(np.maximum(jaw, sideburn) * (1 - 0.8 * bare) + 0.3 * below_lip * jaw, 0, 1)
     lip = _blob(x, y, 0, 6.725, 0.25, 0.045) * _step(1.0, 1.2, z)
     corner = _blob(ax, y, 0.31, 6.60, 0.05, 0.13) * _step(0.9, 1.1, z)
+    return chin, lip + corner
+
+
+def _beard(
+    albedo: Floats,
+    gloss: Floats,
+    style: SkinStyle,
+    x: Floats,
+    y: Floats,
+    z: Floats,
+    rng: np.random.Generator,
+) -> None:
+    chin, lip = beard_area(x, y, z)
     grain = np.clip(0.80 + 0.16 * _noise(albedo.shape[:2], 1.3, rng), 0, 1.1)
-    full = np.clip(style.beard * chin + style.moustache * np.clip(lip + corner, 0, 1), 0, 1)
+    full = np.clip(style.beard * chin + style.moustache * np.clip(lip, 0, 1), 0, 1)
     _mix(albedo, style.brows, np.clip(full * grain, 0, 0.96))
     gloss *= 1 - 0.8 * full
-    shade = style.stubble * np.clip(chin + lip + corner, 0, 1) * np.clip(grain, 0.3, 1)
+    shade = style.stubble * np.clip(chin + lip, 0, 1) * np.clip(grain, 0.3, 1)
     _tint(albedo, (0.55, 0.55, 0.60), np.asarray(0.75 * shade, np.float32))
 
 
@@ -208,17 +246,28 @@ def _brows(
 
 def _eyelids(albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats) -> None:
     """A dark rim where lids meet the eye; with make-up, a line and a shadow."""
+    upper = _step(7.26, 7.32, y)
+    rim = _lid_rim(_lid_ring(x, y))
+    _tint(albedo, (0.62, 0.46, 0.44), np.asarray((0.45 + 0.2 * upper) * rim * front, np.float32))
+    _liner(albedo, style, x, y, front)
+
+
+def _lid_ring(x: Floats, y: Floats) -> Floats:
+    """Distance from the middle of the eye; 1 where the lids end."""
     ax = (np.abs(x) - 0.31) / 0.165
     ay = (y - 7.28) / np.where(y > 7.28, 0.082, 0.062)
-    ring = np.sqrt(ax**2 + ay**2)
-    rim = np.exp(-(((ring - 0.98) / 0.10) ** 2))
-    upper = _step(7.26, 7.32, y)
-    _tint(albedo, (0.62, 0.46, 0.44), np.asarray((0.45 + 0.2 * upper) * rim * front, np.float32))
-    _mix(
-        albedo,
-        (0.03, 0.02, 0.02),
-        np.asarray(0.85 * style.makeup * rim * upper * front, np.float32),
-    )
+    return np.asarray(np.sqrt(ax**2 + ay**2))
+
+
+def _lid_rim(ring: Floats) -> Floats:
+    return np.asarray(np.exp(-(((ring - 0.98) / 0.10) ** 2)))
+
+
+def _liner(albedo: Floats, style: SkinStyle, x: Floats, y: Floats, front: Floats) -> None:
+    """Make-up of the upper lid: a line and a shadow."""
+    upper, ring = _step(7.26, 7.32, y), _lid_ring(x, y)
+    line = 0.85 * style.makeup * _lid_rim(ring) * upper * front
+    _mix(albedo, (0.03, 0.02, 0.02), np.asarray(line, np.float32))
     lid = np.exp(-(((ring - 1.25) / 0.30) ** 2)) * upper * front
     _tint(albedo, (0.72, 0.52, 0.56), np.asarray(0.7 * style.makeup * lid, np.float32))
 

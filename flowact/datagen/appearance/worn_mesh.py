@@ -20,10 +20,13 @@ I32 = NDArray[np.int32]
 class Layer:
     """One worn mesh of N vertices.
 
-    template [N, 3]: positions on the base mesh; triangles [M, 3]; material: of `shading`.
+    template [N, 3]: positions on the base mesh; triangles [M, 3]; material: of `graphics.layout`.
     surface: for a shell, the matrix [N, V] that takes body vertices to its own; None when carried.
     offset [N]: dm along the normal (shell). head [N]: share of the head's motion, the rest is the chest's.
-    strand [N, 2]: coordinate across and along hair; tangent [N, 3]: direction of the strands.
+    shift [N, 3]: instead of an offset, a displacement in dm that turns with the head or, with `jaw`, the jaw.
+    strand [N, 2]: coordinate across and along hair, or the gloss of a `CARD`; tangent [N, 3]: direction of the strands.
+    normal [N, 3]: of the template, instead of that of the mesh; turns with the head.
+    uv [M, 3, 2]: into the cards of `textures.Photographs`; cut_out: their alpha says where there is anything.
     """
 
     template: Floats
@@ -32,8 +35,13 @@ class Layer:
     surface: sparse.csr_matrix | None = None
     offset: Floats | None = None
     head: Floats | None = None
+    shift: Floats | None = None
     strand: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     tangent: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    normal: Floats = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    uv: Floats = field(default_factory=lambda: np.zeros((0, 3, 2), np.float32))
+    cut_out: bool = False
+    jaw: bool = False
 
 
 def loop_subdivide(triangles: I32, count: int, levels: int) -> tuple[I32, sparse.csr_matrix]:

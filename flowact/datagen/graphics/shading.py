@@ -11,31 +11,31 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.datagen.graphics.layout import (
+    ATTRIBUTES,
+    EYE,
+    FILL,
+    FILL_COLOUR,
+    GROUND,
+    HAIR,
+    HAIR_CARD,
+    KEY,
+    KEY_COLOUR,
+    LIGHTS,
+    RIM,
+    RIM_COLOUR,
+    SKIN,
+    SKY,
+    TEETH,
+    TONGUE,
+)
+from flowact.datagen.graphics.materials import albedo
 from flowact.datagen.graphics.raster import barycentric
-from flowact.datagen.graphics.texture import smoothstep, texture, value_noise
+from flowact.datagen.graphics.texture import smoothstep
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
 Vector = tuple[float, float, float]
-
-SKIN, EYE, TEETH, TONGUE, LASHES, HAIR, CLOTH = range(7)
-
-# Columns of the attribute matrix.
-POSITION, NORMAL, REST, TANGENT, AO, STRAND = 0, 3, 6, 9, 12, 13
-ATTRIBUTES = 15
-
-
-# Rows of the lights matrix [8, 3]: directions towards the lights and linear RGB radiances.
-KEY, KEY_COLOUR, FILL, FILL_COLOUR, RIM, RIM_COLOUR, SKY, GROUND = range(8)
-
-# Rows of the paint matrix [15, 3]. EYES takes two rows (centres left, right); SIZES holds eye radius, front of the
-# teeth (template z) and pattern number; GARMENT pattern scale, top and depth of a jacket's opening;
-# WINDOW the UV corners (u0, v0, v1) of the head's texture, which reaches to u = 1.
-IRIS_INNER, IRIS_OUTER, HAIR_ROOT, HAIR_TIP, CLOTH_MAIN, CLOTH_SECOND, CLOTH_TRIM, CLOTH_INNER = (
-    range(8)
-)
-LASH, TONE, EYES, SIZES, GARMENT, WINDOW = 8, 9, 10, 12, 13, 14
-PAINT_ROWS = 15
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -66,90 +66,17 @@ def _lit(near: Floats, rows: Floats, px: float, py: float, pz: float) -> float:
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _skin_albedo(
-    skin: Floats, paint: Floats, u: float, v: float, rest: Floats, out: Floats
-) -> float:
-    """The painted head; plain mottled skin elsewhere. Returns the gloss."""
-    u0, v0, v1 = paint[WINDOW, 0], paint[WINDOW, 1], paint[WINDOW, 2]
-    if u > u0 and v > v0 and v < v1:
-        x = (u - u0) / (1.0 - u0)
-        y = (v - v0) / (v1 - v0)
-        for c in range(3):
-            out[c] = texture(skin, x, y, c)
-        return texture(skin, x, y, 3)
-    mottle = 0.95 + 0.10 * value_noise(rest[0] * 9.0, rest[1] * 9.0, rest[2] * 9.0)
-    for c in range(3):
-        out[c] = paint[TONE, c] * mottle
-    return 0.3
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _eye_albedo(paint: Floats, rest: Floats, out: Floats) -> float:
-    """Sclera, limbal ring, streaked iris and pupil by angle from the eye's axis; returns the gloss."""
-    side = 0 if rest[0] > 0 else 1
-    dx = (rest[0] - paint[EYES + side, 0]) / paint[SIZES, 0]
-    dy = (rest[1] - paint[EYES + side, 1]) / paint[SIZES, 0]
-    front = rest[2] - paint[EYES + side, 2]
-    radius = np.sqrt(dx * dx + dy * dy) if front > 0 else 2.0
-    angle = np.arctan2(dy, dx)
-    streak = 0.75 + 0.5 * value_noise(angle * 6.0 + 40.0, radius * 4.0, side + 0.5)
-    iris = 1.0 - smoothstep(0.50, 0.545, radius)
-    pupil = 1.0 - smoothstep(0.20, 0.235, radius)
-    ring = smoothstep(0.36, 0.53, radius)
-    veins = 0.03 * value_noise(dx * 9 + 7, dy * 9 + 3, 1.5) * smoothstep(0.6, 1.0, radius)
-    inner = 1.0 - smoothstep(0.22, 0.42, radius)
-    for c in range(3):
-        white = (
-            0.80
-            - (0.10 * smoothstep(0.55, 1.0, radius)) * (1.0 if c else 0.6)
-            - (veins if c else 0.0)
-        )
-        colour = (
-            (paint[IRIS_INNER, c] * inner + paint[IRIS_OUTER, c] * (1 - inner))
-            * streak
-            * (1.0 - 0.75 * ring)
-        )
-        out[c] = white * (1 - iris) + colour * iris * (1 - pupil) + 0.004 * pupil
-    return 1.0
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _hair_albedo(paint: Floats, strand: float, along: float, out: Floats) -> float:
-    fine = value_noise(strand * 150.0, along * 5.0, 0.5)
-    clump = value_noise(strand * 34.0, along * 2.0, 7.5)
-    shade = 0.50 + 0.55 * fine + 0.40 * clump
-    tip = min(max(along, 0.0), 1.0)
-    for c in range(3):
-        out[c] = (paint[HAIR_ROOT, c] * (1 - tip) + paint[HAIR_TIP, c] * tip) * shade
-    return 0.5 + 0.5 * fine
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
-def _cloth_albedo(paint: Floats, rest: Floats, collar: float, out: Floats) -> float:
-    """Knit, stripes, checks or an open jacket over a shirt (whose collar is marked), drawn in rest space."""
-    pattern, scale = int(paint[SIZES, 2]), paint[GARMENT, 0]
-    x, y = rest[0], rest[1]
-    weave = 0.93 + 0.14 * value_noise(x * 26.0, y * 26.0, rest[2] * 26.0)
-    layer = 0
-    if pattern == 1:
-        layer = 1 if (y * scale) % 1.0 < 0.5 else 0
-    elif pattern == 2:
-        across = 1 if (x * scale) % 1.0 < 0.35 else 0
-        down = 1 if (y * scale) % 1.0 < 0.35 else 0
-        weave *= 1.0 - 0.22 * across - 0.22 * down
-    elif pattern == 3 and rest[2] > 0:
-        depth = paint[GARMENT, 1] - y
-        width = 0.62 * max(0.0, 1.0 - depth / paint[GARMENT, 2])
-        edge = abs(x) - width
-        if collar > 0.5 or (y > 5.72 and abs(x) < 0.75) or (depth > 0 and edge < 0):
-            layer = 3
-        elif depth > 0 and edge < 0.05:
-            layer = 2
-        elif abs(x) < 0.02:
-            weave *= 0.5
-    for c in range(3):
-        out[c] = paint[CLOTH_MAIN + layer, c] * weave
-    return 0.15
+def _ambient(lights: Floats, x: float, y: float, z: float, c: int) -> float:
+    """One channel of the light from all sides on a surface with normal (x, y, z)."""
+    if lights.shape[0] < LIGHTS:
+        up = 0.5 + 0.5 * y
+        return lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)
+    total = 0.282095 * lights[8, c]
+    total += 0.488603 * (lights[9, c] * y + lights[10, c] * z + lights[11, c] * x)
+    total += 1.092548 * (lights[12, c] * x * y + lights[13, c] * y * z + lights[15, c] * x * z)
+    total += 0.315392 * lights[14, c] * (3.0 * z * z - 1.0)
+    total += 0.546274 * lights[16, c] * (x * x - y * y)
+    return max(total, 0.0)
 
 
 @numba.njit(cache=True, fastmath=True, nogil=True, inline="always")
@@ -170,7 +97,7 @@ def _specular(
     length = 1.0 / np.sqrt(hx * hx + hy * hy + hz * hz)
     ndh = max(0.0, (nx * hx + ny * hy + nz * hz) * length)
     specular = 0.0
-    if material == HAIR:
+    if material in (HAIR, HAIR_CARD):
         tx, ty, tz = a[9], a[10], a[11]
         th = (tx * hx + ty * hy + tz * hz) * length / np.sqrt(tx * tx + ty * ty + tz * tz + 1e-9)
         sine = max(0.0, 1.0 - th * th)
@@ -178,6 +105,8 @@ def _specular(
     elif material == EYE:
         window = (0.10 * nx + 0.18 * ny + 0.98 * nz) / 1.0014
         specular = 3.0 * smoothstep(0.977, 0.988, ndh) + 1.2 * smoothstep(0.992, 0.997, window)
+        if lights.shape[0] >= LIGHTS:  # one real window or lamp, not a studio's two
+            specular = 1.5 * smoothstep(0.977, 0.988, ndh) * lit
     elif material in (TEETH, TONGUE):
         specular = 0.25 * ndh**40 * lit
     else:
@@ -208,21 +137,20 @@ def _light(
     diffuse = max(0.0, (ndl + wrap) / (1.0 + wrap))
     diffuse *= lit if material != EYE else 0.35 + 0.65 * lit
     fill = max(0.0, (_dot(nx, ny, nz, lights, FILL) + 0.5) / 1.5)
-    up = 0.5 + 0.5 * ny
     rim = max(0.0, _dot(nx, ny, nz, lights, RIM)) * (1.0 - facing) ** 2 * ao
     specular = _specular(material, a, (nx, ny, nz), (vx, vy, vz), facing, gloss, lit, lights)
     for c in range(3):
         soft = diffuse
         if material == SKIN:  # light scattered under the skin reddens the edge of the shadow
             soft = np.sqrt(diffuse * np.sqrt(diffuse)) if c == 0 else diffuse
-        ambient = (lights[SKY, c] * up + lights[GROUND, c] * (1.0 - up)) * ao
+        ambient = _ambient(lights, nx, ny, nz, c) * ao
         light = (
             lights[KEY_COLOUR, c] * soft * (0.5 + 0.5 * ao)
             + lights[FILL_COLOUR, c] * fill * ao
             + ambient
         )
         base = colour[c] * light
-        tint = colour[c] * 2.0 if material == HAIR else 1.0
+        tint = colour[c] * 2.0 if material in (HAIR, HAIR_CARD) else 1.0
         colour[c] = (
             base
             + specular * lights[KEY_COLOUR, c] * tint * ao
@@ -238,33 +166,16 @@ def _shade(
     v: float,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
     shadow_rows: Floats,
     colour: Floats,
 ) -> None:
-    gloss = 0.2
-    rest = a[REST : REST + 3]
-    if material == SKIN:
-        gloss = _skin_albedo(skin, paint, u, v, rest, colour)
-    elif material == EYE:
-        gloss = _eye_albedo(paint, rest, colour)
-    elif material == TEETH:
-        depth = smoothstep(paint[SIZES, 1] - 0.32, paint[SIZES, 1] - 0.02, rest[2])
-        for c in range(3):
-            colour[c] = (0.86, 0.82, 0.74)[c] * (0.10 + 0.90 * depth)
-    elif material == TONGUE:
-        depth = smoothstep(paint[SIZES, 1] - 0.45, paint[SIZES, 1] - 0.1, rest[2])
-        for c in range(3):
-            colour[c] = (0.55, 0.17, 0.17)[c] * (0.15 + 0.85 * depth)
-    elif material == LASHES:
-        for c in range(3):
-            colour[c] = paint[LASH, c]
-    elif material == HAIR:
-        gloss = _hair_albedo(paint, a[STRAND], a[STRAND + 1], colour)
-    else:
-        gloss = _cloth_albedo(paint, rest, a[STRAND], colour)
+    gloss = albedo(material, a, u, v, skin, body, iris, cards, paint, colour)
     lit = _lit(shadow, shadow_rows, a[0] + 0.02 * a[3], a[1] + 0.02 * a[4], a[2] + 0.02 * a[5])
     _light(material, a, eye, gloss, lit, lights, colour)
 
@@ -325,22 +236,28 @@ def shade_picture(
     attributes: Floats,
     eye: Floats,
     skin: Floats,
+    body: Floats,
+    iris: Floats,
+    cards: Floats,
     paint: Floats,
     lights: Floats,
     shadow: Floats,
     shadow_rows: Floats,
     picture: Floats,
 ) -> None:
-    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background."""
+    """Shade the samples of `ids` [2H, 2W] over `picture` [H, W, 3], which holds the background.
+
+    Textures: skin [h, w, 4] of the head (RGB and gloss), body and iris [h, w, 3], cards [h, w, 4] (RGB and
+    alpha); any of the last three may be a single texel, for what is then computed.
+    """
     height, width = picture.shape[0], picture.shape[1]
     mean = np.empty(ATTRIBUTES, np.float32)
     colour = np.empty(3, np.float32)
     total = np.empty(3, np.float32)
     for y in range(height):
         for x in range(width):
-            covered = 0
+            covered = done = 0  # done: a bit for each sample already accounted for
             total[:] = 0.0
-            done = 0  # a bit for each sample already accounted for
             for s in range(4):
                 f = ids[2 * y + (s >> 1), 2 * x + (s & 1)]
                 if f < 0 or (done >> s) & 1:
@@ -350,10 +267,10 @@ def shade_picture(
                     ids, screen, triangles, materials, uv, attributes, x, y, s, mean
                 )
                 done |= taken
-                same = 0
-                for t in range(s, 4):
-                    same += (taken >> t) & 1
-                _shade(material, mean, u, v, eye, skin, paint, lights, shadow, shadow_rows, colour)
+                same = (taken & 1) + (taken >> 1 & 1) + (taken >> 2 & 1) + (taken >> 3 & 1)
+                _shade(
+                    material, mean, u, v, eye, skin, body, iris, cards, paint, lights, shadow, shadow_rows, colour
+                )  # fmt: skip
                 covered += same
                 for c in range(3):
                     total[c] += colour[c] * same

@@ -12,7 +12,7 @@ from flowact.datagen.appearance.clothing import (
     neckline,
 )
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics.shading import CLOTH
+from flowact.datagen.graphics.layout import CLOTH
 
 THROAT, NAPE = np.array([[0.0, 5.9, 1.0]], np.float32), np.array([[0.0, 5.9, -0.5]], np.float32)
 

@@ -13,7 +13,7 @@ from flowact.datagen.appearance.hair import (
     hairline_distance,
 )
 from flowact.datagen.appearance.worn_mesh import Layer
-from flowact.datagen.graphics.shading import HAIR
+from flowact.datagen.graphics.layout import HAIR
 
 CENTRE = np.array([0.0, 7.45, 0.45], np.float32)
 CROWN, NOSE, BROW = (0.0, 8.4, 0.4), (0.0, 6.88, 1.66), (0.35, 7.5, 1.4)

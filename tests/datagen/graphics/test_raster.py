@@ -7,6 +7,7 @@ from flowact.datagen.graphics.raster import (
     barycentric,
     correspondence,
     rasterize,
+    rasterize_cards,
 )
 
 SQUARE = np.array([[2, 8, 1], [8, 8, 1], [8, 2, 1], [2, 2, 1]], np.float32)  # anticlockwise, y down
@@ -67,3 +68,28 @@ def test_normals_of_a_flat_square_are_its_axis() -> None:
     normals = np.zeros_like(corners)
     accumulate_normals(corners, FACES, normals)
     assert np.allclose(normals, [0, 0, 1])
+
+
+def test_cards_exist_where_they_are_opaque_and_hide_what_is_behind() -> None:
+    both = np.concatenate([SQUARE, SQUARE * np.array([1, 1, 2], np.float32)])
+    faces = np.concatenate([FACES, FACES + 4])
+    uv = np.zeros((4, 3, 2), np.float32)
+    uv[2:] = (SQUARE[FACES][..., :2] - 2) / 6
+    alpha = np.zeros((6, 6, 4), np.float32)
+    alpha[:, 3:, 3] = 1.0  # the right half
+    ids, near = draw(both, faces[:2])
+    rasterize_cards(both, faces, uv, 2, alpha, ids, near)
+    assert set(np.unique(ids[2:8, 2:4])) == {0, 1}
+    assert set(np.unique(ids[2:8, 6:8])) == {2, 3}
+    assert (ids[:2] == -1).all()
+
+
+def test_half_opaque_cards_cover_half_of_the_samples() -> None:
+    uv = np.full((2, 3, 2), 0.5, np.float32)
+    large = (SQUARE - np.array([2, 2, 0], np.float32)) * np.array([8, 8, 1], np.float32)
+    for alpha, share in ((0.5, 0.5), (0.26, 0.25), (1.0, 1.0), (0.05, 0.0)):
+        ids, near = np.full((48, 48), -1, np.int32), np.zeros((48, 48), np.float32)
+        cards = np.full((2, 2, 4), alpha, np.float32)
+        rasterize_cards(large, FACES, uv, 0, cards, ids, near)
+        pixels = (ids >= 0).reshape(24, 2, 24, 2).mean((1, 3))
+        assert np.abs(pixels[4:10, 4:10] - share).max() < 0.01

@@ -1,0 +1,1 @@
+"""Where textures and lights come from: the list, the download, and the folder that it fills."""

@@ -1,0 +1,1 @@
+"""What a person wears as a mesh with a texture: hair, beard, glasses, hats."""
