@@ -233,9 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
+        logs.add_arguments(command, "info" if name == "serve" else "warning")
         if on_folder:
             command.add_argument("folder", type=Path, help="the study's folder")
-        logs.add_arguments(command, "info" if name == "serve" else "warning")
         return command
 
     _add_design(add)

@@ -26,18 +26,17 @@ MOST_MODULES, MOST_FILE_LINES, MOST_FUNCTION_LINES = 15, 400, 50
 
 GENERATED = {"study/database/migrations"}
 """Alembic writes these as one function a migration."""
-WHOLE = {"attacks", "browser", "docs", "examples", "packaging"}
-"""Folders of tests that are about the whole and so belong to no package."""
+WHOLE_TESTS = {"attacks", "browser", "examples", "packaging"}
+"""Folders of tests that use the whole and so belong to no package."""
 
 TOOLS = {
     "ruff": "a program of `make lint`",
     "mypy": "a program of `make lint`",
     "types-pyyaml": "read by mypy",
-    "build": "a program that makes the wheel",
-    "hatchling": "what it makes the wheel with",
+    "zensical": "a program of `make docs`",
+    "mkdocstrings": "read by zensical",
     "ipykernel": "what nbclient runs a notebook in",
-    "zensical": "a program that makes the site",
-    "mkdocstrings": "a part of it",
+    "hatchling": "builds the wheel that a test installs",
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
     "silero-vad": "brings the weights that `flowact.live.session.silero` reads",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
@@ -133,12 +132,11 @@ def test_no_class_name_is_used_twice() -> None:
 
 def test_the_tests_lie_as_the_packages_do() -> None:
     tests = ROOT / "tests"
-    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("*.py")} - {Path()}
     stray = [
         str(folder)
-        for folder in sorted(folders)
-        if folder.parts
-        and folder.parts[0] not in WHOLE
+        for folder in folders
+        if folder.parts[0] not in WHOLE_TESTS
         and not any((base / folder).is_dir() for base in (ROOT / "flowact", ROOT))
     ]
     assert stray == []

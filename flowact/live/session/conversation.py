@@ -37,7 +37,7 @@ class Conversation:
     def hear(self, samples: NDArray[np.float32], packet: bytes) -> TurnState:
         """Take a packet, as samples and as it came."""
         self.activity = self._detector.hear(samples)
-        if self.activity.began:
+        if self.activity.speech_started:
             self._turn = bytearray(b"".join(self._before))
         if self.activity.speaking and len(self._turn) < LONGEST_TURN_BYTES:
             self._turn += packet

@@ -192,11 +192,11 @@ class ViewerSession:
             self._command(PushAudio(self.name, packet, time.time()))
             return
         heard = self._conversation.hear(from_pcm16(packet), packet)
-        if heard.began:
+        if heard.speech_started:
             self.send_event("viewer", speaking=True)
             if self._avatar_speaks or self._busy:
                 self.interrupt()
-        if heard.ended:
+        if heard.speech_ended:
             self.send_event("viewer", speaking=False)
             self._start(self._answer())
 

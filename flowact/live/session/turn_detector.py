@@ -25,12 +25,12 @@ class TurnState:
 
     Attributes:
         speaking: whether the viewer speaks.
-        began, ended: whether that changed with the last packet.
+        speech_started, speech_ended: whether that changed with the last packet.
     """
 
     speaking: bool
-    began: bool
-    ended: bool
+    speech_started: bool
+    speech_ended: bool
 
 
 class TurnDetector:
@@ -50,8 +50,8 @@ class TurnDetector:
         for window in waiting[:whole].reshape(-1, WINDOW):
             probability, self._state = voice_probability(window, self._state)
             self._decide(probability)
-        began, ended = self._speaking and not before, before and not self._speaking
-        return TurnState(self._speaking, began, ended)
+        started, ended = self._speaking and not before, before and not self._speaking
+        return TurnState(self._speaking, started, ended)
 
     def _decide(self, probability: float) -> None:
         voice = probability > (RELEASE if self._speaking else ONSET)

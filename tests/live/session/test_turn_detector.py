@@ -22,8 +22,8 @@ def changes(detector: TurnDetector, samples: np.ndarray) -> list[tuple[str, floa
     found = []
     for packet in range(len(samples) // PACKET):
         heard = detector.hear(samples[packet * PACKET : (packet + 1) * PACKET])
-        if heard.began or heard.ended:
-            found.append(("began" if heard.began else "ended", packet * 0.04))
+        if heard.speech_started or heard.speech_ended:
+            found.append(("began" if heard.speech_started else "ended", packet * 0.04))
     return found
 
 
