@@ -36,6 +36,7 @@ TOOLS = {
     "zensical": "a program of `make docs`",
     "mkdocstrings": "read by zensical",
     "hatchling": "builds the wheel that a test installs",
+    "ipykernel": "what nbclient runs a notebook in",
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
     "silero-vad": "brings the weights that `flowact.live.session.silero` reads",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
@@ -43,6 +44,8 @@ TOOLS = {
 """Declared distributions that are used without an import, and how."""
 BROUGHT = {"grimp": "import-linter"}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
+UNNAMED = {"dlib": ["dlib-bin"]}
+"""Modules that their distribution forgets to list, and what it is."""
 BENCH = {"playwright"}
 """What `flowact bench --live` alone asks for; it says so where it is missing."""
 
@@ -174,7 +177,7 @@ def imported(*places: str) -> set[str]:
     """Distributions that the code of `places` imports, wherever in it."""
     ours = {*PACKAGES, "tests", "app"}
     names = {name for path in python_files(*places) for name in imported_names(path)}
-    owners = packages_distributions()
+    owners = {**packages_distributions(), **UNNAMED}
     unknown = names - ours - sys.stdlib_module_names - owners.keys()
     assert unknown == set(), f"nothing that is installed provides {sorted(unknown)}"
     return {

@@ -17,11 +17,13 @@ ABLATED_CLIPS = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact eval`."""
+    from flowact.commands import eval_judge
     from flowact.commands.shared_options import add_machine_arguments
 
     _declare_materials(parser)
     _declare_sizes(parser)
     _declare_choices(parser)
+    eval_judge.add_arguments(parser)
     add_machine_arguments(parser)
 
 
@@ -121,12 +123,15 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from flowact.commands import eval_judge
+
+    eval_judge.check(args)
     if args.against and not args.ablate:
         raise UserError("--against belongs to --ablate.")
     if args.seeds < 1:
         raise UserError(f"--seeds must be 1 or more, not {args.seeds}.")
     if (
-        not (args.ablate or args.behaviours or args.portraits)
+        not (args.ablate or args.behaviours or args.portraits or args.judge)
         and args.data is None
         and (args.recordings is None or args.fit or args.minutes)
     ):
@@ -176,6 +181,10 @@ def _chosen(args: argparse.Namespace) -> dict[str, Section]:
         return _fit(args)
     if args.behaviours:
         return _behaviours(args)
+    if args.judge:
+        from flowact.evaluation.report.judged import judge
+
+        return judge(args)
     from flowact.evaluation.report.sections import evaluate, portraits
 
     return portraits(args) if args.portraits else evaluate(args)

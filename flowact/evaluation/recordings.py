@@ -52,19 +52,21 @@ class Speech:
     text: str
 
 
-def fetch(cache: Path) -> None:
-    """Download and unpack the packages into `cache`, unless they are there.
+def fetch(cache: Path, packages: Sequence[str] = PACKAGES) -> None:
+    """Download and unpack packages into `cache`, unless they are there.
 
     Raises UserError when Debian's tools are missing or the download fails.
     """
+    if all((cache / package).is_dir() for package in packages):
+        return
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
             raise UserError(
                 f"Real recordings come from Debian packages and {program} is missing; unpack "
-                f"{', '.join(PACKAGES)} into {cache}, each in a folder of its name."
+                f"{', '.join(packages)} into {cache}, each in a folder of its name."
             )
     cache.mkdir(parents=True, exist_ok=True)
-    for package in PACKAGES:
+    for package in packages:
         if not (cache / package).is_dir():
             _fetch(package, cache)
 
@@ -127,6 +129,16 @@ def read(speech: Speech) -> NDArray[np.float32]:
             raise ValueError(f"{speech.path.name} has {rate} Hz; expected {SAMPLE_RATE}")
         frames = [frame.to_ndarray()[0] for frame in container.decode(audio=0)]
     return np.concatenate(frames).astype(np.float32) / np.float32(32768)
+
+
+def reading(cache: Path, seconds: float) -> NDArray[np.float32]:
+    """The beginning of what the LibriVox reader reads, float32 `[samples]` at 16 kHz; fetched if need be.
+
+    Raises UserError when it cannot be fetched.
+    """
+    fetch(cache, PACKAGES[2:])
+    pieces = [read(speech) for speech in _readings(cache)]
+    return np.concatenate(pieces)[: round(seconds * SAMPLE_RATE)]
 
 
 def real_subjects(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -16,6 +17,7 @@ from flowact.serving.messages import Create, PushAudio, Say
 from flowact.serving.pacing import REMEMBERED, Pace
 from flowact.serving.reference_cache import EncodedReference
 from flowact.serving.snapshot import SessionSnapshot, from_bytes
+from flowact.streaming import batch
 from flowact.streaming.state import SessionState
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
 
@@ -101,7 +103,9 @@ def _first_moment(
     create: Create, pipeline: FlowActPipeline, reference: EncodedReference
 ) -> SessionSnapshot:
     if create.snapshot is not None:
-        return from_bytes(create.snapshot, type(reference.decoder))
+        snapshot = from_bytes(create.snapshot, type(reference.decoder))
+        # The worker that wrote it may have found another number format to be the fastest.
+        return replace(snapshot, decoder=batch.match(snapshot.decoder, reference.decoder))
     chunks = pipeline.scheduler.settings.schedule.chunks
     latent = reference.features.latent[:, None].float()
     state = SessionState.start(latent, [create.seed], chunks)

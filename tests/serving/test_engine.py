@@ -199,6 +199,14 @@ def test_a_session_goes_on_from_its_snapshot_in_another_engine(pipeline):
     assert [segment.frames for segment in resumed] == [segment.frames for segment in second]
 
 
+def test_a_session_goes_on_in_an_engine_of_another_number_format(pipeline):
+    first = Bench(pipeline).do(create("a")).segments(1)
+    rounded = Bench(tiny_pipeline().to(dtype=torch.bfloat16))
+    rounded.do(create("a", snapshot=first[-1].snapshot))
+    assert len(rounded.segments(2)) == 6
+    assert not any(isinstance(event, SessionError) for event in rounded.events)
+
+
 @pytest.mark.parametrize("bad", [{"snapshot": b"broken"}, {"codec": "av1"}])
 def test_what_cannot_be_created_is_said_and_leaves_others_alone(bench, bad):
     fields = {"codec": "jpeg", **bad}

@@ -23,6 +23,7 @@ _COSINE = np.array(
     [1, *(2 / 3,) * 3, *(1 / 4,) * 5], np.float32
 )  # of a cosine lobe, by band, over pi
 _FACING = np.array([0.0, 0.2, 0.98], np.float32)  # a forehead: exposure is measured there
+_LEAST = 0.4  # of the key light counts, however it stands to the forehead
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ def basis(direction: Floats) -> Floats:
 
 
 def _exposure(towards: Floats, key: Floats, coefficients: Floats) -> float:
-    """Luminance of irradiance over pi on a face, which light from behind must not drive to nothing."""
+    """Luminance of irradiance over pi on a face, which a key light beside or behind it must not burn."""
     around = basis(_FACING) @ coefficients
-    return float((around + key * max(0.15, float(_FACING @ towards))) @ _LUMA) + 1e-6
+    return float((around + key * max(_LEAST, float(_FACING @ towards))) @ _LUMA) + 1e-6
 
 
 def _lifted(direction: Floats) -> Floats:

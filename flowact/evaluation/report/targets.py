@@ -25,7 +25,17 @@ class Target:
         )
 
 
+PORTRAIT_BARS: Final = {
+    "blinks_seen": Target(0.8),
+    "blink_max": Target(0.6),
+    "opening": Target(0.7),
+    "jaw": Target(0.7),
+    "identity": Target(most=0.3),
+}
+"""What a picture that speaks well reaches in every one of these measures of `flowact eval --judge`."""
+
 TARGETS: Final = {
+    "all_pictures": PORTRAIT_BARS,
     "tokenizer": {
         "named_psnr": Target(30),
         "named_psnr_mouth": Target(27),

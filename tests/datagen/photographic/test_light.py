@@ -76,7 +76,7 @@ def test_exposure_sets_how_bright_a_face_is(library: Library) -> None:
         lights = light_by(
             Surroundings("light/lamp", -30.0, exposure, 60.0, 0.01), library, 16
         ).lights
-        direct = max(0.15, face @ lights[layout.KEY]) * lights[layout.KEY_COLOUR]
+        direct = max(0.4, face @ lights[layout.KEY]) * lights[layout.KEY_COLOUR]
         around = basis(face) @ lights[layout.HARMONICS :]
         assert (direct + around)[1] == pytest.approx(exposure, rel=0.05)
 

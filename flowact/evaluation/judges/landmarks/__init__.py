@@ -1,0 +1,1 @@
+"""Judges that nobody here trained: MediaPipe's face and hand landmarks, dlib's identity. They only measure."""

@@ -1,0 +1,74 @@
+"""What the judges say about photographs, so that one knows what their numbers mean."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.evaluation.judges.landmarks.face import FaceLandmarks
+from flowact.evaluation.judges.landmarks.identity import distance
+from flowact.evaluation.judges.landmarks.panel import Panel
+from flowact.evaluation.photographs import Frame, PersonPhotos, reduced
+
+Floats = NDArray[np.floating[Any]]
+Section = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Known:
+    """One person as the judges see the photographs.
+
+    Attributes:
+        portrait, selfie: descriptors `[128]`; None where there is no face.
+        expressions: those of the expressions with a face.
+        faces: of the expressions.
+    """
+
+    portrait: Floats | None
+    selfie: Floats | None
+    expressions: list[Floats]
+    faces: list[FaceLandmarks]
+
+
+def calibrate(people: Iterable[PersonPhotos], panel: Panel) -> dict[str, Section]:
+    """Distances of the same person and of two, and the range of the curves in 16 expressions each."""
+    known = [_known(person, panel) for person in people]
+    same = _between((k.portrait, k.selfie) for k in known)
+    faces = _between((k.portrait, e) for k in known for e in k.expressions)
+    two = _between((a.portrait, b.portrait) for a, b in combinations(known, 2))
+    return {
+        "one_person_portrait_and_selfie": _spread(same),
+        "one_person_portrait_and_expressions": _spread(faces),
+        "two_people_portraits": _spread(two),
+        "highest_blink_of_16_expressions": _spread(_highest(known, "eyeBlinkLeft")),
+        "highest_jaw_of_16_expressions": _spread(_highest(known, "jawOpen")),
+    }
+
+
+def _known(person: PersonPhotos, panel: Panel) -> Known:
+    portrait, selfie = (_look(reduced(p), panel)[1] for p in (person.portrait, person.selfie))
+    seen = [_look(picture, panel) for picture in person.expressions()]
+    described = [d for _, d in seen if d is not None]
+    return Known(portrait, selfie, described, [face for face, _ in seen if face is not None])
+
+
+def _look(picture: Frame, panel: Panel) -> tuple[FaceLandmarks | None, Floats | None]:
+    face = panel.faces.look(picture)
+    return face, panel.identity.describe(picture, None if face is None else face.points)
+
+
+def _between(pairs: Iterable[tuple[Floats | None, Floats | None]]) -> list[float]:
+    return [distance(a, b) for a, b in pairs if a is not None and b is not None]
+
+
+def _highest(known: Iterable[Known], curve: str) -> list[float]:
+    return [max(face.curves[curve] for face in k.faces) for k in known if k.faces]
+
+
+def _spread(values: list[float]) -> Section:
+    """How many, the least, the median and the most."""
+    low, middle, high = np.percentile(values, (0, 50, 100)) if values else (np.nan,) * 3
+    return {"n": len(values), "least": float(low), "median": float(middle), "most": float(high)}
