@@ -1,7 +1,7 @@
 """Let your own picture say your own recording.
 
-Shows what a stranger's picture needs: the face is found and brought to where the model expects it, words for
-the action are matched with those it was trained on, and every frame is marked as generated. Ask the person
+Shows what a stranger's picture needs: the face is found, brought to where the model expects it and looked over, words
+for the action are matched with those it was trained on, and every frame is marked as generated. Ask the person
 in the picture first.
 
     python examples/own_portrait.py --picture me.jpg --audio my_voice.m4a --out me.mp4
@@ -14,8 +14,8 @@ from pathlib import Path
 from flowact import FlowActPipeline
 from flowact.conditioning.actions import resolve
 from flowact.media import Recording, VideoWriter
-from flowact.media.image import read_reference
 from flowact.media.watermark import Watermark
+from flowact.portrait import read_portrait
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,15 +27,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the mp4 file")
     args = parser.parse_args(argv)
 
-    reference = read_reference(args.picture)
-    if reference.faceless:
-        print("No face was found: the centre of the picture is taken.")
+    portrait = read_portrait(args.picture)
+    print(*portrait.notices, sep="\n")
     action = resolve(args.action)
     if not action.exact:
         print(action.message)
     recording = Recording.open(args.audio)
     frames = FlowActPipeline.from_pretrained().stream(
-        reference.pixels, recording, action=action.matched_phrase
+        portrait.pixels, recording, action=action.matched_phrase
     )
     mark = Watermark(visible=True).apply
     with VideoWriter(args.out, recording, mark=mark) as video, closing(frames):

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from flowact import FlowActPipeline, assets
-from flowact.media import Recording, VideoWriter, load_reference
+from flowact.media import Recording, VideoWriter
+from flowact.portrait import load_reference
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -18,8 +18,9 @@ from flowact.datagen.render import Scene
 from flowact.datagen.voice.sentences import random_sentence
 from flowact.datagen.voice.speech import HELD_OUT_VOICE
 from flowact.evaluation.judges.landmarks.hands import HandLandmarker
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
+from flowact.portrait import load_reference
 from flowact.timebase import SAMPLE_RATE
 
 Frame = NDArray[np.uint8]

@@ -21,8 +21,9 @@ from flowact.evaluation.recordings import reading
 from flowact.evaluation.report.sheets import SheetRow, hand_sheet, portrait_sheet
 from flowact.evaluation.report.targets import PORTRAIT_BARS
 from flowact.hardware.load_pipeline import load_pipeline
-from flowact.media import Recording, load_reference
+from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
+from flowact.portrait import load_reference
 from flowact.timebase import SAMPLE_RATE
 
 Section = dict[str, Any]
