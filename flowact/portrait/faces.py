@@ -34,6 +34,8 @@ STEADY_SPREAD: Final = 0.12
 """Spread below which it is one: on what is no face the windows disagree."""
 CLEAR: Final = 0.135
 """Haziness below which it is one."""
+DRAWN: Final = 0.21
+"""The same where the cascade saw one, too."""
 CANDIDATES: Final = 8
 _CASCADE_WINDOW: Final = 1.42
 """Window of the network over the square of the cascade, and how much lower its centre is."""
@@ -66,8 +68,8 @@ class Face:
 
     @property
     def is_certain(self) -> bool:
-        """Whether this is a face: the network says so, its windows agree, and it knows where the points are."""
-        return self.probability > CERTAIN and self.spread < STEADY_SPREAD and self.haziness < CLEAR
+        """Whether the network says that this is a face, and its windows agree."""
+        return self.probability > CERTAIN and self.spread < STEADY_SPREAD
 
     @property
     def haziness(self) -> float:
@@ -102,7 +104,16 @@ def find_faces(picture: U8, grid: Sequence[Sequence[float]] = GRID) -> list[Face
     return sorted(faces, key=lambda face: -face.circle[1])
 
 
-def _distinct(found: Sequence[Face]) -> list[Face]:
+def find_drawn_faces(picture: U8) -> list[Face]:
+    """What the cascade, too, takes for a face, though the network is unsure of its points: a smiley has few of them."""
+    squares = _cascade_squares(picture)
+    if not squares:
+        return []
+    found = _refined(load_network(), PicturePyramid(picture), squares)
+    return _distinct(found, haziest=DRAWN)
+
+
+def _distinct(found: Sequence[Face], haziest: float = CLEAR) -> list[Face]:
     """Those that are faces, each once: of two in one place the one whose windows agree more."""
     kept: list[Face] = []
     for face in sorted(found, key=lambda face: face.spread):
@@ -111,7 +122,7 @@ def _distinct(found: Sequence[Face]) -> list[Face]:
             np.linalg.norm(centre - other.circle[0]) > 1.3 * max(radius, other.circle[1])
             for other in kept
         )
-        if alone and face.is_certain:
+        if alone and face.is_certain and face.haziness < haziest:
             kept.append(face)
     return kept
 

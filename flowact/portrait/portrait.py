@@ -12,7 +12,7 @@ from flowact import assets
 from flowact.media.image import read_picture
 from flowact.motion.face_points import STEADY
 from flowact.portrait.align import USUAL, cut, frame_of, moved
-from flowact.portrait.faces import GRID, Face, find_faces
+from flowact.portrait.faces import GRID, Face, find_drawn_faces, find_faces
 from flowact.portrait.notices import notices, refuse_unusable
 from flowact.timebase import FRAME_SIZE
 
@@ -99,7 +99,9 @@ def _turned_upright(picture: U8) -> tuple[U8, list[Face]]:
         return picture, faces
     turned = [np.ascontiguousarray(np.rot90(picture, quarters)) for quarters in (1, 2, 3)]
     tried = [(other, faces) for other in turned if (faces := find_faces(other, GRID[:1]))]
-    return min(tried, key=lambda pair: pair[1][0].haziness, default=(picture, []))
+    if not tried:
+        return picture, find_drawn_faces(picture)
+    return min(tried, key=lambda pair: pair[1][0].haziness)
 
 
 def _taken_as_it_is(picture: U8, faces: list[Face]) -> Portrait:

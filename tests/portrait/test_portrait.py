@@ -187,3 +187,11 @@ def test_what_cannot_work_is_refused_in_one_sentence(picture: object, reason: st
     with pytest.raises(UserError, match=reason) as caught:
         look(picture())  # type: ignore[operator]
     assert "needed" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["cartoon", "charcoal", "ink", "smiley"])
+def test_drawings_have_faces_too(name: str) -> None:
+    found = read_portrait(assets.folder() / "evaluation" / "pictures" / f"{name}.jpg")
+    assert found.face is not None
+    left, right = (found.face.points[POINT[f"eye_pupil_{side}"]] for side in ("left", "right"))
+    assert left[0] > right[0]
