@@ -12,6 +12,7 @@ import logging
 import multiprocessing
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -125,7 +126,13 @@ class RemoteTTS:
 
 def make_helper() -> ProcessPoolExecutor:
     """Return the helper process of all local voices; it starts when it is first needed."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, spawn, initializer=_leave_interrupts_to_the_server)
+
+
+def _leave_interrupts_to_the_server() -> None:
+    """Ctrl-C reaches every process of a terminal; the server ends the helper when it is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def find_engines(client: OpenAIClient, helper: ProcessPoolExecutor) -> dict[str, TTSEngine]:
