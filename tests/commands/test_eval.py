@@ -69,7 +69,7 @@ def test_readers_are_trained_and_the_report_has_every_section(
     assert "mouth_reader_opening_correlation" in capsys.readouterr().out
     card = reader_path("mouth_reader").with_name("README.md").read_text()
     assert "2 training and 2 held-out clips" in card
-    assert "--fit-steps 40`" in card
+    assert "$ flowact eval --fit --data DIR --fit-steps 40\n" in card
     assert card.count("| 40 | opening correlation") == card.count("| 20 | within a frame") == 1
     before = reader_path("mouth_reader").read_bytes()
     arguments = ["--data", str(data), "--out", str(out), "--threads", "1", "--encode-steps", "2"]
