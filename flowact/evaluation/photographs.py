@@ -40,6 +40,10 @@ class PersonPhotos:
         rows = np.array_split(pixels, CELLS, 0)
         return [cell for row in rows for cell in np.array_split(row, CELLS, 1)]
 
+    def all_pictures(self) -> list[Frame]:
+        """Portrait, selfie and expressions, uint8 `[height, width, 3]` each."""
+        return [reduced(self.portrait), reduced(self.selfie), *self.expressions()]
+
 
 def people(cache: Path) -> list[PersonPhotos]:
     """The people of the set, by name; downloaded into `cache` unless they are there.

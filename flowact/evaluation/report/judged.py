@@ -14,6 +14,7 @@ from flowact import assets
 from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.measures import hand_gestures
 from flowact.evaluation.measures.calibration import calibrate
+from flowact.evaluation.measures.portrait_landmarks import compare_landmarks
 from flowact.evaluation.measures.sight import Frame, Sight, watch
 from flowact.evaluation.measures.talking_portraits import Row, compare, scheduled_blinks, worst
 from flowact.evaluation.photographs import people, portraits_in, reduced
@@ -41,7 +42,7 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     anchor = assets.character(args.anchor)
     panel = Panel.load(args.judge)
     if args.calibrate:
-        return dict(calibrate(_shown(people(args.judge), "photographs"), panel))
+        return _calibration(args, panel)
     pictures, recording = _pictures(args), _recording(args)
     for path in pictures.values():
         load_reference(path)  # what cannot be used is said before anything is generated
@@ -51,6 +52,17 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
         "pictures": rows,
         "all_pictures": summary([row for name, row in rows.items() if name != args.anchor]),
         "hands": dict(_hands(pipeline, panel, args)),
+    }
+
+
+def _calibration(args: argparse.Namespace, panel: Panel) -> dict[str, Section]:
+    """What the judges say of photographs, and how far our own landmarks are from theirs."""
+    persons = people(args.judge)
+    pictures = [picture for person in persons for picture in person.all_pictures()]
+    shown = _shown(pictures, "landmarks", len(pictures))
+    return {
+        **calibrate(_shown(persons, "photographs", len(persons)), panel),
+        "portrait_landmarks": compare_landmarks(shown, panel.faces),
     }
 
 

@@ -17,7 +17,7 @@ from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.measures.hand_gestures import FIRST, act
 from flowact.evaluation.measures.sight import lid_lightness, opening
 from flowact.motion.arkit import columns
-from tests.evaluation.judges.landmarks.conftest import portrait
+from tests.evaluation.conftest import portrait
 
 SAME_POINTS = dict(zip(LANDMARKS, (291, 61, 13, 14, 473, 468, 1, 152), strict=True))
 """MediaPipe's numbers of the renderer's landmarks."""

@@ -8,7 +8,7 @@ from PIL import Image
 
 from flowact.evaluation.judges.landmarks.panel import Panel
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".venv" / "judge"
 """Where the judges' files stay between runs; `make clean` removes them."""
 
