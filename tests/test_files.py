@@ -44,10 +44,10 @@ import resource, sys, torch
 from pathlib import Path
 from safetensors.torch import save_file
 from flowact.errors import UserError
-from flowact.files import whole
+from flowact.files import atomic_write
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    with whole(Path("file")) as path:
+    with atomic_write(Path("file")) as path:
         {writer}
 except UserError as error:
     sys.exit(f"said: {{error}}")
