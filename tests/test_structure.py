@@ -144,7 +144,7 @@ def test_the_tests_lie_as_the_packages_do() -> None:
     assert stray == []
 
 
-EVERYTHING = (*PACKAGES, "tests", "examples", "app.py")
+EVERYTHING = (*PACKAGES, "tests", "examples", "app.py", "hatch_build.py")
 
 
 def settings() -> dict:
@@ -175,7 +175,7 @@ def imported_names(path: Path) -> Iterator[str]:
 
 def imported(*places: str) -> set[str]:
     """Distributions that the code of `places` imports, wherever in it."""
-    ours = {*PACKAGES, "tests", "app"}
+    ours = {*PACKAGES, "tests", "app", "hatch_build"}
     names = {name for path in python_files(*places) for name in imported_names(path)}
     owners = {**packages_distributions(), **UNNAMED}
     unknown = names - ours - sys.stdlib_module_names - owners.keys()

@@ -37,3 +37,11 @@ def test_what_the_container_copies_is_there(dockerfile):
     copied = [line.split()[1:-1] for line in dockerfile.splitlines() if line.startswith("COPY")]
     for name in (name for names in copied for name in names):
         assert (ROOT / name).exists(), name
+
+
+def test_the_container_installs_with_what_building_needs_and_without_the_assets(dockerfile):
+    before = dockerfile[: dockerfile.index("RUN pip install")]
+    assert all(name in before for name in ("pyproject.toml", "hatch_build.py", "README.md"))
+    assert (
+        "COPY assets" not in before
+    )  # or every change of the weights would install everything anew

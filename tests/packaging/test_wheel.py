@@ -18,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from hatch_build import BundledAssets
 from tests.tiny_assets import write_assets, write_wave
 from tests.tiny_pipeline import speech
 
@@ -65,6 +66,16 @@ def test_the_wheel_is_found_in_place_of_the_checkout(elsewhere):
     code = "import flowact, flowact.assets as a; print(flowact.__file__, a.folder())"
     package = elsewhere / "site" / "flowact"
     assert run(elsewhere, "-c", code).split() == [f"{package}/__init__.py", f"{package}/bundled"]
+
+
+def test_an_editable_installation_carries_no_copy_of_the_assets():
+    found = {}
+    for version in ("editable", "standard"):
+        data = {"force_include": {}}
+        BundledAssets.initialize(object.__new__(BundledAssets), version, data)
+        found[version] = data["force_include"]
+    assert not found["editable"]
+    assert all((ROOT / name).exists() for name in found["standard"])
 
 
 def test_the_wheel_makes_the_demo(elsewhere):
