@@ -30,7 +30,7 @@ from flowact.serving.messages import (
     SessionError,
     SetAction,
 )
-from flowact.serving.pacing import PIECE_SECONDS, lead
+from flowact.serving.pacing import SEGMENT_SECONDS, lead
 from flowact.serving.reference_cache import ReferenceCache
 from flowact.serving.session import WorkerSession
 from flowact.serving.snapshot import SessionSnapshot
@@ -153,7 +153,7 @@ class Engine:
             segments = self._painters.map(lambda one, at=part: one.segment(at), renderings)
             for session, segment, begin in zip(group, segments, begins, strict=True):
                 self._emit(segment)
-                self._delivered(session, segment.index, min(begin, now) + part * PIECE_SECONDS)
+                self._delivered(session, segment.index, min(begin, now) + part * SEGMENT_SECONDS)
 
     def _delivered(self, session: WorkerSession, segment: int, begun: float) -> None:
         now = self._now()

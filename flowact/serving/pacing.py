@@ -17,7 +17,7 @@ import numpy as np
 from flowact.timebase import FPS, FRAMES_PER_CHUNK, FRAMES_PER_LATENT
 
 CHUNK_SECONDS: Final = FRAMES_PER_CHUNK / FPS
-PIECE_SECONDS: Final = FRAMES_PER_LATENT / FPS
+SEGMENT_SECONDS: Final = FRAMES_PER_LATENT / FPS
 MARGIN: Final = 0.05
 LEAST_LEAD: Final = 0.14
 MOST_LEAD: Final = 2 * CHUNK_SECONDS
@@ -57,7 +57,7 @@ class Pace:
         """Return when work on `segment` is to begin; minus infinity if it is already wanted."""
         if self.origin is None:
             return float("-inf")
-        return self.origin + (segment - self.first) * PIECE_SECONDS - ahead
+        return self.origin + (segment - self.first) * SEGMENT_SECONDS - ahead
 
     def delivered(self, segment: int, now: float) -> Self:
         """Take note of a delivery: the first one, or one so late that the viewer had to wait."""

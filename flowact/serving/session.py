@@ -44,7 +44,7 @@ class WorkerSession:
     ) -> None:
         self.name, self.action, self.epoch = create.session, create.action, create.epoch
         self.features = reference.features
-        self.snapshot = _first_moment(create, pipeline, reference)
+        self.snapshot = _first_snapshot(create, pipeline, reference)
         self.source: AudioSource = Silence()
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
@@ -99,7 +99,7 @@ class WorkerSession:
         )
 
 
-def _first_moment(
+def _first_snapshot(
     create: Create, pipeline: FlowActPipeline, reference: EncodedReference
 ) -> SessionSnapshot:
     if create.snapshot is not None:

@@ -36,7 +36,7 @@ def export(
         transformer_run: run of the transformer's last stage; without it only the `tokenizer`
             folder is written.
         out: folder of the checkpoint.
-        sampling: fields of `FlowActScheduler` that replace those of the run.
+        sampling: fields of `SamplingConfig` that replace those of the run.
         audio: run whose audio encoder takes the place of the transformer's; one that was trained on
             from that still says the same in the same words.
         calibration: folder of encoded clips that the named characters act out, so that processors may

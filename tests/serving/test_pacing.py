@@ -5,7 +5,7 @@ from flowact.serving.pacing import (
     LEAST_LEAD,
     MARGIN,
     MOST_LEAD,
-    PIECE_SECONDS,
+    SEGMENT_SECONDS,
     Pace,
     lead,
 )
@@ -17,14 +17,14 @@ def test_the_first_piece_is_wanted_at_once():
 
 def test_later_pieces_begin_a_lead_before_the_viewer_needs_them():
     pace = Pace().delivered(0, 100.0)
-    assert pace.begin(3, 0.25) == pytest.approx(100 + 3 * PIECE_SECONDS - 0.25)
+    assert pace.begin(3, 0.25) == pytest.approx(100 + 3 * SEGMENT_SECONDS - 0.25)
 
 
 def test_a_delivery_in_time_changes_nothing_and_a_late_one_moves_the_schedule():
     pace = Pace().delivered(0, 100.0)
     assert pace.delivered(1, 100.1) == pace
     late = pace.delivered(1, 101.0)
-    assert late.begin(2, 0.0) == pytest.approx(101 + PIECE_SECONDS)
+    assert late.begin(2, 0.0) == pytest.approx(101 + SEGMENT_SECONDS)
 
 
 def test_the_lead_follows_what_pieces_take_within_bounds():
@@ -38,4 +38,4 @@ def test_a_thousand_pieces_in_time_do_not_drift():
     pace = Pace().delivered(0, 5.0)
     for segment in range(1, 1000):
         pace = pace.delivered(segment, pace.begin(segment, 0.1))
-    assert pace.begin(1000, 0.0) == pytest.approx(5.0 + 1000 * PIECE_SECONDS)
+    assert pace.begin(1000, 0.0) == pytest.approx(5.0 + 1000 * SEGMENT_SECONDS)

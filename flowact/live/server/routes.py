@@ -104,7 +104,7 @@ def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
         ticket = request.headers.get("x-ticket", "")
         # A recording belongs to a session, a picture to somebody who is about to begin one.
         visitor = (
-            _visit(manager, ticket).visitor
+            _session_of(manager, ticket).visitor
             if sort == "audio"
             else manager.tickets.check(ticket, "visit")
         )
@@ -116,7 +116,7 @@ def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
 
     @router.get("/recording")
     async def recording(ticket: str) -> Response:
-        session = _visit(manager, ticket)
+        session = _session_of(manager, ticket)
         segments = session.recorder.kept()
         data = await asyncio.to_thread(to_mp4, segments, provenance(session.name))
         headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
@@ -154,7 +154,7 @@ def provenance(session: str) -> dict[str, object]:
     }
 
 
-def _visit(manager: SessionManager, ticket: str) -> ViewerSession:
+def _session_of(manager: SessionManager, ticket: str) -> ViewerSession:
     session = manager.sessions.get(manager.tickets.check(ticket, "resume"))
     if session is None:
         raise UserError("This session is over.")
