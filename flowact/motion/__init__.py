@@ -1,1 +1,1 @@
-"""What moves: the names and the order of face curves, joints and landmarks, and a mesh between those. Imports `assets` and below."""
+"""What moves: names and order of face curves, joints and landmarks, and a mesh between those. Imports `assets` and below."""
