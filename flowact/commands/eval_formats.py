@@ -33,8 +33,8 @@ def check(args: argparse.Namespace) -> None:
 
 def measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Measure every format, print the table and write `formats.json`."""
+    from flowact.evaluation import number_formats
     from flowact.evaluation.judges.readers import load_readers
-    from flowact.evaluation.measures import number_formats
     from flowact.evaluation.subjects import held_out, speaking_clips
     from flowact.hardware.linear.choice import NATIVE
     from flowact.hardware.linear.offered import write_formats

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowact.evaluation.measures import number_formats
-from flowact.evaluation.measures.number_formats import EXACT, FORMATS, NumberFormat
+from flowact.evaluation import number_formats
+from flowact.evaluation.number_formats import EXACT, FORMATS, NumberFormat
 from flowact.evaluation.subjects import Subject
 from flowact.mmdit.quantised import QuantisedLinear, eight_bit_layers
 from tests.tiny_pipeline import speech, tiny_pipeline
