@@ -187,12 +187,12 @@ def _contiguous(
 ) -> Iterator[av.AudioFrame]:
     """Close the holes of formats that store times; in the others one frame follows the other."""
     if is_timed(container):
-        yield from _Timeline(start).placed(frames)
+        yield from _Placement(start).placed(frames)
     else:
         yield from frames
 
 
-class _Timeline:
+class _Placement:
     """Puts frames where their times say: silence into holes, and off with what is there already."""
 
     def __init__(self, start: float | None) -> None:
