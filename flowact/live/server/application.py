@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.middleware.cors import CORSMiddleware
 
+from flowact.live.api.routes import make_api
 from flowact.live.server.page import HEAD, about, live_blocks, theme
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
@@ -40,6 +42,19 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app.state.manager = manager
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
+    app.mount("/v1", make_api(manager))
+    if settings.origins:  # pages of theirs may call the routes and load the page's modules
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Filename"],
+        )
+
+    @app.get("/openapi.json")
+    async def description() -> Response:
+        """Where programs look first; Gradio's own routes are the page's business alone."""
+        return RedirectResponse("v1/openapi.json")
 
     @app.post("/gradio_api/upload")
     @app.post("/gradio_api/process_recording")
