@@ -15,7 +15,7 @@ from flowact.adapters import livekit as flowact_livekit
 server = AgentServer()
 
 
-def make_session() -> AgentSession:
+def make_session() -> AgentSession[None]:
     """Return a session with the models that the environment names."""
     return AgentSession(
         stt=os.environ.get("AGENT_STT", "deepgram/nova-3"),

@@ -9,53 +9,17 @@ import av
 import numpy as np
 import pytest
 
-from flowact.avatar import AvatarHost, AvatarSegment, AvatarSession, open_avatar
+from flowact.avatar import AvatarHost, open_avatar
 from flowact.avatar.item import BLOCKS_IN_HAND
 from flowact.avatar.session import MOST_SEGMENTS
 from flowact.errors import UserError
-from flowact.media.watermark import DETECTED, Watermark, score
-from flowact.serving.engine import Engine
-from flowact.serving.messages import Create, MediaSegment
-from flowact.serving.reference_cache import ReferenceCache
+from flowact.media.watermark import DETECTED, score
 from flowact.timebase import SAMPLES_PER_CHUNK
-from tests.tiny_assets import picture, write_assets
+from tests.avatar.stage import Stage, settled
+from tests.tiny_assets import write_assets
 from tests.tiny_pipeline import speech, tiny_pipeline
 
 SECOND = 16_000
-
-
-class Stage:
-    """A session and the engine behind it, in one thread: a chunk is made when the test says so."""
-
-    def __init__(self, pipeline, codec) -> None:
-        self.now, self.failures = 0.0, []
-        self.engine = Engine(
-            pipeline, self.emit, Watermark(), ReferenceCache(pipeline), now=lambda: self.now
-        )
-        self.session = AvatarSession("a", codec, self.engine.handle)
-        self.engine.handle(Create("a", picture().tobytes(), 5, "idling", codec))
-
-    def emit(self, event) -> None:
-        if isinstance(event, MediaSegment):
-            self.session.receive(event)
-
-    async def chunk(self) -> None:
-        await settled()
-        self.now += max(self.engine.wait(), 1e-3)
-        self.engine.advance()
-        await settled()
-
-    async def read(self, chunks: int) -> list[AvatarSegment]:
-        found = []
-        for _ in range(chunks):
-            await self.chunk()
-            found += [await anext(self.session) for _ in range(3)]
-        return found
-
-
-async def settled() -> None:
-    for _ in range(30):
-        await asyncio.sleep(0)
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +148,7 @@ def test_what_comes_faster_than_it_is_spoken_waits_and_an_interruption_lets_go(p
 
 
 @pytest.mark.parametrize("codec", ["raw", "jpeg", "h264"])
-def test_a_program_that_does_not_read_loses_pictures_and_not_its_memory(
-    played, codec, monkeypatch
-):
+def test_a_program_that_does_not_read_loses_pictures_and_not_its_memory(played, codec, monkeypatch):
     monkeypatch.setitem(MOST_SEGMENTS, codec, 5)
 
     async def script(stage: Stage) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from shutil import which
 
 import av
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 
 from flowact.bench.server import ServerProcess, serving
 from flowact.client import ClientError, FlowActClient, RemoteAvatar
@@ -40,6 +43,7 @@ def test_session_client(
         assert file.streams.audio
         assert sum(1 for _ in file.decode(video=0)) >= 50
     asyncio.run(asyncio.wait_for(_refusals_and_a_long_push(address), 200))
+    _gradio_client(address)
 
 
 async def _refusals_and_a_long_push(address: str) -> None:
@@ -75,3 +79,17 @@ async def _refusals_and_a_long_push(address: str) -> None:
         with pytest.raises(ClientError) as dead:
             await nowhere.voices()
         assert dead.value.problem.code == "unreachable"
+
+
+def _gradio_client(address: str) -> None:
+    """Whoever has a Space uses Gradio's own client."""
+    page = Client(address, verbose=False)
+    named = page.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert {"/characters", "/speak"} <= named.keys()
+    assert page.predict(api_name="/characters") == ["mira"]
+    if which("flite"):
+        shown = page.predict(text="Hello.", character="mira", action="", api_name="/speak")
+        with av.open(shown["video"]) as file:
+            assert sum(1 for _ in file.decode(video=0)) > 5
+    with pytest.raises(AppError, match="nobody"):
+        page.predict(text="Hello.", character="nobody", action="", api_name="/speak")

@@ -44,14 +44,16 @@ class LiveKitAvatarSession(AvatarSession[Any]):
         """Who makes the pictures."""
         return "flowact"
 
-    async def start(self, agent_session: AgentSession, room: rtc.Room) -> None:
+    async def start(self, agent_session: AgentSession[Any], room: rtc.Room) -> None:
         """Start the model and put the avatar between the agent's voice and the room.
 
         Raises:
             UserError: the model cannot be started, or there is no such character.
         """
         await super().start(agent_session, room)
-        host = self._host or await self._stack.enter_async_context(AvatarHost())
+        host = self._host
+        if host is None:
+            host = await self._stack.enter_async_context(AvatarHost())
         avatar = await self._stack.enter_async_context(await host.open(**self._options))
         audio = QueueAudioOutput(sample_rate=SAMPLE_RATE, wait_playback_start=True)
         self._runner = AvatarRunner(

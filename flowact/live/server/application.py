@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from starlette.middleware.cors import CORSMiddleware
 
 from flowact.live.api.routes import make_api
-from flowact.live.server.page import HEAD, about, live_blocks, theme
+from flowact.live.server.page import HEAD, about, live_blocks, stage, theme
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -65,6 +65,10 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
         return about(app.state.pages)
+
+    @app.get("/stage", response_class=HTMLResponse)
+    async def stage_page() -> HTMLResponse:
+        return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
 
     return app
 

@@ -14,11 +14,8 @@ from flowact.planner.multimodal.prompt import Situation
 from flowact.planner.protocol import Observation
 from flowact.planner.rules import RuleBasedPlanner
 
-_STATES: Final[dict[str, dict[str, bool]]] = {
-    "the avatar speaks": {"avatar_speaking": True},
-    "the viewer has finished; an answer is being made": {"reply_expected": True},
-    "nobody speaks": {},
-}
+_SPEAKS: Final = "the avatar speaks"
+_ANSWERS: Final = "the viewer has finished; an answer is being made"
 Choice = Callable[["Scene"], Awaitable[str]]
 
 
@@ -39,7 +36,12 @@ class Scene(BaseModel):
 
     def observation(self) -> Observation:
         """Return what rules are told of it."""
-        return Observation(at=0.0, text=self.text, **_STATES[self.state])
+        return Observation(
+            at=0.0,
+            text=self.text,
+            avatar_speaking=self.state == _SPEAKS,
+            reply_expected=self.state == _ANSWERS,
+        )
 
 
 @dataclass(frozen=True)
