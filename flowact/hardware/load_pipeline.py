@@ -10,9 +10,11 @@ import torch
 
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.linear.choice import NATIVE, apply_linear, parse_linear
+from flowact.hardware.linear.offered import read_formats, refusals
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.components import find_checkpoint
 from flowact.tokenizer.tokenizer import Tokenizer
 
 
@@ -27,7 +29,11 @@ class Loaded:
 
 
 def load_pipeline(
-    checkpoint: Path | None = None, threads: int | None = None, *, linear: str = "auto"
+    checkpoint: Path | None = None,
+    threads: int | None = None,
+    *,
+    linear: str = "auto",
+    precision: PrecisionPlan | None = None,
 ) -> Loaded:
     """Load a checkpoint in the best precision for this machine and set PyTorch's threads.
 
@@ -35,6 +41,7 @@ def load_pipeline(
         checkpoint: folder of the weights; without it the one that comes with the repository.
         threads: how many to use in all; without it as many as there are, up to four.
         linear: arithmetic of the video layers, as `--linear` says.
+        precision: number formats that were decided elsewhere; without it this machine is measured.
 
     Raises:
         UserError: the checkpoint cannot be loaded, `threads` is below one, or `linear` is unknown.
@@ -44,11 +51,12 @@ def load_pipeline(
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = plan_precision(detect(device))
+    precision = precision or plan_precision(detect(device))
     pipeline = FlowActPipeline.from_pretrained(
         checkpoint, dtype=getattr(torch, precision.dtype), device=device
     )
-    applied = apply_linear(pipeline.transformer, choice, precision.linear)
+    refused = refusals(read_formats(find_checkpoint(checkpoint)))
+    applied = apply_linear(pipeline.transformer, choice, precision.linear, refused)
     pipeline.transformer.memory_format = precision.memory
     return _tuned(Loaded(pipeline, precision, division, applied))
 
