@@ -58,7 +58,7 @@ COMMANDS: Final = {
     "verify": Command("flowact.commands.verify", "look for FlowAct's mark in a picture or video"),
     "plan": Command("flowact.commands.plan", "predict the speed of a preset on a GPU"),
     "plan-actions": Command(
-        "flowact.commands.plan_actions", "ask the model that plans actions, or score it"
+        "flowact.commands.planner.plan_actions", "ask the model that plans actions, or score it"
     ),
 }
 ALIASES: Final = {"sheet": "inspect-borders"}
