@@ -24,9 +24,9 @@ from flowact.planner.multimodal.endpoint import (
     PlannerSettings,
     planner_settings,
 )
-from flowact.planner.multimodal.plan import Plan, parse_plan
+from flowact.planner.multimodal.plan import ActionPlan, parse_plan
 from flowact.planner.multimodal.prompt import Rung, Situation, request_body
-from flowact.planner.multimodal.scenes import Scene, SceneResult, by_rules, play
+from flowact.planner.multimodal.scenes import PlannerScene, SceneResult, by_rules, play
 from flowact.planner.multimodal.senses import SECONDS, Senses
 from flowact.timebase import SAMPLE_RATE
 
@@ -87,7 +87,7 @@ def _situation(args: argparse.Namespace) -> Situation:
 
 async def _ask(
     settings: PlannerSettings, situation: Situation
-) -> tuple[dict[str, Any], str, Plan | str, float]:
+) -> tuple[dict[str, Any], str, ActionPlan | str, float]:
     """Return request, reply, the plan or why there is none, and seconds; from the first rung that works."""
     endpoint = PlannerEndpoint(settings)
     try:
@@ -123,7 +123,7 @@ async def _score(settings: PlannerSettings) -> dict[str, list[SceneResult]]:
     if settings.configured:
         endpoint = PlannerEndpoint(settings)
 
-        async def by_model(scene: Scene) -> str:
+        async def by_model(scene: PlannerScene) -> str:
             try:
                 plan = await endpoint.plan(scene.situation())
             except NoPlanError:
@@ -139,12 +139,12 @@ def _show_answer(
     console: Console,
     body: dict[str, Any],
     reply: str,
-    plan: Plan | str,
+    plan: ActionPlan | str,
     took: float,
     *,
     as_json: bool,
 ) -> None:
-    made = plan.model_dump() if isinstance(plan, Plan) else plan
+    made = plan.model_dump() if isinstance(plan, ActionPlan) else plan
     if as_json:
         told = {"request": body, "reply": reply, "plan": made, "seconds": round(took, 3)}
         console.print_json(json.dumps(told))
@@ -153,8 +153,8 @@ def _show_answer(
     console.print_json(json.dumps(_shortened(body)))
     console.print(f"reply, after {took * 1000:.0f} ms", style="bold")
     console.print(reply, markup=False)
-    console.print("plan" if isinstance(plan, Plan) else str(plan), style="bold", markup=False)
-    if isinstance(plan, Plan):
+    console.print("plan" if isinstance(plan, ActionPlan) else str(plan), style="bold", markup=False)
+    if isinstance(plan, ActionPlan):
         console.print_json(json.dumps(made))
 
 

@@ -54,7 +54,7 @@ class SessionTicket(BaseModel):
     protocol: str = PROTOCOL
 
 
-class SessionState(BaseModel):
+class SessionStanding(BaseModel):
     """Where a session stands: nobody joined yet, in line, live, or without its client for a moment."""
 
     id: str

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from flowact.errors import UserError
 from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
-from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionState
+from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
 from flowact.live.api.problem import ApiError
 from flowact.live.session.manager import SessionManager
 
@@ -162,13 +162,13 @@ class SessionRegistry:
         found = self._manager.sessions.get(reservation.id)
         return found if isinstance(found, PushSession | AgentSession) else None
 
-    def state(self, reservation: Reservation) -> SessionState:
+    def state(self, reservation: Reservation) -> SessionStanding:
         """Say where a session stands."""
         session = self.session(reservation)
         state: _State = "in_line" if reservation.token_used else "waiting_for_client"
         if session is not None:
             state = "live" if session.left is None else "disconnected"
-        return SessionState(
+        return SessionStanding(
             id=reservation.id,
             state=state,
             mode=reservation.spec.mode,

@@ -25,7 +25,7 @@ from flowact.live.api.models import (
     PictureTicket,
     ServerHealth,
     SessionSpec,
-    SessionState,
+    SessionStanding,
     SessionTicket,
     VoiceInfo,
 )
@@ -77,6 +77,7 @@ def make_api(manager: SessionManager) -> FastAPI:
         _check_key(manager, bearer)
 
     _add_session_routes(api, manager, registry, Depends(owner))
+    _add_recording_route(api, manager, registry)
     _add_picture_route(api, manager, Depends(owner))
     _add_open_routes(api, manager)
 
@@ -107,7 +108,7 @@ def _add_session_routes(
         )
 
     @api.get("/sessions/{session_id}", dependencies=[owner], tags=["owner"])
-    async def look_at_session(session_id: str) -> SessionState:
+    async def look_at_session(session_id: str) -> SessionStanding:
         """Say where a session stands."""
         return registry.state(registry.find(session_id))
 
@@ -116,6 +117,8 @@ def _add_session_routes(
         """End a session at once."""
         await registry.end(registry.find(session_id))
 
+
+def _add_recording_route(api: FastAPI, manager: SessionManager, registry: SessionRegistry) -> None:
     @api.get(
         "/sessions/{session_id}/recording",
         tags=["owner"],

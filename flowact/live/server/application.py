@@ -43,13 +43,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
     app.mount("/v1", make_api(manager))
-    if settings.origins:  # pages of theirs may call the routes and load the page's modules
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-Filename"],
-        )
+    _allow_origins(app, settings)
 
     @app.get("/openapi.json")
     async def description() -> Response:
@@ -71,6 +65,17 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
 
     return app
+
+
+def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
+    """Let pages of the named origins call the routes and load the page's modules."""
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Filename"],
+        )
 
 
 def mount_page(app: FastAPI) -> FastAPI:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from flowact.planner.multimodal.plan import Plan, parse_plan
+from flowact.planner.multimodal.plan import ActionPlan, parse_plan
 from flowact.planner.multimodal.prompt import Rung, Situation, request_body
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class PlannerEndpoint:
         """The most that the server is known to take."""
         return self._rung if self._now() < self._rung_until else Rung.SOUND
 
-    async def plan(self, situation: Situation) -> Plan:
+    async def plan(self, situation: Situation) -> ActionPlan:
         """Ask for a plan, with less to hear and see where the server refuses it.
 
         Raises:

@@ -35,7 +35,7 @@ class PlanStep(BaseModel):
         return name
 
 
-class Plan(BaseModel):
+class ActionPlan(BaseModel):
     """What to do in the next seconds, and why in printable ASCII."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,7 +72,7 @@ def schema() -> dict[str, Any]:
     }
 
 
-def parse_plan(reply: str) -> Plan:
+def parse_plan(reply: str) -> ActionPlan:
     """Read a model's reply; a fence or a thought around the object is forgiven, its content never.
 
     Raises:
@@ -82,7 +82,7 @@ def parse_plan(reply: str) -> Plan:
     if found is None:
         raise ValueError("the reply holds no JSON object")
     try:
-        return Plan.model_validate(json.loads(found.group()))
+        return ActionPlan.model_validate(json.loads(found.group()))
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the object"

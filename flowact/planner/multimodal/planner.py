@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from flowact.conditioning.actions import resolve
 from flowact.planner.multimodal.endpoint import NoPlanError, PlannerEndpoint
-from flowact.planner.multimodal.plan import Plan
+from flowact.planner.multimodal.plan import ActionPlan
 from flowact.planner.multimodal.prompt import Situation
 from flowact.planner.multimodal.senses import Senses, Speaker
 from flowact.planner.protocol import Decision, Observation, Planner
@@ -31,7 +31,7 @@ Moment = tuple[bool, bool, bool, str]
 class _Laid:
     """A plan, when it was made, and the moment that it was made for."""
 
-    plan: Plan
+    plan: ActionPlan
     at: float
     moment: Moment
 

@@ -16,10 +16,10 @@ from flowact.planner.rules import RuleBasedPlanner
 
 _SPEAKS: Final = "the avatar speaks"
 _ANSWERS: Final = "the viewer has finished; an answer is being made"
-Choice = Callable[["Scene"], Awaitable[str]]
+Choice = Callable[["PlannerScene"], Awaitable[str]]
 
 
-class Scene(BaseModel):
+class PlannerScene(BaseModel):
     """A moment, and the behaviours that would fit it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,7 +48,7 @@ class Scene(BaseModel):
 class SceneResult:
     """What was chosen in a scene; nothing where no plan was made."""
 
-    scene: Scene
+    scene: PlannerScene
     chosen: str
 
     @property
@@ -57,10 +57,10 @@ class SceneResult:
         return self.chosen in self.scene.fits
 
 
-def scenes() -> list[Scene]:
+def scenes() -> list[PlannerScene]:
     """Return all of them."""
     text = (files(__package__) / "scenes.yaml").read_text(encoding="utf-8")
-    return [Scene.model_validate(each) for each in yaml.safe_load(text)]
+    return [PlannerScene.model_validate(each) for each in yaml.safe_load(text)]
 
 
 async def play(choose: Choice) -> list[SceneResult]:
@@ -68,7 +68,7 @@ async def play(choose: Choice) -> list[SceneResult]:
     return [SceneResult(scene, await choose(scene)) for scene in scenes()]
 
 
-async def by_rules(scene: Scene) -> str:
+async def by_rules(scene: PlannerScene) -> str:
     """Choose as the rules do, which are given the words and nothing of the viewer's."""
     decision = RuleBasedPlanner().observe(scene.observation())
     return decision.behaviour if decision is not None else "idling"

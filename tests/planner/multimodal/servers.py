@@ -86,8 +86,15 @@ def write_random_model(path: Path, seed: int = 0) -> Path:
     writer.add_chat_template(
         "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: "
     )
-    generator = np.random.default_rng(seed)
+    _add_weights(writer, width, inner, tokens, np.random.default_rng(seed))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
 
+
+def _add_weights(writer, width: int, inner: int, tokens: int, generator) -> None:
     def noise(*shape: int) -> np.ndarray:
         return (0.05 * generator.standard_normal(shape)).astype(np.float32)
 
@@ -105,11 +112,6 @@ def write_random_model(path: Path, seed: int = 0) -> Path:
             ("ffn_down", (width, inner)),
         ):
             writer.add_tensor(f"blk.{layer}.{name}.weight", noise(*shape))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from flowact.planner.multimodal.endpoint import (
     PlannerEndpoint,
     PlannerSettings,
 )
-from flowact.planner.multimodal.plan import Plan, parse_plan
+from flowact.planner.multimodal.plan import ActionPlan, parse_plan
 from flowact.planner.multimodal.prompt import Rung, Situation
 from flowact.planner.multimodal.senses import Senses
 from tests.planner.multimodal.servers import llama_cpp, says, scripted, send, write_random_model
@@ -40,8 +40,8 @@ def endpoint(base: str, clock: Clock | None = None, deadline: float = 60) -> Pla
     return PlannerEndpoint(settings, clock or Clock())
 
 
-def planned(asked: PlannerEndpoint, situation: Situation = SEEN) -> Plan:
-    async def run() -> Plan:
+def planned(asked: PlannerEndpoint, situation: Situation = SEEN) -> ActionPlan:
+    async def run() -> ActionPlan:
         try:
             return await asked.plan(situation)
         finally:
