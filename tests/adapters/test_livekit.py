@@ -51,7 +51,7 @@ def tone(seconds: float, channels: int = 1) -> rtc.AudioFrame:
 
 
 def run(script) -> None:
-    asyncio.run(asyncio.wait_for(script, 120))
+    asyncio.run(asyncio.wait_for(script, 300))
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import api
 
 from flowact import assets
 from flowact.errors import UserError
@@ -32,7 +33,7 @@ def add_endpoints(manager: SessionManager) -> None:
         path.write_bytes(video)
         return str(path)
 
-    gr.api(characters, api_name="characters")
+    api(characters, api_name="characters")
     with gr.Row(visible=False):
         text, character, action = (
             gr.Textbox(label=name) for name in ("text", "character", "action")
