@@ -50,19 +50,18 @@ class FlowActVideoGenerator(VideoGenerator):
 
     async def __aiter__(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
         """Yield four pictures, then the sound that belongs to them, and the end of every segment."""
-        said_ms = 0
+        item, said_ms = "", 0
         async for segment in self._session:
             for image in segment.images:
                 yield rtc.VideoFrame(
                     FRAME_SIZE, FRAME_SIZE, rtc.VideoBufferType.RGB24, image.tobytes()
                 )
-            if segment.item:
-                sound = _sound(segment, said_ms)
-                if sound is not None:
-                    yield sound
-                said_ms = 0 if segment.final else segment.position_ms
-            else:
-                said_ms = 0  # an interruption ends an item without a last segment
+            if segment.item != item:  # an interruption ends an item without a last segment
+                item, said_ms = segment.item, 0
+            sound = _sound(segment, said_ms)
+            if sound is not None:
+                yield sound
+            said_ms = segment.position_ms
             if segment.final:
                 yield AudioSegmentEnd()
 
