@@ -45,14 +45,20 @@ class Character:
 
 
 def character_names() -> list[str]:
-    """Return the names of all characters, sorted."""
-    return sorted(portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+    """Return the names of all characters, those of photographs first, each kind sorted."""
+    names = (portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+    return sorted(names, key=lambda name: (_is_drawn(name), name))
 
 
 def drawn_character_names() -> list[str]:
     """Return the names of those that the renderer draws, whose exact motion can be rendered too; sorted."""
-    people = map(character, character_names())
-    return [person.name for person in people if "look" in json.loads(person.card.read_bytes())]
+    return [name for name in character_names() if _is_drawn(name)]
+
+
+def _is_drawn(name: str) -> bool:
+    """Whether a character's card says how to draw it; one without a card is a photograph."""
+    card = folder() / "characters" / name / "character.json"
+    return card.is_file() and "look" in json.loads(card.read_bytes())
 
 
 def character(name: str) -> Character:
