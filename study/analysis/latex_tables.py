@@ -14,7 +14,7 @@ SPECIAL = {
 
 def latex_table(report: dict[str, Any]) -> str:
     """A booktabs table of the primary analysis."""
-    head = r"System & Dimension & G/S/B & Net & 95\,\% CI & (G+S)/(B+S) & $p_\mathrm{Holm}$ \\"
+    head = r"System & Dimension & G/S/B & Net & 95\,\% CI & (G+S)/(B+S) & $p_\mathrm{adj}$ \\"
     head = head.replace("95", f"{100 * (1 - report['study']['alpha']):g}")
     lines = [r"\begin{tabular}{llrrrrr}", r"\toprule", head, r"\midrule"]
     lines += [_row(row) for row in report["primary"]]
@@ -48,13 +48,25 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         f"{excluded['after_results']} afterwards. Left out are, besides, single votes on pairs that "
         f"were not played as intended: {flow['failed_playback']}.",
         f"We report the net preference (G-B)/N with {level} % intervals and p values of a t test with "
-        "a variance clustered by participant and by item, with Holm's correction over all "
-        f"{report['plan']['tests']} comparisons and dimensions.",
+        "a variance clustered by participant and by item. "
+        + _corrected(config.analysis.primary_dimension, report["plan"]),
         f"Configuration {study['config_hash'][:12]}, stimuli {study['stimuli_hash'][:12]}.",
     ]
     if study["revealed_at"] is not None:
         parts.append("Results by system were seen by the operators before the study was closed.")
     return " ".join(parts) + "\n"
+
+
+def _corrected(primary: str, plan: dict[str, Any]) -> str:
+    first, rest = plan["first_tests"], plan["tests"] - plan["first_tests"]
+    words = primary.replace("_", " ")
+    text = f"Holm's correction covers the {_many(first, 'test')} of the primary question ({words})"
+    if rest:
+        text += (
+            f"; the {_many(rest, 'test')} of the other questions, corrected by Holm among themselves, "
+            "count only once all of the primary question have succeeded (serial gatekeeping)"
+        )
+    return f"{text}."
 
 
 def _many(number: int, thing: str) -> str:
@@ -67,16 +79,18 @@ def escape(text: str) -> str:
 
 
 def _row(row: dict[str, Any]) -> str:
-    interval = row["interval"]
+    interval, net = row["interval"], row["forms"]["net"]
     bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else "--"
+    if row["at_the_floor"]:
+        bounds = rf"$\ge {interval[0]:+.2f}$" if net > 0 else rf"$\le {interval[1]:+.2f}$"
     ratio = row["forms"]["ratio"]
     cells = [
         escape(row["name"]),
         escape(row["dimension"].replace("_", " ")),
         f"{row['good']}/{row['same']}/{row['bad']}",
-        f"{row['forms']['net']:+.2f}",
+        f"{net:+.2f}",
         bounds,
         f"{ratio:.2f}" if ratio is not None else "--",
-        f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
+        f"{row['p_adjusted']:.3f}" if row["p_adjusted"] >= 0.001 else "<0.001",
     ]
     return " & ".join(cells) + r" \\"

@@ -63,7 +63,9 @@ def codebook(dataset: Dataset) -> str:
     lines += [
         "",
         "`interval` and `p` of `net` are those of a t test clustered by participant and by item; "
-        "`bootstrap_interval` is that of a bootstrap over both.",
+        "`bootstrap_interval` is that of a bootstrap over both. `p_adjusted` belongs to all tests: Holm over "
+        "the primary question, then Holm over the others, which count only once the first have all "
+        "succeeded. `at_the_floor`: the interval ends where so few participants or items let it end.",
         "",
     ]
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,25 +172,34 @@ def _recomputed(files: dict[str, bytes], dataset: Dataset, tied: list[Outcome]) 
     if any(outcome.problem for outcome in tied):
         return [Outcome("the numbers are what the votes give", "not looked at: see above")]
     made = report(dataset)
-    texts, figures = bundle.texts(dataset, made), bundle.figures(dataset, made)
-    drawn_by = str(json.loads(files["data.json"])["drawn_by"])
-    sources = bundle.sources(dataset, drawn_by)
-    expected = sources.keys() | texts.keys() | figures.keys()
-    more = sorted(files.keys() - expected)
+    texts, sources = bundle.texts(dataset, made), bundle.sources(dataset)
+    seal = bundle.sealed(dataset)
+    if seal is None:
+        return [Outcome("the figures are in the ledger", "no export is in the ledger")]
+    more = sorted(files.keys() - (sources.keys() | texts.keys() | seal["figures"].keys()))
     return [
         Outcome("nothing else is in the bundle", f"{more[0]} is not part of it" if more else ""),
         *[_same(files, name, text, "holds nothing else") for name, text in sources.items()],
         *[_same(files, name, text, "is what the votes give") for name, text in texts.items()],
-        *_drawn(files, figures, drawn_by),
+        *_drawn(files, dataset, made, seal),
     ]
 
 
-def _drawn(files: dict[str, bytes], figures: dict[str, bytes], drawn_by: str) -> list[Outcome]:
-    """Figures are compared byte by byte where the same program can draw them."""
+def _drawn(
+    files: dict[str, bytes], dataset: Dataset, made: dict[str, Any], seal: dict[str, Any]
+) -> list[Outcome]:
+    """Figures against their hashes in the ledger; drawn again where the same program is here."""
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    exported = [
+        Outcome(f"{name} is what was exported", "" if found.get(name) == sha else "it differs")
+        for name, sha in seal["figures"].items()
+    ]
     here = charts.drawn_by()
-    if drawn_by != here:
-        return [Outcome(f"figures, drawn by {drawn_by}, where this is {here}", compared=False)]
-    return [_same(files, name, figure, "shows the report") for name, figure in figures.items()]
+    if seal["drawn_by"] != here:
+        step = f"the figures show the report (drawn by {seal['drawn_by']}, where this is {here})"
+        return [*exported, Outcome(step, compared=False)]
+    figures = bundle.figures(dataset, made)
+    return [*exported, *[_same(files, n, f, "shows the report") for n, f in figures.items()]]
 
 
 def _same(files: dict[str, bytes], name: str, content: bytes, step: str) -> Outcome:

@@ -116,6 +116,7 @@ class Recruitment(Part):
         None, description="the recruiter's id of this study; others refused"
     )
     codes: dict[Literal["finished", "screened", "withdrawn"], str] = {}
+    raters: int = Field(30, ge=2, le=100_000, description="how many are planned")
 
 
 class Analysis(Part):
@@ -126,8 +127,25 @@ class Analysis(Part):
     primary_dimension: Identifier = "overall"
     expected_true_rate: float = Field(0.65, gt=0.5, lt=1)
     expected_tie_share: float = Field(0.3, ge=0, lt=1)
-    expected_design_effect: float = Field(3.0, ge=1)
+    expected_rater_sd: float = Field(
+        0.2, ge=0, le=1, description="how far raters' own net preferences lie apart"
+    )
+    expected_item_sd: float = Field(
+        0.2, ge=0, le=1, description="how far items' own net preferences lie apart"
+    )
     reveal_before_close: bool = False
+
+    @model_validator(mode="after")
+    def _leaves_room_for_chance(self) -> Self:
+        share = 1 - self.expected_tie_share
+        variance = share - ((2 * self.expected_true_rate - 1) * share) ** 2
+        if self.expected_rater_sd**2 + self.expected_item_sd**2 > variance:
+            raise ValueError(
+                "expected_rater_sd and expected_item_sd are larger than votes with these "
+                f"expected_tie_share and expected_true_rate can differ: the sum of their squares is at "
+                f"most {variance:.2f}"
+            )
+        return self
 
 
 class Server(Part):
@@ -173,8 +191,14 @@ class StudyConfig(Part):
         return tuple(dimension.id for dimension in self.dimensions)
 
     def hash(self) -> str:
-        """SHA-256 of everything but the place of the database, which changes no vote."""
-        return canonical.digest(self.model_dump(mode="json", exclude={"database"}))
+        """SHA-256 of everything but the place of the database, which changes no vote.
+
+        Settings at their defaults are left out: a program with more settings still knows an older study.
+        A default must therefore never change; another rule gets another name.
+        """
+        return canonical.digest(
+            self.model_dump(mode="json", exclude={"database"}, exclude_defaults=True)
+        )
 
     @model_validator(mode="after")
     def _dimensions_agree(self) -> Self:

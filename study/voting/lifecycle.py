@@ -16,6 +16,7 @@ from study.database.models import (
     DailySalt,
     Exclusion,
     Item,
+    LedgerRow,
     Participant,
     RateCount,
     StimulusRow,
@@ -102,6 +103,15 @@ def mark_revealed(store: Store, now: float) -> None:
             return
         row.revealed_at = now
         ledger.append(session, now, "revealed", {})
+
+
+def note_export(store: Store, kind: str, body: dict[str, Any], now: float) -> None:
+    """Tie what was exported to the ledger; the same once more adds nothing."""
+    with store.write() as session:
+        newest = select(LedgerRow).where(LedgerRow.kind == kind).order_by(LedgerRow.seq.desc())
+        row = session.scalar(newest.limit(1))
+        if row is None or row.body != body:
+            ledger.append(session, now, kind, body)
 
 
 def _opened(session: Session, config: StudyConfig, index: Index) -> dict[str, Any]:

@@ -55,6 +55,8 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     head = re.search(r"ledger ([0-9a-f]{64})", capsys.readouterr().out).group(1)
     assert run("verify", tmp_path / "out" / "bundle.zip", "--head", head) == 0
     assert run("verify", tmp_path / "out" / "bundle.zip", "--head", "0" * 64) == 1
+    assert run("verify", tmp_path / "out" / "bundle.zip") == 3
+    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVEN: 1 of ")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "votes.csv",
