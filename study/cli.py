@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from study import logs
-from study.commands import plan
+from study.commands import plan, recruiting, registration, serving
 from study.commands.output import Add, positive
 from study.commands.output import say as _say
 from study.database import storage
@@ -106,46 +105,15 @@ def _open(args: argparse.Namespace) -> None:
     config = load(args.folder / CONFIG_NAME)
     index = builder.read_index(args.folder / STIMULI_NAME)
     audit_record.require_passed(config, index, args.folder / AUDIT_NAME)
-    _warn_of_mounts(args.folder)
+    serving.warn_of_mounts(args.folder)
     plain = index.plain()
     plan.warn_of_shortfalls(config, len({c.system for c in plain}), len({c.item for c in plain}))
     context = lifecycle.open_study(args.folder, config, index)
     lifecycle.set_state(context.store, "open", context.clock())
-    _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
-
-
-def _serve(args: argparse.Namespace) -> None:
-    import uvicorn
-
-    from study.server import admin_auth
-    from study.server.app import create_app
-
-    context = attach(args.folder)
-    _warn_of_mounts(args.folder)
-    if admin_auth.expected_hash() is None:
-        _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
-    listening = _listen(args.host, args.port)
-    settings = uvicorn.Config(
-        create_app(context),
-        log_config=None,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
+    _say(
+        f"Rules {config.hash()}: `python -m study register {args.folder}` writes what to register."
     )
-    _say(f"Votes: http://{args.host}:{args.port}/")
-    uvicorn.Server(settings).run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before the pages are made, so that a taken one is noticed at once."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StudyError(
-            f"{host}:{port}: cannot listen there ({reason}); choose another --host or --port"
-        ) from None
+    _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
 
 
 def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
@@ -214,16 +182,6 @@ def _print_checks(checks: Sequence[tuple[str, str]]) -> int:
     return FAILED if failed else 0
 
 
-def _warn_of_mounts(folder: Path) -> None:
-    path = storage.sqlite_path(database_url(load(folder / CONFIG_NAME)), folder)
-    kind = storage.network_mount(path) if path else None
-    if kind:
-        sys.stderr.write(
-            f"study: warning: {path} lies on a {kind} mount, where SQLite can lose votes; set "
-            "STUDY_DATABASE to a PostgreSQL URL, or keep it on a local disk and copy it with `backup`\n"
-        )
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _OptionParser(
         "python -m study", description="Blinded side-by-side preference studies on video."
@@ -242,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_design(add)
     _add_life(add)
+    registration.declare(add)
     _add_results(add)
     return parser
 
@@ -259,9 +218,8 @@ def _add_design(add: Add) -> None:
 
 def _add_life(add: Add) -> None:
     add("open", _open, "create the database and take votes")
-    command = add("serve", _serve, "serve the voting and the administration page")
-    command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    command.add_argument("--port", type=int, default=7861, help="default: 7861")
+    serving.declare(add)
+    recruiting.declare(add)
     add("pause", _set_state("paused"), "take no votes until `open`")
     add("close", _set_state("closed"), "end the study for good")
 

@@ -42,6 +42,7 @@ def sources(dataset: Dataset) -> dict[str, bytes]:
                 "format": FORMAT,
                 "meta": dataset.meta,
                 "systems": list(dataset.systems.items()),
+                "clips": dataset.clips,
                 "people": [asdict(person) for person in dataset.people],
             }
         ),
@@ -55,6 +56,10 @@ def texts(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
     return {
         "report.json": _json(made),
         "votes.csv": tables.csv_text(tidy(dataset)).encode("utf-8-sig"),
+        "participants.csv": tables.csv_text(tables.participants(dataset)).encode("utf-8-sig"),
+        "items.csv": tables.csv_text(tables.items(made)).encode("utf-8-sig"),
+        "clips.csv": tables.csv_text(tables.clips(dataset)).encode("utf-8-sig"),
+        "consent.txt": tables.consent(dataset).encode(),
         "codebook.md": tables.codebook(dataset).encode(),
         "table.tex": latex_tables.latex_table(made).encode(),
         "methods.txt": latex_tables.methods(dataset, made).encode(),
@@ -66,6 +71,8 @@ def figures(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
     return {
         "gsb.svg": charts.gsb_bars(made["primary"]),
         "gsb.png": charts.gsb_bars(made["primary"], "png"),
+        "items.svg": charts.item_dots(made["items"]),
+        "strengths.svg": charts.strength_lines(made["strengths"]),
         "coverage.svg": charts.coverage_grid(coverage(tidy(dataset))),
         "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
     }
@@ -125,6 +132,7 @@ def to_dataset(files: dict[str, bytes], path: Path) -> Dataset:
             meta=data["meta"],
             systems=dict(data["systems"]),
             people=tuple(Person(**person) for person in data["people"]),
+            clips=data["clips"],
             votes=tuple(StoredVote(**row) for row in _lines(files["votes.jsonl"])),
             entries=tuple(LedgerEntry(**row) for row in _lines(files["ledger.jsonl"])),
         )

@@ -25,7 +25,7 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     """A paragraph that says how the numbers were made, with the counts filled in."""
     config, flow, study = dataset.config, report["flow"], report["study"]
     trials, excluded = config.trials, flow["excluded"]
-    catch = trials.catch.identical + trials.catch.shifted
+    catch = trials.catch.hidden
     level = f"{100 * (1 - config.analysis.alpha):g}"
     others = _many(len(dataset.systems) - 1, "other system")
     compared = f"compared {config.candidate} with {others}"
@@ -41,7 +41,7 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         f"{_many(catch, 'catch trial')} with a known answer and "
         f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
         f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",
-        f"Of {flow['entered']} people who entered, {flow['withdrawn']} withdrew and had their votes "
+        f"Of {flow['consented']} people who agreed to take part, {flow['withdrawn']} withdrew and had their votes "
         f"erased; votes of {flow['analysed']} are in the primary analysis. "
         f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
         f"{excluded['before_results']} before any result could be seen and "

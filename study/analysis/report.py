@@ -30,6 +30,7 @@ def report(dataset: Dataset) -> dict[str, Any]:
         "flow": flow(dataset, frame, included),
         "primary": comparisons(included, dataset),
         "all_votes": comparisons(main, dataset),
+        "items": by_item(included),
         "side_bias": side_bias(included),
         "agreement": agreements(included, dataset),
         "strengths": ranking.strengths(included, dataset),
@@ -116,12 +117,14 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
     failed = [part.reasons for part in verdicts.values() if part.verdict == "fail"]
     excluded = verdicts.keys() & exclusions(dataset).keys()
     knowing = len(excluded.intersection(excluded_after_unblinding(dataset)))
+    voters = {vote.record["participant"] for vote in dataset.votes}
     kinds = Counter(entry.kind for entry in dataset.entries)
     votes = frame.drop_duplicates("vote")
     main = votes[votes["kind"] == "main"]
     reasons = Counter(reason for part in verdicts.values() for reason in part.reasons)
     return {
         "entered": kinds["entered"],
+        "consented": kinds["consented"],
         "withdrawn": kinds["withdrawn"],
         "analysed": int(included["participant"].nunique()),
         "failed_playback": sum(
@@ -134,12 +137,28 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
             "after_results": knowing,
         },
         "states": dict(sorted(Counter(person.state for person in dataset.people).items())),
-        "participants": dict(sorted(Counter(v.verdict for v in verdicts.values()).items())),
+        "participants": dict(
+            sorted(Counter(v.verdict for code, v in verdicts.items() if code in voters).items())
+        ),
         "reasons": dict(sorted(reasons.items())),
         "votes": len(votes),
         "main_votes": dict(sorted(Counter(main["verdict"]).items())),
         "cannot_judge": int((frame["choice"] == "cannot").sum()),
     }
+
+
+def by_item(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Counts and net preference of each comparison on each question and item: descriptive."""
+    made = []
+    for keys, part in frame.groupby(["first", "second", "dimension", "item"], sort=True):
+        counts = gsb.count(part["score"].to_numpy(float))
+        row = dict(zip(("first", "second", "dimension", "item"), map(str, keys), strict=True))
+        made.append(
+            row
+            | {"good": counts.good, "same": counts.same, "bad": counts.bad, "votes": counts.total}
+            | {"net": counts.forms()["net"]}
+        )
+    return made
 
 
 def side_bias(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ COLUMNS = {
     "vote": "random name of the vote",
     "participant": "random name of the participant",
     "position": "number of the trial, from 0",
-    "kind": "training, main, identical, shifted or repeated",
+    "kind": "training, main, identical, shifted, frozen or repeated",
     "item": "picture and sound that both systems were given",
     "first": "system of interest (the candidate wherever it takes part)",
     "second": "system compared with it",

@@ -30,6 +30,15 @@ def declare(add: Add) -> None:
 def warn_of_shortfalls(config: StudyConfig, systems: int, items: int) -> None:
     """Say before work is done what no vote can ever show."""
     warn(plan.shortfalls(config, systems, items))
+    catch = config.trials.catch
+    if (catch.shifted or catch.frozen) and not (config.anchor or catch.system):
+        warn(
+            [
+                f"catch trials are made from the candidate {config.candidate!r}, so raters see it more "
+                "often, and where its lips are poor a shift cannot be seen; name real recordings as "
+                "trials.catch.system or anchor"
+            ]
+        )
 
 
 def _plan(args: argparse.Namespace) -> None:

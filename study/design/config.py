@@ -41,10 +41,21 @@ class Catch(Part):
 
     identical: int = Field(2, ge=0, le=8)
     shifted: int = Field(2, ge=0, le=8)
+    frozen: int = Field(
+        0, ge=0, le=8, description="a picture that stands still beside a moving one"
+    )
     repeated: int = Field(1, ge=0, le=8)
     shift_ms: int = Field(200, ge=40, le=1000)
     lip_sync_dimension: Identifier = "lip_sync"
-    items: int = Field(4, ge=1, description="for how many items shifted clips are made")
+    items: int = Field(4, ge=1, description="for how many items spoilt clips are made")
+    system: str | None = Field(
+        None, description="whose clips are spoilt, best recordings; default: anchor, or candidate"
+    )
+
+    @property
+    def hidden(self) -> int:
+        """How many trials with a known answer one participant sees."""
+        return self.identical + self.shifted + self.frozen
 
 
 class Trials(Part):
@@ -84,6 +95,9 @@ class Quality(Part):
     catch_failures: int = Field(1, ge=0, description="failed catch trials that are forgiven")
     same_side_share: Share = 0.95
     repeat_agreement: Share = 0.2
+    answer_seconds: float = Field(
+        0.15, ge=0, le=10, description="least time for one answer, after both clips have ended"
+    )
     service_url: str | None = None
     service_seconds: float = Field(2.0, gt=0, le=30)
     alarm_excluded_share: Share = 0.3
@@ -111,7 +125,7 @@ class Consent(Part):
 class Recruitment(Part):
     """Where participants come from and which completion code each outcome shows."""
 
-    mode: Literal["open", "prolific"] = "open"
+    mode: Literal["open", "invited", "prolific"] = "open"
     study_id: str | None = Field(
         None, description="the recruiter's id of this study; others refused"
     )
@@ -166,7 +180,7 @@ DEFAULT_DIMENSIONS = tuple(
 
 
 class StudyConfig(Part):
-    """A whole study. `candidate` and `anchor` name systems of the manifest."""
+    """A whole study. `candidate` is the system of interest, `anchor` one known to be best, as in the manifest."""
 
     name: Identifier
     title: LocalText
@@ -210,10 +224,11 @@ class StudyConfig(Part):
                 f"analysis.primary_dimension is {self.analysis.primary_dimension!r}, "
                 f"expected one of {list(ids)}"
             )
-        if self.trials.catch.shifted and self.trials.catch.lip_sync_dimension not in ids:
+        catch = self.trials.catch
+        if (catch.shifted or catch.frozen) and self.trials.catch.lip_sync_dimension not in ids:
             raise ValueError(
                 f"trials.catch.lip_sync_dimension is {self.trials.catch.lip_sync_dimension!r}, "
-                f"expected one of {list(ids)} (or trials.catch.shifted: 0)"
+                f"expected one of {list(ids)} (or trials.catch.shifted: 0 and trials.catch.frozen: 0)"
             )
         return self
 

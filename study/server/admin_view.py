@@ -52,10 +52,19 @@ def now(seen: Overview, busy: int, new: int) -> str:
 def people(seen: Overview) -> str:
     """The table of participants."""
     rows = [
-        [row.code, row.state, row.votes, row.verdict, _words(row.reasons), row.excluded]
+        [
+            row.code,
+            row.state,
+            f"{row.used} / {row.votes}",
+            row.verdict,
+            _words(row.reasons),
+            row.excluded,
+        ]
         for row in seen.people
     ]
-    return table(["participant", "state", "votes", "verdict", "reasons", "excluded because"], rows)
+    return table(
+        ["participant", "state", "used / votes", "verdict", "reasons", "excluded because"], rows
+    )
 
 
 def plan(made: Mapping[str, Any]) -> str:
@@ -111,6 +120,7 @@ def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
         f"{name} = {text}" for name, text in zip(names, formulas.values(), strict=True)
     )
     parts.append(f"<p class='hint'>{escape(formula)}</p>")
+    parts.append("<h3>By item</h3>" + _svg(charts.item_dots(made["items"]).decode(), "broad"))
     sides = [
         [_words(name), part["left"], part["right"], part["p"]]
         for name, part in made["side_bias"].items()
@@ -123,6 +133,8 @@ def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
     heading = ["dimension", "Krippendorff's alpha", "interval", "raw agreement"]
     parts.append("<h3>Agreement</h3>" + table(heading, agree))
     parts.append("<h3>Strengths (Davidson)</h3>" + _strengths(made["strengths"]))
+    if made["strengths"]:
+        parts.append(_svg(charts.strength_lines(made["strengths"]).decode()))
     return "".join(parts)
 
 

@@ -35,13 +35,19 @@ _log = logging.getLogger(__name__)
 
 
 def open_study(
-    directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
+    directory: Path,
+    config: StudyConfig,
+    index: Index,
+    clock: Callable[[], float] = time.time,
+    url: str | None = None,
 ) -> StudyContext:
     """Create the database and fill in the design; a study that is there is left in its state.
 
+    A `url` is a database beside the study's own, for a rehearsal or a preview.
+
     Raises StudyError when the database holds another study or one under other rules.
     """
-    store = storage.create(database_url(config), directory)
+    store = storage.create(url or database_url(config), directory)
     with store.write() as session:
         row = session.get(StudyRow, 1)
         if row is None:

@@ -192,6 +192,9 @@ def edited_data(change):
         (lambda data: data["meta"].update(revealed_at=1.0), "revealed_at is not as in the ledger"),
         (lambda data: data["meta"].update(items=40), "items is not as in the ledger"),
         (lambda data: data["people"][0].update(locale="zh"), "is not as in the ledger"),
+        (lambda data: data["people"][0].update(consent_hash="0"), "is not as in the ledger"),
+        (lambda data: data["people"][0]["facts"]["device"].update(width=1), "said of themselves"),
+        (lambda data: data["clips"]["stimuli"][0].update(sha256="0"), "the list of clips"),
         (lambda data: data["systems"].reverse(), "systems is not as in the ledger"),
         (lambda data: data["systems"][1].__setitem__(1, "anchor"), "systems is not as in"),
     ],
@@ -344,7 +347,7 @@ def test_a_round_robin_is_corrected_for_every_pair(built, tmp_path, clock):
 
 def test_system_names_are_drawn_as_they_are():
     row = {
-        "name": "$\\frac{1}{2}$ and $",
+        "first": "$\\frac{1}{2}$ and $", "second": "x",
         "dimension": "overall",
         "votes": 2, "good": 1, "same": 0, "bad": 1,
         "forms": {"net": 0.0}, "interval": None,
@@ -372,7 +375,7 @@ def test_the_bundle_holds_every_figure_and_its_numbers(packed):
     with zipfile.ZipFile(packed) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     assert {name for name in files if name.endswith(("svg", "png"))} == {
-        "gsb.svg", "gsb.png", "coverage.svg", "exclusions.svg",
+        "gsb.svg", "gsb.png", "items.svg", "strengths.svg", "coverage.svg", "exclusions.svg",
     }  # fmt: skip
     assert files["gsb.png"].startswith(b"\x89PNG")
     drawn = files["coverage.svg"].decode()
@@ -398,6 +401,6 @@ def test_the_paper_texts_hold_the_numbers(context, voted):
     assert table.count(r"\\") == 1 + len(made["primary"])
     assert latex_tables.escape("a_b & 5 %") == r"a\_b \& 5 \%"
     text = latex_tables.methods(dataset, made)
-    assert "Of 4 people who entered, 0 withdrew" in text
+    assert "Of 4 people who agreed to take part, 0 withdrew" in text
     assert "votes.csv" in tables.codebook(dataset)
     assert all(name in tables.codebook(dataset) for name in COLUMNS)
