@@ -40,7 +40,8 @@ export class Questions {
 
   restore(answers) {
     for (const name of this.dimensions) if (answers[name]) this.put(name, answers[name]);
-    this.refresh();
+    const next = this.dimensions.findIndex((name) => !this.answers[name]);
+    this.goTo(next === -1 ? 0 : next);
   }
 
   answer(index, choice) {
