@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.dataset import Dataset, StoredVote, judgements
+from study.statistics.bootstrap import Table, tabulate
 from study.voting import quality
 from study.voting.quality import Judgement
 
@@ -14,7 +15,7 @@ COLUMNS = {
     "vote": "random name of the vote",
     "participant": "random name of the participant",
     "position": "number of the trial, from 0",
-    "kind": "training, main, identical, shifted or repeated",
+    "kind": "training, main, identical, shifted, frozen or repeated",
     "item": "picture and sound that both systems were given",
     "first": "system of interest (the candidate wherever it takes part)",
     "second": "system compared with it",
@@ -43,6 +44,12 @@ def tidy(dataset: Dataset) -> pd.DataFrame:
     frame["score"] = frame["score"].astype(float)
     frame["included"] = frame["included"].astype(bool)
     return frame.sort_values(["participant", "position"], kind="stable", ignore_index=True)
+
+
+def tabulated(part: pd.DataFrame) -> Table:
+    """Scores by participant and item, for votes of one comparison on one question."""
+    people, items = pd.factorize(part["participant"])[0], pd.factorize(part["item"])[0]
+    return tabulate(people, items, part["score"].to_numpy(float))
 
 
 def coverage(frame: pd.DataFrame) -> dict[tuple[str, str], int]:

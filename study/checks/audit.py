@@ -29,6 +29,7 @@ from study.design.stimuli import Manifest
 from study.server.app import create_app
 from study.voting import lifecycle
 
+NEEDED = ("", "config", "page/options", "theme.css")
 LOUDNESS_TOLERANCE = 0.5  # LU
 START = 1_700_000_000.0  # the rehearsal's clock; any moment does
 
@@ -75,6 +76,7 @@ def audit(config: StudyConfig, manifest: Manifest, folder: Path) -> list[Check]:
         Check("both sides have the same structure and size", _unequal(stimuli, index)),
         Check("both sides are equally loud", _unequal_loudness(stimuli, index)),
         Check("clips carry no text", _text_inside(stimuli, index, names)),
+        Check("every page answers", unanswered(rehearsed.replies)),
         Check("no name of a system, item or file in any reply", leaks(rehearsed.replies, names)),
         Check(
             "sizes do not tell the systems apart",
@@ -99,11 +101,14 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Transcript:
         now[0] += seconds + 1
 
     with tempfile.TemporaryDirectory() as temporary:
-        elsewhere = config.model_copy(update={"database": f"sqlite:///{temporary}/rehearsal.db"})
-        context = lifecycle.open_study(folder, elsewhere, index, lambda: now[0])
+        url = f"sqlite:///{temporary}/rehearsal.db"
+        context = lifecycle.open_study(folder, config, index, lambda: now[0], url)
         # One participant asks far faster than people do: the limits are not what is rehearsed.
         free = config.limits.model_copy(update={"calls_per_minute": 10**6})
-        context = replace(context, config=elsewhere.model_copy(update={"limits": free}))
+        anybody = config.recruitment.model_copy(update={"mode": "open"})
+        context = replace(
+            context, config=config.model_copy(update={"limits": free, "recruitment": anybody})
+        )
         with TestClient(create_app(context)) as client:
             someone = SimulatedParticipant(
                 client, context, lambda _pair, _dimension: "same", pass_time
@@ -126,6 +131,15 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Transcript:
             someone.post("state", {"participant": someone.token})
             someone.post("withdraw", {"participant": someone.token})
     return Transcript(someone.replies, fetches)
+
+
+def unanswered(replies: Iterable[tuple[str, HttpReply]]) -> str:
+    """A sentence about the first page that a participant needs and does not get, "" when there is none."""
+    for path, reply in replies:
+        wanted = path in NEEDED and reply.status_code != 200
+        if wanted or reply.status_code >= 500:
+            return f"/{path.split('/')[0]} answers {reply.status_code}: {reply.content[:200]!r}"
+    return ""
 
 
 def leaks(replies: Iterable[tuple[str, HttpReply]], names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from study.design.translations import offered
 from study.voting import lifecycle, tokens
 from study.voting.context import CONFIG_NAME, STIMULI_NAME, StudyContext
 
-TIMEOUT = 180.0
+TIMEOUT = 600.0  # a machine that does much else starts a server slowly
 
 
 @dataclass

@@ -76,7 +76,11 @@ class SimulatedParticipant:
     def admit(self) -> None:
         """Enter, consent, pass the sound check."""
         locale = offered(self.context.config)[0]
-        self.token = self.post("enter", {"locale": locale})["participant"]
+        self.admit_with(self.post("enter", {"locale": locale})["participant"])
+
+    def admit_with(self, token: str) -> None:
+        """Consent and pass the sound check as somebody who has entered."""
+        self.token, locale = token, offered(self.context.config)[0]
         version = self.context.config.consent.version
         self.post("consent", {"participant": self.token, "version": version, "locale": locale})
         self.post("sound", {"participant": self.token})

@@ -54,6 +54,7 @@ def schedule(trials: Trials, cell_count: int, seed: int, participant: int) -> tu
     kinds = ["main"] * trials.per_participant
     catch = trials.catch
     extra = ["identical"] * catch.identical + ["shifted"] * catch.shifted
+    extra += ["frozen"] * catch.frozen
     extra = sorted(extra, key=lambda kind: draw(seed, participant, kind, extra.index(kind)))
     for number, kind in enumerate(extra):
         kinds.insert(_spread(len(kinds), number, len(extra), draw(seed, participant, number)), kind)
@@ -68,8 +69,7 @@ def schedule(trials: Trials, cell_count: int, seed: int, participant: int) -> tu
 def length(trials: Trials) -> int:
     """How many trials one participant sees, of all kinds."""
     catch = trials.catch
-    extra = catch.identical + catch.shifted + catch.repeated
-    return trials.training + trials.per_participant + extra
+    return trials.training + trials.per_participant + catch.hidden + catch.repeated
 
 
 def choose(

@@ -147,6 +147,11 @@ def jerky(hold: int) -> Transform:
     return transform
 
 
+def frozen(frames: Iterator[media.Frame], count: int) -> Iterator[media.Frame]:
+    """The first frame alone, while the sound goes on: nobody who looks can miss it."""
+    return itertools.repeat(next(frames), count)
+
+
 def variants(config: StudyConfig) -> dict[str, Transform]:
     """The clips beside the plain one: for catch trials and for training."""
     late = max(1, round(config.trials.catch.shift_ms * config.stimuli.fps / 1000))
@@ -154,6 +159,8 @@ def variants(config: StudyConfig) -> dict[str, Transform]:
     made: dict[str, Transform] = {}
     if config.trials.catch.shifted:
         made |= {"early": shifted(-late), "late": shifted(late)}
+    if config.trials.catch.frozen:
+        made |= {"frozen": frozen}
     if config.trials.training:
         made |= {"training_late": shifted(half_second), "training_jerky": jerky(half_second)}
     return made
@@ -161,7 +168,7 @@ def variants(config: StudyConfig) -> dict[str, Transform]:
 
 def catch_system(config: StudyConfig) -> str:
     """The system whose clips are spoilt for catch trials: the best one that is known."""
-    return config.anchor or config.candidate
+    return config.trials.catch.system or config.anchor or config.candidate
 
 
 def catch_items(config: StudyConfig, items: tuple[str, ...]) -> tuple[str, ...]:
@@ -281,7 +288,11 @@ def _window(settings: Stimuli, entries: tuple[ManifestEntry, ...]) -> int:
 
 
 def _refuse_unknown_systems(config: StudyConfig, manifest: Manifest) -> None:
-    for name, system in (("candidate", config.candidate), ("anchor", config.anchor)):
+    for name, system in (
+        ("candidate", config.candidate),
+        ("anchor", config.anchor),
+        ("trials.catch.system", config.trials.catch.system),
+    ):
         if system is not None and system not in manifest.systems:
             raise StudyError(
                 f"{manifest.source}: {name} {system!r} is not in the manifest, "

@@ -43,10 +43,21 @@ class Catch(Part):
 
     identical: int = Field(2, ge=0, le=8)
     shifted: int = Field(2, ge=0, le=8)
+    frozen: int = Field(
+        0, ge=0, le=8, description="a picture that stands still beside a moving one"
+    )
     repeated: int = Field(1, ge=0, le=8)
     shift_ms: int = Field(200, ge=40, le=1000)
     lip_sync_dimension: Identifier = "lip_sync"
-    items: int = Field(4, ge=1, description="for how many items shifted clips are made")
+    items: int = Field(4, ge=1, description="for how many items spoilt clips are made")
+    system: str | None = Field(
+        None, description="whose clips are spoilt, best recordings; default: anchor, or candidate"
+    )
+
+    @property
+    def hidden(self) -> int:
+        """How many trials with a known answer one participant sees."""
+        return self.identical + self.shifted + self.frozen
 
 
 class Trials(Part):
@@ -107,6 +118,9 @@ class Quality(Part):
     catch_failures: int = Field(1, ge=0, description="failed catch trials that are forgiven")
     same_side_share: Share = 0.95
     repeat_agreement: Share = 0.2
+    answer_seconds: float = Field(
+        0.15, ge=0, le=10, description="least time for one answer, after both clips have ended"
+    )
     service_url: str | None = None
     service_seconds: float = Field(2.0, gt=0, le=30)
     alarm_excluded_share: Share = 0.3
@@ -134,11 +148,12 @@ class Consent(Part):
 class Recruitment(Part):
     """Where participants come from and which completion code each outcome shows."""
 
-    mode: Literal["open", "prolific"] = "open"
+    mode: Literal["open", "invited", "prolific"] = "open"
     study_id: str | None = Field(
         None, description="the recruiter's id of this study; others refused"
     )
     codes: dict[Literal["finished", "screened", "withdrawn"], str] = {}
+    raters: int = Field(30, ge=2, le=100_000, description="how many are planned")
 
 
 class Analysis(Part):
@@ -149,8 +164,25 @@ class Analysis(Part):
     primary_dimension: Identifier = "overall"
     expected_true_rate: float = Field(0.65, gt=0.5, lt=1)
     expected_tie_share: float = Field(0.3, ge=0, lt=1)
-    expected_design_effect: float = Field(3.0, ge=1)
+    expected_rater_sd: float = Field(
+        0.2, ge=0, le=1, description="how far raters' own net preferences lie apart"
+    )
+    expected_item_sd: float = Field(
+        0.2, ge=0, le=1, description="how far items' own net preferences lie apart"
+    )
     reveal_before_close: bool = False
+
+    @model_validator(mode="after")
+    def _leaves_room_for_chance(self) -> Self:
+        share = 1 - self.expected_tie_share
+        variance = share - ((2 * self.expected_true_rate - 1) * share) ** 2
+        if self.expected_rater_sd**2 + self.expected_item_sd**2 > variance:
+            raise ValueError(
+                "expected_rater_sd and expected_item_sd are larger than votes with these "
+                f"expected_tie_share and expected_true_rate can differ: the sum of their squares is at "
+                f"most {variance:.2f}"
+            )
+        return self
 
 
 class Server(Part):
@@ -171,7 +203,7 @@ DEFAULT_DIMENSIONS = tuple(
 
 
 class StudyConfig(Part):
-    """A whole study. `candidate` and `anchor` name systems of the manifest."""
+    """A whole study. `candidate` is the system of interest, `anchor` one known to be best, as in the manifest."""
 
     name: Identifier
     title: LocalText
@@ -196,8 +228,14 @@ class StudyConfig(Part):
         return tuple(dimension.id for dimension in self.dimensions)
 
     def hash(self) -> str:
-        """SHA-256 of everything but the place of the database, which changes no vote."""
-        return canonical.digest(self.model_dump(mode="json", exclude={"database"}))
+        """SHA-256 of everything but the place of the database, which changes no vote.
+
+        Settings at their defaults are left out: a program with more settings still knows an older study.
+        A default must therefore never change; another rule gets another name.
+        """
+        return canonical.digest(
+            self.model_dump(mode="json", exclude={"database"}, exclude_defaults=True)
+        )
 
     @model_validator(mode="after")
     def _dimensions_agree(self) -> Self:
@@ -209,10 +247,11 @@ class StudyConfig(Part):
                 f"analysis.primary_dimension is {self.analysis.primary_dimension!r}, "
                 f"expected one of {list(ids)}"
             )
-        if self.trials.catch.shifted and self.trials.catch.lip_sync_dimension not in ids:
+        catch = self.trials.catch
+        if (catch.shifted or catch.frozen) and self.trials.catch.lip_sync_dimension not in ids:
             raise ValueError(
                 f"trials.catch.lip_sync_dimension is {self.trials.catch.lip_sync_dimension!r}, "
-                f"expected one of {list(ids)} (or trials.catch.shifted: 0)"
+                f"expected one of {list(ids)} (or trials.catch.shifted: 0 and trials.catch.frozen: 0)"
             )
         return self
 

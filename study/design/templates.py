@@ -20,6 +20,11 @@ candidate: ours          # the system of interest, as named in the manifest
 trials:
   per_participant: 20
   training: 2
+  catch:
+    identical: 2         # the same video on both sides
+    shifted: 1           # early or late lips
+    frozen: 1            # a picture that stands still
+    # system: recordings # whose videos are spoilt for these; best real recordings
 stimuli:
   width: 480
   height: 480

@@ -91,6 +91,8 @@ def _download(name: str, context: StudyContext) -> Response:
     kind = exports.KINDS.get(name)
     if kind is None:
         raise Refused(404, "other", f"there is no export {name!r}")
-    content = kind.content(exports.open_data(context))
+    whole = name == "bundle.zip"
+    dataset = exports.sealed_data(context) if whole else exports.open_data(context)
+    content = kind.content(dataset)
     headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
     return StreamingResponse(content, headers=headers, media_type=kind.media_type)

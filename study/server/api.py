@@ -46,7 +46,9 @@ class Enter(RequestBody):
     """Start taking part."""
 
     locale: Locale = "en"
-    external: dict[Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], RecruiterId] = {}
+    external: dict[
+        Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "INVITATION"], RecruiterId
+    ] = {}
 
 
 class ParticipantRequest(RequestBody):
@@ -237,8 +239,8 @@ def _add_entry_routes(routes: APIRouter, context: StudyContext) -> None:
     @routes.post("/api/state")
     def state(body: ParticipantRequest) -> dict[str, Any]:
         """Where this participant is, for a page that was loaded again."""
-        with context.store.read() as session:
-            row = participants.find(session, body.participant)
+        with context.store.write(durable=False) as session:
+            row = participants.counted(session, context, body.participant)
             code = participants.outcome_code(context, row.state)
             return {"state": row.state, "locale": row.locale, "code": code}
 
@@ -292,7 +294,7 @@ def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
             {str(key): str(value) for key, value in body.choices.items()},
             body.playback.model_dump(exclude_none=True),
         )
-        return {"vote": receipt.vote, "feedback": receipt.feedback, "hint": receipt.hint}
+        return {**vars(receipt), "device": list(receipt.device)}
 
     @routes.post("/api/withdraw")
     def withdraw(body: ParticipantRequest) -> dict[str, Any]:

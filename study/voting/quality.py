@@ -18,6 +18,8 @@ from study.design.config import Quality, StudyConfig
 
 _log = logging.getLogger(__name__)
 
+CATCHES = ("identical", "shifted", "frozen")
+DEVICE_CHECKS = ("drift", "stalls", "dropped")  # what a weak device fails, whoever sits before it
 Verdict = Literal["pass", "fail", "unchecked"]
 
 
@@ -40,7 +42,12 @@ def combine(parts: Iterable[Judgement]) -> Judgement:
 
 
 def judge_playback(playback: Mapping[str, Any], limits: Quality) -> Judgement:
-    """Was the pair shown as intended? `playback` is the telemetry of one trial (see study.server.api)."""
+    """Was the pair shown as intended? `playback` is the telemetry of one trial (see study.server.api).
+
+    Every browser can count how often it played: a vote without that was not made on the page.
+    """
+    if not playback.get("plays"):
+        return Judgement("fail", ("unplayed",))
     frames, dropped = playback.get("frames"), playback.get("dropped")
     share = dropped / frames if frames and dropped is not None else None
     hidden = playback.get("hidden_ms")
@@ -54,10 +61,19 @@ def judge_playback(playback: Mapping[str, Any], limits: Quality) -> Judgement:
     )
 
 
+def judge_speed(
+    answer_ms: float | None, spare: float, questions: int, limits: Quality
+) -> Judgement:
+    """Was there time to read and answer? By the page's clock and by the server's (`spare`, seconds)."""
+    needed = questions * limits.answer_seconds
+    claimed = spare if answer_ms is None else answer_ms / 1000
+    return Judgement("pass") if min(claimed, spare) >= needed else Judgement("fail", ("fast",))
+
+
 def judge_catch(kind: str, expected: Mapping[str, str], choices: Mapping[str, str]) -> Judgement:
     """Was a trial with a known answer answered so? "Cannot judge" is unchecked, not wrong.
 
-    For an identical pair a majority of "same" is enough; for a shifted one every expected answer.
+    For an identical pair a majority of "same" is enough; for a spoilt one every expected answer.
     """
     answers = [(choices[name], wanted) for name, wanted in expected.items() if name in choices]
     answers = [(given, wanted) for given, wanted in answers if given != "cannot"]
@@ -148,13 +164,12 @@ def _catches(records: Sequence[Mapping[str, Any]], config: StudyConfig) -> Judge
     caught = [
         judge_catch(record["kind"], record["expected"], record["choices"])
         for record in records
-        if record["kind"] in ("identical", "shifted")
+        if record["kind"] in CATCHES
     ]
     failed = [part for part in caught if part.verdict == "fail"]
     if len(failed) > config.quality.catch_failures:
         return Judgement("fail", tuple(reason for part in failed for reason in part.reasons))
-    hidden = catch.identical + catch.shifted
-    if voted and hidden and all(part.verdict == "unchecked" for part in caught):
+    if voted and catch.hidden and all(part.verdict == "unchecked" for part in caught):
         return Judgement("unchecked", ("catch",))
     return Judgement("pass")
 

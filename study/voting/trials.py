@@ -25,6 +25,7 @@ class ServedTrial:
     left: str
     right: str
     training: bool
+    practice: int
     dimensions: list[str]
     position: int
     total: int
@@ -205,8 +206,8 @@ def _spoilt_draft(
     context: StudyContext, design: Design, kind: str, position: int, toss: int
 ) -> Draft:
     """A good clip beside a spoilt copy of itself; the good side is the expected answer."""
-    if kind == "shifted":
-        names: tuple[str, ...] = ("early", "late")
+    if kind in ("shifted", "frozen"):
+        names: tuple[str, ...] = ("early", "late") if kind == "shifted" else ("frozen",)
         lip_sync = context.config.trials.catch.lip_sync_dimension
         asked: tuple[str, ...] = (lip_sync,)
     else:
@@ -248,6 +249,7 @@ def _serve(
         left=left,
         right=right,
         training=trial.kind == "training",
+        practice=context.config.trials.training,
         dimensions=trial.dimensions,
         position=trial.position,
         total=total,

@@ -1,6 +1,7 @@
 // The journey of a participant: consent, check, pairs, thanks. The server says where somebody stands.
 
 import { Api, Failure } from './api.js';
+import { Draft } from './draft.js';
 import { fill, h } from './dom.js';
 import { TrialView, progressText } from './trial.js';
 import { consentView, endView, soundView } from './welcome.js';
@@ -44,7 +45,11 @@ class Journey {
   }
 
   showConsent() {
-    this.show(consentView(this.options, this.texts, (button) => this.guard(() => this.agree(button))));
+    if (this.options.state !== 'open') {
+      const text = this.texts.errors[`study_${this.options.state}`];
+      return this.show(endView(this.texts.title, text, null, this.texts, false));
+    }
+    return this.show(consentView(this.options, this.texts, (button) => this.guard(() => this.agree(button))));
   }
 
   async agree(button) {
@@ -79,15 +84,22 @@ class Journey {
       event: (body) => this.api.post('event', { participant: this.participant, ...body }).catch(() => {}),
       vote: (body, view) => this.guard(() => this.vote(body, view)),
     };
-    const view = new TrialView(served, this.texts, handlers);
+    const view = new TrialView(served, this.texts, handlers, new Draft(this.participant, served.position));
     this.show(view.element, view, served);
     await view.load(this.api);
     return undefined;
   }
 
+  // The pair that counts now, with the reason why it is not the one that was on the page.
+  async showNextBecause(code) {
+    await this.showNext();
+    this.view?.say(this.texts.errors[code]);
+  }
+
   async vote(body, view) {
     const waiting = (code) => view.say(this.texts.errors[code] ?? this.texts.errors.other);
     const receipt = await this.api.vote({ participant: this.participant, ...body }, waiting);
+    view.draft.drop();
     if (receipt.feedback === null) await this.showNext();
     else view.feedback(receipt, () => this.guard(() => this.showNext()));
   }
@@ -136,8 +148,9 @@ class Journey {
   header(served) {
     const parts = [h('span', { class: 'name' }, this.texts.title)];
     if (served) {
-      const ticks = Array.from({ length: served.total }, (_, index) => {
-        const kind = index < served.position ? 'past' : index === served.position ? 'now' : 'ahead';
+      const own = served.position - served.practice;
+      const ticks = Array.from({ length: served.total - served.practice }, (_, index) => {
+        const kind = index < own ? 'past' : index === own ? 'now' : 'ahead';
         return h('i', { class: kind });
       });
       parts.push(h('div', { class: 'ticks', 'aria-hidden': 'true' }, ...ticks));
@@ -185,7 +198,7 @@ class Journey {
     } catch (failure) {
       const code = failure instanceof Failure ? failure.code : 'other';
       if (!(failure instanceof Failure)) console.error(failure);
-      if (RELOAD.includes(code)) return this.guard(() => this.showNext());
+      if (RELOAD.includes(code)) return this.guard(() => this.showNextBecause(code));
       this.showProblem(code);
     }
     return undefined;
@@ -206,7 +219,8 @@ function tokenFromAddress() {
   const fromFragment = new URLSearchParams(location.hash.slice(1)).get('p');
   if (fromFragment) return fromFragment;
   try {
-    return recruiterIds().PROLIFIC_PID ? null : localStorage.getItem(storageKey());
+    const { PROLIFIC_PID: recruited, INVITATION: invited } = recruiterIds();
+    return recruited || invited ? null : localStorage.getItem(storageKey());
   } catch {
     return null;
   }
@@ -230,5 +244,6 @@ function storageKey() {
 function recruiterIds() {
   const query = new URLSearchParams(location.search);
   const ids = ['PROLIFIC_PID', 'STUDY_ID', 'SESSION_ID'].map((name) => [name, query.get(name)]);
+  ids.push(['INVITATION', new URLSearchParams(location.hash.slice(1)).get('invite')]);
   return Object.fromEntries(ids.filter(([, value]) => value));
 }

@@ -6,7 +6,8 @@ const CHOICES = ['left', 'same', 'right'];
 const KEYS = { 1: 'left', 2: 'same', 3: 'right', 0: 'cannot' };
 
 export class Questions {
-  constructor(dimensions, texts, onSubmit) {
+  constructor(dimensions, texts, onSubmit, onAnswer) {
+    this.onAnswer = onAnswer;
     this.dimensions = dimensions;
     this.texts = texts;
     this.answers = {};
@@ -36,12 +37,30 @@ export class Questions {
     this.refresh();
   }
 
+  restore(answers) {
+    for (const name of this.dimensions) if (answers[name]) this.answers[name] = answers[name];
+    this.refresh();
+  }
+
   answer(index, choice) {
     if (!this.open) return;
     this.answers[this.dimensions[index]] = choice;
     const next = this.dimensions.findIndex((name) => !this.answers[name]);
     this.active = next === -1 ? index : next;
     this.refresh();
+    this.onAnswer();
+  }
+
+  // Arrows move between the answers of one question, as in any group of radio buttons.
+  arrow(event, index) {
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
+    if (!step || !event.target.classList.contains('choice')) return;
+    const choices = [...this.rows[index].querySelectorAll('.choice')];
+    const next = choices[(choices.indexOf(event.target) + step + choices.length) % choices.length];
+    event.preventDefault();
+    this.answer(index, next.dataset.choice);
+    this.goTo(index);
+    next.focus();
   }
 
   goTo(index) {
@@ -89,7 +108,7 @@ export class Questions {
     );
     return h(
       'div',
-      { class: 'row', role: 'radiogroup', 'aria-label': dimensions[name], 'data-dimension': name },
+      { class: 'row', role: 'radiogroup', onkeydown: (event) => this.arrow(event, index), 'aria-label': dimensions[name], 'data-dimension': name },
       h('p', { class: 'asks' }, dimensions[name]),
       h('div', { class: 'choices' }, ...CHOICES.map(button)),
       cannot,
@@ -103,6 +122,7 @@ export class Questions {
       row.classList.toggle('answered', Boolean(given));
       for (const choice of row.querySelectorAll('.choice')) {
         choice.setAttribute('aria-checked', String(choice.dataset.choice === given));
+        choice.tabIndex = choice.dataset.choice === (given ?? 'left') ? 0 : -1;
         choice.disabled = !this.open;
       }
       this.dots[index].classList.toggle('current', index === this.active);
