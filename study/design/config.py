@@ -63,7 +63,9 @@ class Catch(Part):
 class Trials(Part):
     """How many trials one participant sees and for how long a served trial stays valid."""
 
-    per_participant: int = Field(20, ge=1, le=200)
+    per_participant: int = Field(
+        20, ge=1, le=200, description="different pairs; all where there are fewer"
+    )
     training: int = Field(2, ge=0, le=2)
     catch: Catch = Catch()
     expire_minutes: float = Field(30.0, gt=0)
@@ -81,7 +83,8 @@ class Stimuli(Part):
     height: int | None = Field(None, ge=64, le=1920, multiple_of=2)
     fps: int | None = Field(None, ge=10, le=60)
     fit: Literal["pad", "crop"] = Field(
-        "pad", description="what is done with videos of another shape: grey bars, or their edges cut off"
+        "pad",
+        description="what is done with videos of another shape: grey bars, or their edges cut off",
     )
     window: tuple[float, float] | None = Field(
         None, description="[start, seconds] of every video that is shown; default: all"

@@ -15,6 +15,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from mediafiles import MediaError
+from mediafiles.containers import reading
 from mediafiles.screen import Screen
 from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts, inspect_video, video_frames
@@ -58,7 +59,7 @@ def frames_at(path: Path, form: ClipFormat, count: int, start: float = 0.0) -> I
     The picture that a player shows at the middle of each output frame is taken, the last one is held.
     """
     screen = Screen(form.width, form.height, form.fit, BACKGROUND)
-    with study_errors():
+    with study_errors(), reading(path, "video"):
         shown = video_frames(path)
         current = following = next(shown, None)
         if current is None:

@@ -38,7 +38,9 @@ def best_rate(videos: Sequence[VideoFacts]) -> int:
     """The rate at which every video's frames stay for the most equal times; the lower of two."""
     rates = [_nominal(video.rate) for video in videos]
     rates += [float(RATES[-1])] * any(video.variable_rate for video in videos)
-    return min(RATES, key=lambda fps: (max(round(judder(rate, fps), 4) for rate in set(rates)), fps))
+    return min(
+        RATES, key=lambda fps: (max(round(judder(rate, fps), 4) for rate in set(rates)), fps)
+    )
 
 
 def judder(rate: float, fps: int) -> float:

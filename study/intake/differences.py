@@ -148,7 +148,9 @@ def _stored(systems: dict[str, list[Inspected]]) -> Iterator[str]:
         "variable rate": "of variable frame rate and brought to a steady one",
     }
     for word, what in done.items():
-        names = [name for name, rows in systems.items() if any(word in _peculiar(row) for row in rows)]
+        names = [
+            name for name, rows in systems.items() if any(word in _peculiar(row) for row in rows)
+        ]
         if names:
             yield f"{word}: videos of {_names(names)} are {what}; look at a clip of each"
 

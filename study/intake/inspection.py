@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,15 +10,13 @@ import numpy as np
 
 from mediafiles.pictures import read_picture
 from mediafiles.video import VideoFacts
-from study.design import assignment, builder, media, translations
+from study.design import builder, media, translations
 from study.design.config import StudyConfig
 from study.design.loudness import integrated_loudness
 from study.design.stimuli import Manifest, ManifestEntry
 from study.encoding.clip_format import ClipFormat
 from study.errors import StudyError
-
-Progress = Callable[[int, int, str], None]
-"""Called with files read, files in all, and the name of the next one."""
+from study.progress import Progress, no_progress
 
 ENOUGH = 480  # a reference picture is looked at, and not shown
 
@@ -51,7 +49,9 @@ class Inspection:
         return [row for row in self.rows if row.entry.system == system]
 
 
-def inspect(config: StudyConfig, manifest: Manifest, progress: Progress) -> Inspection:
+def inspect(
+    config: StudyConfig, manifest: Manifest, progress: Progress = no_progress
+) -> Inspection:
     """Read all files; raises StudyError for what cannot be built, naming file, reason and cure."""
     refuse_names(config, manifest)
     rows = []
@@ -67,14 +67,9 @@ def inspect(config: StudyConfig, manifest: Manifest, progress: Progress) -> Insp
 
 
 def refuse_names(config: StudyConfig, manifest: Manifest) -> None:
-    """Check candidate, anchor, texts and counts, for which no file need be read."""
+    """Check candidate, anchor and texts, for which no file need be read."""
     builder.refuse_unknown_systems(config, manifest)
     translations.page_texts(config)
-    systems, items = len(manifest.systems), len(manifest.items)
-    cells = assignment.cells(
-        0, range(1, systems), range(items), all_pairs=config.comparisons == "all"
-    )
-    assignment.schedule(config.trials, len(cells), config.seed, 0)
 
 
 def _inspected(entry: ManifestEntry, config: StudyConfig) -> Inspected:
