@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from study import logs
-from study.commands import plan, recruiting, registration, serving
+from study.commands import material, plan, recruiting, registration, serving
 from study.commands.output import Add, positive
 from study.commands.output import say as _say
 from study.database import storage
@@ -60,30 +60,6 @@ def _init(args: argparse.Namespace) -> None:
         f"Edit {args.folder / CONFIG_NAME} and {args.folder / 'manifest.csv'}, then: "
         f"python -m study import {args.folder}"
     )
-
-
-def _import(args: argparse.Namespace) -> None:
-    from study.design import media, stimuli
-
-    config = load(args.folder / CONFIG_NAME)
-    manifest = stimuli.read(args.manifest or args.folder / MANIFEST_NAMES[1])
-    for entry in manifest.entries:
-        media.probe(entry.file)
-    stimuli.write(manifest, args.folder / MANIFEST_NAMES[0])
-    _say(f"{len(manifest.systems)} systems x {len(manifest.items)} items; every video can be read.")
-    plan.warn_of_shortfalls(config, len(manifest.systems), len(manifest.items))
-    _say(f"Next: python -m study build {args.folder}")
-
-
-def _build(args: argparse.Namespace) -> None:
-    from study.design import builder, stimuli
-
-    config = load(args.folder / CONFIG_NAME)
-    manifest = stimuli.read(args.folder / MANIFEST_NAMES[0])
-    index = builder.build(config, manifest, args.folder / STIMULI_NAME)
-    size = sum(row.bytes for row in index.stimuli) / 1e6
-    _say(f"{len(index.stimuli)} clips, {size:.1f} MB, stimuli {index.hash()[:12]}")
-    _say(f"Next: python -m study audit {args.folder}")
 
 
 def _audit(args: argparse.Namespace) -> int:
@@ -208,12 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_design(add: Add) -> None:
     add("init", _init, "make a new folder with study.yaml and a manifest to fill in")
-    command = add("import", _import, "check a manifest and every file in it")
-    command.add_argument(
-        "manifest", type=Path, nargs="?", help="CSV or JSON; default: FOLDER/manifest.csv"
-    )
-    plan.declare(add)
-    add("build", _build, "bring all clips into one form, or refuse")
+    material.declare(add)
     add("audit", _audit, "show that nothing but the picture differs between sides")
 
 

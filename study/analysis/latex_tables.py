@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from study.analysis.dataset import Dataset
+from study.design import plan
+from study.design.assignment import mains
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -25,6 +27,7 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     """A paragraph that says how the numbers were made, with the counts filled in."""
     config, flow, study = dataset.config, report["flow"], report["study"]
     trials, excluded = config.trials, flow["excluded"]
+    pairs = plan.pairs(config, len(dataset.systems)) * dataset.meta["items"]
     catch = trials.catch.hidden
     level = f"{100 * (1 - config.analysis.alpha):g}"
     others = _many(len(dataset.systems) - 1, "other system")
@@ -37,7 +40,7 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         "synchrony, and could be judged only once there had been time to watch both to the end. "
         "Sides were balanced within participant and pair.",
         f"After {_many(trials.training, 'training pair')}, each participant was given "
-        f"{_many(trials.per_participant, 'pair')}, and hidden among them "
+        f"{_many(mains(trials, pairs), 'pair')}, and hidden among them "
         f"{_many(catch, 'catch trial')} with a known answer and "
         f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
         f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",

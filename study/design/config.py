@@ -21,6 +21,8 @@ LOCALES: tuple[Locale, ...] = ("en", "zh")
 LocalText = dict[Locale, str]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+LONGEST = 60.0
+"""Seconds of the longest clips: raters see many."""
 
 
 class Part(BaseModel):
@@ -95,7 +97,9 @@ class Catch(Part):
 class Trials(Part):
     """How many trials one participant sees and for how long a served trial stays valid."""
 
-    per_participant: int = Field(20, ge=1, le=200)
+    per_participant: int = Field(
+        20, ge=1, le=200, description="different pairs; all where there are fewer"
+    )
     training: int = Field(2, ge=0, le=2)
     catch: Catch = Catch()
     expire_minutes: float = Field(30.0, gt=0)
@@ -105,18 +109,40 @@ class Trials(Part):
 class Stimuli(Part):
     """The one form into which every clip is brought.
 
-    Units: pixels, frames per second, seconds, LUFS (ITU-R BS.1770-4), dB true peak.
+    Units: pixels, frames per second, seconds, LUFS (ITU-R BS.1770-4), dB true peak. What is left out is chosen for
+    the videos: the commonest shape at its largest, and the rate at which all move most evenly.
     """
 
-    width: int = Field(480, ge=64, le=1920, multiple_of=2)
-    height: int = Field(480, ge=64, le=1920, multiple_of=2)
-    fps: int = Field(25, ge=10, le=60)
-    seconds: float | None = Field(None, gt=0, le=60)
+    width: int | None = Field(None, ge=64, le=1920, multiple_of=2)
+    height: int | None = Field(None, ge=64, le=1920, multiple_of=2)
+    fps: int | None = Field(None, ge=10, le=60)
+    fit: Literal["pad", "crop"] = Field(
+        "pad",
+        description="what is done with videos of another shape: grey bars, or their edges cut off",
+    )
+    window: tuple[float, float] | None = Field(
+        None, description="[start, seconds] of every video that is shown; default: all"
+    )
     crf: int = Field(18, ge=0, le=35)
     preset: Literal["ultrafast", "veryfast", "fast", "medium", "slow"] = "medium"
     loudness: float = Field(-23.0, ge=-40, le=-10)
     peak: float = Field(-1.0, ge=-9, le=0)
     audio_rate: Literal[44100, 48000] = 48000
+
+    @property
+    def start(self) -> float:
+        """Seconds of every video that are left out before what is shown."""
+        return self.window[0] if self.window else 0.0
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.window and not (self.window[0] >= 0 and 0 < self.window[1] <= LONGEST):
+            raise ValueError(
+                f"stimuli.window is {list(self.window)}, expected [start, seconds] with at most {LONGEST:g} seconds"
+            )
+        if (self.width is None) != (self.height is None):
+            raise ValueError("stimuli.width and stimuli.height are given both or neither")
+        return self
 
 
 class Quality(Part):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from study.design import assignment
 from study.design.config import StudyConfig
 from study.statistics import power
 from study.statistics.gatekeeping import Families
@@ -79,7 +80,7 @@ def plan(
     """The plan for so many systems and items; `expected` replaces the configuration's own guess."""
     expected = expected or expectation(config)
     compared, counts = pairs(config, systems), families(config, systems)
-    each = config.trials.per_participant / compared
+    each = assignment.mains(config.trials, compared * items) / compared
     alpha, planned = config.analysis.alpha, config.recruitment.raters
 
     def family(questions: Sequence[str], tests: int, fewest: int) -> FamilyPlan:

@@ -59,7 +59,8 @@ def _numbers(config: StudyConfig, items: int, made: plan.StudyPlan) -> list[str]
     return [
         "## Numbers",
         "",
-        f"{config.recruitment.raters} raters, {items} items. Each rater judges {trials.per_participant} pairs, after "
+        f"{config.recruitment.raters} raters, {items} items. "
+        f"Each rater judges {made.each * made.pairs:.0f} pairs, after "
         f"{trials.training} for practice, with {trials.catch.hidden} catch trials and {trials.catch.repeated} "
         "repetitions among them. Collection ends by the operator's decision, made without seeing results "
         "by system"

@@ -14,6 +14,7 @@ from study.design import assignment, questionnaire
 from study.design.config import StudyConfig
 from study.design.translations import offered, page_texts
 from study.voting.context import StudyContext, study_row
+from study.voting.trials import read_design
 
 FOLDER = Path(__file__).parent / "page"
 SECONDS_PER_ANSWER, SECONDS_PER_PAIR = 7, 4  # to read and decide; to load and begin
@@ -35,8 +36,8 @@ def page_file(name: str) -> Path | None:
 def page_options(context: StudyContext) -> dict[str, Any]:
     """Texts and settings that the page needs before anybody has entered."""
     config = context.config
-    pairs = assignment.length(config.trials)
     with context.store.read() as session:
+        pairs = assignment.length(config.trials, len(read_design(session, config).cells))
         state, seconds = study_row(session).state, _seconds(session, config, pairs)
     return {
         "state": state,

@@ -24,12 +24,10 @@ from study.database.models import (
     System,
 )
 from study.database.storage import Store
-from study.design import assignment
 from study.design.builder import Index
 from study.design.config import StudyConfig
 from study.errors import StudyError
 from study.voting.context import StudyContext, database_url, study_row
-from study.voting.trials import read_design
 
 _log = logging.getLogger(__name__)
 
@@ -53,8 +51,6 @@ def open_study(
         if row is None:
             now = clock()
             _fill(session, config, index, now)
-            cells = read_design(session, config).cells
-            assignment.schedule(config.trials, len(cells), config.seed, 0)  # refuses too few pairs
             ledger.append(session, now, "opened", _opened(session, config, index))
         elif (row.config_hash, row.stimuli_hash) != (config.hash(), index.hash()):
             raise StudyError(

@@ -94,7 +94,8 @@ def submit_vote(
         session.add(vote)
         trial.voted_at = now
         ledger.append(session, now, "vote", {"digest": vote.digest})
-        if trials.decided(session, person) == assignment.length(context.config.trials):
+        cells = trials.read_design(session, context.config).cells
+        if trials.decided(session, person) == assignment.length(context.config.trials, len(cells)):
             participants.reach(session, now, person, "finished")
         return _receipt(vote, trial)
 
