@@ -69,6 +69,11 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
             raise Refused(401, "other", "sign in first")
         return _download(name, context)
 
+    _add_people(routes, context)
+    return routes
+
+
+def _add_people(routes: APIRouter, context: StudyContext) -> None:
     @routes.get("/people.csv")
     def people(session: Session = None) -> Response:
         """Who has finished, with verdicts; names no system, so it can be had while votes come in."""
@@ -77,8 +82,6 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
         text = tables.csv_text(roster.roster(context)).encode("utf-8-sig")
         headers = NO_STORE | {"Content-Disposition": 'attachment; filename="people.csv"'}
         return Response(text, headers=headers, media_type="text/csv; charset=utf-8")
-
-    return routes
 
 
 def _signed_in(home: str, token: str, secure: bool) -> Response:
