@@ -82,10 +82,11 @@ def _open(args: argparse.Namespace) -> None:
     index = builder.read_index(args.folder / STIMULI_NAME)
     audit_record.require_passed(config, index, args.folder / AUDIT_NAME)
     serving.warn_of_mounts(args.folder)
-    plain = index.plain()
-    plan.warn_of_shortfalls(config, len({c.system for c in plain}), len({c.item for c in plain}))
     context = lifecycle.open_study(args.folder, config, index)
     lifecycle.set_state(context.store, "open", context.clock())
+    plain = index.plain()
+    systems, items = {clip.system for clip in plain}, {clip.item for clip in plain}
+    plan.warn_of_shortfalls(config, len(systems), len(items))
     _say(
         f"Rules {config.hash()}: `python -m study register {args.folder}` writes what to register."
     )

@@ -10,9 +10,11 @@ import torch
 
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.linear.choice import NATIVE, apply_linear, parse_linear
+from flowact.hardware.linear.offered import read_formats, refusals
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.components import find_checkpoint
 from flowact.tokenizer.tokenizer import Tokenizer
 
 
@@ -48,7 +50,8 @@ def load_pipeline(
     pipeline = FlowActPipeline.from_pretrained(
         checkpoint, dtype=getattr(torch, precision.dtype), device=device
     )
-    applied = apply_linear(pipeline.transformer, choice, precision.linear)
+    refused = refusals(read_formats(find_checkpoint(checkpoint)))
+    applied = apply_linear(pipeline.transformer, choice, precision.linear, refused)
     pipeline.transformer.memory_format = precision.memory
     return _tuned(Loaded(pipeline, precision, division, applied))
 

@@ -76,6 +76,7 @@ REPORT = {
     "p_adjusted": "for all tests: Holm over the primary question, then Holm over the others, which count only "
     "once the first have all succeeded",
     "bootstrap_interval, flips, sign_test, wilson, naive_interval": "descriptive: each leaves some clustering out",
+    "opinions": "mean rating of each system, where a question asks for ratings",
     "items": "as items.csv",
     "side_bias, agreement": "left against right; Krippendorff's alpha and raw agreement",
     "strengths": "Davidson's model, with intervals over participants and items",

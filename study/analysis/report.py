@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from study.analysis import progress, ranking
+from study.analysis import progress, ranking, ratings
 from study.analysis.dataset import Dataset, excluded_after_unblinding, exclusions, judgements
 from study.analysis.tidy_table import tabulated, tidy
 from study.design import plan
@@ -30,6 +30,7 @@ def report(dataset: Dataset) -> dict[str, Any]:
         "flow": flow(dataset, frame, included),
         "primary": comparisons(included, dataset),
         "all_votes": comparisons(main, dataset),
+        "opinions": ratings.opinions(included, dataset),
         "items": by_item(included),
         "side_bias": side_bias(included),
         "agreement": agreements(included, dataset),

@@ -31,7 +31,7 @@ from study.design.stimuli import Manifest
 from study.server.app import create_app
 from study.voting import lifecycle
 
-NEEDED = ("", "config", "page/options", "theme.css")
+NEEDED = ("", "page/options")
 LOUDNESS_TOLERANCE = 0.5  # LU
 START = 1_700_000_000.0  # the rehearsal's clock; any moment does
 

@@ -32,10 +32,44 @@ class Part(BaseModel):
 
 
 class Dimension(Part):
-    """One question. `text` may be left out for the five dimensions that the locales know."""
+    """One question on a pair. `text` may be left out for the five dimensions that the locales know.
+
+    `answers` are A, same or B (`gsb`); A or B (`forced`); or a rating of each side from 1, bad, to 5, excellent
+    (`rating`), which needs a text of its own.
+    """
 
     id: Identifier
     text: LocalText = {}
+    answers: Literal["gsb", "forced", "rating"] = "gsb"
+
+
+class Option(Part):
+    """One answer to choose."""
+
+    id: Identifier
+    text: LocalText = {}
+
+
+KNOWN_QUESTIONS = ("age_band", "headphones", "screen", "vision", "comment")
+
+
+class Question(Part):
+    """A question about the participant: a choice among `options`, or a free text without them.
+
+    Text and options may be left out for age_band, headphones, screen, vision and comment.
+    """
+
+    id: Identifier
+    text: LocalText = {}
+    options: tuple[Option, ...] = ()
+    required: bool = False
+
+
+class Questionnaire(Part):
+    """Pages of questions before the pairs and after them."""
+
+    before: tuple[Question, ...] = ()
+    after: tuple[Question, ...] = ()
 
 
 class Catch(Part):
@@ -221,6 +255,7 @@ class StudyConfig(Part):
     quality: Quality = Quality()
     limits: Limits = Limits()
     consent: Consent = Consent()
+    questionnaire: Questionnaire = Questionnaire()
     recruitment: Recruitment = Recruitment()
     analysis: Analysis = Analysis()
     server: Server = Server()
@@ -256,6 +291,34 @@ class StudyConfig(Part):
                 f"trials.catch.lip_sync_dimension is {self.trials.catch.lip_sync_dimension!r}, "
                 f"expected one of {list(ids)} (or trials.catch.shifted: 0 and trials.catch.frozen: 0)"
             )
+        return self
+
+    @property
+    def answer_forms(self) -> dict[str, str]:
+        """How each dimension is answered: gsb, forced or rating."""
+        return {dimension.id: dimension.answers for dimension in self.dimensions}
+
+    @model_validator(mode="after")
+    def _answers_fit(self) -> Self:
+        locales = set(self.title)
+        for dimension in self.dimensions:
+            if dimension.answers == "rating" and not locales <= set(dimension.text):
+                raise ValueError(
+                    f"dimensions: {dimension.id} is a rating and needs a text of its own"
+                )
+        if self.trials.catch.identical and all(d.answers == "forced" for d in self.dimensions):
+            raise ValueError(
+                "trials.catch.identical has no known answer where every question is forced; set it to 0"
+            )
+        questions = (*self.questionnaire.before, *self.questionnaire.after)
+        ids = [question.id for question in questions]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"questionnaire: every id is asked once, not {ids}")
+        for question in questions:
+            if question.id not in KNOWN_QUESTIONS and not locales <= set(question.text):
+                raise ValueError(
+                    f"questionnaire: {question.id} needs a text in {', '.join(sorted(locales))}"
+                )
         return self
 
     @model_validator(mode="after")

@@ -120,6 +120,13 @@ def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
         f"{name} = {text}" for name, text in zip(names, formulas.values(), strict=True)
     )
     parts.append(f"<p class='hint'>{escape(formula)}</p>")
+    if made["opinions"]:
+        opinions = [
+            [_words(row["dimension"]), row["system"], row["mean"], _range(row["interval"])]
+            for row in made["opinions"]
+        ]
+        heading = ["dimension", "system", "mean rating", "interval"]
+        parts.append("<h3>Ratings, 1 to 5</h3>" + table(heading, opinions))
     parts.append("<h3>By item</h3>" + _svg(charts.item_dots(made["items"]).decode(), "broad"))
     sides = [
         [_words(name), part["left"], part["right"], part["p"]]
@@ -194,6 +201,10 @@ def _words(name: str) -> str:
 
 def _interval(bounds: Sequence[float] | None) -> str:
     return f"{bounds[0]:+.2f} to {bounds[1]:+.2f}" if bounds else "–"
+
+
+def _range(bounds: Sequence[float] | None) -> str:
+    return f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else "–"
 
 
 def _limit(row: Mapping[str, Any]) -> str:

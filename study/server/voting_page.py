@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from study.database.models import Participant, StimulusRow
-from study.design import assignment
+from study.design import assignment, questionnaire
 from study.design.config import StudyConfig
 from study.design.translations import offered, page_texts
 from study.voting.context import StudyContext, study_row
@@ -43,6 +43,7 @@ def page_options(context: StudyContext) -> dict[str, Any]:
         "state": state,
         "locales": offered(config),
         "texts": page_texts(config),
+        "questionnaire": {name: questionnaire.page(config, name) for name in offered(config)},
         "consent_version": config.consent.version,
         "contact": config.consent.contact,
         "prolific": config.recruitment.mode == "prolific",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from study import canonical
 from study.database import ledger
 from study.database.models import Participant, Trial, Vote
-from study.design import assignment
+from study.design import assignment, questionnaire
 from study.design.config import Recruitment
 from study.design.translations import consent_text, offered
 from study.errors import Refused
@@ -137,6 +137,29 @@ def reach(session: Session, now: float, row: Participant, state: str, **more: st
     if state in ("screened", "finished"):
         row.finished_at = now
     ledger.append(session, now, state, {"participant": row.code} | more)
+
+
+def answer(
+    context: StudyContext, token: str, when: questionnaire.When, given: Mapping[str, str]
+) -> dict[str, Any]:
+    """Store a page of answers about the participant and say where they stand; raises Refused for wrong ones."""
+    now = context.clock()
+    with context.store.write() as session:
+        row = counted(session, context, token)
+        if questionnaire.pending(context.config, row.state, row.answers) == when:
+            row.answers = row.answers | questionnaire.checked(context.config, when, given)
+            note_facts(session, now, row)
+        return standing(context, row)
+
+
+def standing(context: StudyContext, row: Participant) -> dict[str, Any]:
+    """What the page needs to go on: state, language, completion code, a page of questions that is due."""
+    return {
+        "state": row.state,
+        "locale": row.locale,
+        "code": outcome_code(context, row.state),
+        "ask": questionnaire.pending(context.config, row.state, row.answers),
+    }
 
 
 def facts(row: Participant) -> dict[str, Any]:

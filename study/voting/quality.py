@@ -41,6 +41,14 @@ def combine(parts: Iterable[Judgement]) -> Judgement:
     return Judgement("pass")
 
 
+def side(choice: str) -> str:
+    """left, same, right or cannot: a rating of both sides says which of them is better."""
+    if "/" not in choice:
+        return choice
+    left, right = (int(part) for part in choice.split("/"))
+    return "left" if left > right else "right" if right > left else "same"
+
+
 def judge_playback(playback: Mapping[str, Any], limits: Quality) -> Judgement:
     """Was the pair shown as intended? `playback` is the telemetry of one trial (see study.server.api).
 
@@ -75,7 +83,9 @@ def judge_catch(kind: str, expected: Mapping[str, str], choices: Mapping[str, st
 
     For an identical pair a majority of "same" is enough; for a spoilt one every expected answer.
     """
-    answers = [(choices[name], wanted) for name, wanted in expected.items() if name in choices]
+    answers = [
+        (side(choices[name]), wanted) for name, wanted in expected.items() if name in choices
+    ]
     answers = [(given, wanted) for given, wanted in answers if given != "cannot"]
     if not answers:
         return Judgement("unchecked", (f"catch_{kind}",))
@@ -100,11 +110,8 @@ def judge_participant(records: Sequence[Mapping[str, Any]], config: StudyConfig)
 def reversal_share(first: Mapping[str, str], second: Mapping[str, str]) -> float | None:
     """Share of decided dimensions whose preference turned round when the pair came back swapped."""
     value = {"left": 1, "same": 0, "right": -1}
-    both = [
-        (value[first[name]], -value[second[name]])
-        for name in first
-        if first[name] in value and second.get(name) in value
-    ]
+    given = [(side(first[name]), side(second.get(name, "cannot"))) for name in first]
+    both = [(value[a], -value[b]) for a, b in given if a in value and b in value]
     if not both:
         return None
     return sum(a * b < 0 for a, b in both) / len(both)
@@ -186,12 +193,8 @@ def _varied(records: Sequence[Mapping[str, Any]]) -> Judgement:
 def _one_sided(records: Sequence[Mapping[str, Any]], limits: Quality) -> Judgement:
     """The same side in nearly every decided answer, over at least ten answers on three trials."""
     main = [record for record in records if record["kind"] == "main"]
-    sides = [
-        choice
-        for record in main
-        for choice in record["choices"].values()
-        if choice in ("left", "right")
-    ]
+    answers = [side(choice) for record in main for choice in record["choices"].values()]
+    sides = [answer for answer in answers if answer in ("left", "right")]
     if len(sides) < 10 or len(main) < 3:
         return Judgement("pass")
     share = max(sides.count("left"), sides.count("right")) / len(sides)

@@ -189,7 +189,10 @@ def _draft(
     if kind == "identical":
         clips = [clip for key, clip in sorted(design.stimuli.items()) if key[2] == "plain"]
         clip = clips[toss % len(clips)]
-        expected = dict.fromkeys(context.config.dimension_ids, "same")
+        forms = context.config.answer_forms
+        expected = {
+            name: "same" for name in context.config.dimension_ids if forms[name] != "forced"
+        }
         return Draft(kind, clip.item_id, clip.id, clip.id, expected)
     return _spoilt_draft(context, design, kind, len(done), toss)
 

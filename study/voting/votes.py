@@ -32,7 +32,12 @@ from study.errors import Refused
 from study.voting import participants, quality, tokens, trials
 from study.voting.context import StudyContext, require_open
 
-CHOICES = ("left", "same", "right", "cannot")
+RATINGS = tuple(f"{left}/{right}" for left in range(1, 6) for right in range(1, 6))
+CHOICES = {
+    "gsb": ("left", "same", "right", "cannot"),
+    "forced": ("left", "right", "cannot"),
+    "rating": (*RATINGS, "cannot"),
+}
 WATCHED_SHARE = 0.97  # of the clip's length, from the server's clock: tolerance for clock steps
 
 
@@ -74,7 +79,7 @@ def submit_vote(
             return _repeated(earlier, trial, request_id, choices)
         study = require_open(session)
         spare = _time_to_answer(session, trial, now)
-        _refuse_wrong_choices(trial, choices)
+        _refuse_wrong_choices(context, trial, choices)
         judged = _judged(context, playback, spare, len(choices))
         facts = _record(session, study, person, trial) | {
             "choices": {name: choices[name] for name in trial.dimensions},
@@ -125,7 +130,9 @@ def _repeated(vote: Vote, trial: Trial, request_id: str, choices: Mapping[str, s
 def _receipt(vote: Vote, trial: Trial) -> Receipt:
     if trial.kind != "training":
         return Receipt(vote.code, None)
-    right = all(vote.record["choices"][name] == want for name, want in trial.expected.items())
+    right = all(
+        quality.side(vote.record["choices"][name]) == want for name, want in trial.expected.items()
+    )
     (spoilt,) = [s for s in ("left", "right") if vote.record[s]["variant"] != "plain"]
     hint = vote.record[spoilt]["variant"].removeprefix("training_")
     weak = tuple(name for name in vote.record["reasons"] if name in quality.DEVICE_CHECKS)
@@ -165,12 +172,14 @@ def _judged(
     )
 
 
-def _refuse_wrong_choices(trial: Trial, choices: Mapping[str, str]) -> None:
+def _refuse_wrong_choices(context: StudyContext, trial: Trial, choices: Mapping[str, str]) -> None:
     if set(choices) != set(trial.dimensions):
         raise Refused(422, "incomplete", f"expected one answer each for {trial.dimensions}")
-    wrong = [value for value in choices.values() if value not in CHOICES]
-    if wrong:
-        raise Refused(422, "incomplete", f"{wrong[0]!r} is not one of {CHOICES}")
+    forms = context.config.answer_forms
+    for name, value in choices.items():
+        if value not in CHOICES[forms[name]]:
+            known = "1/1 to 5/5 or cannot" if forms[name] == "rating" else CHOICES[forms[name]]
+            raise Refused(422, "incomplete", f"{value!r} is not one of {known}")
 
 
 def _vote(

@@ -1,6 +1,7 @@
 // The journey of a participant: consent, check, pairs, thanks. The server says where somebody stands.
 
 import { Api, Failure } from './api.js';
+import { aboutView } from './about.js';
 import { Draft } from './draft.js';
 import { fill, h } from './dom.js';
 import { TrialView, progressText } from './trial.js';
@@ -36,7 +37,8 @@ class Journey {
     }
   }
 
-  async resume({ state, code }) {
+  async resume({ state, code, ask }) {
+    if (ask) return this.showAbout(ask);
     if (state === 'consented') return this.showSound();
     if (state === 'voting') return this.showNext();
     if (state === 'finished') return this.showEnd(this.texts.done, code);
@@ -64,6 +66,14 @@ class Journey {
     await this.resume(await this.api.post('state', { participant: this.participant }));
   }
 
+  showAbout(when) {
+    const send = async (answers) => {
+      const standing = await this.api.post('about', { participant: this.participant, when, answers });
+      await this.guard(() => this.resume(standing));
+    };
+    this.show(aboutView(this.options.questionnaire[this.locale][when], this.texts, send));
+  }
+
   showSound() {
     const handlers = {
       sound: () => this.api.sound(this.participant),
@@ -79,7 +89,7 @@ class Journey {
 
   async showNext() {
     const served = await this.api.post('next', { participant: this.participant });
-    if (served.done) return this.showEnd(this.texts.done, served.code);
+    if (served.done) return this.resume(served);
     const handlers = {
       event: (body) => this.api.post('event', { participant: this.participant, ...body }).catch(() => {}),
       vote: (body, view) => this.guard(() => this.vote(body, view)),
