@@ -27,6 +27,7 @@ from study.encoding.equal_sizes import equalise
 from study.errors import StudyError
 from study.progress import Progress, no_progress
 
+LEAST_LEAD = 0.05  # seconds; less is what encoders put before sound and pictures
 MOST_DIFFERENT = 0.25  # seconds by which the videos of an item may last longer than the shortest
 
 Transform = Callable[[Iterator[media.Frame], int], Iterator[media.Frame]]
@@ -75,10 +76,14 @@ def settings_hash(config: StudyConfig) -> str:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """The form of all clips, and how many frames those of each item have."""
+    """The form of all clips, how many frames those of each item have, and after how long each video's pictures begin.
+
+    A driving sound begins when a player would begin; a video's own sound is cut or padded to begin with its pictures.
+    """
 
     form: ClipFormat
     lengths: dict[str, int]
+    leads: dict[Path, float]
 
 
 def plan(
@@ -96,11 +101,18 @@ def plan(
         settings.preset,
         settings.audio_rate,
     )
+    leads = {
+        entry.file: video.lead if entry.audio is not None and video.lead > LEAST_LEAD else 0.0
+        for entry, video in videos.items()
+    }
+    seconds = {entry: video.seconds + leads[entry.file] for entry, video in videos.items()}
     lengths = {
-        item: _length(settings, form.fps, {e.file: videos[e] for e in manifest.of_item(item)}, item)
+        item: _length(
+            settings, form.fps, {e.file: seconds[e] for e in manifest.of_item(item)}, item
+        )
         for item in manifest.items
     }
-    return BuildPlan(form, lengths)
+    return BuildPlan(form, lengths, leads)
 
 
 def build(
@@ -246,7 +258,8 @@ def _build_item(
         extra = variants(config, form.fps) if spoil and entry.system == catch_system(config) else {}
         for variant, transform in (plain | extra).items():
             path = work / f"draft-{len(drafts)}.mp4"
-            frames = media.frames_at(entry.file, form, count, config.stimuli.start)
+            start = config.stimuli.start - made.leads[entry.file]
+            frames = media.frames_at(entry.file, form, count, start)
             if transform is not None:
                 frames = transform(frames, count)
             media.write_clip(path, frames, audio[entry.system], form)
@@ -310,19 +323,18 @@ def _level_audio(
     }
 
 
-def _length(settings: Stimuli, fps: int, videos: Mapping[Path, VideoFacts], item: str) -> int:
+def _length(settings: Stimuli, fps: int, seconds: Mapping[Path, float], item: str) -> int:
     """Frames to show of an item; refuses videos that do not hold them, or that last differently long."""
-    shortest = min(videos, key=lambda file: videos[file].seconds)
-    longest = max(videos, key=lambda file: videos[file].seconds)
-    low, high = videos[shortest].seconds, videos[longest].seconds
+    shortest, longest = min(seconds, key=seconds.__getitem__), max(seconds, key=seconds.__getitem__)
+    low, high = seconds[shortest], seconds[longest]
     if settings.window is not None:
-        start, seconds = settings.window
-        if start + seconds - low > 1.001 / fps:
+        start, wanted = settings.window
+        if start + wanted - low > 1.001 / fps:
             raise StudyError(
-                f"{shortest}: lasts {low:.2f} s, but stimuli.window asks for {start:g} to {start + seconds:g} s; "
+                f"{shortest}: lasts {low:.2f} s, but stimuli.window asks for {start:g} to {start + wanted:g} s; "
                 "shorten it"
             )
-        return max(2, round(seconds * fps))
+        return max(2, round(wanted * fps))
     cure = f"set stimuli.window: [0, {min(low, LONGEST):.2f}] to show that part of all, or cut them"
     if high - low > MOST_DIFFERENT:
         raise StudyError(

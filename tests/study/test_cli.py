@@ -41,6 +41,7 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert run("audit", study_folder) == 0
     assert "9 of 9 checks passed" in capsys.readouterr().out
     assert run("open", study_folder) == 0
+    capsys.readouterr()
     context = attach(study_folder, clock)
     for answer in ("left", "same", "right"):
         take_part(api_client(context), context, answer)

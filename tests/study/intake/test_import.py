@@ -188,6 +188,29 @@ def test_flash_and_beep_stay_together_through_the_study(tmp_path, name, case):
 
 
 PQ = (("color_primaries", 9), ("color_trc", 16), ("colorspace", 9), ("color_range", 1))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts"])
+def test_pictures_that_begin_late_stay_with_the_driving_sound(tmp_path, name):
+    """A player shows the flash at 1.00 s, when the driving sound beeps."""
+    late = Clip(size=(64, 64), pictures_from=0.2)
+    config = study_of(tmp_path, {"ours": Clip(size=(64, 64)), "other": late}, name, items=("1",))
+    beep = np.zeros(24_000, np.float32)
+    beep[16_000:17_600] = 0.5
+    (tmp_path / "in.wav").write_bytes(wav(beep))
+    rows = (tmp_path / "manifest.csv").read_text().replace("licence", "licence,audio", 1)
+    (tmp_path / "manifest.csv").write_text(rows.replace("CC0", "CC0,in.wav"))
+    index = builder.build(config, stimuli.read(tmp_path / "manifest.csv"), tmp_path / "built")
+    for row in index.stimuli:
+        path = tmp_path / "built" / row.file
+        frames = [
+            f[30:60].mean() for f in media.frames_at(path, ClipFormat(64, 64, 25), row.frames)
+        ]
+        assert next(n for n, grey in enumerate(frames) if grey > 200) == 25
+        sound = np.abs(read_mono(path, 48_000))
+        assert np.argmax(sound > 0.2 * sound.max()) / 48_000 == pytest.approx(1.0, abs=EXACT)
+
+
 ODD = {
     "h265": ("a.mp4", Clip(codec="libx265", fps=Fraction(24))),
     "hdr": ("a.mp4", Clip(codec="libx265", pixels="yuv420p10le", colours=PQ)),
