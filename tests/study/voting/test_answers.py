@@ -19,7 +19,7 @@ MIXED = [RATED, {"id": "overall", "answers": "forced"}, {"id": "lip_sync"}]
 def mixed(built, tmp_path, clock):
     """A study with one question of each form and pages of questions."""
     pages = {"before": [{"id": "age_band", "required": True}], "after": [{"id": "comment"}]}
-    quality = {"catch_failures": 8, "same_side_share": 1.0}
+    quality = {"catch_failures": 8, "same_side_share": 1.0, "repeat_agreement": 0.0}
     context = open_at(
         built, tmp_path, clock, dimensions=MIXED, questionnaire=pages, quality=quality
     )
