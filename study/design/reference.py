@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import types
 import typing
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ keys are refused.
 """
 
 
+WIDTH = 118
 LIMITS = {
     "ge": "at least",
     "gt": "above",
@@ -32,7 +34,7 @@ def markdown() -> str:
     """The reference: one table a section."""
     parts = [HEAD]
     for name, model in _sections("", StudyConfig):
-        text = " ".join((model.__doc__ or "").split())
+        text = textwrap.fill(" ".join((model.__doc__ or "").split()), WIDTH)
         parts.append(f"## {name or 'Top level'}\n\n{text}\n")
         parts.append("| key | values | default | meaning |\n|---|---|---|---|")
         parts += [_row(key, field) for key, field in model.model_fields.items()]
