@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import io
 import pickle
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
+from flowact.pipeline.remote_decoder import RemoteDecoder
+from flowact.streaming import batch
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
 
@@ -60,6 +62,28 @@ def to_bytes(snapshot: SessionSnapshot) -> bytes:
     buffer = io.BytesIO()
     torch.save(parts, buffer)
     return buffer.getvalue()
+
+
+def stored(snapshot: SessionSnapshot, tokenizer: Any) -> bytes:
+    """Write a session's snapshot, whichever process its decoder's state is in."""
+    if isinstance(tokenizer, RemoteDecoder):
+        snapshot = replace(snapshot, decoder=tokenizer.fetch(snapshot.decoder))
+    return to_bytes(snapshot)
+
+
+def restored(data: bytes, tokenizer: Any, fresh: Any) -> SessionSnapshot:
+    """Read a session's snapshot for a tokenizer, of which `fresh` is the decoder's first state.
+
+    The worker that wrote it may have found another number format to be the fastest.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if isinstance(tokenizer, RemoteDecoder):
+        snapshot = from_bytes(data, type(tokenizer.fetch(fresh)))
+        return replace(snapshot, decoder=tokenizer.adopt(snapshot.decoder, fresh))
+    snapshot = from_bytes(data, type(fresh))
+    return replace(snapshot, decoder=batch.match(snapshot.decoder, fresh))
 
 
 def from_bytes(data: bytes, decoder: type) -> SessionSnapshot:

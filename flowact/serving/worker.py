@@ -51,6 +51,7 @@ class WorkerOptions:
         log: what the worker's process logs.
         ranks: processes that share the transformer.
         exchange: how they meet in attention: `gather` or `ulysses`.
+        decoder_apart: decode in a process of its own.
     """
 
     checkpoint: Path | None = None
@@ -59,6 +60,7 @@ class WorkerOptions:
     log: LogSettings = field(default_factory=LogSettings)
     ranks: int = 1
     exchange: Literal["gather", "ulysses"] = "gather"
+    decoder_apart: bool = False
 
 
 def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = None) -> None:
@@ -87,6 +89,20 @@ def follow_worker(leader: Connection, membership: Membership, options: WorkerOpt
         leader.poll(None)
     except EOFError:
         _log.info("the leader is gone, so is its rank %d", membership.rank)
+
+
+def decode_worker(leader: Connection, options: WorkerOptions) -> None:
+    """Decode for a worker until it is gone; the target of the decoder's process."""
+    _begin(options)
+    from flowact.pipeline.remote_decoder import serve_decoder
+
+    try:
+        loaded = _load(options, leader.recv())
+        serve_decoder(leader, loaded.pipeline.tokenizer, loaded.pipeline.device)
+    except UserError:
+        leader.poll(None)  # as above
+    except EOFError:
+        _log.info("the leader is gone, so is its decoder")
 
 
 def _begin(options: WorkerOptions) -> None:
@@ -121,14 +137,20 @@ def _load(options: WorkerOptions, precision: PrecisionPlan | None = None) -> Loa
 
 @contextmanager
 def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iterator[Stepper]:
-    """Make chunks alone or, within the block, as the first of a group."""
+    """Make chunks alone or, within the block, as the first of a group; let another process decode."""
     from flowact.parallel.lockstep import Alone, Leader
+    from flowact.pipeline.remote_decoder import RemoteDecoder
 
     if lead is None:
         yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
         return
-    for follower in lead.followers:
-        follower.send(loaded.precision)  # or each would measure, and might find otherwise
+    for companion in (*lead.followers, *([lead.decoder] if lead.decoder else [])):
+        companion.send(loaded.precision)  # or each would measure, and might find otherwise
+    if lead.decoder is not None:
+        loaded.pipeline.tokenizer = RemoteDecoder(lead.decoder)
+    if not lead.followers:
+        yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
+        return
     with lead.membership.joined(loaded.pipeline.device) as group:
         yield Leader(_sharing(loaded, group, options), lead.followers)
 
