@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> None:
 def _bench_pipeline(args: argparse.Namespace) -> object:
     person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
-    loaded = load_pipeline(args.checkpoint, args.threads)
+    loaded = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices)
     picture = load_reference(person.portrait)
     benchmark = pipeline.measure(loaded, picture, speech.repeated(args.seconds))
     _print_benchmark(benchmark, Console())
@@ -117,7 +117,12 @@ def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -
 
 
 def _flags(args: argparse.Namespace) -> list[str]:
-    given = {"--checkpoint": args.checkpoint, "--threads": args.threads}
+    given = {
+        "--checkpoint": args.checkpoint,
+        "--threads": args.threads,
+        "--preset": args.preset,
+        "--devices": args.devices,
+    }
     return [str(word) for flag, value in given.items() if value for word in (flag, value)]
 
 

@@ -195,7 +195,7 @@ def _behaviours(args: argparse.Namespace) -> dict[str, Section]:
     from flowact.evaluation.measures.reconstruction import own_tokenizer
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices).pipeline
     found = recognise(pipeline.transformer, pipeline.scheduler.settings, own_tokenizer(pipeline))
     mean = sum(found.made.values()) / len(found.made)
     return {
@@ -224,7 +224,7 @@ def ablate(args: argparse.Namespace) -> None:
     from flowact.evaluation.report.report import plain
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices).pipeline
     tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
     chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
     for text in args.against:

@@ -15,9 +15,9 @@ from flowact.hardware.precision import Capability, plan_precision
 from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, count, seconds
 from flowact.mmdit.memory import MemoryInput
 from flowact.mmdit.model import FlowActTransformer
+from flowact.pipeline.from_preset import random_tokenizer
 from flowact.presets import Preset, TransformerSize, load_preset, preset_names
-from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
-from flowact.tokenizer.adapter import CONTEXT
+from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
 
 STREAM_CHUNKS: Final = 3
 MEMORY_LATENTS: Final = 6
@@ -31,8 +31,8 @@ _COLUMNS: Final = (
 _ASSUMPTIONS: Final = (
     f"Times per chunk of {FRAMES_PER_CHUNK} frames: an operator takes 4 us plus the larger of its "
     f"arithmetic and its memory traffic at {UTILISATION:.0%} of the data sheet. Two GPUs: "
-    "as if the transformer and the decoder ran at the same time, each on its own; like eight-bit "
-    "products, that is not written yet. No weights of this size exist; nothing was measured."
+    "transformer and decoder at the same time, each on its own (--devices). No weights of this size "
+    "exist; nothing was measured."
 )
 
 
@@ -111,7 +111,7 @@ def count_work(preset: Preset) -> Work:
     with torch.device("meta"):
         transformer = FlowActTransformer(**preset.transformer.model_dump())
         memory, denoise = _count_transformer(transformer, preset.transformer)
-        decode = _count_wan(preset.transformer)
+        decode = _count_decoder(preset)
     return Work(sum(p.numel() for p in transformer.parameters()), memory, denoise, decode)
 
 
@@ -140,13 +140,14 @@ def _count_transformer(
     )
 
 
-def _count_wan(size: TransformerSize) -> list[Operator]:
-    """Count the decoding of a chunk as it is done live: latent by latent, each behind its context."""
-    from diffusers import AutoencoderKLWan
-
-    vae = AutoencoderKLWan(z_dim=size.latent_channels)
-    shape = (1, size.latent_channels, CONTEXT + 1, size.latent_height, size.latent_width)
-    return LATENTS_PER_CHUNK * count(lambda: vae.decode(torch.empty(shape)))
+def _count_decoder(preset: Preset) -> list[Operator]:
+    """Count the decoding of a chunk as it is done live: latent by latent, each once."""
+    size = preset.transformer
+    tokenizer = random_tokenizer(preset.codec, "meta").to("meta")
+    latent = torch.empty(1, 1, size.latent_channels, size.latent_height, size.latent_width)
+    features = tokenizer.reference_features(torch.empty(1, 3, FRAME_SIZE, FRAME_SIZE))
+    state = tokenizer.initial_state(features)
+    return LATENTS_PER_CHUNK * count(lambda: tokenizer.decode(state, latent, features))
 
 
 def _print_table(preset: Preset, work: Work, predictions: list[SpeedEstimate]) -> None:

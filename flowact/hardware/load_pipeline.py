@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import torch
 
+from flowact.errors import UserError
 from flowact.hardware.allocator import keep_freed_memory
+from flowact.hardware.devices import choose_devices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.components import move_network
+from flowact.pipeline.from_preset import check_preset, random_pipeline
+from flowact.presets import DEFAULT, load_preset
 from flowact.tokenizer.tokenizer import Tokenizer
+
+_log = logging.getLogger(__name__)
+
+RANDOM: Final = "The preset %s has no weights here: random ones show its speed and nothing else."
 
 
 @dataclass(frozen=True)
@@ -22,31 +34,70 @@ class Loaded:
     pipeline: FlowActPipeline
     precision: PrecisionPlan
     threads: ThreadPlan
+    devices: tuple[torch.device, ...] = (torch.device("cpu"),)
 
 
-def load_pipeline(checkpoint: Path | None = None, threads: int | None = None) -> Loaded:
+def load_pipeline(
+    checkpoint: Path | None = None,
+    threads: int | None = None,
+    preset: str | None = None,
+    devices: str | None = None,
+) -> Loaded:
     """Load a checkpoint in the best precision for this machine and set PyTorch's threads.
 
     Args:
         checkpoint: folder of the weights; without it the one that comes with the repository.
         threads: how many to use in all; without it as many as there are, up to four.
+        preset: sizes that the checkpoint must have; without one of them, and unless it is `default`,
+            random weights of these sizes.
+        devices: names with commas between; the transformer is on the first, the decoder on the last.
 
     Raises:
-        UserError: the checkpoint cannot be loaded, or `threads` is below one.
+        UserError: the checkpoint cannot be loaded or is of another preset, `threads` is below one, a
+            device is not there, or its memory is too small.
     """
     division = plan_threads(available_threads() if threads is None else threads)
+    chosen = choose_devices(devices)
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = plan_precision(detect(device))
-    pipeline = FlowActPipeline.from_pretrained(
-        checkpoint, dtype=getattr(torch, precision.dtype), device=device
-    )
+    precision = plan_precision(detect(str(chosen[0])))
+    dtype = getattr(torch, precision.dtype)
+    try:
+        pipeline = _pipeline(checkpoint, preset, dtype, chosen)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"The memory of {chosen[0]} is too small for this model: a smaller preset needs less."
+        ) from error
+    return _tuned(Loaded(pipeline, precision, division, chosen))
+
+
+def _pipeline(
+    checkpoint: Path | None,
+    preset: str | None,
+    dtype: torch.dtype,
+    devices: Sequence[torch.device],
+) -> FlowActPipeline:
+    """Load or make the networks and put them where they belong."""
+    if preset is not None and preset != DEFAULT and checkpoint is None:
+        _log.warning(RANDOM, preset)
+        pipeline = random_pipeline(load_preset(preset), dtype=dtype, device=devices[0])
+    else:
+        pipeline = FlowActPipeline.from_pretrained(checkpoint, dtype=dtype, device=devices[0])
+        if preset is not None:
+            check_preset(pipeline, load_preset(preset))
+    if isinstance(pipeline.tokenizer, torch.nn.Module):
+        move_network(pipeline.tokenizer, devices[-1], None)
+    return pipeline
+
+
+def _tuned(loaded: Loaded) -> Loaded:
+    """Let our own decoder compute in eight bits, and paint in several threads, where that is quicker."""
+    precision, pipeline, division = loaded.precision, loaded.pipeline, loaded.threads
     if not isinstance(pipeline.tokenizer, Tokenizer):
-        return Loaded(pipeline, replace(precision, decoder="native"), division)
+        return replace(loaded, precision=replace(precision, decoder="native"))
     if precision.decoder == "int8" and not pipeline.tokenizer.use_int8():
         precision = replace(precision, decoder="native")
     if division.concurrent:
         # As many helpers as threads that paint: of the default two threads each is one.
         pipeline.tokenizer.set_executor(ThreadPoolExecutor(division.per_operator, "flowact-face"))
-    return Loaded(pipeline, precision, division)
+    return replace(loaded, precision=precision)

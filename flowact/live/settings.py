@@ -11,6 +11,7 @@ from typing import Any, Final
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.logs import LEVELS, LogSettings
+from flowact.presets import load_preset
 
 _ENVIRONMENT: Final = "FLOWACT_"
 SERVER_LOG: Final = LogSettings("info")
@@ -41,6 +42,8 @@ class LiveSettings:
         host, port: where to listen.
         checkpoint: folder of the weights; `None` for those of the repository.
         threads: processor threads of the worker.
+        preset: sizes of the model; without a checkpoint of them its weights are random.
+        devices: where it runs, as PyTorch names devices, with commas between.
         sessions: visitors who see an avatar at the same time; more wait.
         origins: further origins that may connect, besides the page's own.
         spare: keep a second worker loaded, for the case that the first one dies.
@@ -59,6 +62,8 @@ class LiveSettings:
     port: int = 7860
     checkpoint: Path | None = None
     threads: int | None = None
+    preset: str | None = None
+    devices: str | None = None
     sessions: int = 2
     origins: tuple[str, ...] = ()
     spare: bool = True
@@ -88,6 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (7860)")
     parser.add_argument("--checkpoint", metavar="DIR", type=Path, help="other weights")
     parser.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="sizes of the model, a name or a .yaml file"
+    )
+    parser.add_argument("--devices", metavar="LIST", help="where it runs: cpu, or cuda:0,cuda:1")
     parser.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
     parser.add_argument("--origins", metavar="A,B", help="further origins that may connect")
     parser.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
@@ -118,9 +127,20 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
         raise UserError(f"There is no checkpoint in {checkpoint}: {CHECKPOINT_INDEX} is missing.")
     if settings.threads is not None and settings.threads < 1:
         raise UserError(f"--threads must be at least 1, not {settings.threads}.")
+    _check_model(settings)
     if not 0 <= settings.port < 65536:
         raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
     return settings
+
+
+def _check_model(settings: LiveSettings) -> None:
+    """Refuse at once what the worker would refuse when the page is already there."""
+    if settings.preset is not None:
+        load_preset(settings.preset)
+    if settings.devices is not None:
+        from flowact.hardware.devices import choose_devices  # which brings PyTorch
+
+        choose_devices(settings.devices)
 
 
 def _value(name: str, args: argparse.Namespace, environment: Mapping[str, str]) -> Any:

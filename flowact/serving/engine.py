@@ -165,13 +165,18 @@ class Engine:
     ) -> list[tuple[SessionSnapshot, Tensor]]:
         """Bring a group of sessions one chunk forward without touching them."""
         state = stack_sessions([session.snapshot.state for session in group])
-        conditions = Conditions.of(state, timelines, [session.action for session in group])
+        actions, features = [session.action for session in group], self._pipeline.features
+        conditions = Conditions.of(state, timelines, actions, features)
         settings = self._pipeline.scheduler.settings
         state, latents = step(self._pipeline.transformer, state, conditions, settings)
         states = split_sessions(state)
         return [
             (
-                SessionSnapshot(one, session.snapshot.decoder, timeline.trimmed(one.frames[0])),
+                SessionSnapshot(
+                    one,
+                    session.snapshot.decoder,
+                    timeline.trimmed(one.frames[0], features.audio),
+                ),
                 latents[[row]],
             )
             for row, (session, one, timeline) in enumerate(

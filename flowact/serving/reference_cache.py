@@ -58,6 +58,6 @@ class ReferenceCache:
     @torch.no_grad()
     def _look(self, picture: NDArray[np.uint8]) -> EncodedReference:
         tokenizer = self._pipeline.tokenizer
-        frames = to_frames(picture).to(self._pipeline.transformer.device)
+        frames = to_frames(picture).to(self._pipeline.decoder_device)
         features = tokenizer.reference_features(frames)
         return EncodedReference(features, tokenizer.initial_state(features))

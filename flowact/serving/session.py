@@ -107,6 +107,6 @@ def _first_snapshot(
         # The worker that wrote it may have found another number format to be the fastest.
         return replace(snapshot, decoder=batch.match(snapshot.decoder, reference.decoder))
     chunks = pipeline.scheduler.settings.schedule.chunks
-    latent = reference.features.latent[:, None].float()
+    latent = reference.features.latent[:, None].float().to(pipeline.device)
     state = SessionState.start(latent, [create.seed], chunks)
     return SessionSnapshot(state, reference.decoder, AudioTimeline.empty())

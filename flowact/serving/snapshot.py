@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -17,12 +17,15 @@ from torch import Tensor
 from flowact.conditioning.window import AudioTimeline
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
+from flowact.tokenizer.adapter import VideoDecoderState
 
 DAMAGES: Final = (
     *(RuntimeError, KeyError, IndexError, TypeError, ValueError, AttributeError),
     *(OSError, EOFError, pickle.UnpicklingError),
 )
 """What PyTorch's reader raises over bytes that are no snapshot; it has no error of its own."""
+MOST_DECODER_MEGABYTES: Final = 64.0
+"""A large autoencoder's features weigh a gigabyte: too much to send every two seconds."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def to_bytes(snapshot: SessionSnapshot) -> bytes:
         "levels": state.levels,
         "generators": state.generators,
         "emitted": state.emitted,
-        "decoder": astuple(snapshot.decoder),
+        "decoder": astuple(_stored(snapshot.decoder)),
         # Cloned, or the storage of all sound ever heard would go along.
         "samples": snapshot.timeline.samples.clone(),
         "start": snapshot.timeline.start,
@@ -60,6 +63,17 @@ def to_bytes(snapshot: SessionSnapshot) -> bytes:
     buffer = io.BytesIO()
     torch.save(parts, buffer)
     return buffer.getvalue()
+
+
+def _stored(decoder: Any) -> Any:
+    """A decoder's state, without features that are too large: they are computed anew from the last latents.
+
+    The frames after that differ from those of a session that was not interrupted, by what the decoder
+    saw further back.
+    """
+    if isinstance(decoder, VideoDecoderState) and decoder.megabytes > MOST_DECODER_MEGABYTES:
+        return replace(decoder, features=())
+    return decoder
 
 
 def from_bytes(data: bytes, decoder: type) -> SessionSnapshot:

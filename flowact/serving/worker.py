@@ -40,12 +40,16 @@ class WorkerOptions:
     Attributes:
         checkpoint: folder of the weights; `None` for those that come with the repository.
         threads: processor threads; `None` for as many as there are, up to four.
+        preset: sizes of the model; `None` for those of the checkpoint.
+        devices: where it runs, as `--devices` says; `None` for the best that there is.
         visible_mark: write "AI-generated" into the picture.
         log: what the worker's process logs.
     """
 
     checkpoint: Path | None = None
     threads: int | None = None
+    preset: str | None = None
+    devices: str | None = None
     visible_mark: bool = True
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -72,7 +76,7 @@ def _serve(connection: Connection, options: WorkerOptions) -> None:
     from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
 
-    loaded = load_pipeline(options.checkpoint, options.threads)
+    loaded = load_pipeline(options.checkpoint, options.threads, options.preset, options.devices)
     mark = Watermark(visible=options.visible_mark)
     references = ReferenceCache(loaded.pipeline, named_portraits())
     warm_up(loaded.pipeline, mark, references)

@@ -1,7 +1,7 @@
 """A video autoencoder of `diffusers` in the place of FlowAct's own tokenizer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import diffusers
@@ -10,10 +10,11 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
+from flowact.tokenizer.causal_cache import Features, decode_first, decode_next, is_cacheable
 from flowact.tokenizer.composite import to_uint8
 
 CONTEXT: Final = 3
-"""Latents before the new ones that are decoded again with them, for the decoder's sake."""
+"""Latents before the new ones that a decoder without a cache decodes again with them."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,36 @@ class ReferenceLatent:
 
 
 @dataclass(frozen=True)
-class LatentContext:
-    """The latents before the next one, `[batch, k, c, h, w]`, oldest first."""
+class VideoDecoderState:
+    """What decoding has to know of the latents before the next one.
+
+    Attributes:
+        latents: the last ones, `[batch, k, c, h, w]`, oldest first.
+        features: what a causal decoder has computed of all latents so far and will read again, see
+            `causal_cache`; empty for decoders that read `latents` again, and in a stored state that
+            was too large: they are computed anew then, from `latents` alone.
+    """
 
     latents: Tensor
+    features: Features = ()
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the features."""
+        return sum(each.numel() * each.element_size() for each in self.features) / 1e6
 
 
 class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     """`AutoencoderKLWan`, `AutoencoderKLLTXVideo` and their like as a streaming tokenizer.
 
     These models code a video as one latent of a single frame and then one latent for every `r`
-    frames. The single frame is the portrait here, so every stream starts from it. A piece of a
-    stream is decoded behind the last `context` latents, whose frames are thrown away: with a causal
-    decoder pieces equal the whole up to what the decoder would see further back. A decoder that also
-    looks ahead (LTX without `decoder_causal`) finds nothing ahead at the end of a piece.
+    frames. The single frame is the portrait here, so every stream starts from it.
+
+    Wan's decoder keeps what it has computed in the session's state: every latent is decoded once, and
+    pieces equal the whole to the bit. Other decoders see a piece behind the last `context` latents,
+    whose frames are thrown away: with a causal decoder pieces equal the whole up to what it would see
+    further back. A decoder that also looks ahead (LTX without `decoder_causal`) finds nothing ahead at
+    the end of a piece.
 
     A checkpoint of a pipeline holds it like FlowAct's own; `wrap` takes an autoencoder that is
     already loaded.
@@ -49,8 +66,8 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     Args:
         kind: name of the autoencoder's class in diffusers.
         sizes: its configuration.
-        context: latents decoded again before every piece, at least 1. Cost rises by
-            `context / latents per piece`.
+        context: latents that a state remembers, at least 1: those that a decoder without a cache
+            decodes again before every piece, and from which a lost cache is computed anew.
     """
 
     config_name = "config.json"
@@ -61,7 +78,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         if context < 1:
             raise ValueError(f"context is {context}, expected at least 1")
         self.vae = getattr(diffusers, kind).from_config(sizes)
-        self.context = context
+        self.kind, self.context = kind, context
         self.frames_per_latent = _temporal_ratio(self.vae)
 
     @classmethod
@@ -84,33 +101,54 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"{frames.shape[1]} frames given, expected {expected}")
         return self._encode_video(torch.cat([reference[:, None], frames], 1))[:, 1:]
 
-    def initial_state(self, features: ReferenceLatent) -> LatentContext:
+    def initial_state(self, features: ReferenceLatent) -> VideoDecoderState:
         """The state before the first frame: the portrait."""
-        return LatentContext(features.latent[:, None])
+        return self._with_features(VideoDecoderState(features.latent[:, None]))
 
     def decode(
-        self, state: LatentContext, z: Tensor, features: ReferenceLatent
-    ) -> tuple[Tensor, LatentContext]:
+        self, state: VideoDecoderState, z: Tensor, features: ReferenceLatent
+    ) -> tuple[Tensor, VideoDecoderState]:
         """Frames `[batch, r * n, 3, height, width]` in [-1, 1] of `z [batch, n, c, h, w]`."""
         latents = torch.cat([state.latents, z], 1)
-        mean, deviation = _statistics(self.vae)
-        raw = (latents * deviation.to(z) + mean.to(z)).transpose(1, 2)
-        video = cast(Tensor, self.vae.decode(raw.to(self.vae.dtype)).sample).transpose(1, 2)
-        fresh = video[:, -self.frames_per_latent * z.shape[1] :].float().clamp(-1, 1)
-        return fresh, LatentContext(latents[:, -self.context :])
+        after = VideoDecoderState(latents[:, -self.context :])
+        if not is_cacheable(self.vae):
+            video = self.vae.decode(self._raw(latents)).sample.transpose(1, 2)
+            fresh = video[:, -self.frames_per_latent * z.shape[1] :]
+            return fresh.float().clamp(-1, 1), after
+        parts, cache = [], (state if state.features else self._with_features(state)).features
+        for latent in self._raw(z).split(1, dim=2):
+            frames, cache = decode_next(self.vae, cache, latent)
+            parts.append(frames)
+        return torch.cat(parts, 2).transpose(1, 2).float(), replace(after, features=cache)
 
     @torch.inference_mode()
     def decode_uint8(
         self,
-        state: LatentContext,
+        state: VideoDecoderState,
         z: Tensor,
         features: ReferenceLatent,
         *,
         coarse: bool = False,
-    ) -> tuple[Tensor, LatentContext]:
+    ) -> tuple[Tensor, VideoDecoderState]:
         """Like `decode`, as uint8 `[batch, r * n, height, width, 3]`; never coarse."""
         frames, after = self.decode(state, z, features)
         return to_uint8(frames.flatten(0, 1)).unflatten(0, frames.shape[:2]), after
+
+    def _with_features(self, state: VideoDecoderState) -> VideoDecoderState:
+        """Compute what a causal decoder remembers of the state's latents, as if they were a whole video."""
+        if not is_cacheable(self.vae):
+            return state
+        first, *further = self._raw(state.latents).split(1, dim=2)
+        _, features = decode_first(self.vae, first)
+        for latent in further:
+            _, features = decode_next(self.vae, features, latent)
+        return replace(state, features=features)
+
+    def _raw(self, latents: Tensor) -> Tensor:
+        """Normalised latents `[batch, n, c, h, w]` as the decoder takes them, `[batch, c, n, h, w]`."""
+        mean, deviation = _statistics(self.vae)
+        raw = (latents * deviation.to(latents) + mean.to(latents)).transpose(1, 2)
+        return raw.to(self.vae.dtype)
 
     def _encode_video(self, video: Tensor) -> Tensor:
         """`[batch, 1 + r * n, 3, h, w]` to `[batch, 1 + n, c, h, w]`, normalised."""

@@ -1,10 +1,17 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLLTXVideo, AutoencoderKLWan
 
+from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.sampling import SamplingConfig
+from flowact.serving.snapshot import SessionSnapshot, from_bytes, to_bytes
+from flowact.streaming import batch
+from flowact.streaming.state import SessionState
 from flowact.tokenizer.adapter import DiffusersVideoTokenizer, _statistics
 from tests.tiny_pipeline import speech
 from tests.tiny_transformer import tiny_transformer
@@ -17,6 +24,15 @@ def wan() -> AutoencoderKLWan:
     )  # fmt: skip
 
 
+def wan22() -> AutoencoderKLWan:
+    """The second kind: residual shortcuts, pixels in patches, another width of the decoder."""
+    return AutoencoderKLWan(
+        base_dim=8, decoder_base_dim=12, z_dim=6, dim_mult=[1, 2, 2, 2], num_res_blocks=1,
+        is_residual=True, in_channels=12, out_channels=12, patch_size=2, scale_factor_spatial=16,
+        latents_mean=[0.1] * 6, latents_std=[1.5] * 6,
+    )  # fmt: skip
+
+
 def ltx() -> AutoencoderKLLTXVideo:
     return AutoencoderKLLTXVideo(
         latent_channels=8, block_out_channels=(8, 8, 8, 8), decoder_block_out_channels=(8, 8, 8, 8),
@@ -25,10 +41,92 @@ def ltx() -> AutoencoderKLLTXVideo:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[wan, ltx], ids=["wan", "ltx"])
+@pytest.fixture(scope="module", params=[wan, wan22, ltx])
 def tokenizer(request) -> DiffusersVideoTokenizer:
+    return made(request.param)
+
+
+def made(kind, context: int = 3) -> DiffusersVideoTokenizer:
     torch.manual_seed(0)
-    return DiffusersVideoTokenizer.wrap(request.param().eval().requires_grad_(False), context=3)
+    return DiffusersVideoTokenizer.wrap(kind().eval().requires_grad_(False), context=context)
+
+
+@contextmanager
+def counted_latents(tokenizer) -> Iterator[list[int]]:
+    """How many latents every run of the decoder is given."""
+    seen: list[int] = []
+    hook = tokenizer.vae.decoder.register_forward_pre_hook(
+        lambda _, given: seen.append(given[0].shape[2])
+    )
+    yield seen
+    hook.remove()
+
+
+def pieces(tokenizer, state, z, features, sizes):
+    """Decode in pieces of some sizes, giving control back after each."""
+    for part in z.split(sizes, 1):
+        frames, state = tokenizer.decode(state, part, features)
+        yield frames, state
+
+
+@pytest.mark.parametrize("kind", [wan, wan22])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def test_cached_decoding_is_decoding_the_whole_to_the_bit(kind, dtype) -> None:
+    tokenizer = made(kind).to(dtype)
+    sessions = []
+    for seed in (1, 2):
+        rng = torch.Generator().manual_seed(seed)
+        portrait = torch.rand(1, 3, 64, 64, generator=rng) * 2 - 1
+        features = tokenizer.reference_features(portrait)
+        z = torch.randn(1, 7, *features.latent.shape[1:], generator=rng)
+        whole = torch.cat([features.latent[:, None], z], 1)
+        truth = tokenizer.vae.decode(tokenizer._raw(whole)).sample.transpose(1, 2)[:, 1:].float()
+        sessions.append((features, z, truth))
+    with counted_latents(tokenizer) as seen:
+        running = [
+            pieces(tokenizer, tokenizer.initial_state(features), z, features, [1, 2, 1, 3])
+            for features, z, _ in sessions
+        ]
+        turns = list(zip(*running, strict=True))  # one piece of each in turn
+    assert sum(seen) == 2 * (1 + 7), "every latent and the portrait once"
+    for (_, _, truth), parts in zip(sessions, zip(*turns, strict=True), strict=True):
+        assert torch.equal(torch.cat([frames for frames, _ in parts], 1), truth)
+
+
+@pytest.mark.parametrize("kind", [wan, wan22])
+def test_a_state_is_a_value_that_can_be_stored_and_kept(kind) -> None:
+    tokenizer = made(kind)
+    frames, portrait = video(tokenizer, 3)
+    features, z = tokenizer.reference_features(portrait), tokenizer.encode(frames, portrait)
+    _, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :1], features)
+    copies = [each.clone() for each in state.features]
+    straight, _ = tokenizer.decode(state, z[:, 1:], features)
+    assert all(torch.equal(*pair) for pair in zip(copies, state.features, strict=True))
+    shapes = {each.shape for each in state.features}
+    assert shapes == {each.shape for each in tokenizer.initial_state(features).features}
+    snapshot = SessionSnapshot(
+        SessionState.start(features.latent[:, None], [0]), state, AudioTimeline.empty()
+    )
+    restored = from_bytes(to_bytes(snapshot), type(state)).decoder
+    again, _ = tokenizer.decode(restored, z[:, 1:], features)
+    assert torch.equal(again, straight)
+
+
+def test_features_that_are_too_large_to_store_are_computed_anew(monkeypatch) -> None:
+    tokenizer = made(wan22)
+    frames, portrait = video(tokenizer, 3)
+    features, z = tokenizer.reference_features(portrait), tokenizer.encode(frames, portrait)
+    _, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :2], features)
+    monkeypatch.setattr("flowact.serving.snapshot.MOST_DECODER_MEGABYTES", 0.5 * state.megabytes)
+    snapshot = SessionSnapshot(
+        SessionState.start(features.latent[:, None], [0]), state, AudioTimeline.empty()
+    )
+    stored = from_bytes(to_bytes(snapshot), type(state)).decoder
+    assert stored.features == () and state.features
+    stored = batch.match(stored, tokenizer.initial_state(features))
+    straight, _ = tokenizer.decode(state, z[:, 2:], features)
+    again, _ = tokenizer.decode(stored, z[:, 2:], features)
+    assert torch.equal(again, straight), "so early the last latents are all that there were"
 
 
 def video(tokenizer, latents: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,7 +148,7 @@ def test_latents_are_those_of_the_autoencoder_behind_the_portrait(tokenizer) -> 
         tokenizer.encode(frames[:, :5], portrait)
 
 
-def test_pieces_equal_the_whole_when_the_context_reaches_back(tokenizer) -> None:
+def test_pieces_equal_the_whole(tokenizer) -> None:
     frames, portrait = video(tokenizer, 3)
     features = tokenizer.reference_features(portrait)
     z = tokenizer.encode(frames, portrait)

@@ -176,7 +176,7 @@ class SampleSource:
         start = int(self.rng.integers(layout.history, latest + 1))
         sample = cut_sample(clip, start, layout, remembered)
         window = self._dropped(sample.audio, layout)
-        window = replace(window, mel=self.augmentation(window.mel, self.rng))
+        window = replace(window, features=self.augmentation(window.features, self.rng))
         text = sample.text if self.rng.random() >= self.dropout.text else 0 * sample.text
         told = self.rng.random() >= self.dropout.blinks
         blinks = sample.blinks if told else torch.full_like(sample.blinks, UNKNOWN)

@@ -56,7 +56,7 @@ class CurveHead(nn.Module):
 
     def forward(self, window: AudioWindow) -> Tensor:
         """Standardised curves `[batch, tokens - 12, curves]` of the stream that a window is about."""
-        heard = self.audio_encoder(window.mel, window.known)
+        heard = self.audio_encoder(window.features, window.known)
         stream = heard[:, FRAMES_BEHIND : FRAMES_BEHIND + STREAM * FRAMES_PER_LATENT]
         curves: Tensor = self.head(stream)
         return curves.float()
@@ -113,7 +113,7 @@ class AudioEncoderStage:
         """A random window of a random clip, in another voice."""
         clip = self.folder.clips[rng.integers(len(self.folder.clips))]
         spoken = self._cut(clip, int(rng.integers(0, len(clip) - STREAM + 1)))
-        audio = replace(spoken.audio, mel=AUGMENTATION(spoken.audio.mel, rng))
+        audio = replace(spoken.audio, features=AUGMENTATION(spoken.audio.features, rng))
         if rng.random() < Dropout().horizon:
             audio = cut_short(audio, STREAM, rng)
         known = audio.known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]

@@ -143,7 +143,7 @@ class TrainingForward(nn.Module):
             scale: guidance scale `[batch]` that a distilled model shall imitate.
         """
         model, sample = self.transformer, batch.sample
-        heard = model.encode_audio(sample.audio.mel, sample.audio.known)
+        heard = model.encode_audio(sample.audio.features, sample.audio.known)
         memory = sample.memory.as_input(heard[:, :FRAMES_BEHIND])
         cache = None
         if memory.latents.shape[1]:

@@ -46,7 +46,9 @@ def test_training_hears_what_a_session_hears() -> None:
         assert known == 8 + 15 - 4 * latent
         assert known <= cached.known.sum() <= known + 1
         heard = slice(max(0, 10 + 4 * (8 - 4 * latent)), 10 + 4 * known + 2)
-        torch.testing.assert_close(live.mel[:, heard], cached.mel[:, heard], atol=2e-3, rtol=0)
+        torch.testing.assert_close(
+            live.features[:, heard], cached.features[:, heard], atol=2e-3, rtol=0
+        )
 
 
 def test_sound_after_a_clip_is_unknown_and_before_it_silent() -> None:
@@ -54,7 +56,7 @@ def test_sound_after_a_clip_is_unknown_and_before_it_silent() -> None:
     window = clip.window(9, 9)
     # Tokens from frame 28 on; 48 frames exist, the last needs two mel frames more.
     assert window.known[0].tolist() == [True] * 19 + [False] * 29
-    assert (clip.window(0, 3).mel[0, : 10 + 32] == -2).all()
+    assert (clip.window(0, 3).features[0, : 10 + 32] == -2).all()
 
 
 def test_a_clip_is_encoded_relative_to_its_reference() -> None:

@@ -1,0 +1,100 @@
+"""Pipelines of a preset's sizes: with random weights, or checked against a checkpoint.
+
+Random weights make noise instead of people. They cost what trained ones of the same sizes cost, so
+speed, memory and every command can be tried before a model of that size has been trained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from flowact.conditioning.pretrained_text import PhraseEmbeddings
+from flowact.errors import UserError
+from flowact.mmdit.model import FlowActTransformer
+from flowact.pipeline.components import move_network
+from flowact.pipeline.pipeline import FlowActPipeline
+from flowact.pipeline.sampling import SamplingConfig
+from flowact.presets import Codec, Preset, PretrainedNetwork
+from flowact.tokenizer.adapter import DiffusersVideoTokenizer
+from flowact.tokenizer.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # which brings transformers
+    from flowact.conditioning.pretrained_audio import PretrainedAudioFeatures
+
+
+def random_pipeline(
+    preset: Preset,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+) -> FlowActPipeline:
+    """Make a pipeline of a preset's sizes; equal seeds give equal weights on one kind of device."""
+    gpus = [device] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(gpus):
+        torch.manual_seed(seed)
+        with torch.device(device):  # the processor's memory may be too small for them
+            transformer = FlowActTransformer(**preset.transformer.model_dump())
+        tokenizer = random_tokenizer(preset.codec, device)
+        audio = preset.audio and random_audio_features(preset.audio)
+        text = preset.text and random_text_features(preset.text, preset.transformer.text_tokens)
+    for network in filter(None, (transformer, tokenizer, audio, text)):
+        move_network(network.eval().requires_grad_(False), device, dtype)
+    return FlowActPipeline(transformer, tokenizer, SamplingConfig(), audio, text)
+
+
+def random_tokenizer(
+    codec: Codec, device: str | torch.device = "cpu"
+) -> Tokenizer | DiffusersVideoTokenizer:
+    """Make a codec with random weights; the compact one always on the processor."""
+    if codec.kind == "compact":
+        return Tokenizer()
+    with torch.device(device):
+        made: DiffusersVideoTokenizer = DiffusersVideoTokenizer(codec.kind, _with_statistics(codec))
+    return made
+
+
+def random_audio_features(network: PretrainedNetwork) -> PretrainedAudioFeatures:
+    """Make a network that hears, with random weights."""
+    from flowact.conditioning.pretrained_audio import PretrainedAudioFeatures
+
+    made: PretrainedAudioFeatures = PretrainedAudioFeatures(network.kind, network.sizes)
+    return made
+
+
+def random_text_features(network: PretrainedNetwork, tokens: int) -> PhraseEmbeddings:
+    """Make embeddings of all phrases that no encoder has made."""
+    return PhraseEmbeddings.random(tokens, network.width)
+
+
+def check_preset(pipeline: FlowActPipeline, preset: Preset) -> None:
+    """Refuse a checkpoint that was made by another preset.
+
+    Raises:
+        UserError: its codec is of another kind, or a size differs; the message names both values.
+    """
+    kind = getattr(pipeline.tokenizer, "kind", "compact")
+    if kind != preset.codec.kind:
+        raise UserError(
+            f"The checkpoint's codec is {kind}; the preset {preset.name} needs {preset.codec.kind}."
+        )
+    for name, wanted in preset.transformer.model_dump().items():
+        given = pipeline.transformer.config[name]
+        if _listed(given) != _listed(wanted):
+            raise UserError(
+                f"The checkpoint is not of the preset {preset.name}: its {name} is {given}, "
+                f"the preset's {wanted}."
+            )
+
+
+def _with_statistics(codec: Codec) -> dict[str, Any]:
+    """The codec's sizes; real weights bring mean and deviation of their latents, random ones have none."""
+    neutral = {"latents_mean": [0.0] * codec.channels, "latents_std": [1.0] * codec.channels}
+    return {**neutral, **codec.sizes}
+
+
+def _listed(value: Any) -> Any:
+    """Tuples as the lists that a configuration file makes of them."""
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
