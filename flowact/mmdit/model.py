@@ -26,6 +26,7 @@ from flowact.conditioning.audio import AudioEncoder
 from flowact.conditioning.projection import AudioProjection, TextProjection
 from flowact.conditioning.text import TextEncoder
 from flowact.mmdit.block import Block, Tokens
+from flowact.mmdit.division import UNDIVIDED, Division
 from flowact.mmdit.layers import (
     Modulation,
     ScalarEmbedding,
@@ -124,11 +125,16 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         # Not buffers: positions keep full precision when the weights are cast.
         self.cells = self.grid.positions()
         self.centre = grid_positions(views[:1], 1, 1)
+        self.division: Division = UNDIVIDED
 
     def encode_memory(self, memory: MemoryInput) -> MemoryCache:
         """Compute the memory's keys and values; they depend on nothing but the memory itself."""
         condition = self.level_embedding(memory.levels) + self.role_embedding(memory.roles)
-        tokens = {"video": self._video(memory.latents, condition, memory.times)}
+        share = self.division.over(memory.latents.shape[1])
+        own = share.own
+        tokens = {
+            "video": self._video(memory.latents[:, own], condition[:, own], memory.times[:, own])
+        }
         heard = memory.audio.shape[1] // FRAMES_PER_LATENT
         if heard:
             tokens["audio"] = self._audio(
@@ -136,8 +142,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             )
         cache = []
         for block in self.blocks:
-            tokens, own = block(tokens, None)
-            cache.append(own)
+            tokens, remembered = block(tokens, None, share.attend)
+            cache.append(remembered)
         return tuple(cache)
 
     def forward(
@@ -176,15 +182,17 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         condition = condition + self.blink_embedding(blinks)
         times = torch.arange(audio.shape[1] // FRAMES_PER_LATENT, device=latents.device)[None]
         ahead = condition[:, -1:].expand(-1, times.shape[1] - length, -1)
+        share = self.division.over(length)
+        own = share.own
         tokens = {
-            "video": self._video(latents, condition, times[:, :length]),
+            "video": self._video(latents[:, own], condition[:, own], times[:, :length][:, own]),
             "audio": self._audio(audio, torch.cat((condition, ahead), 1), times),
             "text": self._text(text, condition[:, ::LATENTS_PER_CHUNK]),
         }
         for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
-            tokens, _ = block(tokens, remembered)
-        shift, scale = split_parts(self.out_modulation(condition))
-        tokens_out = self.video_out(modulate(tokens["video"].x, shift, scale))
+            tokens, _ = block(tokens, remembered, share.attend)
+        shift, scale = split_parts(self.out_modulation(condition[:, own]))
+        tokens_out = share.gather(self.video_out(modulate(tokens["video"].x, shift, scale)))
         clean = self.grid.unpatchify(tokens_out).to(latents.dtype)
         return (latents - clean) / levels.clamp(min=LOWEST_LEVEL)[..., None, None, None]
 
