@@ -13,7 +13,7 @@ HEARING = {
     "num_mel_bins": 80,
 }  # fmt: skip
 CODEC = {
-    "base_dim": 8, "decoder_base_dim": 8, "z_dim": 6, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1,
+    "base_dim": 4, "decoder_base_dim": 4, "z_dim": 6, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1,
     "is_residual": True, "in_channels": 12, "out_channels": 12, "patch_size": 2,
     "scale_factor_spatial": 16, "scale_factor_temporal": 4,
 }  # fmt: skip

@@ -15,9 +15,9 @@ from flowact.hardware.precision import Capability, plan_precision
 from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, count, seconds
 from flowact.mmdit.memory import MemoryInput
 from flowact.mmdit.model import FlowActTransformer
-from flowact.pipeline.from_preset import random_tokenizer
 from flowact.presets import Preset, TransformerSize, load_preset, preset_names
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
+from flowact.tokenizer.video.from_preset import random_tokenizer
 
 STREAM_CHUNKS: Final = 3
 MEMORY_LATENTS: Final = 6

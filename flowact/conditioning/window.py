@@ -89,11 +89,19 @@ class AudioTimeline:
             ValueError: if that sound was trimmed away.
         """
         first, tokens = frame - FRAMES_BEHIND, window_tokens(stream_latents)
-        begin, stop = features.span(first, tokens)
+        known = features.ends(first, tokens) <= self.end
+        return AudioWindow(self.features(first, tokens, features), known[None])
+
+    def features(self, first: int, frames: int, features: AudioFeatures = LOG_MEL) -> Tensor:
+        """Features `[1, rows, width]` of some video frames, as if what is not known were silent.
+
+        Raises:
+            ValueError: if that sound was trimmed away.
+        """
+        begin, stop = features.span(first, frames)
         if max(begin, 0) < self.start:
             raise ValueError(f"sound from sample {begin} on is needed; kept from {self.start} on")
         inside = self.samples[max(begin - self.start, 0) : max(stop - self.start, 0)]
         before = max(-begin, 0)
         padded = F.pad(inside, (before, stop - begin - before - inside.shape[0]))
-        known = features.ends(first, tokens) <= self.end
-        return AudioWindow(features.extract(padded[None], first, tokens), known[None])
+        return features.extract(padded[None], first, frames)

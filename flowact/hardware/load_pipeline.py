@@ -11,9 +11,9 @@ from typing import Final
 
 import torch
 
-from flowact.errors import UserError
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.devices import choose_devices
+from flowact.hardware.memory import memory_suffices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
 from flowact.pipeline import FlowActPipeline
@@ -62,12 +62,8 @@ def load_pipeline(
     keep_freed_memory()
     precision = plan_precision(detect(str(chosen[0])))
     dtype = getattr(torch, precision.dtype)
-    try:
+    with memory_suffices():
         pipeline = _pipeline(checkpoint, preset, dtype, chosen)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"The memory of {chosen[0]} is too small for this model: a smaller preset needs less."
-        ) from error
     return _tuned(Loaded(pipeline, precision, division, chosen))
 
 

@@ -16,9 +16,8 @@ from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.components import move_network
 from flowact.pipeline.pipeline import FlowActPipeline
 from flowact.pipeline.sampling import SamplingConfig
-from flowact.presets import Codec, Preset, PretrainedNetwork
-from flowact.tokenizer.adapter import DiffusersVideoTokenizer
-from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.presets import Preset, PretrainedNetwork
+from flowact.tokenizer.video.from_preset import random_tokenizer
 
 if TYPE_CHECKING:  # which brings transformers
     from flowact.conditioning.pretrained_audio import PretrainedAudioFeatures
@@ -43,17 +42,6 @@ def random_pipeline(
     for network in filter(None, (transformer, tokenizer, audio, text)):
         move_network(network.eval().requires_grad_(False), device, dtype)
     return FlowActPipeline(transformer, tokenizer, SamplingConfig(), audio, text)
-
-
-def random_tokenizer(
-    codec: Codec, device: str | torch.device = "cpu"
-) -> Tokenizer | DiffusersVideoTokenizer:
-    """Make a codec with random weights; the compact one always on the processor."""
-    if codec.kind == "compact":
-        return Tokenizer()
-    with torch.device(device):
-        made: DiffusersVideoTokenizer = DiffusersVideoTokenizer(codec.kind, _with_statistics(codec))
-    return made
 
 
 def random_audio_features(network: PretrainedNetwork) -> PretrainedAudioFeatures:
@@ -87,12 +75,6 @@ def check_preset(pipeline: FlowActPipeline, preset: Preset) -> None:
                 f"The checkpoint is not of the preset {preset.name}: its {name} is {given}, "
                 f"the preset's {wanted}."
             )
-
-
-def _with_statistics(codec: Codec) -> dict[str, Any]:
-    """The codec's sizes; real weights bring mean and deviation of their latents, random ones have none."""
-    neutral = {"latents_mean": [0.0] * codec.channels, "latents_std": [1.0] * codec.channels}
-    return {**neutral, **codec.sizes}
 
 
 def _listed(value: Any) -> Any:

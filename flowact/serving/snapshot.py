@@ -17,7 +17,7 @@ from torch import Tensor
 from flowact.conditioning.window import AudioTimeline
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
-from flowact.tokenizer.adapter import VideoDecoderState
+from flowact.tokenizer.video.adapter import VideoDecoderState
 
 DAMAGES: Final = (
     *(RuntimeError, KeyError, IndexError, TypeError, ValueError, AttributeError),

@@ -21,11 +21,12 @@ from flowact.errors import UserError
 from flowact.pipeline.from_preset import (
     random_audio_features,
     random_text_features,
-    random_tokenizer,
 )
-from flowact.presets import Preset
-from flowact.tokenizer.adapter import DiffusersVideoTokenizer
+from flowact.presets import Preset, TransformerSize
 from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer
+from flowact.tokenizer.video.from_preset import random_tokenizer
+from flowact.training.data.latents import LatentClip
 
 TOKENIZER: Final = "tokenizer"
 AUDIO: Final = "audio_features"
@@ -118,6 +119,26 @@ def load_text_features(data: Path) -> PhraseEmbeddings | None:
     """What reads for the transformer, as `train latents` left it beside the clips."""
     features: PhraseEmbeddings | None = _load(data / TEXT)
     return features
+
+
+def check_clips(data: Path, clip: LatentClip, size: TransformerSize, preset: str) -> None:
+    """Refuse encoded clips that a preset's transformer cannot learn from.
+
+    Raises:
+        UserError: their latents are of another codec, or their sound of another network.
+    """
+    given, wanted = clip.z.shape[1:], (size.latent_channels, size.latent_height, size.latent_width)
+    heard = 0 if clip.heard is None else clip.heard.shape[-1]
+    if tuple(given) != wanted:
+        fault = f"latents of {'x'.join(map(str, given))} for {'x'.join(map(str, wanted))}"
+    elif heard != size.audio_width:
+        fault = f"features of sound {heard} wide for {size.audio_width}"
+    else:
+        return
+    raise UserError(
+        f"The clips in {data} are not of the preset {preset}: {fault}; "
+        "`flowact train latents` makes them with the parts of a preset."
+    )
 
 
 def codec_digest(tokenizer: ModelMixin) -> str:

@@ -12,7 +12,7 @@ from flowact.pipeline.sampling import SamplingConfig
 from flowact.serving.snapshot import SessionSnapshot, from_bytes, to_bytes
 from flowact.streaming import batch
 from flowact.streaming.state import SessionState
-from flowact.tokenizer.adapter import DiffusersVideoTokenizer, _statistics
+from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer, _statistics
 from tests.tiny_pipeline import speech
 from tests.tiny_transformer import tiny_transformer
 

@@ -10,8 +10,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
-from flowact.tokenizer.causal_cache import Features, decode_first, decode_next, is_cacheable
 from flowact.tokenizer.composite import to_uint8
+from flowact.tokenizer.video.causal_cache import Features, decode_first, decode_next, is_cacheable
 
 CONTEXT: Final = 3
 """Latents before the new ones that a decoder without a cache decodes again with them."""
