@@ -79,6 +79,9 @@ def _declare_parts(parts: argparse.ArgumentParser) -> None:
     )
     parts.add_argument("--audio", metavar="SOURCE", help=f"network of transformers: {source}")
     parts.add_argument("--text", metavar="SOURCE", help=f"network of transformers: {source}")
+    parts.add_argument(
+        "--tiny-decoder", metavar="FILE", type=Path, help="taew2_2.pth of TAEHV, to decode quicker"
+    )
     parts.set_defaults(start=_make_parts)
 
 
@@ -259,7 +262,7 @@ def _make_parts(args: argparse.Namespace) -> None:
     from flowact.presets import load_preset
     from flowact.training.parts import Sources, make_parts
 
-    sources = Sources(args.codec, args.audio, args.text)
+    sources = Sources(args.codec, args.audio, args.text, args.tiny_decoder)
     make_parts(load_preset(args.preset), sources).save(args.out)
     print(f"{args.out}: parts of the preset {args.preset}")  # noqa: T201 - the result
 

@@ -68,10 +68,12 @@ class Codec(_Strict):
     Attributes:
         kind: `compact`, or the autoencoder's class in diffusers.
         sizes: its arguments there; what is not named has the class's own value.
+        tiny_decoder: decode by a tiny decoder in the place of the autoencoder's own.
     """
 
     kind: Literal["compact", "AutoencoderKLWan"]
     sizes: dict[str, Any] = {}
+    tiny_decoder: bool = False
 
     @property
     def channels(self) -> int:

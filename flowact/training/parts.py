@@ -26,6 +26,7 @@ from flowact.presets import Preset, TransformerSize
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer
 from flowact.tokenizer.video.from_preset import random_tokenizer
+from flowact.tokenizer.video.tiny import tiny_decoder_of
 from flowact.training.data.latents import LatentClip
 
 TOKENIZER: Final = "tokenizer"
@@ -42,11 +43,13 @@ class Sources:
             its folder `vae`.
         audio: of a network of transformers, as `openai/whisper-small`.
         text: the same, as `google/umt5-xxl`.
+        tiny_decoder: file of TAEHV with a decoder of the codec's latents, as `taew2_2.pth`.
     """
 
     codec: str | None = None
     audio: str | None = None
     text: str | None = None
+    tiny_decoder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def make_parts(preset: Preset, sources: Sources, seed: int = 0) -> Parts:
         UserError: a source cannot be loaded, or is not of the preset's sizes.
     """
     torch.manual_seed(seed)
-    codec = _codec(preset, sources.codec)
+    codec = _with_tiny_decoder(_codec(preset, sources.codec), sources.tiny_decoder)
     audio = text = None
     if preset.audio is not None:
         from flowact.conditioning.pretrained_audio import PretrainedAudioFeatures
@@ -165,6 +168,18 @@ def _codec(preset: Preset, source: str | None) -> Tokenizer | DiffusersVideoToke
             f"the preset {preset.name} has {preset.codec.channels}."
         )
     return DiffusersVideoTokenizer.wrap(vae)
+
+
+def _with_tiny_decoder(
+    codec: Tokenizer | DiffusersVideoTokenizer, file: Path | None
+) -> Tokenizer | DiffusersVideoTokenizer:
+    if file is None:
+        return codec
+    if not isinstance(codec, DiffusersVideoTokenizer):
+        raise UserError("--tiny-decoder decodes Wan's latents, not those of FlowAct's own codec.")
+    tiny = tiny_decoder_of(codec.vae)
+    tiny.load_published(file)
+    return DiffusersVideoTokenizer.wrap(codec.vae, tiny=tiny)
 
 
 def _tried(source: str | None, load: Any, *given: Any, **named: Any) -> Any:

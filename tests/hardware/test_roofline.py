@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from flowact.commands.plan import count_work, predict
+from flowact.commands.plan import predict
 from flowact.hardware.roofline import GPUS, LAUNCH_SECONDS, Gpu, count, seconds
+from flowact.hardware.workload import count_work
 from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import Preset, load_preset
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from flowact.tokenizer.composite import to_uint8
 from flowact.tokenizer.video.causal_cache import Features, decode_first, decode_next, is_cacheable
+from flowact.tokenizer.video.tiny import TinyVideoDecoder, tiny_decoder_of
 
 CONTEXT: Final = 3
 """Latents before the new ones that a decoder without a cache decodes again with them."""
@@ -68,27 +69,40 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         sizes: its configuration.
         context: latents that a state remembers, at least 1: those that a decoder without a cache
             decodes again before every piece, and from which a lost cache is computed anew.
+        tiny: decode by a tiny decoder beside the autoencoder, see `tiny`; for Wan's latents.
     """
 
     config_name = "config.json"
 
     @register_to_config
-    def __init__(self, kind: str, sizes: Mapping[str, Any], context: int = CONTEXT) -> None:
+    def __init__(
+        self, kind: str, sizes: Mapping[str, Any], context: int = CONTEXT, tiny: bool = False
+    ) -> None:
         super().__init__()
         if context < 1:
             raise ValueError(f"context is {context}, expected at least 1")
         self.vae = getattr(diffusers, kind).from_config(sizes)
         self.kind, self.context = kind, context
         self.frames_per_latent = _temporal_ratio(self.vae)
+        self.tiny = tiny_decoder_of(self.vae) if tiny else None
 
     @classmethod
-    def wrap(cls, vae: ModelMixin, context: int = CONTEXT) -> "DiffusersVideoTokenizer":
+    def wrap(
+        cls, vae: ModelMixin, context: int = CONTEXT, tiny: TinyVideoDecoder | None = None
+    ) -> "DiffusersVideoTokenizer":
         """Make an autoencoder of diffusers a tokenizer; its weights are not copied."""
         sizes = {name: value for name, value in vae.config.items() if not name.startswith("_")}
         with torch.device("meta"):
-            made: DiffusersVideoTokenizer = cls(type(vae).__name__, sizes, context)
-        made.vae = vae
+            made: DiffusersVideoTokenizer = cls(
+                type(vae).__name__, sizes, context, tiny is not None
+            )
+        made.vae, made.tiny = vae, tiny
         return made
+
+    @property
+    def cached(self) -> bool:
+        """Whether a session's state carries what its decoder has computed."""
+        return self.tiny is not None or is_cacheable(self.vae)
 
     def reference_features(self, reference: Tensor) -> ReferenceLatent:
         """Look at portraits `[batch, 3, height, width]` in [-1, 1]."""
@@ -111,15 +125,15 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Frames `[batch, r * n, 3, height, width]` in [-1, 1] of `z [batch, n, c, h, w]`."""
         latents = torch.cat([state.latents, z], 1)
         after = VideoDecoderState(latents[:, -self.context :])
-        if not is_cacheable(self.vae):
+        if not self.cached:
             video = self.vae.decode(self._raw(latents)).sample.transpose(1, 2)
             fresh = video[:, -self.frames_per_latent * z.shape[1] :]
             return fresh.float().clamp(-1, 1), after
         parts, cache = [], (state if state.features else self._with_features(state)).features
-        for latent in self._raw(z).split(1, dim=2):
-            frames, cache = decode_next(self.vae, cache, latent)
+        for latent in z.split(1, dim=1):
+            frames, cache = self._next(cache, latent)
             parts.append(frames)
-        return torch.cat(parts, 2).transpose(1, 2).float(), replace(after, features=cache)
+        return torch.cat(parts, 1).float(), replace(after, features=cache)
 
     @torch.inference_mode()
     def decode_uint8(
@@ -136,13 +150,26 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def _with_features(self, state: VideoDecoderState) -> VideoDecoderState:
         """Compute what a causal decoder remembers of the state's latents, as if they were a whole video."""
-        if not is_cacheable(self.vae):
+        if not self.cached:
             return state
-        first, *further = self._raw(state.latents).split(1, dim=2)
-        _, features = decode_first(self.vae, first)
+        first, *further = state.latents.split(1, dim=1)
+        features = self._first(first)
         for latent in further:
-            _, features = decode_next(self.vae, features, latent)
+            _, features = self._next(features, latent)
         return replace(state, features=features)
+
+    def _first(self, latent: Tensor) -> Features:
+        """What the decoder remembers of a video's first latent `[batch, 1, c, h, w]`."""
+        if self.tiny is not None:
+            return self.tiny.first(latent[:, 0].to(self.dtype))[1]
+        return decode_first(self.vae, self._raw(latent))[1]
+
+    def _next(self, features: Features, latent: Tensor) -> tuple[Tensor, Features]:
+        """Frames `[batch, r, 3, height, width]` of a further latent, and what is remembered."""
+        if self.tiny is not None:
+            return self.tiny.next(features, latent[:, 0].to(self.dtype))
+        frames, features = decode_next(self.vae, features, self._raw(latent))
+        return frames.transpose(1, 2), features
 
     def _raw(self, latents: Tensor) -> Tensor:
         """Normalised latents `[batch, n, c, h, w]` as the decoder takes them, `[batch, c, n, h, w]`."""

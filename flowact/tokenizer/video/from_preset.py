@@ -16,7 +16,9 @@ def random_tokenizer(
     if codec.kind == "compact":
         return Tokenizer()
     with torch.device(device):
-        made: DiffusersVideoTokenizer = DiffusersVideoTokenizer(codec.kind, _with_statistics(codec))
+        made: DiffusersVideoTokenizer = DiffusersVideoTokenizer(
+            codec.kind, _with_statistics(codec), tiny=codec.tiny_decoder
+        )
     return made
 
 
