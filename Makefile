@@ -57,8 +57,8 @@ $(BIN)/python: | check
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, test, train, tts, docs, judge and pretrained extras into .venv ..."
-	@$(PIP) --editable '.[study,test,train,tts,docs,judge,pretrained]'
+	@echo "Installing FlowAct with its study, test, train, tts, docs, judge, torchao and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,docs,judge,torchao,pretrained]'
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.

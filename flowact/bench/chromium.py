@@ -90,8 +90,9 @@ class Visitor:
         self.page.set_input_files("[data-part=recording]", recording)
 
     def microphone(self, mode: str) -> None:
-        """Choose what the microphone is for."""
-        self.page.check(f"[name=flowact-microphone][value={mode}]", force=True)
+        """Choose what the microphone is for, and wait until it is."""
+        self.page.locator(f"label:has([name=flowact-microphone][value={mode}])").click()
+        self.wait(f"flowactSession.mic.mode === '{mode}'")
 
     def interrupt(self) -> None:
         """Press Escape."""

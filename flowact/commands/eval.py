@@ -222,9 +222,11 @@ def ablate(args: argparse.Namespace) -> None:
     from flowact.evaluation.measures import ablation
     from flowact.evaluation.measures.reconstruction import own_tokenizer
     from flowact.evaluation.report.report import plain
+    from flowact.hardware.linear.choice import NATIVE
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices).pipeline
+    loaded = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices, linear=NATIVE)
+    pipeline = loaded.pipeline
     tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
     chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
     for text in args.against:

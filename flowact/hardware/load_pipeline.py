@@ -13,6 +13,7 @@ import torch
 
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.devices import choose_devices
+from flowact.hardware.linear.choice import NATIVE, apply_linear, parse_linear
 from flowact.hardware.memory import memory_suffices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
@@ -29,12 +30,13 @@ RANDOM: Final = "The preset %s has no weights here: random ones show its speed a
 
 @dataclass(frozen=True)
 class Loaded:
-    """A pipeline and how it was decided to run it."""
+    """A pipeline and how it was decided to run it; `linear` is what the plan's became on this device."""
 
     pipeline: FlowActPipeline
     precision: PrecisionPlan
     threads: ThreadPlan
     devices: tuple[torch.device, ...] = (torch.device("cpu"),)
+    linear: str = NATIVE
 
 
 def load_pipeline(
@@ -42,6 +44,8 @@ def load_pipeline(
     threads: int | None = None,
     preset: str | None = None,
     devices: str | None = None,
+    *,
+    linear: str = "auto",
 ) -> Loaded:
     """Load a checkpoint in the best precision for this machine and set PyTorch's threads.
 
@@ -51,11 +55,13 @@ def load_pipeline(
         preset: sizes that the checkpoint must have; without one of them, and unless it is `default`,
             random weights of these sizes.
         devices: names with commas between; the transformer is on the first, the decoder on the last.
+        linear: arithmetic of the video layers, as `--linear` says.
 
     Raises:
         UserError: the checkpoint cannot be loaded or is of another preset, `threads` is below one, a
-            device is not there, or its memory is too small.
+            device is not there, its memory is too small, or `linear` is unknown.
     """
+    choice = parse_linear(linear)
     division = plan_threads(available_threads() if threads is None else threads)
     chosen = choose_devices(devices)
     torch.set_num_threads(division.per_operator)
@@ -64,7 +70,9 @@ def load_pipeline(
     dtype = getattr(torch, precision.dtype)
     with memory_suffices():
         pipeline = _pipeline(checkpoint, preset, dtype, chosen)
-    return _tuned(Loaded(pipeline, precision, division, chosen))
+        applied = apply_linear(pipeline.transformer, choice, precision.linear)
+    pipeline.transformer.memory_format = precision.memory
+    return _tuned(Loaded(pipeline, precision, division, chosen, applied))
 
 
 def _pipeline(
@@ -88,7 +96,7 @@ def _pipeline(
 
 def _tuned(loaded: Loaded) -> Loaded:
     """Let our own decoder compute in eight bits, and paint in several threads, where that is quicker."""
-    precision, pipeline, division = loaded.precision, loaded.pipeline, loaded.threads
+    pipeline, precision, division = loaded.pipeline, loaded.precision, loaded.threads
     if not isinstance(pipeline.tokenizer, Tokenizer):
         return replace(loaded, precision=replace(precision, decoder="native"))
     if precision.decoder == "int8" and not pipeline.tokenizer.use_int8():

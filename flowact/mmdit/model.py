@@ -33,7 +33,7 @@ from flowact.mmdit.layers import (
     modulate,
     split_parts,
 )
-from flowact.mmdit.memory import MemoryCache, MemoryInput
+from flowact.mmdit.memory import MemoryCache, MemoryFormat, MemoryInput, kept, recalled
 from flowact.mmdit.patches import PatchGrid
 from flowact.mmdit.rope import grid_positions, rotary_table, token_positions
 from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
@@ -126,6 +126,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.cells = self.grid.positions()
         self.centre = grid_positions(views[:1], 1, 1)
         self.division: Division = UNDIVIDED
+        self.memory_format: MemoryFormat = "native"
 
     def encode_memory(self, memory: MemoryInput) -> MemoryCache:
         """Compute the memory's keys and values; they depend on nothing but the memory itself."""
@@ -143,7 +144,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         cache = []
         for block in self.blocks:
             tokens, remembered = block(tokens, None, share.attend)
-            cache.append(remembered)
+            cache.append(kept(remembered, self.memory_format))
         return tuple(cache)
 
     def forward(
@@ -190,7 +191,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             "text": self._text(text, condition[:, ::LATENTS_PER_CHUNK]),
         }
         for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
-            tokens, _ = block(tokens, remembered, share.attend)
+            tokens, _ = block(tokens, recalled(remembered, self.dtype), share.attend)
         shift, scale = split_parts(self.out_modulation(condition[:, own]))
         tokens_out = share.gather(self.video_out(modulate(tokens["video"].x, shift, scale)))
         clean = self.grid.unpatchify(tokens_out).to(latents.dtype)

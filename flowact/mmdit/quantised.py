@@ -10,6 +10,7 @@ embeddings and the first and last layer are few and sensitive, and keep their fo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, Literal, Protocol
 
 import torch
@@ -41,6 +42,17 @@ def round_to(x: Tensor, form: EightBits, dims: tuple[int, ...]) -> tuple[Tensor,
     if form == "int8":
         levels = levels.round()
     return levels.to(_STORAGE[form]), scale
+
+
+def _rounded(tokens: Tensor, form: EightBits) -> tuple[Tensor, Tensor]:
+    """Round with a scale for each token; on a GPU as one kernel, or it would cost more than it saves."""
+    rounding = _compiled_rounding() if tokens.is_cuda else round_to
+    return rounding(tokens, form, (1,))
+
+
+@cache
+def _compiled_rounding() -> Callable[[Tensor, EightBits, tuple[int, ...]], tuple[Tensor, Tensor]]:
+    return torch.compile(round_to, dynamic=True)
 
 
 class QuantisedLinear(nn.Module):
@@ -85,7 +97,7 @@ class QuantisedLinear(nn.Module):
             levels, token_scale = byte_kernels.to_bytes(tokens)
             sums = torch._int_mm(levels, self.weight.t())
             return byte_kernels.from_sums(sums, token_scale, self.scale, self.bias, tokens.dtype)
-        levels, scale = round_to(tokens, "int8", (1,))
+        levels, scale = _rounded(tokens, "int8")
         if levels.is_cuda and len(levels) < CUDA_ROWS:
             blank = levels.new_zeros(CUDA_ROWS - len(levels), levels.shape[1])
             levels = torch.cat((levels, blank))
@@ -93,7 +105,7 @@ class QuantisedLinear(nn.Module):
         return self._biased(sums.float() * (scale * self.scale), tokens.dtype)
 
     def _in_fp8(self, tokens: Tensor) -> Tensor:
-        levels, scale = round_to(tokens, "fp8", (1,))
+        levels, scale = _rounded(tokens, "fp8")
         by_row = self.granularity == "row"
         ones = torch.ones((), device=tokens.device)
         made = torch._scaled_mm(

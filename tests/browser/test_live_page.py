@@ -30,6 +30,23 @@ CAN_BE_HIDDEN = """
 """
 """What a browser does with a tab that is not seen; a headless one cannot put a tab away."""
 FAR_APART_MS = 250
+COUNTS = """
+    window.packets = 0;
+    window.tracks = [];
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (message) {
+      if (typeof message !== "string") window.packets++;
+      return send.call(this, message);
+    };
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      await window.permission;
+      const stream = await open(wanted);
+      window.tracks.push(...stream.getTracks());
+      return stream;
+    };
+"""
+"""Counts what the microphone sends, and lets permission be late."""
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +144,81 @@ def test_a_puppet_says_what_the_microphone_hears_and_shows_the_delay(visit):
     visitor.wait(
         "document.querySelector('[data-part=meter]').textContent.includes('arrives after')"
     )
-    visitor.page.click("text=Conversation")
+    visitor.microphone("conversation")
     visitor.wait(
         "document.querySelector('[data-part=notice]').textContent.includes('FLOWACT_OPENAI')"
     )
+
+
+SHOWN = "document.querySelector('[name=flowact-microphone]:checked').value"
+
+
+def is_silent(visitor) -> bool:
+    """Whether every track has ended and nothing more is sent, while the page says Off."""
+    visitor.wait(f"{SHOWN} === 'off' && tracks.every((track) => track.readyState === 'ended')")
+    sent = visitor.page.evaluate("packets")
+    visitor.page.wait_for_timeout(600)
+    return visitor.page.evaluate("packets") == sent
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda visitor: visitor.interrupt(),
+        lambda visitor: visitor.page.click("[data-part=interrupt]"),
+        lambda visitor: visitor.say("Something else now."),
+        lambda visitor: visitor.sample(),
+        lambda visitor: visitor.end(),
+        lambda visitor: visitor.microphone("off"),
+        lambda visitor: visitor.page.evaluate(
+            "tracks[0].stop(), tracks[0].dispatchEvent(new Event('ended'))"
+        ),
+        lambda visitor: visitor.page.evaluate("flowactSession.mic.told('off', 'so it is')"),
+    ],
+    ids=["Escape", "Stop", "text", "sample", "End", "Off", "unplugged", "server"],
+)
+def test_what_the_page_says_of_the_microphone_is_what_the_track_does(visit, ends):
+    visitor = visit(COUNTS)
+    visitor.wait_painted(4)
+    visitor.microphone("puppet")
+    visitor.wait("packets > 5")
+    assert visitor.page.evaluate(SHOWN) == "puppet"
+    ends(visitor)
+    assert is_silent(visitor)
+
+
+def test_permission_that_comes_after_the_visitor_has_left_opens_nothing(visit):
+    visitor = visit(
+        COUNTS + "window.permission = new Promise((give) => { window.permit = give; });"
+    )
+    visitor.wait_painted(4)
+    visitor.page.locator("label:has([value=conversation])").click()
+    assert visitor.page.evaluate(SHOWN) == "off", "until there is a track"
+    visitor.end()
+    visitor.page.evaluate("permit()")
+    visitor.wait("tracks.length")
+    assert is_silent(visitor)
+
+
+def test_another_person_goes_on_with_the_microphone_and_says_so(visit):
+    visitor = visit(COUNTS)
+    visitor.wait_painted(4)
+    visitor.microphone("puppet")
+    visitor.page.click("[data-character]")
+    visitor.wait(
+        "tracks.length === 2 && tracks[1].readyState === 'live' && flowactSession.painting"
+    )
+    visitor.wait(f"{SHOWN} === 'puppet'")
+    assert "goes on with your microphone" in visitor.text("notice")
+
+
+def test_what_went_wrong_is_gone_when_something_works(visit):
+    visitor = visit()
+    visitor.wait_painted(4)
+    visitor.page.evaluate("flowactSession.send({ type: 'play', upload: 'nothing' })")
+    visitor.wait("!document.querySelector('[data-part=notice]').hidden")
+    visitor.sample()
+    visitor.wait("document.querySelector('[data-part=notice]').hidden")
 
 
 def test_an_action_is_done_and_explained(visit):
@@ -251,4 +339,6 @@ def test_the_page_is_usable_on_a_phone_and_by_keyboard(visit):
     assert {"start", "text"} <= set(names)
     visitor.page.focus("[data-part=start]")
     visitor.page.keyboard.press("Enter")
+    assert visitor.page.evaluate("document.activeElement.closest('[data-part=stage]') !== null")
+    assert visitor.page.locator("main").count() == 1
     visitor.wait_painted(4)

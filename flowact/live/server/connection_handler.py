@@ -167,6 +167,7 @@ def _welcome(manager: SessionManager, session: ViewerSession, *, resumed: bool) 
         resume=manager.tickets.issue("resume", session.name, RESUME_LIFETIME),
         resumed=resumed,
         epoch=session.epoch,
+        microphone=session.mode,
     )
 
 

@@ -79,6 +79,7 @@ class ViewerSession:
         recorder: the last minutes.
         left: when the connection was lost, in seconds of a monotonic clock.
         decisions: what the planner chose, newest last.
+        mode: what the microphone is for, as `requests.SetMicrophone` names it.
 
     Args:
         name, visitor: see above.
@@ -99,7 +100,8 @@ class ViewerSession:
         self._began = time.monotonic()
         self._speaking: asyncio.Task[None] | None = None
         self._speech_feeder: SpeechFeeder | None = None
-        self._text, self._avatar_speaks, self._mode = "", False, "off"
+        self._text, self._avatar_speaks = "", False
+        self.mode = "off"
         self._conversation = Conversation(services.client)
         self._ticker = asyncio.create_task(self._plan_forever())
 
@@ -138,7 +140,7 @@ class ViewerSession:
         """The worker was replaced: whatever was being said is lost; a puppet goes on."""
         self._stop_speaking()
         self._packetizer.new_stream()
-        if self._mode == "puppet":
+        if self.mode == "puppet":
             self._command(Puppet(self.name, self.epoch))
         self.send_event("notice", text="The generator stopped and was started again; go on.")
 
@@ -186,9 +188,9 @@ class ViewerSession:
         """
         if len(packet) > LONGEST_PACKET or len(packet) % 2:
             raise UserError("The page sent microphone sound of a wrong size.")
-        if self._mode == "off":
+        if self.mode == "off":
             return
-        if self._mode == "puppet":  # nobody answers: whether this is speech does not matter
+        if self.mode == "puppet":  # nobody answers: whether this is speech does not matter
             self._command(PushAudio(self.name, packet, time.time()))
             return
         heard = self._conversation.hear(from_pcm16(packet), packet)
@@ -204,9 +206,7 @@ class ViewerSession:
         """Be silent now: nothing of what was said before is sent any more."""
         self._stop_speaking()
         self._flush()
-        if self._mode == "puppet":
-            self._mode = "off"
-            self.send_event("microphone", mode="off")
+        self._end_puppet(STOPPED)
 
     @property
     def _busy(self) -> bool:
@@ -241,6 +241,7 @@ class ViewerSession:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         """Say something new; whatever is being said gives way."""
+        self._end_puppet(GIVES_WAY)
         if self._avatar_speaks or self._busy:
             self.interrupt()
         self._speaking = asyncio.create_task(self._guarded(work))
@@ -276,7 +277,7 @@ class ViewerSession:
     def _microphone(self, mode: str) -> None:
         if mode == "conversation" and not self._services.client.endpoint.configured:
             self.send_event("notice", text=NO_ENDPOINT)
-        was, self._mode = self._mode, mode
+        was, self.mode = self.mode, mode
         if mode == "puppet":
             self._stop_speaking()
             self.epoch += 1
@@ -285,6 +286,11 @@ class ViewerSession:
         elif was == "puppet":
             self._flush()
         self.send_event("microphone", mode=mode)
+
+    def _end_puppet(self, why: str) -> None:
+        if self.mode == "puppet":
+            self.mode = "off"
+            self.send_event("microphone", mode="off", why=why)
 
     def _flush(self) -> None:
         """Begin an epoch at once, in silence; what was made before is not shown any more."""
@@ -300,7 +306,7 @@ class ViewerSession:
             self._observe()
 
     def _observe(self, asked: str = "") -> None:
-        listening = self._mode == "conversation" and self._conversation.activity.speaking
+        listening = self.mode == "conversation" and self._conversation.activity.speaking
         decision = self._planner.observe(
             Observation(
                 at=time.monotonic() - self._began,
@@ -323,6 +329,8 @@ class ViewerSession:
         self._services.send(command)
 
 
+STOPPED: Final = "You stopped the puppet, so the microphone is off."
+GIVES_WAY: Final = "The avatar says something else now, so the microphone is off."
 NO_ENDPOINT: Final = (
     "No language model is configured, so the avatar listens but cannot answer: set "
     "FLOWACT_OPENAI_BASE_URL (and FLOWACT_OPENAI_API_KEY). Puppet, text and upload work without."

@@ -8,11 +8,14 @@ import { newTicket, theTicket } from "./ticket.js";
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const CODEC = new URLSearchParams(location.search).get("codec") ?? "";
 const REFRESH_MS = 500;
+const FRESH_MS = 2_000; // a notice this new may be about what has just begun
+const FADES_MS = 10_000;
 const MICROPHONE_HINTS = {
   off: "Off. Type, upload, or choose what the microphone is for.",
   puppet: "The avatar says what you say, as soon as it has heard it.",
   conversation: "The avatar listens while you speak and answers when you have finished.",
 };
+const ASKING = "Waiting for the browser to give the microphone ...";
 const NO_ANSWERS = "It listens, but cannot answer yet: the owner of this page has to set FLOWACT_OPENAI_BASE_URL.";
 
 class Page {
@@ -59,6 +62,7 @@ class Page {
     });
     this.session = window.flowactSession = session;
     this.root.dataset.live = "yes";
+    if (document.activeElement === this.part("start")) this.part("interrupt").focus();
     this.#status("connecting ...");
     this.#notice("");
     this.#follow(session);
@@ -101,7 +105,11 @@ class Page {
     on("heard", ({ text }) => this.#notice(`You: ${text}`));
     on("reply", ({ text }) => this.#notice(text));
     on("viewer", ({ speaking }) => { this.part("viewer").hidden = !speaking; });
-    on("microphone", ({ mode }) => this.#showMicrophone(mode));
+    on("microphone", ({ mode, why }) => {
+      this.#showMicrophone(mode);
+      if (why) this.#notice(why);
+    });
+    on("epoch", ({ source }) => source && this.#outdated());
   }
 
   #fail(text) {
@@ -123,9 +131,14 @@ class Page {
   #choose(chosen) {
     this.character = chosen.dataset.character;
     const wasLive = this.session !== null;
+    const { mode } = this;
     this.#stop();
     this.#portrait(chosen.querySelector("img"));
+    this.#ring();
     if (wasLive) this.#start();
+    if (mode === "off") return;
+    this.#listen(mode);
+    this.#notice(`${chosen.textContent.trim()} goes on with your microphone; what was said before is forgotten.`);
   }
 
   /** Ring the character that is seen, or nobody while a picture of one's own speaks. */
@@ -177,20 +190,17 @@ class Page {
     }
   }
 
+  /** Show what the microphone is for until it is for something else: permission may be long in coming. */
   async #listen(mode) {
-    await this.#with(async (session) => {
-      try {
-        await session.microphone(mode);
-      } catch (error) {
-        this.#showMicrophone("off");
-        throw error;
-      }
-    });
-    this.#describeMicrophone();
+    this.#showMicrophone(this.mode);
+    if (mode === this.mode) return;
+    if (mode !== "off") this.part("microphone-hint").textContent = ASKING;
+    await this.#with((session) => session.microphone(mode));
+    this.#showMicrophone(this.mode);
   }
 
   get mode() {
-    return this.root.querySelector("[name=flowact-microphone]:checked").value;
+    return this.session?.mic.mode ?? "off";
   }
 
   #showMicrophone(mode) {
@@ -296,7 +306,15 @@ class Page {
     this.part("status").hidden = !text;
   }
 
+  /** Something works: what went wrong before is over. */
+  #outdated() {
+    if (performance.now() - this.noticedAt > FRESH_MS) this.#notice("");
+  }
+
   #notice(text, kind = "notice") {
+    clearTimeout(this.fading);
+    this.noticedAt = kind === "error" ? -Infinity : performance.now();
+    if (kind === "notice" && text) this.fading = setTimeout(() => this.#notice(""), FADES_MS);
     this.part("notice").textContent = text;
     this.part("notice").dataset.kind = kind;
     this.part("notice").hidden = !text;

@@ -3,7 +3,7 @@
 import { Figures } from "./figures.js";
 import { Flag, Kind, unpack } from "./framing.js";
 import { Line } from "./line.js";
-import { Microphone } from "./microphone.js";
+import { MicrophoneSwitch } from "./microphone.js";
 import { Painter, bestCodec } from "./painter.js";
 import { makeSpeaker } from "./speaker.js";
 
@@ -25,6 +25,12 @@ export class Session extends EventTarget {
     this.resume = "";
     this.painting = false;
     this.joined = new Promise((kept) => { this.welcomed = kept; });
+    this.mic = new MicrophoneSwitch({
+      base: `${options.base}/static`,
+      packet: (packet) => this.send(packet),
+      tell: (mode) => this.send({ type: "microphone", mode }),
+      changed: (mode, why) => this.#say("microphone", { mode, why }),
+    });
   }
 
   /** Begin; must run inside a click for the sake of the speaker. */
@@ -80,14 +86,9 @@ export class Session extends EventTarget {
     this.send({ type: "interrupt" });
   }
 
-  async microphone(mode) {
-    if (mode === "off") {
-      this.mic?.close();
-      this.mic = null;
-    } else if (!this.mic) {
-      this.mic = await Microphone.open(`${this.options.base}/static`, (packet) => this.send(packet));
-    }
-    this.send({ type: "microphone", mode });
+  /** Choose what the microphone is for; rejects with a sentence when it cannot be had. */
+  microphone(mode) {
+    return this.mic.choose(mode);
   }
 
   summary() {
@@ -102,7 +103,7 @@ export class Session extends EventTarget {
   }
 
   stop() {
-    this.mic?.close();
+    this.mic.close();
     this.line?.close();
     this.painter?.close();
     this.speaker?.close();
@@ -122,6 +123,7 @@ export class Session extends EventTarget {
         this.resume = message.resume;
         this.epoch = message.epoch;
         if (message.resumed) this.#flush();
+        this.mic.told(message.microphone);
         this.#say("state", { name: this.painting ? "live" : "waking up" });
         this.welcomed();
         break;
@@ -134,6 +136,8 @@ export class Session extends EventTarget {
           this.#flush();
         }
         break;
+      case "microphone":
+        return this.mic.told(message.mode, message.why);
       case "pong":
         this.figures.pong(message);
         break;
@@ -142,7 +146,7 @@ export class Session extends EventTarget {
         break;
       default:
     }
-    this.#say(message.type, message);
+    return this.#say(message.type, message);
   }
 
   #media(header) {
