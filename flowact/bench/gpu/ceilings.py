@@ -10,7 +10,7 @@ import torch
 
 from flowact.bench.gpu.report import Row, Rows
 from flowact.bench.gpu.run import attempt
-from flowact.bench.gpu.subject import Subject
+from flowact.bench.gpu.subject import BenchSubject
 
 SHAPES: Final = ((2025, 3072, 12288), (8192, 8192, 8192))
 """Rows, inputs and outputs: the feed-forward layer of the large preset, and one as large as can be."""
@@ -18,7 +18,7 @@ COPIED: Final = 2**30
 FP8: Final = torch.float8_e4m3fn
 
 
-def ceilings(subject: Subject) -> Rows:
+def ceilings(subject: BenchSubject) -> Rows:
     """TFLOP/s of products of random numbers, and TB/s of a copy."""
     shapes = ((64, 64, 64),) if subject.quick else SHAPES
     for rows, inputs, outputs in shapes:
@@ -29,12 +29,12 @@ def ceilings(subject: Subject) -> Rows:
     yield _bandwidth(subject)
 
 
-def _rate(subject: Subject, call: Callable[[], object], work: float) -> float:
+def _rate(subject: BenchSubject, call: Callable[[], object], work: float) -> float:
     return round(work / (1e-3 * subject.median_ms(call)), 1)
 
 
 def _products(
-    subject: Subject, rows: int, inputs: int, outputs: int
+    subject: BenchSubject, rows: int, inputs: int, outputs: int
 ) -> dict[str, Callable[[], object]]:
     """Products by format; what a device cannot do raises when it is called."""
     device = subject.device
@@ -61,7 +61,7 @@ def _products(
     }
 
 
-def _bandwidth(subject: Subject) -> Row:
+def _bandwidth(subject: BenchSubject) -> Row:
     """Read and write a gigabyte."""
     size = 2**16 if subject.quick else COPIED
     source = torch.zeros(size, dtype=torch.uint8, device=subject.device)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flowact.bench.gpu.report import Row, Rows
 from flowact.bench.gpu.run import attempt
-from flowact.bench.gpu.subject import AnyTokenizer, Subject
+from flowact.bench.gpu.subject import AnyTokenizer, BenchSubject
 from flowact.hardware.roofline import seconds
 from flowact.hardware.workload import count_decode
 from flowact.presets import Codec
@@ -23,7 +23,7 @@ WAN_2_1: Final = Codec(kind="AutoencoderKLWan")
 """The smaller autoencoder: 8x8 pixels of four frames are one cell."""
 
 
-def decoders(subject: Subject) -> Rows:
+def decoders(subject: BenchSubject) -> Rows:
     """Milliseconds to decode a chunk of three latents, latent by latent, by every codec."""
     largest = subject.presets[-1]
     codecs = {f"the codec of {largest.name}": largest.codec}
@@ -35,7 +35,7 @@ def decoders(subject: Subject) -> Rows:
         yield from _one(subject, name, codec)
 
 
-def _one(subject: Subject, name: str, codec: Codec) -> Rows:
+def _one(subject: BenchSubject, name: str, codec: Codec) -> Rows:
     tokenizer = random_tokenizer(codec, subject.device)
     torch.nn.Module.to(tokenizer, subject.device, subject.dtype).eval().requires_grad_(False)
     if not isinstance(tokenizer, DiffusersVideoTokenizer):
@@ -57,7 +57,10 @@ def _one(subject: Subject, name: str, codec: Codec) -> Rows:
 
 
 def _variants(
-    subject: Subject, name: str, tokenizer: DiffusersVideoTokenizer, decode: Callable[[], Tensor]
+    subject: BenchSubject,
+    name: str,
+    tokenizer: DiffusersVideoTokenizer,
+    decode: Callable[[], Tensor],
 ) -> Rows:
     """Other layouts and the compiler, which take their time to start."""
     torch.nn.Module.to(tokenizer.vae, memory_format=torch.channels_last_3d)
@@ -76,7 +79,7 @@ def _by_latent(tokenizer: AnyTokenizer, state: Any, z: Tensor, features: Any) ->
     return torch.cat(frames, 1)
 
 
-def predicted_decode_ms(subject: Subject, codec: Codec) -> float | None:
+def predicted_decode_ms(subject: BenchSubject, codec: Codec) -> float | None:
     """What `flowact plan` says of a chunk's decoding on this device."""
     if subject.gpu is None:
         return None

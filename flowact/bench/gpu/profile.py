@@ -13,7 +13,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from flowact.bench.gpu.report import Row, Rows
-from flowact.bench.gpu.subject import Subject
+from flowact.bench.gpu.subject import BenchSubject
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.step import step
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_CHUNK
@@ -23,7 +23,7 @@ POWER_SECONDS: Final = 10.0
 _POWER: Final = ("nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits")
 
 
-def profiled(subject: Subject) -> Rows:
+def profiled(subject: BenchSubject) -> Rows:
     """The operators that take most of a chunk of the largest preset, and the device's idle share."""
     chunk = _chunk(subject)
     for _ in range(1 if subject.quick else 3):
@@ -46,7 +46,7 @@ def profiled(subject: Subject) -> Rows:
         yield Row(f"share of {event.key}", share, "", note=f"{event.count} runs")
 
 
-def energy(subject: Subject) -> Rows:
+def energy(subject: BenchSubject) -> Rows:
     """Joules per frame of the largest preset, by the GPU's own meter."""
     if subject.device.type != "cuda":
         yield Row("energy of a frame", None, "J", note="only GPUs have a meter")
@@ -79,7 +79,7 @@ def energy(subject: Subject) -> Rows:
     yield Row("energy of a frame", round(mean * taken / (chunks * FRAMES_PER_CHUNK), 2), "J")
 
 
-def _chunk(subject: Subject) -> Callable[[], object]:
+def _chunk(subject: BenchSubject) -> Callable[[], object]:
     """Denoise and decode one chunk of the largest preset."""
     preset = subject.presets[-1]
     model, tokenizer = subject.transformer(preset), subject.tokenizer(preset)
@@ -98,7 +98,7 @@ def _chunk(subject: Subject) -> Callable[[], object]:
     return chunk
 
 
-def _own_ms(subject: Subject) -> Callable[[Any], float]:
+def _own_ms(subject: BenchSubject) -> Callable[[Any], float]:
     on_gpu = subject.device.type == "cuda"
     name = "self_device_time_total" if on_gpu else "self_cpu_time_total"
     return lambda event: 1e-3 * float(getattr(event, name))

@@ -14,7 +14,7 @@ from typing import NoReturn
 import torch
 
 from flowact.bench.gpu.report import GpuReport, Row, Rows, SectionReport
-from flowact.bench.gpu.subject import Subject
+from flowact.bench.gpu.subject import BenchSubject
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class BenchSection:
 
     name: str
     limit_s: float
-    measure: Callable[[Subject], Rows]
+    measure: Callable[[BenchSubject], Rows]
 
 
 class SectionTimeout(BaseException):
@@ -40,7 +40,7 @@ class SectionTimeout(BaseException):
 
 def run_sections(
     sections: Sequence[BenchSection],
-    subject: Subject,
+    subject: BenchSubject,
     report: GpuReport,
     told: Callable[[str, Row], None] = lambda _section, _row: None,
 ) -> None:

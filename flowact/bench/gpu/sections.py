@@ -12,7 +12,7 @@ from flowact.bench.gpu.profile import energy, profiled
 from flowact.bench.gpu.run import BenchSection
 from flowact.bench.gpu.shipped import shipped
 from flowact.bench.gpu.streams import streams
-from flowact.bench.gpu.subject import Subject
+from flowact.bench.gpu.subject import BenchSubject
 from flowact.bench.gpu.transformer import transformers
 from flowact.hardware.devices import choose_devices
 from flowact.hardware.precision import Capability, plan_precision
@@ -32,7 +32,7 @@ SECTIONS: Final = (
 PRESETS: Final = ("medium", "large")
 
 
-def choose_subject(preset: str | None, devices: str | None, seconds: float) -> Subject:
+def choose_subject(preset: str | None, devices: str | None, seconds: float) -> BenchSubject:
     """What to measure: a preset or all large ones, on a GPU or, for a dry run, on the processor.
 
     Raises:
@@ -41,7 +41,7 @@ def choose_subject(preset: str | None, devices: str | None, seconds: float) -> S
     device = choose_devices(devices)[0]
     presets = tuple(load_preset(name) for name in ([preset] if preset else PRESETS))
     if device.type == "cpu":
-        return Subject(device, torch.float32, presets, seconds=0.5, quick=True)
+        return BenchSubject(device, torch.float32, presets, seconds=0.5, quick=True)
     compute = torch.cuda.get_device_capability(device)
     plan = plan_precision(Capability("cuda", compute=compute))
-    return Subject(device, getattr(torch, plan.dtype), presets, seconds)
+    return BenchSubject(device, getattr(torch, plan.dtype), presets, seconds)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from flowact import assets
 from flowact.bench.gpu.report import Row, Rows
-from flowact.bench.gpu.subject import Subject
+from flowact.bench.gpu.subject import BenchSubject
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.conditions import Conditions
@@ -28,7 +28,7 @@ SECONDS = 20.0
 ACTION = "speaking"
 
 
-def shipped(subject: Subject) -> Rows:
+def shipped(subject: BenchSubject) -> Rows:
     """Frames of the sample sentence: how far from the processor's, how soon, how many a second."""
     chunks = 1 if subject.quick else round(SECONDS * 16_000 / SAMPLES_PER_CHUNK)
     reference, _ = _frames(torch.device("cpu"), torch.float32, chunks)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from flowact.bench.gpu.report import Row, Rows
-from flowact.bench.gpu.subject import AnyTokenizer, Subject
+from flowact.bench.gpu.subject import AnyTokenizer, BenchSubject
 from flowact.hardware.roofline import seconds
 from flowact.hardware.workload import count_work
 from flowact.mmdit.model import FlowActTransformer
@@ -47,7 +47,7 @@ class StreamTimes:
         return round(1e3 * float(np.quantile(gaps, share)), 1)
 
 
-def streams(subject: Subject) -> Rows:
+def streams(subject: BenchSubject) -> Rows:
     """Frames per second of the largest preset, then of more sessions, then of smaller presets."""
     holds = None
     for preset in reversed(subject.presets):
@@ -73,12 +73,12 @@ def streams(subject: Subject) -> Rows:
     yield Row(f"largest preset that holds {FPS} frames per second", None, "", note=holds or "none")
 
 
-def _chunks(subject: Subject) -> int:
+def _chunks(subject: BenchSubject) -> int:
     return max(2, round(subject.seconds * FPS / FRAMES_PER_CHUNK))
 
 
 def _stream(
-    subject: Subject,
+    subject: BenchSubject,
     preset: Preset,
     model: FlowActTransformer,
     tokenizer: AnyTokenizer,
@@ -124,19 +124,19 @@ def _stream(
     return StreamTimes(tuple(shown))
 
 
-def _portrait(subject: Subject, tokenizer: AnyTokenizer, sessions: int) -> tuple[Any, Any]:
+def _portrait(subject: BenchSubject, tokenizer: AnyTokenizer, sessions: int) -> tuple[Any, Any]:
     picture = torch.zeros(sessions, 3, FRAME_SIZE, FRAME_SIZE, device=subject.device)
     features = tokenizer.reference_features(picture)
     return features, tokenizer.initial_state(features)
 
 
-def _own_stream(subject: Subject) -> Any:
+def _own_stream(subject: BenchSubject) -> Any:
     if subject.device.type != "cuda":
         return nullcontext()
     return torch.cuda.stream(torch.cuda.Stream(subject.device))
 
 
-def _predicted_fps(subject: Subject, preset: Preset) -> float | None:
+def _predicted_fps(subject: BenchSubject, preset: Preset) -> float | None:
     """What `flowact plan` says of transformer and decoder one after the other on this device."""
     if subject.gpu is None:
         return None
@@ -145,12 +145,12 @@ def _predicted_fps(subject: Subject, preset: Preset) -> float | None:
     return round(FRAMES_PER_CHUNK / chunk, 1)
 
 
-def _reset_peak(subject: Subject) -> None:
+def _reset_peak(subject: BenchSubject) -> None:
     if subject.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(subject.device)
 
 
-def _peak(subject: Subject, name: str) -> Row:
+def _peak(subject: BenchSubject, name: str) -> Row:
     if subject.device.type != "cuda":
         return Row(f"{name}: peak memory", None, "GB", note="counted on GPUs only")
     held = torch.cuda.max_memory_allocated(subject.device) / 1e9

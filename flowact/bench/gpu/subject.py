@@ -31,7 +31,7 @@ AnyTokenizer = Tokenizer | DiffusersVideoTokenizer
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchSubject:
     """What is measured.
 
     Attributes:

@@ -12,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flowact.bench.gpu.report import Row, Rows
 from flowact.bench.gpu.run import attempt
-from flowact.bench.gpu.subject import Subject, difference
+from flowact.bench.gpu.subject import BenchSubject, difference
 from flowact.hardware.roofline import seconds
 from flowact.hardware.workload import count_work
 from flowact.mmdit.model import FlowActTransformer
@@ -27,7 +27,7 @@ WARM: Final = 6
 """Chunks after which the memory is full."""
 
 
-def transformers(subject: Subject) -> Rows:
+def transformers(subject: BenchSubject) -> Rows:
     """Milliseconds of a whole step, plain, then quicker ways and what they change."""
     for preset in reversed(subject.presets):
         model = subject.transformer(preset)
@@ -46,7 +46,7 @@ def transformers(subject: Subject) -> Rows:
         del model, run
 
 
-def _kernels(subject: Subject, preset: Preset, run: Callable[[], Tensor]) -> Rows:
+def _kernels(subject: BenchSubject, preset: Preset, run: Callable[[], Tensor]) -> Rows:
     if subject.device.type != "cuda":
         return
     for name, kernel in KERNELS.items():
@@ -60,7 +60,7 @@ def _kernels(subject: Subject, preset: Preset, run: Callable[[], Tensor]) -> Row
 
 
 def _compiled(
-    subject: Subject, preset: Preset, model: FlowActTransformer, run: Callable[[], Tensor]
+    subject: BenchSubject, preset: Preset, model: FlowActTransformer, run: Callable[[], Tensor]
 ) -> Rows:
     """Every block compiled for itself: one graph that all of them share."""
     if subject.device.type != "cuda":
@@ -70,7 +70,7 @@ def _compiled(
     yield attempt(f"{preset.name}: a step, blocks compiled", "ms", lambda: subject.median_ms(run))
 
 
-def _eight_bits(subject: Subject, preset: Preset) -> Rows:
+def _eight_bits(subject: BenchSubject, preset: Preset) -> Rows:
     """Linear layers of the video tokens in eight bits, and how far the latents move."""
     for form in FORMATS:
         torch.manual_seed(0)
@@ -93,7 +93,7 @@ def _eight_bits(subject: Subject, preset: Preset) -> Rows:
         del model, run, measure
 
 
-def _step(subject: Subject, preset: Preset, model: FlowActTransformer) -> Callable[[], Tensor]:
+def _step(subject: BenchSubject, preset: Preset, model: FlowActTransformer) -> Callable[[], Tensor]:
     """A step of a session whose memory is full; the same every time."""
     settings = StepSettings()
     state = subject.sessions(preset.transformer, 1, settings)
