@@ -22,23 +22,15 @@ from tests.tiny_preset import write_preset
 ROOT = Path(__file__).resolve().parents[3]
 HIDDEN = ("cv2", "av", "gradio", "silero_vad", "playwright", "fastapi", "uvicorn", "transformers")
 
-HIDING = """
-import sys
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {hidden!r}:
-            raise ModuleNotFoundError(name, name=name)
-sys.meta_path.insert(0, Hidden())
-from flowact.cli import main
-sys.exit(main({words!r}))
-"""
-
 
 def test_a_dry_run_needs_no_media_and_no_page(tmp_path: Path) -> None:
     preset, out = write_preset(tmp_path / "tiny.yaml"), tmp_path / "gpu.json"
     assets = write_assets(tmp_path / "assets")
     words = ["bench", "--gpu", str(out), "--devices", "cpu", "--preset", str(preset)]
-    script = HIDING.format(hidden=HIDDEN, words=words)
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({HIDDEN}))\n"
+        f"from flowact.cli import main; sys.exit(main({words!r}))"
+    )
     environment = {"PYTHONPATH": str(ROOT), "FLOWACT_ASSETS": str(assets), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [sys.executable, "-c", script],
