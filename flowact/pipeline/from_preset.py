@@ -6,6 +6,7 @@ speed, memory and every command can be tried before a model of that size has bee
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -45,7 +46,13 @@ def random_pipeline(
 
 
 def random_audio_features(network: PretrainedNetwork) -> PretrainedAudioFeatures:
-    """Make a network that hears, with random weights."""
+    """Make a network that hears, with random weights.
+
+    Raises:
+        UserError: transformers is not installed.
+    """
+    if find_spec("transformers") is None:
+        raise UserError("This preset needs more packages: pip install 'flowact[pretrained]'.")
     from flowact.conditioning.pretrained_audio import PretrainedAudioFeatures
 
     made: PretrainedAudioFeatures = PretrainedAudioFeatures(network.kind, network.sizes)

@@ -64,6 +64,13 @@ def test_a_checkpoint_of_another_preset_is_refused(
         check_preset(tiny_pipeline(), same)
 
 
+def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    preset = load_preset(str(write_preset(tmp_path / "tiny.yaml")))
+    monkeypatch.setattr("flowact.pipeline.from_preset.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install 'flowact\\[pretrained\\]'"):
+        random_pipeline(preset)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
