@@ -46,10 +46,12 @@ class PretrainedAudioFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     config_name = "config.json"
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, kind: Kind, sizes: Mapping[str, Any]) -> None:
         super().__init__()
         self.kind = kind
+        self.network: Any
+        self.prepare: Any
         if kind == "whisper":
             config = WhisperConfig(**{**sizes, "max_source_positions": RATE * WINDOW_FRAMES})
             self.network = WhisperEncoder(config)
@@ -64,6 +66,7 @@ class PretrainedAudioFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
     @classmethod
     def load(cls, kind: Kind, source: str) -> Self:
         """Take the weights of a folder or hub id of transformers, as `openai/whisper-small`."""
+        whole: Any
         if kind == "whisper":
             whole = WhisperModel.from_pretrained(source).encoder
         else:

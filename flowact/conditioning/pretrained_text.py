@@ -32,7 +32,7 @@ class PhraseEmbeddings(ModelMixin, ConfigMixin):  # type: ignore[misc]
     embeddings: Tensor
     config_name = "config.json"
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, phrases: Sequence[str], tokens: int, width: int) -> None:
         super().__init__()
         self.rows = {phrase: row for row, phrase in enumerate(phrases)}

@@ -38,8 +38,9 @@ def random_pipeline(
         with torch.device(device):  # the processor's memory may be too small for them
             transformer = FlowActTransformer(**preset.transformer.model_dump())
         tokenizer = random_tokenizer(preset.codec, device)
-        audio = preset.audio and random_audio_features(preset.audio)
-        text = preset.text and random_text_features(preset.text, preset.transformer.text_tokens)
+        audio = random_audio_features(preset.audio) if preset.audio else None
+        tokens = preset.transformer.text_tokens
+        text = random_text_features(preset.text, tokens) if preset.text else None
     for network in filter(None, (transformer, tokenizer, audio, text)):
         move_network(network.eval().requires_grad_(False), device, dtype)
     return FlowActPipeline(transformer, tokenizer, SamplingConfig(), audio, text)

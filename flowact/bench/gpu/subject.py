@@ -60,8 +60,8 @@ class BenchSubject:
         """Make a preset's transformer with random weights."""
         with torch.device(self.device):
             made = FlowActTransformer(**preset.transformer.model_dump())
-        ready = torch.nn.Module.to(made, self.device, self.dtype)
-        return ready.eval().requires_grad_(False)
+        torch.nn.Module.to(made, self.device, self.dtype)
+        return made.eval().requires_grad_(False)
 
     def tokenizer(self, preset: Preset) -> AnyTokenizer:
         """Make a preset's codec with random weights."""
