@@ -14,11 +14,12 @@ import torch
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.devices import choose_devices
 from flowact.hardware.linear.choice import NATIVE, apply_linear, parse_linear
+from flowact.hardware.linear.offered import read_formats, refusals
 from flowact.hardware.memory import memory_suffices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.components import move_network
+from flowact.pipeline.components import find_checkpoint, move_network
 from flowact.pipeline.from_preset import check_preset, random_pipeline
 from flowact.presets import DEFAULT, load_preset
 from flowact.tokenizer.tokenizer import Tokenizer
@@ -67,10 +68,11 @@ def load_pipeline(
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
     precision = plan_precision(detect(str(chosen[0])))
-    dtype = getattr(torch, precision.dtype)
+    weightless = preset not in (None, DEFAULT) and checkpoint is None
+    refused = {} if weightless else refusals(read_formats(find_checkpoint(checkpoint)))
     with memory_suffices():
-        pipeline = _pipeline(checkpoint, preset, dtype, chosen)
-        applied = apply_linear(pipeline.transformer, choice, precision.linear)
+        pipeline = _pipeline(checkpoint, preset, getattr(torch, precision.dtype), chosen)
+        applied = apply_linear(pipeline.transformer, choice, precision.linear, refused)
     pipeline.transformer.memory_format = precision.memory
     return _tuned(Loaded(pipeline, precision, division, chosen, applied))
 

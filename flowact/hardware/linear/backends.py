@@ -1,7 +1,10 @@
 """Libraries that multiply in eight bits, each behind the same call: a trained layer in, one for inference out.
 
 `torch` is our own `QuantisedLinear`, and the only one whose results do not depend on a session's neighbours
-by construction. The others are asked for by name and must be installed.
+by construction. The others are asked for by name and must be installed. They are no extras of ours: diffusers
+imports a torchao that is there with every command, slowly and with warnings, and Transformer Engine weighs
+several hundred megabytes. So they are imported where they are used. torchao's INT8 was run on a processor, its
+FP8 refuses to run there; Transformer Engine was never run.
 """
 
 from __future__ import annotations
@@ -56,8 +59,7 @@ def _torchao(form: EightBits) -> list[Candidate]:
 
 
 def _make_torchao(form: EightBits, trained: nn.Linear) -> nn.Module:
-    from torchao import quantization
-
+    quantization = import_module("torchao.quantization")  # no extra of ours, see the module
     config = (
         quantization.Int8DynamicActivationInt8WeightConfig()
         if form == "int8"
@@ -101,7 +103,6 @@ class TransformerEngineLinear(nn.Module):
 
     def __init__(self, trained: nn.Linear) -> None:
         super().__init__()
-        # By name: of several hundred megabytes, it is no extra of ours.
         te = import_module("transformer_engine.pytorch")
         recipe = import_module("transformer_engine.common.recipe").Float8CurrentScaling()
         weight = trained.weight

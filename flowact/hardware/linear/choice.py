@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Final, NamedTuple, cast, get_args
 
 import torch
@@ -51,7 +52,10 @@ def parse_linear(text: str) -> LinearChoice:
 
 
 def apply_linear(
-    transformer: FlowActTransformer, choice: LinearChoice, planned: LinearFormat
+    transformer: FlowActTransformer,
+    choice: LinearChoice,
+    planned: LinearFormat,
+    refused: Mapping[str, str] | None = None,
 ) -> str:
     """Put the layers that are worth it into eight bits, if that is asked for or planned.
 
@@ -61,6 +65,7 @@ def apply_linear(
         transformer: loaded, on its device.
         choice: what was asked for.
         planned: what the precision plan says.
+        refused: labels of ways that are not offered for this checkpoint, and why.
 
     Returns:
         What is used now: `native`, or the label of a way to multiply.
@@ -74,7 +79,7 @@ def apply_linear(
     if choice.backend != "torch":
         ways += candidates(form, "torch")
     for way in ways:
-        refusal = _refusal(way, example)
+        refusal = (refused or {}).get(way.label) or _refusal(way, example)
         if refusal is None:
             quantise(transformer, way.make)
             return way.label

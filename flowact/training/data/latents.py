@@ -33,6 +33,7 @@ from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
+from flowact.portrait import frame_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer
@@ -170,8 +171,8 @@ class Encoder(Protocol):
         """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
 
 
-Fit = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Latents, their frames and the reference to better latents; see `tokenizer.fitting.fit_latents`."""
+Fit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Latents, their frames, the reference and its landmarks to better latents; see `tokenizer.fitting.fit_latents`."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,9 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
     held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
     still, z = _latents(how.tokenizer, clip, reference, held, latents_at_once)
     if how.fit is not None:
-        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
-        still, z = how.fit(still, held, reference), how.fit(z, frames, reference)
+        frames, points = _pixels(clip.pictures(slice(0, len(clip))))[None], frame_points(reference)
+        still = how.fit(still, held, reference, points)
+        z = how.fit(z, frames, reference, points)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
     return LatentClip(
         z=z[0].half(),
