@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 import torch
 
 from flowact.cli import main
+from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.pipeline import FlowActPipeline
+from flowact.timebase import SAMPLES_PER_FRAME
 from flowact.training.data.latents import LatentClip, LatentFolder
 from flowact.training.loop.checkpoints import newest_step
 from flowact.training.parts import Parts, codec_digest
@@ -34,10 +37,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     preset = write_preset(folder / "tiny.yaml")
     assert main(["train", "parts", "--preset", str(preset), "--out", str(folder / "parts")]) == 0
     for seed, split in enumerate(("train", "heldout")):
-        toy_clip(seed, FRAMES).save(folder / "clips" / split / f"{seed}.npz")
+        repeated(toy_clip(seed, 8), FRAMES // 8).save(folder / "clips" / split / f"{seed}.npz")
     given = ["--data", str(folder / "clips"), "--parts", str(folder / "parts")]
     assert main(["train", "latents", *given, "--out", str(folder / "latents")]) == 0
     return folder
+
+
+def repeated(clip: Clip, times: int) -> Clip:
+    """The same frames again and again, to noise: painting them is what takes time."""
+    length = len(clip)
+    per_frame = {
+        name: np.concatenate([value] * times)
+        for name, value in vars(clip).items()
+        if isinstance(value, np.ndarray) and len(value) == length
+    }
+    offsets = [clip.frame_offsets[:-1] + i * clip.frame_offsets[-1] for i in range(times)]
+    noise = np.random.default_rng(0).normal(0, 2000, times * length * SAMPLES_PER_FRAME)
+    return replace(
+        clip,
+        **per_frame,
+        frames=np.concatenate([clip.frames] * times),
+        frame_offsets=np.append(np.concatenate(offsets), times * clip.frame_offsets[-1]),
+        audio=noise.astype(np.int16),
+    )
 
 
 def clip_of(folder: Path) -> LatentClip:

@@ -82,7 +82,9 @@ def test_a_clip_is_encoded_relative_to_its_reference() -> None:
 def test_what_fits_gets_the_whole_clip_at_once() -> None:
     clip, seen = rendered(0, 8), []
 
-    def fit(latents: torch.Tensor, frames: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    def fit(
+        latents: torch.Tensor, frames: torch.Tensor, reference: torch.Tensor, points: torch.Tensor
+    ) -> torch.Tensor:
         seen.append((latents.shape[1], frames.shape[1], float(reference.mean())))
         return latents + 1
 
