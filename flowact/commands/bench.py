@@ -101,7 +101,7 @@ def _bench_gpu(args: argparse.Namespace) -> None:
     def told(section: str, row: Row) -> None:
         console.print(_line(section, row), markup=False, soft_wrap=True)
 
-    with torch.inference_mode():
+    with torch.no_grad():
         run_sections(SECTIONS, subject, report, told)
     console.print(_sections_table(report.sections))
     console.print(f"{args.gpu}: {sum(len(s.rows) for s in report.sections)} numbers.")

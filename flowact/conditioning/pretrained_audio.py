@@ -33,6 +33,9 @@ FRAMES_AFTER: Final = 4
 RATE: Final = 2
 """Features of the networks for every video frame: 50 a second."""
 
+NOT_SIZES: Final = frozenset({"architectures", "dtype", "model_type", "transformers_version"})
+"""What a configuration of transformers says besides."""
+
 Kind = Literal["whisper", "wav2vec2"]
 
 
@@ -71,7 +74,8 @@ class PretrainedAudioFeatures(ModelMixin, ConfigMixin):  # type: ignore[misc]
             whole = WhisperModel.from_pretrained(source).encoder
         else:
             whole = Wav2Vec2Model.from_pretrained(source)
-        made: Self = cls(kind, whole.config.to_diff_dict())
+        told = whole.config.to_diff_dict()
+        made: Self = cls(kind, {name: told[name] for name in told.keys() - NOT_SIZES})
         weights, wanted = whole.state_dict(), made.network.state_dict()
         # Whisper's positions are for half a minute; the first of them are those of a window.
         made.network.load_state_dict({n: weights[n][: len(w)] for n, w in wanted.items()})

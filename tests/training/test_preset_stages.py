@@ -137,7 +137,10 @@ def test_two_codecs_do_not_mix(folder: Path, tmp_path: Path) -> None:
             ["latents", "--out", "o", "--data", "d", "--parts", "p", "--imagined", "3"],
             "it does not go with --parts",
         ),
-        (["parts", "--out", "o", "--preset", "PRESET", "--codec", "none"], "none cannot be loaded"),
+        (
+            ["parts", "--out", "o", "--preset", "PRESET", "--codec", "a/b/c"],
+            "a/b/c cannot be loaded",
+        ),
         (["parts", "--out", "o", "--preset", "default", "--codec", "x"], "FlowAct's own codec"),
     ],
 )

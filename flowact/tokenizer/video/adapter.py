@@ -117,6 +117,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"{frames.shape[1]} frames given, expected {expected}")
         return self._encode_video(torch.cat([reference[:, None], frames], 1))[:, 1:]
 
+    @torch.no_grad()
     def initial_state(self, features: ReferenceLatent) -> VideoDecoderState:
         """The state before the first frame: the portrait."""
         return self._with_features(VideoDecoderState(features.latent[:, None]))
