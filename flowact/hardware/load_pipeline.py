@@ -47,6 +47,7 @@ def load_pipeline(
     devices: str | None = None,
     *,
     linear: str = "auto",
+    precision: PrecisionPlan | None = None,
 ) -> Loaded:
     """Load a checkpoint in the best precision for this machine and set PyTorch's threads.
 
@@ -57,6 +58,7 @@ def load_pipeline(
             random weights of these sizes.
         devices: names with commas between; the transformer is on the first, the decoder on the last.
         linear: arithmetic of the video layers, as `--linear` says.
+        precision: number formats that were decided elsewhere; without it this machine is measured.
 
     Raises:
         UserError: the checkpoint cannot be loaded or is of another preset, `threads` is below one, a
@@ -67,7 +69,7 @@ def load_pipeline(
     chosen = choose_devices(devices)
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
-    precision = plan_precision(detect(str(chosen[0])))
+    precision = precision or plan_precision(detect(str(chosen[0])))
     weightless = preset not in (None, DEFAULT) and checkpoint is None
     refused = {} if weightless else refusals(read_formats(find_checkpoint(checkpoint)))
     with memory_suffices():

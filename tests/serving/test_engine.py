@@ -224,7 +224,7 @@ def test_a_closed_session_is_gone_and_late_commands_for_it_are_harmless(bench):
     assert bench.segments(1) == []
 
 
-@pytest.mark.parametrize("place", ["flowact.serving.engine.step", "decode"])
+@pytest.mark.parametrize("place", ["denoise", "decode"])
 def test_a_full_memory_is_told_and_the_session_goes_on(bench, monkeypatch, place: str) -> None:
     bench.do(create("a"), create("b")).segments(2)
     before = {name: each.chunk for name, each in bench.engine.sessions.items()}
@@ -236,7 +236,7 @@ def test_a_full_memory_is_told_and_the_session_goes_on(bench, monkeypatch, place
         if place == "decode":
             patch.setattr(type(bench.engine._pipeline.tokenizer), "decode_uint8", full)
         else:
-            patch.setattr(place, full)
+            patch.setattr(bench.engine, "_stepper", full)
         bench.segments(1)
     told = [event for event in bench.events if isinstance(event, SessionError)]
     assert {event.session for event in told} == {"a", "b"} == set(bench.engine.sessions)
@@ -245,10 +245,9 @@ def test_a_full_memory_is_told_and_the_session_goes_on(bench, monkeypatch, place
     assert {segment.session for segment in bench.segments(2)} == {"a", "b"}
 
 
-def test_a_worker_whose_memory_is_full_from_the_start_says_so(pipeline, monkeypatch) -> None:
+def test_a_worker_whose_memory_is_full_from_the_start_says_so(pipeline) -> None:
     def full(*given, **named):
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
-    monkeypatch.setattr("flowact.serving.engine.step", full)
     with pytest.raises(UserError, match="The memory is full: a smaller preset"):
-        warm_up(pipeline, Watermark(), ReferenceCache(pipeline))
+        warm_up(pipeline, Watermark(), ReferenceCache(pipeline), full)
