@@ -59,8 +59,8 @@ $(BIN)/python: | check
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, test, train, tts, docs and judge extras into .venv ..."
-	@$(PIP) --editable '.[study,test,train,tts,docs,judge]'
+	@echo "Installing FlowAct with its study, test, train, tts, docs, judge and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,docs,judge,pretrained]'
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.

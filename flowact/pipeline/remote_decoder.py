@@ -12,7 +12,7 @@ import pickle
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -111,10 +111,20 @@ class RemoteDecoder:
 
 
 def serve_decoder(
-    pipe: Connection, tokenizer: StreamingDecoder[Any, Any], device: torch.device
+    pipe: Connection,
+    tokenizer: StreamingDecoder[Any, Any],
+    device: torch.device,
+    light: Callable[[Any], Any] = lambda state: state,
 ) -> None:
-    """Decode for a `RemoteDecoder` until it is gone."""
-    decoder = _Decoder(tokenizer, device)
+    """Decode for a `RemoteDecoder` until it is gone.
+
+    Args:
+        pipe: to it.
+        tokenizer: that decodes.
+        device: where.
+        light: what of a state goes into a snapshot.
+    """
+    decoder = _Decoder(tokenizer, device, light)
     for request in _requests(pipe):
         for key in request.dropped:
             decoder.held.pop(key, None)
@@ -140,8 +150,13 @@ def _requests(pipe: Connection) -> Iterator[Request]:
 class _Decoder:
     """The tokenizer's side: what handles point to."""
 
-    def __init__(self, tokenizer: StreamingDecoder[Any, Any], device: torch.device) -> None:
-        self._tokenizer, self._device = tokenizer, device
+    def __init__(
+        self,
+        tokenizer: StreamingDecoder[Any, Any],
+        device: torch.device,
+        light: Callable[[Any], Any],
+    ) -> None:
+        self._tokenizer, self._device, self._light = tokenizer, device, light
         self.held: dict[int, Any] = {}
 
     @torch.no_grad()
@@ -160,7 +175,7 @@ class _Decoder:
         return frames.cpu()
 
     def fetch(self, state: int) -> Any:
-        return batch.move(self.held[state], _CPU)
+        return batch.move(self._light(self.held[state]), _CPU)
 
     def adopt(self, key: int, state: Any, like: int) -> None:
         self.held[key] = batch.match(state, self.held[like])

@@ -61,6 +61,7 @@ class ChunkRenderer:
     ) -> None:
         self._session, self._chunk = session, chunk
         self._tokenizer, self._decoder = pipeline.tokenizer, chunk.snapshot.decoder
+        self._device = pipeline.decoder_device
         self._taken = session.source.take()
         self._coarse = hurried and not self._taken.speaking
         self._first, self._flush = session.segment, session.flush
@@ -71,7 +72,7 @@ class ChunkRenderer:
     def segment(self, part: int) -> MediaSegment:
         """Decode and encode one latent."""
         begun = time.time()
-        session, latent = self._session, self._chunk.latents[:, [part]]
+        session, latent = self._session, self._chunk.latents[:, [part]].to(self._device)
         frames, self._decoder = self._tokenizer.decode_uint8(
             self._decoder, latent, session.features, coarse=self._coarse
         )

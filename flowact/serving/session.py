@@ -103,6 +103,6 @@ def _first_snapshot(
     if create.snapshot is not None:
         return restored(create.snapshot, pipeline.tokenizer, reference.decoder)
     chunks = pipeline.scheduler.settings.schedule.chunks
-    latent = reference.features.latent[:, None].float()
+    latent = reference.features.latent[:, None].float().to(pipeline.device)
     state = SessionState.start(latent, [create.seed], chunks)
     return SessionSnapshot(state, reference.decoder, AudioTimeline.empty())
