@@ -77,19 +77,16 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
 
 
 def test_a_group_that_lost_a_rank_goes_on_from_the_snapshot(checkpoint, request, caplog):
-    """One rank of two is killed with -9 in mid-stream; the other would wait for it for ever.
-
-    The decoder has a process of its own, so the snapshot comes from there and goes back there.
-    """
+    """One rank of two is killed with -9 in mid-stream; the other would wait for it for ever."""
     events: list = []
-    options = WorkerOptions(checkpoint, threads=1, ranks=2, decoder_apart=True)
+    options = WorkerOptions(checkpoint, threads=1, ranks=2)
     supervisor = Supervisor(options, events.append, spare=False)
     request.addfinalizer(supervisor.close)
     supervisor.send(Create("a", picture().tobytes(), 1, "idling", "jpeg"))
     wait_for(lambda: count(events, MediaSegment) >= 6)
     folder = supervisor._worker._companions.lead.membership.meeting.parent
-    follower, decoder = supervisor._worker._companions.pids
-    pids = [supervisor.pid, follower, decoder]
+    (follower,) = supervisor._worker._companions.pids
+    pids = [supervisor.pid, follower]
     os.kill(follower, signal.SIGKILL)
     wait_for(lambda: count(events, WorkerRestarted))
     shown = len(events)
