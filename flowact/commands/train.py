@@ -338,15 +338,22 @@ def _export(args: argparse.Namespace) -> None:
 
 def _chosen_parts(args: argparse.Namespace) -> "Parts":
     from flowact.training.parts import Parts
-    from flowact.training.tokenizer.assemble import TokenizerRuns, load_tokenizer, shipped_tokenizer
+    from flowact.training.tokenizer.assemble import (
+        TokenizerRuns,
+        load_tokenizer,
+        shipped_tokenizer,
+        with_decoders,
+    )
 
     runs = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
-    if args.tokenizer and not any((*runs, args.parts)):
-        return Parts(shipped_tokenizer(args.tokenizer))
     if args.parts and not any((*runs, args.tokenizer)):
         return Parts.load(args.parts)
+    if args.tokenizer and not (args.whole_encoder or args.face_encoder or args.parts):
+        decoders = [run for run in (args.whole_decoder, args.face_decoder) if run]
+        return Parts(with_decoders(shipped_tokenizer(args.tokenizer), *decoders))
     if all(runs) and not (args.tokenizer or args.parts):
         return Parts(load_tokenizer(TokenizerRuns(*runs)))
     raise UserError(
-        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer, or --parts."
+        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders, "
+        "or --parts."
     )

@@ -13,6 +13,7 @@ from flowact.errors import UserError
 from flowact.hardware.linear.switch import LINEAR_HELP, parse_linear
 from flowact.logs import LEVELS, LogSettings
 from flowact.parallel import Exchange
+from flowact.planner.multimodal import PlannerSettings, planner_settings
 from flowact.presets import load_preset
 
 _ENVIRONMENT: Final = "FLOWACT_"
@@ -85,6 +86,8 @@ class LiveSettings:
     log: LogSettings = SERVER_LOG
     endpoint: Endpoint = Endpoint()
     ticket_key: str = field(default="", repr=False)
+    planner: PlannerSettings = field(default_factory=PlannerSettings)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 EPILOG: Final = (
@@ -92,7 +95,8 @@ EPILOG: Final = (
     "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
     "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
     "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
-    "the same secret in FLOWACT_TICKET_KEY."
+    "the same secret in FLOWACT_TICKET_KEY. FLOWACT_API_KEYS holds the secrets, separated by commas, "
+    "of programs that may make sessions under /v1."
 )
 
 
@@ -134,8 +138,17 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     given = {name: _value(name, args, environment) for name in vars(args)}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     key = environment.get("FLOWACT_TICKET_KEY", "")
+    named = environment.get("FLOWACT_API_KEYS", "").split(",")
+    api_keys = tuple(each.strip() for each in named if each.strip())
     log = LogSettings(chosen.pop("log_level", SERVER_LOG.level), chosen.pop("log_json", False))
-    settings = LiveSettings(**chosen, log=log, endpoint=_endpoint(environment), ticket_key=key)
+    settings = LiveSettings(
+        **chosen,
+        log=log,
+        endpoint=_endpoint(environment),
+        ticket_key=key,
+        planner=planner_settings(environment),
+        api_keys=api_keys,
+    )
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
     checkpoint = settings.checkpoint

@@ -63,7 +63,7 @@ def _variants(
     decode: Callable[[], Tensor],
 ) -> Rows:
     """Other layouts and the compiler, which take their time to start."""
-    torch.nn.Module.to(tokenizer.vae, memory_format=torch.channels_last_3d)
+    tokenizer.vae.to(memory_format=torch.channels_last_3d)
     yield attempt(f"{name}: channels last", "ms", lambda: subject.median_ms(decode))
     if subject.device.type != "cuda":
         return

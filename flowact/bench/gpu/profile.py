@@ -86,7 +86,7 @@ def _chunk(subject: BenchSubject) -> Callable[[], object]:
     settings = StepSettings()
     state = subject.sessions(preset.transformer, 1, settings)
     conditions = subject.conditions(preset.transformer, state)
-    features = tokenizer.reference_features(
+    features: Any = tokenizer.reference_features(
         torch.zeros(1, 3, FRAME_SIZE, FRAME_SIZE, device=subject.device)
     )
     decoder: Any = tokenizer.initial_state(features)

@@ -98,4 +98,4 @@ def _speech(chunks: int) -> Tensor:
 def _read_wave(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     with wave.open(str(path), "rb") as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    return pcm.astype(np.float32) / 32768
+    return pcm.astype(np.float32) / np.float32(32768)

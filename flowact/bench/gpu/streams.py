@@ -126,7 +126,7 @@ def _stream(
 
 def _portrait(subject: BenchSubject, tokenizer: AnyTokenizer, sessions: int) -> tuple[Any, Any]:
     picture = torch.zeros(sessions, 3, FRAME_SIZE, FRAME_SIZE, device=subject.device)
-    features = tokenizer.reference_features(picture)
+    features: Any = tokenizer.reference_features(picture)
     return features, tokenizer.initial_state(features)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import gradio as gr
 
 from flowact import assets
+from flowact.live.server.gradio_endpoints import add_endpoints
 from flowact.live.server.routes import STATIC
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import sample_names
@@ -49,6 +50,7 @@ def live_blocks(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> gr
             server_functions=[issue_ticket],
             apply_default_css=False,
         )
+        add_endpoints(manager)
     return blocks
 
 
@@ -61,6 +63,12 @@ def about(pages: Sequence[tuple[str, str]]) -> str:
     """Return the page about FlowAct; the last of `pages` is this one."""
     template = Template((STATIC / "about.html").read_text(encoding="utf-8"))
     return template.substitute(navigation=_navigation(pages, len(pages) - 1))
+
+
+def stage(manager: SessionManager) -> str:
+    """Return the page that shows the picture alone; every load is a visitor of its own."""
+    template = Template((STATIC / "stage.html").read_text(encoding="utf-8"))
+    return template.substitute(ticket=manager.tickets.issue("visit", secrets.token_hex(8)))
 
 
 def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> str:

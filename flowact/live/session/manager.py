@@ -17,10 +17,13 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
+from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
 from flowact.live.speech.openai_client import OpenAIClient
 from flowact.live.speech.tts import TTSEngine, find_engines, make_helper, warm_up
+from flowact.planner import Planner, RuleBasedPlanner
+from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
@@ -40,6 +43,7 @@ class SessionManager:
     Attributes:
         settings: what the owner chose.
         tickets, admission, uploads, client: see their classes.
+        services: what sessions share.
         engines: voices by name.
         sessions: sessions by name.
         ready: what the worker said when it was loaded.
@@ -54,8 +58,9 @@ class SessionManager:
         self.client = OpenAIClient(settings.endpoint)
         self._helper = make_helper()
         self.engines: dict[str, TTSEngine] = find_engines(self.client, self._helper)
-        self.sessions: dict[str, ViewerSession] = {}
-        self._services = SessionServices(self.send, self.uploads, self.engines, self.client)
+        self.sessions: dict[str, LiveSession] = {}
+        self.services = SessionServices(self.send, self.uploads, self.engines, self.client)
+        self._plans = PlannerEndpoint(settings.planner)
         self.ready: Ready | None = None
         self.down: str | None = None
         self._portraits: dict[str, NDArray[np.uint8]] = {}
@@ -102,6 +107,7 @@ class SessionManager:
             await asyncio.wait_for(ending, HELPER_SECONDS)
         except TimeoutError:
             _log.warning("the voices' helper process hangs; it ends with this process")
+        await self._plans.close()
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -123,18 +129,40 @@ class SessionManager:
         Raises:
             UserError: no such character or picture, or there is no worker.
         """
+        picture = self.picture(visitor, character, upload)
+        session = ViewerSession(secrets.token_hex(8), visitor, self.services, self.planner(picture))
+        self.enter(session, picture, codec)
+        return session
+
+    def planner(self, picture: NDArray[np.uint8]) -> Planner:
+        """Return what chooses the actions of a new session: rules, and a model over them if there is one."""
+        if not self._plans.settings.configured:
+            return RuleBasedPlanner()
+        return MultimodalPlanner(self._plans, picture)
+
+    def picture(self, visitor: str, character: str, upload: str) -> NDArray[np.uint8]:
+        """Return the picture of a visitor's or of a character, uint8 `[480, 480, 3]`.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        return self.uploads.picture(visitor, upload) if upload else self.portrait(character)
+
+    def enter(self, session: LiveSession, picture: NDArray[np.uint8], codec: Codec) -> None:
+        """Let a session that has a place begin at the worker.
+
+        Raises:
+            UserError: there is no worker.
+        """
         if self.down is not None:
             raise UserError(self.down)
-        picture = self.uploads.picture(visitor, upload) if upload else self.portrait(character)
-        session = ViewerSession(secrets.token_hex(8), visitor, self._services)
         self.sessions[session.name] = session
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
         _log.info("session %s begins", session.name)
         self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
-        return session
 
-    async def end(self, session: ViewerSession) -> None:
+    async def end(self, session: LiveSession) -> None:
         """End a session and give its place to the next in line."""
         if self.sessions.pop(session.name, None) is not None:
             session.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import time
@@ -15,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from flowact import assets
+from flowact.avatar.speech_feeder import Signal, SpeechFeeder, in_thread
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
@@ -26,7 +25,6 @@ from flowact.live.session.conversation import Conversation
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
-from flowact.live.session.speech_feeder import Signal, SpeechFeeder, in_thread
 from flowact.live.speech.openai_client import OpenAIClient
 from flowact.live.speech.tts import TTSEngine, speak_text
 from flowact.logs import raised_at
@@ -111,15 +109,14 @@ class ViewerSession:
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait, uint8 `[480, 480, 3]`, until the model has made the first frame."""
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=90)
-        self._packetizer.still(buffer.getvalue())
+        self._packetizer.portrait(picture)
 
     def send_segment(self, segment: MediaSegment) -> None:
         """Send a segment, keep it for the recording, and take note of what was spoken."""
         if segment.epoch < self._oldest_epoch:
             return  # made before the viewer interrupted: nobody wants it any more
         self.recorder.keep(segment)
+        self._planner.hear("avatar", np.frombuffer(segment.sound, "<i2"))
         if self.left is None and not self._packetizer.send(segment):
             self._command(KeyFrame(self.name))
         if self._speech_feeder is not None and segment.epoch == self._speech_feeder.epoch:
@@ -147,6 +144,7 @@ class ViewerSession:
     def close(self) -> None:
         """End the session everywhere and delete what belongs to it."""
         self._ticker.cancel()
+        self._planner.close()
         self._stop_speaking()
         self._conversation.close()
         self._command(Close(self.name))
@@ -190,6 +188,7 @@ class ViewerSession:
             raise UserError("The page sent microphone sound of a wrong size.")
         if self.mode == "off":
             return
+        self._planner.hear("viewer", np.frombuffer(packet, "<i2"))
         if self.mode == "puppet":  # nobody answers: whether this is speech does not matter
             self._command(PushAudio(self.name, packet, time.time()))
             return
