@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mediafiles.pictures import read_picture
+from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts
 from study.design import builder, media, translations
 from study.design.config import StudyConfig
@@ -103,7 +104,7 @@ def refuse_sound(path: Path, item: str, seconds: float, frame: float) -> None:
     """Raise StudyError for a driving sound that is silent, or ends before the clips of its item do."""
     rate = 16_000
     with media.study_errors():
-        sound = media.read_mono(path, rate)
+        sound = read_mono(path, rate)
     lasts = len(sound) / rate
     if lasts < seconds - frame - 0.001:
         raise StudyError(
