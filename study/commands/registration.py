@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from study.commands import prereg
 from study.commands.output import Add, say
-from study.design import builder, reference, registration
+from study.design import builder, reference
 from study.design.config import load
 from study.files import atomic_write
 from study.voting.context import CONFIG_NAME, STIMULI_NAME
@@ -23,7 +24,7 @@ def _register(args: argparse.Namespace) -> None:
     config = load(args.folder / CONFIG_NAME)
     index = builder.read_index(args.folder / STIMULI_NAME)
     path = args.out or args.folder / "prereg.md"
-    atomic_write(path, registration.text(config, index).encode())
+    atomic_write(path, prereg.text(config, index).encode())
     say(f"{path} holds hypotheses, numbers and exclusions. Rules: {config.hash()}")
 
 

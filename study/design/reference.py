@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 import types
 import typing
 from collections.abc import Iterator
 from typing import Any
 
-import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from study.design.config import StudyConfig
 
@@ -21,11 +20,21 @@ keys are refused.
 """
 
 
+WIDTH = 118
+LIMITS = {
+    "ge": "at least",
+    "gt": "above",
+    "le": "at most",
+    "lt": "below",
+    "multiple_of": "a multiple of",
+}
+
+
 def markdown() -> str:
     """The reference: one table a section."""
     parts = [HEAD]
     for name, model in _sections("", StudyConfig):
-        text = " ".join((model.__doc__ or "").split())
+        text = textwrap.fill(" ".join((model.__doc__ or "").split()), WIDTH)
         parts.append(f"## {name or 'Top level'}\n\n{text}\n")
         parts.append("| key | values | default | meaning |\n|---|---|---|---|")
         parts += [_row(key, field) for key, field in model.model_fields.items()]
@@ -61,7 +70,7 @@ def _row(key: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo, section: bool) -> str:
-    if section or field.default is PydanticUndefined:
+    if section:
         return "its own defaults"
     if field.default is None:
         return "none"
@@ -71,16 +80,10 @@ def _default(field: FieldInfo, section: bool) -> str:
 def _values(field: FieldInfo) -> str:
     words = _type(field.annotation)
     for limit in field.metadata:
-        if isinstance(limit, annotated_types.Ge):
-            words += f", at least {limit.ge}"
-        elif isinstance(limit, annotated_types.Gt):
-            words += f", above {limit.gt}"
-        elif isinstance(limit, annotated_types.Le):
-            words += f", at most {limit.le}"
-        elif isinstance(limit, annotated_types.Lt):
-            words += f", below {limit.lt}"
-        elif isinstance(limit, annotated_types.MultipleOf):
-            words += f", a multiple of {limit.multiple_of}"
+        for name, before in LIMITS.items():
+            value = getattr(limit, name, None)
+            if value is not None:
+                words += f", {before} {value}"
     return words
 
 

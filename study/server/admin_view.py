@@ -158,6 +158,8 @@ def exports(prefix: str, names: Sequence[str], hidden: bool) -> str:
     return (
         f"<p class='hint'>{when if hidden else ''}<code>python -m study verify bundle.zip</code> "
         f"recomputes every number.</p><ul class='downloads'>{links}</ul>"
+        f"<p class='hint'><a href='{prefix}/admin/people.csv' download>people.csv</a> lists who has "
+        "finished, by invitation or recruiter's id. It is in no bundle.</p>"
     )
 
 

@@ -57,7 +57,7 @@ def overview(context: StudyContext, dataset: Dataset) -> Overview:
         coverage=blind_coverage(context),
         verdicts=dict(Counter(part.verdict for code, part in verdicts.items() if votes[code])),
         reasons=dict(reasons),
-        alarms=quality.alarms(finished or _vote_verdicts(dataset), context.config.quality),
+        alarms=[] if dataset.meta["state"] == "closed" else _alarms(context, dataset, finished),
         people=[
             PersonRow(
                 code=person.code,
@@ -105,6 +105,10 @@ def waiting(context: StudyContext) -> tuple[int, int]:
             select(func.count()).select_from(Participant).where(Participant.created_at > now - 3600)
         )
     return int(busy or 0), int(new or 0)
+
+
+def _alarms(context: StudyContext, dataset: Dataset, finished: list[quality.Verdict]) -> list[str]:
+    return quality.alarms(finished or _vote_verdicts(dataset), context.config.quality)
 
 
 def _used(dataset: Dataset, code: str, judged: quality.Judgement) -> int:

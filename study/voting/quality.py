@@ -37,7 +37,8 @@ def combine(parts: Iterable[Judgement]) -> Judgement:
     for verdict in ("fail", "unchecked"):
         hit = [part for part in parts if part.verdict == verdict]
         if hit:
-            return Judgement(verdict, tuple(reason for part in hit for reason in part.reasons))
+            reasons = dict.fromkeys(reason for part in hit for reason in part.reasons)
+            return Judgement(verdict, tuple(reasons))
     return Judgement("pass")
 
 

@@ -8,7 +8,7 @@ from study.analysis.report import report
 from study.analysis.tidy_table import tidy
 from study.design.config import parse
 from study.errors import StudyError
-from study.voting import quality
+from study.voting.quality import side
 from tests.study.tiny import api_client, configuration, open_at, someone, take_part
 
 RATED = {"id": "realism", "answers": "rating", "text": {"en": "How real?", "zh": "多真实？"}}
@@ -19,13 +19,16 @@ MIXED = [RATED, {"id": "overall", "answers": "forced"}, {"id": "lip_sync"}]
 def mixed(built, tmp_path, clock):
     """A study with one question of each form and pages of questions."""
     pages = {"before": [{"id": "age_band", "required": True}], "after": [{"id": "comment"}]}
-    context = open_at(built, tmp_path, clock, dimensions=MIXED, questionnaire=pages)
+    quality = {"catch_failures": 8, "same_side_share": 1.0, "repeat_agreement": 0.0}
+    context = open_at(
+        built, tmp_path, clock, dimensions=MIXED, questionnaire=pages, quality=quality
+    )
     yield context
     context.store.close()
 
 
 def test_a_rating_of_both_sides_says_which_is_better():
-    assert [quality.side(choice) for choice in ("4/2", "3/3", "1/5", "same", "cannot")] == [
+    assert [side(choice) for choice in ("4/2", "3/3", "1/5", "same", "cannot")] == [
         *("left", "same", "right", "same", "cannot"),
     ]
 
