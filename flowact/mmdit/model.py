@@ -100,11 +100,7 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         widths = {"video": dim, "audio": audio_dim, "text": text_dim}
 
         self.audio_encoder = make_audio_encoder(audio_dim, audio_layers, audio_width)
-        self.text_encoder = (
-            TextProjection(text_width, text_dim, text_tokens)
-            if text_width
-            else TextEncoder(text_dim, text_tokens)
-        )
+        self.text_encoder = make_text_encoder(text_dim, text_tokens, text_width)
         self.video_in = nn.Linear(values, dim)
         self.cell_embedding = nn.Parameter(torch.randn(self.grid.tokens, dim) * 0.02)
         self.role_embedding = nn.Embedding(3, dim)
@@ -249,3 +245,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 def make_audio_encoder(dim: int, layers: int, width: int) -> AudioEncoder | AudioProjection:
     """The audio encoder of a transformer: of log-mel frames, or of pretrained features `width` wide."""
     return AudioProjection(width, dim, layers) if width else AudioEncoder(dim, layers)
+
+
+def make_text_encoder(dim: int, tokens: int, width: int) -> TextEncoder | TextProjection:
+    """The text encoder of a transformer: of hashed words, or of pretrained embeddings `width` wide."""
+    return TextProjection(width, dim, tokens) if width else TextEncoder(dim, tokens)

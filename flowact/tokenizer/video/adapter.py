@@ -84,7 +84,7 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.vae = getattr(diffusers, kind).from_config(sizes)
         self.kind, self.context = kind, context
         self.frames_per_latent = _temporal_ratio(self.vae)
-        self.tiny = tiny_decoder_of(self.vae) if tiny else None
+        self.tiny_decoder = tiny_decoder_of(self.vae) if tiny else None
 
     @classmethod
     def wrap(
@@ -96,13 +96,13 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             made: DiffusersVideoTokenizer = cls(
                 type(vae).__name__, sizes, context, tiny is not None
             )
-        made.vae, made.tiny = vae, tiny
+        made.vae, made.tiny_decoder = vae, tiny
         return made
 
     @property
     def cached(self) -> bool:
         """Whether a session's state carries what its decoder has computed."""
-        return self.tiny is not None or is_cacheable(self.vae)
+        return self.tiny_decoder is not None or is_cacheable(self.vae)
 
     def reference_features(
         self, reference: Tensor, points: Tensor | None = None
@@ -163,14 +163,14 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def _first(self, latent: Tensor) -> Features:
         """What the decoder remembers of a video's first latent `[batch, 1, c, h, w]`."""
-        if self.tiny is not None:
-            return self.tiny.first(latent[:, 0].to(self.dtype))[1]
+        if self.tiny_decoder is not None:
+            return self.tiny_decoder.first(latent[:, 0].to(self.dtype))[1]
         return decode_first(self.vae, self._raw(latent))[1]
 
     def _next(self, features: Features, latent: Tensor) -> tuple[Tensor, Features]:
         """Frames `[batch, r, 3, height, width]` of a further latent, and what is remembered."""
-        if self.tiny is not None:
-            return self.tiny.next(features, latent[:, 0].to(self.dtype))
+        if self.tiny_decoder is not None:
+            return self.tiny_decoder.next(features, latent[:, 0].to(self.dtype))
         frames, features = decode_next(self.vae, features, self._raw(latent))
         return frames.transpose(1, 2), features
 
