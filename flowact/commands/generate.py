@@ -108,17 +108,20 @@ def write_video(
     Args:
         reference: uint8 `[480, 480, 3]`.
         recording: what is said.
-        args: `out`, `action`, `seed`, `label`, `checkpoint` and `threads`.
+        args: `out`, `action`, `seed`, `label`, `checkpoint`, `threads`, `preset` and `devices`.
         console: where to talk to the user.
     """
     from flowact.hardware.load_pipeline import load_pipeline
+    from flowact.hardware.memory import memory_suffices
 
     action = resolve(args.action)
     if not action.exact:
         console.print(action.message)
-    loaded = load_pipeline(args.checkpoint, args.threads)
+    loaded = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    )
     start = time.perf_counter()
-    with _progress(console) as progress:
+    with memory_suffices(), _progress(console) as progress:
         _write(loaded, reference, recording, args, progress)
     taken = time.perf_counter() - start
     console.print(

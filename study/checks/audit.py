@@ -26,8 +26,8 @@ from study.design import builder, media
 from study.design.audit_record import Check
 from study.design.builder import Index, Stimulus
 from study.design.config import StudyConfig
-from study.design.loudness import integrated_loudness
 from study.design.stimuli import Manifest
+from study.encoding.loudness import integrated_loudness
 from study.server.app import create_app
 from study.voting import lifecycle
 

@@ -20,10 +20,10 @@ from mediafiles.video import VideoFacts
 from study import canonical
 from study.design import media
 from study.design.config import LONGEST, Stimuli, StudyConfig
-from study.design.loudness import Audio, gain_to, integrated_loudness
 from study.design.stimuli import Manifest, ManifestEntry
 from study.encoding.clip_format import ClipFormat, best_rate, best_size
 from study.encoding.equal_sizes import equalise
+from study.encoding.loudness import Audio, gain_to, integrated_loudness
 from study.errors import StudyError
 from study.progress import Progress, no_progress
 

@@ -19,9 +19,9 @@ from mediafiles.containers import reading
 from mediafiles.screen import Screen
 from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts, inspect_video, video_frames
-from study.design.loudness import Audio
 from study.encoding.clip_format import ClipFormat
 from study.encoding.equal_sizes import FLAGS
+from study.encoding.loudness import Audio
 from study.errors import StudyError
 
 Frame = NDArray[np.uint8]

@@ -13,9 +13,9 @@ from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts
 from study.design import builder, media, translations
 from study.design.config import StudyConfig
-from study.design.loudness import integrated_loudness
 from study.design.stimuli import Manifest, ManifestEntry
 from study.encoding.clip_format import ClipFormat
+from study.encoding.loudness import integrated_loudness
 from study.errors import StudyError
 from study.progress import Progress, no_progress
 

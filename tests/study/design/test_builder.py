@@ -10,7 +10,7 @@ import pytest
 from study import canonical
 from study.checks import audit
 from study.design import builder, media, stimuli
-from study.design.loudness import gain_to, integrated_loudness, true_peak
+from study.encoding.loudness import gain_to, integrated_loudness, true_peak
 from study.errors import StudyError
 from tests.study.tiny import FORM, SMALL, SYSTEMS, configuration, make_sources, tone_of, write_video
 
