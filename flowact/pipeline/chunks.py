@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flowact.conditioning.features import COMPACT, AudioFeatures, ConditionFeatures
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.stages import PipelineStage
@@ -80,11 +81,15 @@ class BufferAudio(PipelineStage[AudioBuffer, NDArray[np.float32], AudioTimeline]
     takes: ClassVar = np.ndarray
     gives: ClassVar = AudioTimeline
 
+    def __init__(self, features: AudioFeatures = COMPACT.audio) -> None:
+        self._features = features
+
     def run(
         self, state: AudioBuffer, given: NDArray[np.float32]
     ) -> tuple[AudioBuffer, AudioTimeline]:
         """Append the samples to the timeline and forget what no later chunk can hear."""
-        timeline = state.timeline.push(torch.from_numpy(given)).trimmed(state.frame)
+        timeline = state.timeline.push(torch.from_numpy(given))
+        timeline = timeline.trimmed(state.frame, self._features)
         return AudioBuffer(timeline, state.frame + FRAMES_PER_CHUNK), timeline
 
 
@@ -95,12 +100,19 @@ class Denoise(PipelineStage[SessionState, AudioTimeline, Tensor]):
     takes: ClassVar = AudioTimeline
     gives: ClassVar = Tensor
 
-    def __init__(self, model: FlowActTransformer, settings: StepSettings, action: str) -> None:
+    def __init__(
+        self,
+        model: FlowActTransformer,
+        settings: StepSettings,
+        action: str,
+        features: ConditionFeatures = COMPACT,
+    ) -> None:
         self._model, self._settings, self._action = model, settings, action
+        self._features = features
 
     def run(self, state: SessionState, given: AudioTimeline) -> tuple[SessionState, Tensor]:
         """Do one step of the session."""
-        conditions = Conditions.of(state, [given], [self._action])
+        conditions = Conditions.of(state, [given], [self._action], self._features)
         return step(self._model, state, conditions, self._settings)
 
 
@@ -114,12 +126,18 @@ class Decode(PipelineStage[Memory, Tensor, NDArray[np.uint8]]):
     takes: ClassVar = Tensor
     gives: ClassVar = np.ndarray
 
-    def __init__(self, tokenizer: StreamingDecoder[Features, Memory], features: Features) -> None:
-        self._tokenizer, self._features = tokenizer, features
+    def __init__(
+        self,
+        tokenizer: StreamingDecoder[Features, Memory],
+        features: Features,
+        device: torch.device,
+    ) -> None:
+        self._tokenizer, self._features, self._device = tokenizer, features, device
 
     def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
         """Decode a latent `[1, 1, ...]`; the state carries what it follows on."""
-        frames, state = self._tokenizer.decode_uint8(state, given, self._features)
+        latent = given.to(self._device)
+        frames, state = self._tokenizer.decode_uint8(state, latent, self._features)
         return state, frames[0].numpy(force=True)
 
 

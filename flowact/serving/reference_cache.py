@@ -71,7 +71,5 @@ class ReferenceCache:
         tokenizer = self._pipeline.tokenizer
         frames = to_frames(picture)
         points = frame_points(frames)
-        features = tokenizer.reference_features(
-            frames.to(self._pipeline.transformer.device), points
-        )
+        features = tokenizer.reference_features(frames.to(self._pipeline.decoder_device), points)
         return EncodedReference(features, tokenizer.initial_state(features))

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from study.checks.simulated_participant import SimulatedParticipant
 from study.design import builder, media
 from study.design.config import Stimuli, StudyConfig, parse
+from study.encoding.clip_format import ClipFormat
 from study.server import api
 from study.voting import lifecycle
 from study.voting.context import StudyContext
@@ -17,6 +18,10 @@ from study.voting.context import StudyContext
 SYSTEMS = ("oursystem", "secondbest", "thirdplace")
 ITEMS = ("portrait1", "portrait2", "portrait3", "portrait4")
 SMALL = Stimuli(width=64, height=64, fps=10, crf=30, preset="ultrafast")
+FORM = ClipFormat(64, 64, 10, crf=30, preset="ultrafast")
+
+
+TO_ANSWER = 1.0  # seconds between the end of both clips and the vote; faster ones fail
 
 
 class Clock:
@@ -70,9 +75,9 @@ def tone_of(seconds: float, hertz: float) -> np.ndarray:
 
 
 def write_video(path: Path, seconds: float, shade: int, sound: np.ndarray) -> None:
-    frames = round(seconds * SMALL.fps)
+    frames = round(seconds * FORM.fps)
     pictures = (picture(shade, index, frames) for index in range(frames))
-    media.write_clip(path, pictures, sound, SMALL)
+    media.write_clip(path, pictures, sound, FORM)
 
 
 def picture(shade: int, index: int, frames: int) -> np.ndarray:
@@ -108,7 +113,9 @@ def someone(
     def choose(pair: dict[str, Any], _dimension: str) -> str:
         return ("left", "same", "right")[pair["position"] % 3] if answer == "varied" else answer
 
-    return SimulatedParticipant(client, context, choose, pass_time)
+    return SimulatedParticipant(
+        client, context, choose, lambda seconds: pass_time(seconds + TO_ANSWER)
+    )
 
 
 def take_part(
