@@ -36,8 +36,12 @@ class HasLatent(Protocol):
 class StreamingDecoder(Protocol[Features, Memory]):
     """What the pipeline asks of the tokenizer."""
 
+    @property
+    def uses_landmarks(self) -> bool:
+        """Whether `reference_features` makes use of landmarks."""
+
     def reference_features(self, reference: Tensor, points: Tensor | None = None) -> Features:
-        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1] and their `frame_points`, once per session."""
+        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1] and their landmarks `[batch, 89, 2]`; see `look_at`."""
 
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
@@ -46,6 +50,16 @@ class StreamingDecoder(Protocol[Features, Memory]):
         self, state: Memory, z: Tensor, features: Features, *, coarse: bool = False
     ) -> tuple[Tensor, Memory]:
         """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; coarse ones cost less."""
+
+
+def look_at(
+    tokenizer: StreamingDecoder[Features, Memory],
+    frames: Tensor,
+    device: torch.device | None = None,
+) -> Features:
+    """What a tokenizer knows of pictures `[batch, 3, 480, 480]` in [-1, 1]; their landmarks are found if it uses them."""
+    points = frame_points(frames) if tokenizer.uses_landmarks else None
+    return tokenizer.reference_features(frames.to(device), points)
 
 
 class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
@@ -61,9 +75,7 @@ class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
     @torch.no_grad()
     def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Features]:
         """Compute what every later chunk will want to know of the picture."""
-        frames = to_frames(given)
-        points = frame_points(frames)
-        return state, self._tokenizer.reference_features(frames.to(self._device), points)
+        return state, look_at(self._tokenizer, to_frames(given), self._device)
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,11 @@ class RemoteDecoder:
 
     Args:
         pipe: to `serve_decoder`.
+        uses_landmarks: whether the tokenizer there makes use of them.
     """
 
-    def __init__(self, pipe: Connection) -> None:
+    def __init__(self, pipe: Connection, uses_landmarks: bool = True) -> None:
+        self.uses_landmarks = uses_landmarks
         self._pipe, self._lock = pipe, threading.Lock()
         self._keys, self._dropped = itertools.count(), deque[int]()
 

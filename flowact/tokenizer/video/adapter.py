@@ -104,10 +104,15 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Whether a session's state carries what its decoder has computed."""
         return self.tiny_decoder is not None or is_cacheable(self.vae)
 
+    @property
+    def uses_landmarks(self) -> bool:
+        """An autoencoder needs no landmarks of a portrait."""
+        return False
+
     def reference_features(
         self, reference: Tensor, points: Tensor | None = None
     ) -> ReferenceLatent:
-        """Look at portraits `[batch, 3, height, width]` in [-1, 1]; an autoencoder needs no landmarks of theirs."""
+        """Look at portraits `[batch, 3, height, width]` in [-1, 1]; `points` do not matter."""
         return ReferenceLatent(self._encode_video(reference[:, None])[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
