@@ -131,7 +131,9 @@ def _bench_pipeline(args: argparse.Namespace) -> object:
 
     person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
-    loaded = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices)
+    loaded = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    )
     picture = load_reference(person.portrait)
     benchmark = pipeline.measure(loaded, picture, speech.repeated(args.seconds))
     _print_benchmark(benchmark, Console())

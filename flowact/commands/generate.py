@@ -117,7 +117,9 @@ def write_video(
     action = resolve(args.action)
     if not action.exact:
         console.print(action.message)
-    loaded = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices)
+    loaded = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    )
     start = time.perf_counter()
     with memory_suffices(), _progress(console) as progress:
         _write(loaded, reference, recording, args, progress)

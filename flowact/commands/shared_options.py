@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from flowact.hardware.linear.switch import LINEAR_HELP
+
 
 def add_label_argument(parser: argparse.ArgumentParser) -> None:
     """Declare the option that hides the visible mark; the invisible one and the metadata always stay."""
@@ -24,6 +26,7 @@ def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", metavar="N", type=int, help="processor threads to use (up to 4)"
     )
+    parser.add_argument("--linear", metavar="FORMAT", default="auto", help=LINEAR_HELP)
     add_preset_arguments(parser)
 
 

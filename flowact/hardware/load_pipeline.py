@@ -13,8 +13,9 @@ import torch
 
 from flowact.hardware.allocator import keep_freed_memory
 from flowact.hardware.devices import choose_devices
-from flowact.hardware.linear.choice import NATIVE, apply_linear, parse_linear
+from flowact.hardware.linear.choice import apply_linear
 from flowact.hardware.linear.offered import read_formats, refusals
+from flowact.hardware.linear.switch import NATIVE, parse_linear
 from flowact.hardware.memory import memory_suffices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads

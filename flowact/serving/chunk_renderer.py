@@ -16,7 +16,7 @@ from flowact.pipeline import FlowActPipeline
 from flowact.serving.audio_source import Silence, to_pcm16
 from flowact.serving.messages import MediaSegment, Timings
 from flowact.serving.session import WorkerSession
-from flowact.serving.snapshot import SessionSnapshot, to_bytes
+from flowact.serving.snapshot import SessionSnapshot, stored
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLE_RATE, SAMPLES_PER_LATENT
 
 SNAPSHOT_EVERY: Final = 4
@@ -111,4 +111,5 @@ class ChunkRenderer:
         """Move the session on and return its snapshot when one is due."""
         number = self._session.chunk
         self._session.snapshot = replace(self._chunk.snapshot, decoder=self._decoder)
-        return to_bytes(self._session.snapshot) if number % SNAPSHOT_EVERY == 0 else None
+        due = number % SNAPSHOT_EVERY == 0
+        return stored(self._session.snapshot, self._tokenizer) if due else None

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
+from flowact.pipeline.remote_decoder import RemoteDecoder
+from flowact.streaming import batch
 from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
 from flowact.tokenizer.video.adapter import VideoDecoderState
@@ -55,7 +57,7 @@ def to_bytes(snapshot: SessionSnapshot) -> bytes:
         "levels": state.levels,
         "generators": state.generators,
         "emitted": state.emitted,
-        "decoder": astuple(_stored(snapshot.decoder)),
+        "decoder": astuple(light(snapshot.decoder)),
         # Cloned, or the storage of all sound ever heard would go along.
         "samples": snapshot.timeline.samples.clone(),
         "start": snapshot.timeline.start,
@@ -65,7 +67,29 @@ def to_bytes(snapshot: SessionSnapshot) -> bytes:
     return buffer.getvalue()
 
 
-def _stored(decoder: Any) -> Any:
+def stored(snapshot: SessionSnapshot, tokenizer: Any) -> bytes:
+    """Write a session's snapshot, whichever process its decoder's state is in."""
+    if isinstance(tokenizer, RemoteDecoder):
+        snapshot = replace(snapshot, decoder=tokenizer.fetch(snapshot.decoder))
+    return to_bytes(snapshot)
+
+
+def restored(data: bytes, tokenizer: Any, fresh: Any) -> SessionSnapshot:
+    """Read a session's snapshot for a tokenizer, of which `fresh` is the decoder's first state.
+
+    The worker that wrote it may have found another number format to be the fastest.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if isinstance(tokenizer, RemoteDecoder):
+        snapshot = from_bytes(data, type(tokenizer.fetch(fresh)))
+        return replace(snapshot, decoder=tokenizer.adopt(snapshot.decoder, fresh))
+    snapshot = from_bytes(data, type(fresh))
+    return replace(snapshot, decoder=batch.match(snapshot.decoder, fresh))
+
+
+def light(decoder: Any) -> Any:
     """A decoder's state, without features that are too large: they are computed anew from the last latents.
 
     The frames after that differ from those of a session that was not interrupted, by what the decoder

@@ -84,6 +84,10 @@ class SessionManager:
             settings.devices,
             settings.visible_mark,
             settings.log,
+            settings.ranks,
+            settings.exchange,
+            settings.decoder_apart,
+            settings.linear,
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
