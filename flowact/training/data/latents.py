@@ -204,8 +204,8 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
         z = how.fit(z, frames, reference, points)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
     return LatentClip(
-        z=z[0].half(),
-        reference=still[0].half(),
+        z=z[0].half().contiguous(),
+        reference=still[0].half().contiguous(),
         mel=log_mel_of_clip(samples[None])[0].half(),
         motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
         behaviour=torch.from_numpy(np.array(clip.behaviour)),
@@ -238,7 +238,7 @@ def _heard(audio: AudioFeatures, samples: Tensor, frames: int) -> Tensor:
     """Features of a clip's sound as a stream would have them, `[8 + frames, width]`."""
     timeline = AudioTimeline.empty().push(samples)
     rows = timeline.features(-FRAMES_BEHIND, FRAMES_BEHIND + frames, audio)
-    return rows[0].half().cpu()
+    return rows[0].half().cpu().contiguous()
 
 
 def encode_folders(how: ClipEncoding, clips: Path, latents: Path) -> int:
