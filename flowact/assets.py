@@ -45,9 +45,9 @@ class Character:
 
 
 def character_names() -> list[str]:
-    """Return the names of all characters, those of photographs first, each kind sorted."""
+    """Return the names of all characters, those that are drawn first, each kind sorted."""
     names = (portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
-    return sorted(names, key=lambda name: (_is_drawn(name), name))
+    return sorted(names, key=lambda name: (not _is_drawn(name), name))
 
 
 def drawn_character_names() -> list[str]:

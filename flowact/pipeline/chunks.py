@@ -57,7 +57,7 @@ def look_at(
     frames: Tensor,
     device: torch.device | None = None,
 ) -> Features:
-    """What a tokenizer knows of pictures `[batch, 3, 480, 480]` in [-1, 1]; their landmarks are found if it uses them."""
+    """What a tokenizer knows of pictures `[batch, 3, 480, 480]` in [-1, 1], given their landmarks if it uses them."""
     points = frame_points(frames) if tokenizer.uses_landmarks else None
     return tokenizer.reference_features(frames.to(device), points)
 
