@@ -86,14 +86,9 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
-    from flowact.live.speech.presence import speech_remark
-
     console = Console(stderr=True)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
-    for remark in (*recording.remarks, speech_remark(recording)):
-        if remark:
-            console.print(remark)
     check_target(args.out)
     if args.out.exists() and args.out.samefile(args.audio):
         raise UserError(f"{args.out} is the recording itself; give the video another name.")
@@ -113,6 +108,7 @@ def write_video(
     """
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.hardware.memory import memory_suffices
+    from flowact.live.speech.presence import speech_remark
 
     action = resolve(args.action)
     if not action.exact:
@@ -120,6 +116,9 @@ def write_video(
     loaded = load_pipeline(
         args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
     )
+    for remark in (*recording.remarks, speech_remark(recording)):
+        if remark:
+            console.print(remark)
     start = time.perf_counter()
     with memory_suffices(), _progress(console) as progress:
         _write(loaded, reference, recording, args, progress)
