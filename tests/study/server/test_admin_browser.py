@@ -10,7 +10,7 @@ from study.analysis.verify import verify
 from study.checks.simulated_participant import SimulatedParticipant
 from study.server import admin_auth
 from tests.study.chromium import fits, served, shot, visit
-from tests.study.tiny import SYSTEMS, Clock, api_client
+from tests.study.tiny import SYSTEMS, TO_ANSWER, Clock, api_client
 
 WORD = "correct horse battery"
 PEOPLE = 8
@@ -27,9 +27,12 @@ def running(tmp_path_factory):
         def undecided(_served, _dimension: str) -> str:
             return dice.choice(("left", "same", "right"))
 
+        def pass_time(seconds: float) -> None:
+            earlier.clock.pass_time(seconds + TO_ANSWER)
+
         for _ in range(PEOPLE):
             client = api_client(earlier)
-            person = SimulatedParticipant(client, earlier, undecided, earlier.clock.pass_time)
+            person = SimulatedParticipant(client, earlier, undecided, pass_time)
             person.admit()
             for _served in person.trials():
                 pass
