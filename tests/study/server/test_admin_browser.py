@@ -72,7 +72,7 @@ def test_an_operator_watches_without_learning_who_is_ahead(running, browser, siz
     shot(page, f"admin-{size}-3-participants")
     show(page, "Plan")
     page.get_by_role("button", name="Estimate").click()
-    page.get_by_text("design effect").wait_for()
+    page.get_by_text("Votes on the smallest comparison so far").wait_for()
     shot(page, f"admin-{size}-4-plan")
     show(page, "Results")
     page.get_by_role("button", name="Compute").click()
