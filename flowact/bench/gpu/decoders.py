@@ -53,7 +53,8 @@ def _one(subject: BenchSubject, name: str, codec: Codec) -> Rows:
         yield Row(
             f"{name}: latent by latent equals the chunk at once", float(equal), "true or false"
         )
-        yield from _variants(subject, name, tokenizer, decode)
+        if tokenizer.tiny_decoder is None:
+            yield from _variants(subject, name, tokenizer, decode)
 
 
 def _variants(
@@ -62,7 +63,7 @@ def _variants(
     tokenizer: DiffusersVideoTokenizer,
     decode: Callable[[], Tensor],
 ) -> Rows:
-    """Other layouts and the compiler, which take their time to start."""
+    """Other layouts of the autoencoder and the compiler, which take their time to start."""
     channels_last(tokenizer.vae)
     yield attempt(f"{name}: channels last", "ms", lambda: subject.median_ms(decode))
     if subject.device.type != "cuda":
