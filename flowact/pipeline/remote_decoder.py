@@ -63,7 +63,7 @@ class RemoteDecoder:
         uses_landmarks: whether the tokenizer there makes use of them.
     """
 
-    def __init__(self, pipe: Connection, uses_landmarks: bool = True) -> None:
+    def __init__(self, pipe: Connection, uses_landmarks: bool) -> None:
         self.uses_landmarks = uses_landmarks
         self._pipe, self._lock = pipe, threading.Lock()
         self._keys, self._dropped = itertools.count(), deque[int]()

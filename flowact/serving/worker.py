@@ -169,7 +169,8 @@ def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iter
     for companion in (*lead.followers, *([lead.decoder] if lead.decoder else [])):
         companion.send(loaded.precision)  # or each would measure, and might find otherwise
     if lead.decoder is not None:
-        loaded.pipeline.tokenizer = RemoteDecoder(lead.decoder)
+        uses_landmarks = loaded.pipeline.tokenizer.uses_landmarks
+        loaded.pipeline.tokenizer = RemoteDecoder(lead.decoder, uses_landmarks)
     if not lead.followers:
         yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
         return

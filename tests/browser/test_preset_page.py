@@ -4,24 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from flowact.bench.chromium import chromium, visiting
+from flowact.bench.chromium import visiting
 from flowact.bench.server import serving
-from flowact.errors import UserError
 from tests.tiny_assets import write_assets
 from tests.tiny_preset import write_preset
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        opened = chromium()
-        found = opened.__enter__()
-    except UserError as missing:
-        pytest.skip(str(missing))
-    yield found
-    opened.__exit__(None, None, None)
 
 
 def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def remote():
     arguments = (theirs, own.tokenizer, torch.device("cpu"))
     thread = threading.Thread(target=serve_decoder, args=arguments, daemon=True)
     thread.start()
-    yield RemoteDecoder(ours)
+    yield RemoteDecoder(ours, uses_landmarks=False)
     ours.close()
     thread.join(10)
     assert not thread.is_alive()

@@ -26,7 +26,7 @@ def tokenizer(request: pytest.FixtureRequest) -> Iterator[object]:
     ours, theirs = Pipe()
     arguments = (theirs, own, torch.device("cpu"))
     threading.Thread(target=serve_decoder, args=arguments, daemon=True).start()
-    yield RemoteDecoder(ours)
+    yield RemoteDecoder(ours, uses_landmarks=False)
     ours.close()
 
 
