@@ -77,7 +77,7 @@ class H264Encoder:
 class _PictureEncoder(ABC):
     """Every frame on its own."""
 
-    def restart(self) -> None:
+    def restart(self) -> None:  # noqa: B027 - for all of them there is nothing to do
         """Do nothing: every picture stands for itself."""
 
     def encode(self, frames: NDArray[np.uint8]) -> tuple[EncodedFrame, ...]:
