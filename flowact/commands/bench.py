@@ -18,6 +18,7 @@ from rich.table import Table
 from flowact import assets
 from flowact.bench import measures, pipeline
 from flowact.bench.chromium import chromium
+from flowact.bench.conversation import conversation
 from flowact.bench.measures import Figure
 from flowact.bench.server import ServerProcess, serving
 from flowact.commands.shared_options import add_machine_arguments
@@ -102,6 +103,8 @@ def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
             yield from measures.memory(browser, server, 60 * args.soak, SETTLED_SECONDS)
         else:
             yield from _all(browser, server, long, args.seconds)
+    if args.soak is None:
+        yield from conversation(folder, speech, _flags(args), CLICKS // 2)
 
 
 def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -> Iterator[Figure]:

@@ -10,27 +10,12 @@ from typing import Any, Final
 
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
+from flowact.live.endpoints import Endpoints, from_environment
 from flowact.logs import LEVELS, LogSettings
 
 _ENVIRONMENT: Final = "FLOWACT_"
 SERVER_LOG: Final = LogSettings("info")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An OpenAI-compatible server that hears, answers and speaks; an empty model is not used."""
-
-    base_url: str = ""
-    api_key: str = ""
-    chat_model: str = "gpt-4o-mini"
-    transcription_model: str = "whisper-1"
-    speech_model: str = ""
-    speech_voice: str = "alloy"
-
-    @property
-    def configured(self) -> bool:
-        """Whether there is a server to ask."""
-        return bool(self.base_url)
+NO_ENDPOINTS: Final = Endpoints()
 
 
 @dataclass(frozen=True)
@@ -49,8 +34,9 @@ class LiveSettings:
         sample_study: whether that one is shown.
         state: folder that the study's votes are written to.
         open: show the page in a browser of this machine, where there is a screen.
+        check: ask the configured servers once, say what came of it, and end.
         log: what the server and its worker log.
-        endpoint: a language model's server.
+        endpoints: servers that hear, answer and speak.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -67,16 +53,17 @@ class LiveSettings:
     sample_study: bool = True
     state: Path = Path("out/state")
     open: bool = False
+    check: bool = False
     log: LogSettings = SERVER_LOG
-    endpoint: Endpoint = Endpoint()
+    endpoints: Endpoints = NO_ENDPOINTS
     ticket_key: str = field(default="", repr=False)
 
 
 EPILOG: Final = (
     "Every option can be given as an environment variable too, FLOWACT_PORT for --port and so on. "
-    "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
-    "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
-    "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
+    "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set (with "
+    "FLOWACT_OPENAI_API_KEY); FLOWACT_CHAT_*, FLOWACT_TRANSCRIPTION_* and FLOWACT_SPEECH_* name a "
+    "server, key and model for each part: see docs/serving.md. Several servers behind one address need "
     "the same secret in FLOWACT_TICKET_KEY."
 )
 
@@ -97,6 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    parser.add_argument(
+        "--check", action="store_const", const="yes", help="ask the configured servers once and end"
+    )
     parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
 
 
@@ -110,7 +100,8 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     key = environment.get("FLOWACT_TICKET_KEY", "")
     log = LogSettings(chosen.pop("log_level", SERVER_LOG.level), chosen.pop("log_json", False))
-    settings = LiveSettings(**chosen, log=log, endpoint=_endpoint(environment), ticket_key=key)
+    endpoints = from_environment(environment)
+    settings = LiveSettings(**chosen, log=log, endpoints=endpoints, ticket_key=key)
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
     checkpoint = settings.checkpoint
@@ -163,20 +154,7 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "spare": _yes,
     "visible_mark": _yes,
     "open": _yes,
+    "check": _yes,
     "log_level": _level,
     "log_json": _yes,
 }
-
-
-def _endpoint(environment: Mapping[str, str]) -> Endpoint:
-    names = {
-        "base_url": "FLOWACT_OPENAI_BASE_URL",
-        "api_key": "FLOWACT_OPENAI_API_KEY",
-        "chat_model": "FLOWACT_CHAT_MODEL",
-        "transcription_model": "FLOWACT_TRANSCRIPTION_MODEL",
-        "speech_model": "FLOWACT_SPEECH_MODEL",
-        "speech_voice": "FLOWACT_SPEECH_VOICE",
-    }
-    return Endpoint(
-        **{key: environment[name] for key, name in names.items() if name in environment}
-    )

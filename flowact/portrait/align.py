@@ -30,6 +30,8 @@ WIDEST: Final = 2.2
 """How much larger than the picture's shorter edge the frame may reach; a closer face stays larger."""
 DRAWN_OUT: Final = 12
 """Rows or columns at the picture's rim whose mean goes on beyond it."""
+SOFT: Final = 0.04
+"""Blur of what is drawn out, in edges of the frame: a rim with hair in it would go on as stripes."""
 
 
 def similarity(source: Floats, target: Floats) -> Floats:
@@ -91,4 +93,28 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     )
     # A mirror image would put a second head above a first that has little room there.
     around = ((top, bottom), (left, right), (0, 0))
-    return np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT), left, top
+    if not any((top, bottom, left, right)):
+        return picture, 0, 0
+    padded = np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT)
+    return _softened(padded, (left, top, width, height), SOFT * float(high[0] - low[0])), left, top
+
+
+def _softened(padded: U8, inside: tuple[int, int, int, int], blur: float) -> U8:
+    """Blur what is outside of a rectangle (left, top, width, height), the more the farther out it is."""
+    left, top, width, height = inside
+    outside = np.ones(padded.shape[:2], np.uint8)
+    outside[top : top + height, left : left + width] = 0
+    far = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
+    share = np.clip(far / max(2 * blur, 1.0), 0, 1)[..., None]
+    soft = cv2.GaussianBlur(padded, (0, 0), max(blur, 0.5))
+    return np.rint(padded + share * (soft.astype(np.float32) - padded)).astype(np.uint8)
+
+
+def made_up(to_frame: Floats, picture_size: tuple[int, int]) -> float:
+    """Return the share of the frame that lies beyond the rim of a picture (width, height)."""
+    width, height = picture_size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    edge = float(FRAME_SIZE)
+    frame = np.array([[0, 0], [edge, 0], [edge, edge], [0, edge]], np.float32)
+    shown, _ = cv2.intersectConvexConvex(moved(corners, to_frame).astype(np.float32), frame)
+    return 1.0 - float(shown) / edge**2

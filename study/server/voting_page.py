@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from study.voting.context import StudyContext
 FOLDER = Path(__file__).parent / "page"
 SECONDS_PER_ANSWER = 4  # for the estimate on the first page
 
-SHELL = '<div class="study" id="study"><p class="study-wait" aria-live="polite">…</p></div>'
+SHELL = '<div class="study" id="study" data-home="{}"><p class="study-wait" aria-live="polite">…</p></div>'
 START = """
 const base = (window.gradio_config?.root ?? '').replace(/[/]$/, '');
 import(base + '/page/main.js').then((page) => page.start(element.querySelector('#study'), base));
@@ -43,13 +44,13 @@ def page_options(context: StudyContext) -> dict[str, Any]:
     }
 
 
-def voting_blocks(context: StudyContext) -> Any:
-    """The page as Blocks, to be mounted by study.server.app."""
+def voting_blocks(context: StudyContext, home: str = "") -> Any:
+    """The page as Blocks, to be mounted by study.server.app; `home` is a page that it links back to."""
     import gradio as gr
 
     title = context.config.title[offered(context.config)[0]]
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML(html_template=SHELL, js_on_load=START, apply_default_css=False)
+        gr.HTML(html_template=SHELL.format(escape(home)), js_on_load=START, apply_default_css=False)
     return blocks
 
 

@@ -99,6 +99,16 @@ def test_a_reply_is_heard_exactly_and_once_and_silence_follows(bench):
     assert [segment.speaking for segment in segments] == [True] * 6 + [False] * 3
 
 
+def test_a_reply_to_a_silent_session_is_wanted_at_once(bench):
+    bench.do(create("a")).segments(2)
+    bench.clock.now += 0.05
+    assert bench.engine.wait() > 0, "the next silence is not due yet"
+    bench.do(Say("a", 1, to_pcm16(voice(2.0)), final=True))
+    assert bench.engine.wait() == 0
+    bench.segments(1)
+    assert bench.engine.wait() > 0, "what follows is due as ever"
+
+
 def test_the_same_sound_in_pieces_gives_the_same_pictures(pipeline):
     sound, made = voice(2), []
     for segments in (1, 2):

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from flowact.live.server.page import HEAD, about, live_blocks, theme
+from flowact.live.server.about import about, model_card
+from flowact.live.server.page import HEAD, live_blocks, theme
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -49,7 +50,15 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
 
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
-        return about(app.state.pages)
+        return about(app.state.pages, settings.endpoints)
+
+    @app.get("/about/model-card", response_class=HTMLResponse)
+    async def model_card_page() -> str:
+        return model_card()
+
+    @app.get("/about/")
+    async def about_folder() -> Response:
+        return RedirectResponse("../about")
 
     return app
 

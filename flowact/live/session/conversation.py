@@ -1,66 +1,104 @@
-"""Turn-taking: collects what the viewer says until they stop, and asks the language model."""
+"""A conversation with a language model: what was said, who answers, what the model may do besides."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Final
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from flowact.conditioning.actions import PHRASES
 from flowact.errors import UserError
-from flowact.live.session.turn_detector import TurnDetector, TurnState
-from flowact.live.speech.openai_client import OpenAIClient
+from flowact.live.session.history import ConversationHistory
+from flowact.live.speech.chat import ChatModel, Message, ToolCall, no_answer, results
 
-LONGEST_TURN_BYTES: Final = 60 * 32_000
-BEFORE_ONSET_PACKETS: Final = 10
-"""Packets of 40 ms kept from before the onset, or the first syllable would be missing."""
+MANNER: Final = (
+    "You are a friendly person in a live video call. Answer in one to three short spoken "
+    "sentences, without lists, markup or emoji."
+)
+NOT_CONFIGURED: Final = "You were heard, but no language model is configured to answer."
+SET_ACTION: Final[dict[str, Any]] = {
+    "type": "function",
+    "function": {
+        "name": "set_action",
+        "description": "Let yourself be seen doing something while you talk.",
+        "parameters": {
+            "type": "object",
+            "properties": {"action": {"type": "string", "enum": list(PHRASES)}},
+            "required": ["action"],
+        },
+    },
+}
 
 
 class Conversation:
-    """One viewer's turns.
+    """One viewer's conversation.
 
     Attributes:
-        activity: what the detector said last.
+        history: what was said and heard.
 
     Args:
-        client: asks the language model.
+        chat: answers, if there is one.
+        persona: who it answers as; empty for nobody in particular.
+        act: lets the avatar do one of the known behaviours.
     """
 
-    def __init__(self, client: OpenAIClient) -> None:
-        self._client, self._detector = client, TurnDetector()
-        self.activity = TurnState(False, False, False)
-        self._before: deque[bytes] = deque(maxlen=BEFORE_ONSET_PACKETS)
-        self._turn = bytearray()
-        self._turns: list[dict[str, str]] = []
+    def __init__(self, chat: ChatModel | None, persona: str, act: Callable[[str], None]) -> None:
+        self._chat, self._act = chat, act
+        self._persona = f"{persona} {MANNER}" if persona else MANNER
+        self.history = ConversationHistory()
 
-    def hear(self, samples: NDArray[np.float32], packet: bytes) -> TurnState:
-        """Take a packet, as samples and as it came."""
-        self.activity = self._detector.hear(samples)
-        if self.activity.speech_started:
-            self._turn = bytearray(b"".join(self._before))
-        if self.activity.speaking and len(self._turn) < LONGEST_TURN_BYTES:
-            self._turn += packet
-        self._before.append(packet)
-        return self.activity
+    @property
+    def can_answer(self) -> bool:
+        """Whether a language model is configured."""
+        return self._chat is not None
 
-    async def reply(self) -> tuple[str, str]:
-        """Return what the viewer said in the turn that ended, and the answer to it.
+    async def answer(self, question: str) -> AsyncGenerator[str, None]:
+        """Yield the answer as it is written.
 
         Raises:
-            UserError: no language model is configured, or it failed.
+            UserError: no language model is configured, it failed, or it had nothing to say.
         """
-        if not self._client.endpoint.configured:
-            raise UserError("You were heard, but no language model is configured to answer.")
-        turn, self._turn = bytes(self._turn), bytearray()
-        said = await self._client.transcribe(turn)
-        self._turns.append({"role": "user", "content": said})
-        answer = await self._client.answer(self._turns)
-        self._turns.append({"role": "assistant", "content": answer})
-        return said, answer
+        if self._chat is None:
+            raise UserError(NOT_CONFIGURED)
+        self.history.ask(question)
+        messages: list[Message] = list(self.history.messages(self._persona))
+        calls: list[ToolCall] = []
+        silent = True
+        async with aclosing(self._chat.reply(messages, [SET_ACTION])) as parts:
+            async for part in parts:
+                if isinstance(part, ToolCall):
+                    calls.append(part)
+                    continue
+                silent = silent and not part.strip()
+                yield part
+        outcomes = [self._do(call) for call in calls]
+        if silent and calls:
+            async for text in self._after([*messages, *results(calls, outcomes)]):
+                silent = silent and not text.strip()
+                yield text
+        if silent:
+            raise no_answer()
 
-    def close(self) -> None:
-        """Forget everything that was said."""
-        self._turns.clear()
-        self._turn.clear()
-        self._before.clear()
+    async def _after(self, messages: list[Message]) -> AsyncGenerator[str, None]:
+        """Yield what the model says once it knows what became of its calls; it may not call again."""
+        if self._chat is None:
+            return
+        async with aclosing(self._chat.reply(messages)) as parts:
+            async for part in parts:
+                if isinstance(part, str):
+                    yield part
+
+    def _do(self, call: ToolCall) -> str:
+        """Do what the model wants, and say in a word what became of it."""
+        if call.name != SET_ACTION["function"]["name"]:
+            return "There is no such tool."
+        try:
+            arguments: Any = json.loads(call.arguments)
+            action = arguments["action"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return "The arguments are not what the tool takes."
+        if action not in PHRASES:
+            return "That is no known action."
+        self._act(action)
+        return "It is being done."

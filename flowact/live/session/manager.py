@@ -17,10 +17,11 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
+from flowact.live.persona import NOBODY, read_persona
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
-from flowact.live.speech.openai_client import OpenAIClient
-from flowact.live.speech.tts import TTSEngine, find_engines, make_helper, warm_up
+from flowact.live.speech.services import SpeechRoom
+from flowact.planner import RuleBasedPlanner
 from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
@@ -30,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
-HELPER_SECONDS: Final = 3.0
 _TIDY_SECONDS: Final = 2.0
 
 
@@ -39,8 +39,7 @@ class SessionManager:
 
     Attributes:
         settings: what the owner chose.
-        tickets, admission, uploads, client: see their classes.
-        engines: voices by name.
+        tickets, admission, uploads, speech: see their classes.
         sessions: sessions by name.
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
@@ -51,11 +50,9 @@ class SessionManager:
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
-        self.client = OpenAIClient(settings.endpoint)
-        self._helper = make_helper()
-        self.engines: dict[str, TTSEngine] = find_engines(self.client, self._helper)
+        self.speech = SpeechRoom(settings.endpoints)
         self.sessions: dict[str, ViewerSession] = {}
-        self._services = SessionServices(self.send, self.uploads, self.engines, self.client)
+        self._services = SessionServices(self.send, self.uploads, self.speech.services)
         self.ready: Ready | None = None
         self.down: str | None = None
         self._portraits: dict[str, NDArray[np.uint8]] = {}
@@ -77,7 +74,7 @@ class SessionManager:
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
-        self._warming = asyncio.create_task(warm_up(self.engines))
+        self._warming = asyncio.create_task(self.speech.warm_up())
 
     async def close(self) -> None:
         """End all sessions, the worker and the helper; delete all uploads."""
@@ -88,11 +85,7 @@ class SessionManager:
             await self.end(session)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        try:
-            ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
-            await asyncio.wait_for(ending, HELPER_SECONDS)
-        except TimeoutError:
-            _log.warning("the voices' helper process hangs; it ends with this process")
+        await self.speech.close()
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -117,7 +110,14 @@ class SessionManager:
         if self.down is not None:
             raise UserError(self.down)
         picture = self.uploads.picture(visitor, upload) if upload else self.portrait(character)
-        session = ViewerSession(secrets.token_hex(8), visitor, self._services)
+        planner = RuleBasedPlanner(arms=not upload)  # of a stranger's picture they would be made up
+        session = ViewerSession(
+            secrets.token_hex(8),
+            visitor,
+            self._services,
+            planner,
+            NOBODY if upload else read_persona(self._character(character)),
+        )
         self.sessions[session.name] = session
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
@@ -138,10 +138,13 @@ class SessionManager:
         Raises:
             UserError: there is no such character.
         """
-        found = assets.character(character) if character else assets.default_character()
+        found = self._character(character)
         if found.name not in self._portraits:
             self._portraits[found.name] = load_reference(found.portrait)
         return self._portraits[found.name]
+
+    def _character(self, name: str) -> assets.Character:
+        return assets.character(name) if name else assets.default_character()
 
     def _receive(self, report: Report) -> None:
         match report:

@@ -134,7 +134,9 @@ class Journey {
   }
 
   header(served) {
-    const parts = [h('span', { class: 'name' }, this.texts.title)];
+    const { home } = this.root.dataset;
+    const back = home && !served ? h('a', { class: 'home', href: home }, 'FlowAct') : null;
+    const parts = [back, h('span', { class: 'name' }, this.texts.title)];
     if (served) {
       const ticks = Array.from({ length: served.total }, (_, index) => {
         const kind = index < served.position ? 'past' : index === served.position ? 'now' : 'ahead';

@@ -1,12 +1,9 @@
-"""A whole conversation: a voice is heard, a language model's server answers, the avatar speaks."""
+"""A whole conversation: a voice is heard, servers answer and speak, the avatar says it."""
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,55 +11,37 @@ from fastapi.testclient import TestClient
 
 from flowact.live.protocol.binary import MessageKind
 from flowact.live.server.application import create_app
-from flowact.live.settings import Endpoint, LiveSettings
+from flowact.live.settings import LiveSettings
 from flowact.media import Recording
 from flowact.media.audio import to_wave
 from flowact.serving.audio_source import to_pcm16
+from tests.live.speech.services import FaultyScript, services, status
 from tests.live.viewer import visiting, wait_until_ready
 from tests.tiny_pipeline import speech
 
 SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
 
 
-class Server(BaseHTTPRequestHandler):
-    """Speaks the three requests of the protocol that the page uses."""
-
-    asked: ClassVar[list[tuple[str, bytes]]] = []
-    broken = False
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.asked.append((self.path, body))
-        if self.broken:
-            self.send_error(503)
-            return
-        answer = {
-            "/v1/audio/transcriptions": lambda: json.dumps({"text": " Hello there. "}).encode(),
-            "/v1/chat/completions": lambda: json.dumps(
-                {"choices": [{"message": {"content": "Hello to you."}}]}
-            ).encode(),
-            "/v1/audio/speech": lambda: to_wave(to_pcm16(speech(1.0).read())),
-        }[self.path]()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def talking(assets_folder, monkeypatch):
     monkeypatch.setenv("FLOWACT_ASSETS", str(assets_folder))
-    Server.asked, Server.broken = [], False
-    model = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=model.serve_forever, daemon=True).start()
-    endpoint = Endpoint(f"http://127.0.0.1:{model.server_port}/v1", "secret", speech_model="tts")
-    with TestClient(create_app(LiveSettings(threads=1, spare=False, endpoint=endpoint))) as client:
-        wait_until_ready(client)
-        yield client
-    model.shutdown()
+    script = FaultyScript(question="Hello there.", answer="Hello to you.")
+    script.reactions = {"audio/speech": sound}
+    with services(script) as endpoints:
+        speaking = replace(endpoints, speaking=endpoints.answering)
+        settings = LiveSettings(threads=1, spare=False, endpoints=speaking)
+        with TestClient(create_app(settings)) as client:
+            wait_until_ready(client)
+            yield client, script
+
+
+def sound(handler, _body) -> None:
+    """A second of a voice, as a WAV file that comes in pieces."""
+    data = to_wave(to_pcm16(speech(1.0).read()))
+    handler.begin_stream("audio/wav")
+    for start in range(0, len(data), 5_000):
+        handler.send_chunk(data[start : start + 5_000])
+    handler.send_chunk(b"")
 
 
 def turn() -> list[bytes]:
@@ -73,8 +52,9 @@ def turn() -> list[bytes]:
 
 
 def test_a_turn_is_heard_answered_and_spoken_and_a_failure_is_said(talking):
-    ticket = talking.app.state.manager.tickets.issue("visit", "talker")
-    with visiting(talking, ticket, codec="jpeg") as viewer:
+    client, script = talking
+    ticket = client.app.state.manager.tickets.issue("visit", "talker")
+    with visiting(client, ticket, codec="jpeg") as viewer:
         viewer.media(MessageKind.SOUND)
         viewer.send("microphone", mode="conversation")
         for packet in turn():
@@ -85,12 +65,30 @@ def test_a_turn_is_heard_answered_and_spoken_and_a_failure_is_said(talking):
         assert viewer.text("reply")["text"] == "Hello to you."
         epoch = viewer.text("epoch")["epoch"]
         assert any(viewer.media(MessageKind.SOUND, epoch=epoch)[1])
-        Server.broken = True
+        viewer.text("finished")
+        thinking = [
+            m["behaviour"] for m in viewer.seen if isinstance(m, dict) and m["type"] == "plan"
+        ]
+        after = thinking[thinking.index("thinking") :]
+        assert after.count("speaking") <= 1 and after.count("thinking") == 1, after
+        script.reactions["audio/transcriptions"] = status(503)
         for packet in turn():
             viewer.socket.send_bytes(packet)
-        assert "refused audio/transcriptions (503)" in viewer.text("error")["text"]
-    paths = [path for path, _ in Server.asked]
-    assert paths[:3] == [*("/v1/audio/transcriptions", "/v1/chat/completions", "/v1/audio/speech")]
-    heard, chat, _ = (body for _, body in Server.asked[:3])
-    assert b"RIFF" in heard and len(heard) > 32_000
-    assert json.loads(chat)["messages"][-1] == {"role": "user", "content": "Hello there."}
+        assert "cannot hear just now" in viewer.text("error")["text"]
+    assert {"audio/transcriptions", "chat/completions", "audio/speech"} == {
+        path for path, _ in script.asked
+    }
+
+
+def test_typed_text_is_not_explained_as_an_answer_and_greets_once(talking):
+    client, _ = talking
+    ticket = client.app.state.manager.tickets.issue("visit", "typist")
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.media(MessageKind.SOUND)
+        viewer.send(
+            "say", text="Hello there! I am generated while you watch, as you can see.", voice=""
+        )
+        viewer.text("finished")
+        plans = [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "plan"]
+    assert [plan["behaviour"] for plan in plans].count("waving") == 1
+    assert not any("answer" in plan["why"] for plan in plans)

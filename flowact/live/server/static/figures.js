@@ -43,6 +43,11 @@ export class Figures {
     this.askedAt = performance.now();
   }
 
+  /** The viewer speaks, or has not for so long. */
+  heardViewer({ speaking, quiet_ms: quiet = 0 }) {
+    this.fellSilentAt = speaking ? null : performance.now() - quiet;
+  }
+
   interrupted() {
     this.interruptedAt = performance.now();
   }
@@ -66,6 +71,10 @@ export class Figures {
     if (first && this.askedAt) {
       this.add("asked to first frame with voice", now - this.askedAt);
       this.askedAt = null;
+    }
+    if (first && this.fellSilentAt) {
+      this.add("end of speech to first voiced frame", now - this.fellSilentAt);
+      this.fellSilentAt = null;
     }
     this.add("A/V offset", header.mediaMs - mediaNow);
     this.add("started to painted", this.serverNow() - header.startedMs);

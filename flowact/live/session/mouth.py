@@ -1,0 +1,123 @@
+"""What the avatar says: one utterance at a time, each under an epoch of its own, stopped at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flowact.errors import UserError
+from flowact.live.session.speech_feeder import SpeechFeeder
+from flowact.live.session.utterance import Utterance
+from flowact.serving.messages import Command, Interrupt, MediaSegment
+from flowact.timebase import SAMPLES_PER_LATENT
+
+Signal = NDArray[np.float32]
+SendEvent = Callable[..., None]
+NOTHING: Final = "There is nothing to say in that."
+
+
+class Mouth:
+    """One session's speech.
+
+    Attributes:
+        epoch: number of the newest utterance or interruption.
+        utterance: what is being said, or was until a moment ago.
+        speaks: whether speech is on its way to the viewer.
+
+    Args:
+        session: its name.
+        command: passes a command to the worker.
+        send_event: tells the viewer.
+        flush: throws away what waits to be sent to the viewer.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        command: Callable[[Command], None],
+        send_event: SendEvent,
+        flush: Callable[[], None],
+    ) -> None:
+        self._session, self._command = session, command
+        self._send_event, self._flush = send_event, flush
+        self.epoch = self._oldest = 0
+        self.utterance: Utterance | None = None
+        self.speaks = False
+        self._feeder: SpeechFeeder | None = None
+
+    async def say(self, utterance: Utterance) -> None:
+        """Feed an utterance, or the rest of one, under an epoch of its own that its first sound begins.
+
+        Raises:
+            UserError: there is no sound in it, or it could not be made.
+        """
+        asked = time.monotonic()
+        self.utterance = utterance
+        sounds = utterance.sounds()
+        first = await anext(sounds, None)
+        if first is None:
+            raise UserError(NOTHING)
+        self.begin(utterance.source, round((time.monotonic() - asked) * 1e3))
+        self.speaks = True
+        feeder = self._feeder = SpeechFeeder(self._session, self.epoch, self._command)
+        try:
+            await feeder.feed(_chained(first, sounds))
+        except Exception:
+            await feeder.feed(_nothing())  # or the mouth would wait for the rest
+            raise
+
+    def begin(self, source: str, voice_ms: int = 0) -> int:
+        """Begin an epoch that nothing is thrown away for; return its number."""
+        self.epoch += 1
+        self._send_event("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=voice_ms)
+        return self.epoch
+
+    def hush(self) -> Utterance | None:
+        """Be silent at once: what was made before is not shown any more. Returns what was being said."""
+        stopped, self.utterance, self._feeder, self.speaks = self.utterance, None, None, False
+        self.epoch += 1
+        self._oldest = self.epoch
+        self._flush()
+        self._command(Interrupt(self._session, self.epoch))
+        self._send_event("epoch", epoch=self.epoch, flush=True)
+        return stopped
+
+    def forget(self) -> None:
+        """What was being said is lost."""
+        if self.utterance is not None:
+            self.utterance.close()
+        self.utterance, self._feeder, self.speaks = None, None, False
+
+    def wants(self, segment: MediaSegment) -> bool:
+        """Whether a segment is still to be shown, or was made before an interruption."""
+        return segment.epoch >= self._oldest
+
+    def shown(self, segment: MediaSegment) -> Utterance | None:
+        """Take note of a segment that is sent; return the utterance that is over with it, if one is."""
+        if segment.epoch < self.epoch:
+            return None  # silence that was on its way when the speech was begun
+        self.speaks = segment.speaking and not segment.finished
+        if self._feeder is None or segment.epoch != self._feeder.epoch:
+            return None
+        self._feeder.spoken(segment)
+        if self.utterance is not None and segment.speaking:
+            self.utterance.heard(SAMPLES_PER_LATENT)
+        if not segment.finished:
+            return None
+        over, self.utterance, self._feeder = self.utterance, None, None
+        return over
+
+
+async def _chained(first: Signal, rest: AsyncIterator[Signal]) -> AsyncIterator[Signal]:
+    yield first
+    async for sound in rest:
+        yield sound
+
+
+async def _nothing() -> AsyncIterator[Signal]:
+    return
+    yield
