@@ -105,5 +105,5 @@ def _label() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     writing, plate = Image.new("L", size), Image.new("L", size)
     ImageDraw.Draw(writing).text((_RIM, _RIM - 1), _LABEL, fill=255, font=font)
     ImageDraw.Draw(plate).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), 5, fill=255)
-    ink, behind = (np.asarray(image, np.float32) / 255 for image in (writing, plate))
-    return ink * np.float32(_INK), behind * np.float32(_PLATE)
+    ink, behind = (np.asarray(image, np.float32) for image in (writing, plate))
+    return ink * np.float32(_INK / 255), behind * np.float32(_PLATE / 255)
