@@ -11,6 +11,7 @@ RUN apt-get update \
 WORKDIR /app
 COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY flowact flowact
+COPY mediafiles mediafiles
 COPY study study
 RUN pip install --no-cache-dir --constraint constraints.txt \
       --extra-index-url https://download.pytorch.org/whl/cpu --editable '.[study]'

@@ -2,9 +2,11 @@
 #
 # PYTHON    the interpreter that makes .venv           (make demo PYTHON=python3.12)
 # PIP_ARGS  extra arguments for pip, an index for one  (make demo PIP_ARGS="--index-url ...")
+# JOBS      processes that run the tests; 0 for one   (make test JOBS=4)
 
 PYTHON   ?= python3
 PIP_ARGS ?=
+JOBS     ?= 2
 BIN      := .venv/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_ARGS)
 INPUTS   := pyproject.toml constraints.txt
@@ -22,7 +24,7 @@ demo: .venv/.demo voice ## install what is needed and open the live page
 	@$(BIN)/python app.py --open yes
 
 test: lint browser programs ## install everything, then lint, type-check and run all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q --numprocesses $(JOBS)
 
 test-live: browser programs ## the tests of the live page alone
 	@$(BIN)/python -m pytest -q tests/live tests/planner tests/serving tests/browser tests/attacks

@@ -1,6 +1,44 @@
-"""Settings that every test shares."""
+"""Settings that every test shares, and which tests may run side by side."""
+
+from __future__ import annotations
 
 import os
+from typing import Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # the other core belongs to the other process
+
+LANES: Final = {
+    "servers": (
+        "tests/attacks/",
+        "tests/browser/",
+        "tests/examples/",
+        "tests/live/",
+        "tests/packaging/",
+        "tests/serving/",
+    ),
+}
+"""Tests of one lane follow each other in one process. Two real servers at once would disturb each
+other's timing, and fixtures of the whole run are made once."""
+
+
+def lane(nodeid: str) -> str:
+    """The lane of a test; a file without one is a lane of its own, so that its fixtures are made once."""
+    file = nodeid.partition("::")[0]
+    return next((name for name, places in LANES.items() if file.startswith(places)), file)
+
+
+class LaneScheduling(LoadScopeScheduling):
+    """Gives whole lanes to the processes, those with the most tests first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LaneScheduling:
+    return LaneScheduling(config, log)

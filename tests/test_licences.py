@@ -21,7 +21,7 @@ def globs() -> list[str]:
 
 def data_files() -> list[str]:
     """Every file of the assets and of the packages that is no Python."""
-    homes = (ROOT / name for name in ("assets", "flowact", "study"))
+    homes = (ROOT / name for name in ("assets", "flowact", "mediafiles", "study"))
     found = (path for home in homes for path in home.rglob("*") if path.is_file())
     relative = (path.relative_to(ROOT).as_posix() for path in found)
     return sorted(name for name in relative if not re.search(r"\.pyc?$|\.nb[ic]$|/\.", name))

@@ -21,7 +21,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("flowact", "study")
+PACKAGES = ("flowact", "mediafiles", "study")
 MOST_MODULES, MOST_FILE_LINES, MOST_FUNCTION_LINES = 15, 400, 50
 
 GENERATED = {"study/database/migrations"}

@@ -17,13 +17,14 @@ ABLATED_CLIPS = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact eval`."""
-    from flowact.commands import eval_judge
+    from flowact.commands import eval_formats, eval_judge
     from flowact.commands.shared_options import add_machine_arguments
 
     _declare_materials(parser)
     _declare_sizes(parser)
     _declare_choices(parser)
     eval_judge.add_arguments(parser)
+    eval_formats.add_arguments(parser)
     add_machine_arguments(parser)
 
 
@@ -107,13 +108,14 @@ def _declare_choices(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print tables, write `report.json` and the pictures."""
+    from flowact.commands import eval_formats
     from flowact.evaluation.report.report import plain, print_section
 
     args.minutes += 60 * args.hours
     _check(args)
     with _writing(args.out), _made(args.out):
-        if args.ablate:
-            ablate(args)
+        if args.ablate or args.formats:
+            (ablate if args.ablate else eval_formats.measure)(args)
             return
         report = _chosen(args)
         (args.out / "report.json").write_text(json.dumps(plain(report), indent=2) + "\n")
@@ -123,9 +125,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from flowact.commands import eval_judge
+    from flowact.commands import eval_formats, eval_judge
 
     eval_judge.check(args)
+    eval_formats.check(args)
     if args.against and not args.ablate:
         raise UserError("--against belongs to --ablate.")
     if args.seeds < 1:
@@ -222,9 +225,10 @@ def ablate(args: argparse.Namespace) -> None:
     from flowact.evaluation.measures import ablation
     from flowact.evaluation.measures.reconstruction import own_tokenizer
     from flowact.evaluation.report.report import plain
+    from flowact.hardware.linear.choice import NATIVE
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(args.checkpoint, args.threads, linear=NATIVE).pipeline
     tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
     chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
     for text in args.against:

@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> None:
     console = Console(stderr=True)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
+    for remark in recording.remarks:
+        console.print(remark)
     check_target(args.out)
     if args.out.exists() and args.out.samefile(args.audio):
         raise UserError(f"{args.out} is the recording itself; give the video another name.")

@@ -17,7 +17,9 @@ from flowact.errors import UserError
 from flowact.evaluation.measures.measurements import difference, grey
 from flowact.evaluation.measures.motion import border_changes
 from flowact.evaluation.subjects import Frame
+from flowact.media.refusals import user_errors
 from flowact.timebase import FACE_BOX, FPS, FRAME_SIZE, FRAMES_PER_CHUNK
+from mediafiles.containers import Decoder, opened, video_stream
 
 DESCRIPTION: Final = "draw the frames around chunk borders, and measure flicker there"
 SIDE: Final = 4
@@ -75,18 +77,13 @@ def count_frames(path: Path) -> int:
 def _frames(path: Path) -> Iterator[av.VideoFrame]:
     if not path.is_file():
         raise UserError(f"There is no video {path}.")
-    try:
-        with av.open(f"file:{path}") as container:
-            if not container.streams.video:
-                raise UserError(f"{path.name} has no pictures in it.")
-            size = container.streams.video[0].width, container.streams.video[0].height
-            if size != (FRAME_SIZE, FRAME_SIZE):
-                raise UserError(
-                    f"{path.name} is {size[0]}x{size[1]}, not 480x480 as FlowAct's videos."
-                )
-            yield from container.decode(video=0)
-    except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path.name} is not a video that can be read.") from error
+    with user_errors(), opened(path, "video") as container:
+        stream = video_stream(path, container)
+        if (stream.width, stream.height) != (FRAME_SIZE, FRAME_SIZE):
+            raise UserError(
+                f"{path.name} is {stream.width}x{stream.height}, not 480x480 as FlowAct's videos."
+            )
+        yield from Decoder(path, container, "video").frames(stream)  # type: ignore[misc]
 
 
 def _look(

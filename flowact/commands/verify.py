@@ -6,17 +6,19 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 
 from flowact.errors import UserError
+from flowact.media.refusals import user_errors
 from flowact.media.watermark import DETECTED, score
+from mediafiles.containers import Decoder, opened, video_stream
 
 DESCRIPTION: Final = "Look for FlowAct's invisible mark and for what the file says of its making."
 MOST_FRAMES: Final = 24
@@ -90,30 +92,30 @@ def _picture(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]] | Non
             return texts, [luma]
     except (UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        LookupError,
+        ArithmeticError,
+        EOFError,
+        RuntimeError,
+    ) as error:
         raise UserError(f"{path.name} is damaged and cannot be read.") from error
 
 
 def _video(path: Path) -> tuple[dict[str, str], list[NDArray[np.uint8]]]:
-    try:
-        with av.open(f"file:{path}") as container:
-            if not container.streams.video:
-                raise UserError(f"{path.name} has no pictures in it.")
-            said = container.metadata.items()
-            metadata = {key: value for key, value in said if key not in _OF_THE_CONTAINER}
-            return metadata, list(_lumas(container))
-    except (av.FFmpegError, OSError) as error:
-        raise UserError(
-            f"{path.name} is neither a picture nor a video that can be read."
-        ) from error
+    with user_errors(), opened(path, "video") as container:
+        stream = video_stream(path, container)
+        said = container.metadata.items()
+        metadata = {key: value for key, value in said if key not in _OF_THE_CONTAINER}
+        frames = Decoder(path, container, "video").frames(stream)
+        return metadata, list(_lumas(frames, stream.frames or 1500))
 
 
-def _lumas(container: av.container.InputContainer) -> Iterator[NDArray[np.uint8]]:
-    """Yield the luma of some frames spread over the first minute."""
-    frames = container.streams.video[0].frames or 1500
-    every = max(min(frames, 1500) // MOST_FRAMES, 1)
-    for index, frame in enumerate(container.decode(video=0)):
-        if index >= every * MOST_FRAMES:
-            return
-        if index % every == 0:
-            yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+def _lumas(frames: Iterator[Any], count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the luma of some of `count` frames, spread over the first minute."""
+    every = max(min(count, 1500) // MOST_FRAMES, 1)
+    for frame in islice(frames, 0, every * MOST_FRAMES, every):
+        yield np.asarray(frame.to_ndarray(format="gray"), np.uint8)

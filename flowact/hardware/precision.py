@@ -2,7 +2,7 @@
 
 On CPUs bfloat16 pays only with instructions for it, and not on every processor that claims them,
 so a measurement of about a second decides. float16 is never used there: it is emulated. The
-decoder's convolutions are made of bytes where the processor multiplies those faster still.
+decoder's convolutions, and the transformer's video layers, are made of bytes where that is faster still.
 
 On GPUs the formats follow the compute capability. sm_80 (A100) has no FP8 arithmetic: its fast
 format is INT8, and FP8 only saves memory. sm_89 and sm_90 multiply in FP8, sm_100 in MXFP8.
@@ -10,20 +10,14 @@ format is INT8, and FP8 only saves memory. sm_89 and sm_90 multiply in FP8, sm_1
 
 from __future__ import annotations
 
-import copy
-import math
 import platform
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 import torch
 
-from flowact.tokenizer.int8 import Int8ResidualBlock, QuantParams
-from flowact.tokenizer.layers import ResidualBlock, to_channels_last
+from flowact.hardware.speedups import bf16_speedup, int8_speedup, linear_speedup
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 DecoderFormat = Literal["native", "int8"]
@@ -47,6 +41,8 @@ class Capability:
         bf16_speedup: time in float32 over time in bfloat16; None if it was not measured.
         int8_speedup: time of the decoder's convolutions in the faster of those two over that in bytes.
         compute: compute capability of the GPU, `(9, 0)` for an H100.
+        linear_speedup: time of a block of the transformer in the faster of those two over that with its
+            video layers in bytes.
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -54,18 +50,18 @@ class Capability:
     bf16_speedup: float | None = None
     int8_speedup: float | None = None
     compute: tuple[int, int] | None = None
+    linear_speedup: float | None = None
 
 
 @dataclass(frozen=True)
 class PrecisionPlan:
     """What to compute in.
 
-    `dtype` and `decoder` are what `load_pipeline` applies. `linear` and `memory` are what large presets
-    gain from; the default model is so small that quantising would cost more than it saves.
+    `load_pipeline` applies all of it, as far as the device obeys.
 
     Attributes:
         dtype: format of weights and activations.
-        linear: arithmetic of the transformer's large matrix products.
+        linear: arithmetic of the transformer's large matrix products, those of the video layers.
         memory: format in which the memory's keys and values are kept.
         reason: why, for people.
         decoder: arithmetic of the tokenizer's decoder, of its 3x3 convolutions.
@@ -96,7 +92,8 @@ def _plan_cpu(capability: Capability) -> PrecisionPlan:
     quick = bool(capability.cpu_flags & CPU_INT8_FLAGS)
     worthwhile = quick and (capability.int8_speedup or 0.0) >= WORTHWHILE
     decoder: DecoderFormat = "int8" if worthwhile else "native"
-    return PrecisionPlan(dtype, "native", "native", reason, decoder)
+    bytewise = quick and (capability.linear_speedup or 0.0) >= WORTHWHILE
+    return PrecisionPlan(dtype, "int8" if bytewise else "native", "native", reason, decoder)
 
 
 def _plan_cpu_dtype(capability: Capability) -> tuple[Dtype, str]:
@@ -134,52 +131,8 @@ def detect(device: str = "cpu", *, self_test: bool = True) -> Capability:
         flags,
         bf16_speedup() if self_test and flags & CPU_BF16_FLAGS else None,
         int8_speedup() if self_test and flags & CPU_INT8_FLAGS else None,
+        linear_speedup=linear_speedup() if self_test and flags & CPU_INT8_FLAGS else None,
     )
-
-
-def bf16_speedup(seconds: float = 0.8) -> float:
-    """Return how many times faster bfloat16 is than float32 at a transformer's matrix product."""
-    layer, x = torch.nn.Linear(512, 2048), torch.randn(512, 512)
-    formats = (torch.float32, torch.bfloat16)
-    with torch.inference_mode():
-        slow, quick = _best_times(
-            [partial(copy.deepcopy(layer).to(dtype), x.to(dtype)) for dtype in formats], seconds
-        )
-    return slow / quick
-
-
-def int8_speedup(seconds: float = 0.6) -> float:
-    """Return how many times faster bytes are than the faster of float32 and bfloat16 in a residual block."""
-    steps, formats = QuantParams.over(-4.0, 4.0), (torch.float32, torch.bfloat16)
-    x = torch.randn(4, 64, 60, 60).to(memory_format=torch.channels_last)
-    with torch.inference_mode():
-        blocks = [ResidualBlock(64) for _ in range(4)]
-        for block in blocks:
-            to_channels_last(block)
-        bytewise = [Int8ResidualBlock(block, steps, steps) for block in blocks[2:]]
-        pairs = zip([*blocks[:2], *bytewise], 2 * formats, strict=True)
-        times = _best_times([partial(b.to(dtype), x.to(dtype)) for b, dtype in pairs], seconds)
-    return min(times[:2]) / min(times[2:])
-
-
-def _best_times(
-    calls: Sequence[Callable[[], object]], seconds: float, at_least: int = 5
-) -> list[float]:
-    """Time calls in turn for some seconds in all; on a machine too busy for that, each a few times.
-
-    Other programs only ever make a call slower, so the best time counts; taking turns gives each call
-    its share of the quiet moments.
-    """
-    for call in calls:
-        call()
-    best, runs, end = [math.inf] * len(calls), 0, time.perf_counter() + seconds
-    while runs < at_least or time.perf_counter() < end:
-        for index, call in enumerate(calls):
-            start = time.perf_counter()
-            call()
-            best[index] = min(best[index], time.perf_counter() - start)
-        runs += 1
-    return best
 
 
 def _cpu_flags() -> frozenset[str]:

@@ -15,15 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
+from flowact.media.refusals import user_errors
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_FRAME
+from mediafiles.sound import Mixdown, first_rate, mixed, resampled, sound_frames
 
 DEFAULT_MAX_MINUTES: Final = 30.0
 SILENCE_PEAK: Final = 10 ** (-70 / 20)
 """A recording that nowhere exceeds this amplitude (-70 dB of full scale) has nothing to say."""
-
-_FORMATS: Final = "aac,ac3,aiff,amr,asf,au,avi,caf,flac,matroska,mov,mp3,mpegts,ogg,w64,wav"
-_OPEN_OPTIONS: Final = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-"""Playlists and network addresses inside a file could reach what the user did not name."""
+QUIET: Final = -42.0
+"""Level in dB of full scale below which speech is too quiet for lips that learnt from ordinary recordings."""
+USUAL: Final = -23.0
+"""Level to which such a recording is raised."""
+MOST_GAIN: Final = 40.0
+"""Decibels by which it may be raised; what is quieter still is mostly noise."""
+_LOUD: Final = 0.95
+"""Share of a recording that is at most as loud as its level: it has pauses."""
+_QUIETEST: Final = 120
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,16 @@ class Recording:
         sample_rate: samples per second of the source itself.
         samples: length at 16 kHz.
         frames: opens the source and yields its sound as it is, at its own rate and layout.
+        mix: how much of the left and the right channel is heard, gain included.
+        remarks: what its owner should know about it, one sentence each.
     """
 
     name: str
     sample_rate: int
     samples: int
     frames: Callable[[], Iterator[av.AudioFrame]]
+    mix: tuple[float, float] = (0.5, 0.5)
+    remarks: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -60,12 +71,16 @@ class Recording:
         Raises:
             UserError: the file changed since it was opened and cannot be read any more.
         """
-        for block in _regroup(_to_mono16k(self.frames()), size):
+        for block in _regroup(self._mono(), size):
             yield np.pad(block.clip(-1, 1), (0, size - len(block)))
 
     def read(self) -> NDArray[np.float32]:
         """Return the whole recording, float32 `[samples]` at 16 kHz. For short recordings."""
-        return np.concatenate(list(_to_mono16k(self.frames()))).clip(-1, 1)
+        return np.concatenate(list(self._mono())).clip(-1, 1)
+
+    def _mono(self) -> Iterator[NDArray[np.float32]]:
+        for frame in resampled(self.frames(), None, SAMPLE_RATE):
+            yield mixed(np.asarray(frame.to_ndarray(), np.float32), self.mix)
 
     def repeated(self, seconds: float) -> Recording:
         """Return the same sound over and over, `seconds` long; it takes the memory of one round."""
@@ -88,7 +103,8 @@ class Recording:
         """
         path = Path(path)
         _check_exists(path)
-        rate = _sample_rate(path)
+        with user_errors():
+            rate = first_rate(path)
         return cls._checked(path.name, rate, lambda: _decode(path), max_minutes)
 
     @classmethod
@@ -121,24 +137,64 @@ class Recording:
         frames: Callable[[], Iterator[av.AudioFrame]],
         max_minutes: float,
     ) -> Recording:
-        samples, peak = 0, 0.0
-        for piece in _to_mono16k(frames()):
-            if not np.isfinite(piece).all():
+        measured = _Measure()
+        for frame in resampled(frames(), None, SAMPLE_RATE):
+            block = np.asarray(frame.to_ndarray(), np.float32)
+            if not np.isfinite(block).all():
                 raise UserError(f"{name} holds samples that are not numbers (NaN or infinite).")
-            samples += len(piece)
-            peak = max(peak, float(np.abs(piece).max(initial=0.0)))
-            if samples > max_minutes * 60 * SAMPLE_RATE:
+            measured.add(block)
+            if measured.samples > max_minutes * 60 * SAMPLE_RATE:
                 raise UserError(
                     f"{name} is longer than {max_minutes:g} minutes; "
                     "allow more with --max-minutes or cut it."
                 )
-        if samples == 0:
+        if measured.samples == 0:
             raise UserError(f"{name} is empty: it holds no sound that can be decoded.")
-        if peak < SILENCE_PEAK:
+        if measured.peak < SILENCE_PEAK:
             raise UserError(
-                f"{name} is silent: nowhere louder than {_decibel(peak)} of full scale."
+                f"{name} is silent: nowhere louder than {_decibel(measured.peak)} of full scale."
             )
-        return cls(name, sample_rate, samples, frames)
+        return cls(
+            name, sample_rate, measured.samples, frames, measured.mix, tuple(measured.remarks(name))
+        )
+
+
+class _Measure:
+    """What a first pass over a recording finds: its length, its peak, its level, and how to mix it."""
+
+    def __init__(self) -> None:
+        self.samples, self.peak = 0, 0.0
+        self._mixdown = Mixdown()
+        self._levels = np.zeros(_QUIETEST + 1)  # samples by level, in decibels below full scale
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take note of `[channels, samples]` at 16 kHz."""
+        self.samples += block.shape[1]
+        self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
+        self._mixdown.measure(block)
+        power = float(np.square(block, dtype=np.float64).mean(1).max(initial=0.0))
+        below = round(-10 * float(np.log10(max(power, 1e-12))))
+        self._levels[min(max(below, 0), _QUIETEST)] += block.shape[1]
+
+    @property
+    def _gain(self) -> float:
+        loudest = np.cumsum(self._levels) >= (1 - _LOUD) * self.samples
+        level = -float(np.argmax(loudest))
+        return min(MOST_GAIN, USUAL - level) if level < QUIET else 0.0
+
+    @property
+    def mix(self) -> tuple[float, float]:
+        """Shares of the channels, times the gain of a recording that is too quiet."""
+        left, right = self._mixdown.weights
+        gain = 10 ** (self._gain / 20)
+        return left * gain, right * gain
+
+    def remarks(self, name: str) -> Iterator[str]:
+        """One sentence for each thing that was done to a recording."""
+        if self._gain:
+            yield f"{name} is very quiet, so it is heard {self._gain:.0f} dB louder than it is."
+        if self._mixdown.cancels:
+            yield f"The channels of {name} cancel each other, so the louder one is heard alone."
 
 
 def _decibel(amplitude: float) -> str:
@@ -154,34 +210,9 @@ def _check_exists(path: Path) -> None:
         raise UserError(f"{path.name} is empty: the file has no bytes.")
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    try:
-        container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
-    except PermissionError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except av.FFmpegError as error:
-        raise UserError(
-            f"{path.name} is not audio that can be read; wav, mp3, flac, m4a and ogg can."
-        ) from error
-    if container.streams.audio:
-        return container
-    container.close()
-    raise UserError(f"{path.name} has no sound in it.")
-
-
-def _sample_rate(path: Path) -> int:
-    with _open(path) as container:
-        return int(container.streams.audio[0].sample_rate or SAMPLE_RATE)
-
-
 def _decode(path: Path) -> Iterator[av.AudioFrame]:
-    """Yield the first audio stream's frames; packets that are damaged are left out."""
-    with _open(path) as container:
-        for packet in container.demux(container.streams.audio[0]):
-            try:
-                yield from packet.decode()
-            except av.InvalidDataError:
-                continue
+    with user_errors():
+        yield from sound_frames(path)
 
 
 def _frames_of(samples: NDArray[np.float32], sample_rate: int) -> Iterator[av.AudioFrame]:
@@ -190,34 +221,6 @@ def _frames_of(samples: NDArray[np.float32], sample_rate: int) -> Iterator[av.Au
         frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
         frame.sample_rate = sample_rate
         yield frame
-
-
-def _to_mono16k(frames: Iterable[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
-    """Convert frames of any rate and layout, which may change on the way, to 16 kHz mono.
-
-    Nothing is clipped here, so that infinite samples can still be told from loud ones.
-    """
-    resampler, source = None, None
-    for frame in frames:
-        frame.pts = None
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or kind != source:
-            if resampler is not None:
-                yield from map(_samples, resampler.resample(None))
-            resampler, source = _resampler_for(frame), kind
-        yield from map(_samples, resampler.resample(frame))
-    if resampler is not None:
-        yield from map(_samples, resampler.resample(None))
-
-
-def _resampler_for(frame: av.AudioFrame) -> av.AudioResampler:
-    """Keep one or two channels as they are: FFmpeg's own way to mono makes them 3 dB louder."""
-    layout = "mono" if frame.layout.nb_channels == 1 else "stereo"
-    return av.AudioResampler("fltp", layout, SAMPLE_RATE)
-
-
-def _samples(frame: av.AudioFrame) -> NDArray[np.float32]:
-    return np.asarray(frame.to_ndarray().mean(axis=0), dtype=np.float32)
 
 
 def _regroup(pieces: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:

@@ -1,7 +1,8 @@
 """A block of the transformer: modalities with weights of their own meet in joint attention (MMDiT)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,36 @@ class Tokens:
     x: Tensor
     modulation: Tensor
     rotary: Rotary
+
+
+class Projected(NamedTuple):
+    """Query, key and value of one modality, each `[batch, heads, groups * tokens, head_dim]`."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+
+
+class Attended(NamedTuple):
+    """What joint attention found for each modality, shaped as its query, and the tokens' own keys and values."""
+
+    found: dict[str, Tensor]
+    own: KeyValue
+
+
+Attend = Callable[[dict[str, Projected], KeyValue | None], Attended]
+"""Joint attention over all modalities and the memory; where several devices share a model, they meet here."""
+
+
+def attend_jointly(projected: dict[str, Projected], memory: KeyValue | None) -> Attended:
+    """Attend to the tokens of all modalities, and to the memory's if there is one."""
+    query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected.values(), strict=True))
+    own = KeyValue(key, value)
+    if memory is not None:
+        key, value = torch.cat((memory.key, key), 2), torch.cat((memory.value, value), 2)
+    lengths = [part.query.shape[2] for part in projected.values()]
+    found = attention(query, key, value).split(lengths, 2)
+    return Attended(dict(zip(projected, found, strict=True)), own)
 
 
 class StreamLayer(nn.Module):
@@ -37,13 +68,13 @@ class StreamLayer(nn.Module):
             self.out = nn.Linear(heads * head_dim, dim)
             self.feed_forward = FeedForward(dim, ratio)
 
-    def project(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """Return query, key and value, each `[batch, heads, groups * tokens, head_dim]`."""
+    def project(self, tokens: Tokens) -> Projected:
+        """Return the tokens' queries, keys and values."""
         shift, scale, *_ = split_parts(tokens.modulation + self.table)
         qkv = self.qkv(modulate(tokens.x, shift, scale)).flatten(1, 2)
         query, key, value = qkv.unflatten(-1, (3, -1, self.head_dim)).permute(2, 0, 3, 1, 4)
         query = rotate(self.query_norm(query), tokens.rotary)
-        return query, rotate(self.key_norm(key), tokens.rotary), value
+        return Projected(query, rotate(self.key_norm(key), tokens.rotary), value)
 
     def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
         """Add what attention found `[batch, heads, groups * tokens, head_dim]`, feed forward."""
@@ -73,18 +104,16 @@ class Block(nn.Module):
         return cast(StreamLayer, self.streams[name])
 
     def forward(
-        self, tokens: dict[str, Tokens], memory: KeyValue | None
+        self,
+        tokens: dict[str, Tokens],
+        memory: KeyValue | None,
+        attend: Attend = attend_jointly,
     ) -> tuple[dict[str, Tokens], KeyValue]:
         """Return the updated tokens and their own keys and values."""
-        projected = [self._stream(name).project(part) for name, part in tokens.items()]
-        query, key, value = (torch.cat(parts, dim=2) for parts in zip(*projected, strict=True))
-        own = KeyValue(key, value)
-        if memory is not None:
-            key, value = torch.cat((memory.key, key), 2), torch.cat((memory.value, value), 2)
-        lengths = [parts[0].shape[2] for parts in projected]
-        attended = dict(zip(tokens, attention(query, key, value).split(lengths, 2), strict=True))
+        projected = {name: self._stream(name).project(part) for name, part in tokens.items()}
+        found, own = attend(projected, memory)
         return {
-            name: self._stream(name).update(part, attended[name])
+            name: self._stream(name).update(part, found[name])
             for name, part in tokens.items()
             if name == "video" or not self.final
         }, own

@@ -1,9 +1,12 @@
 """The memory bank as the transformer reads it, and what it remembers of it."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
+
+from flowact.mmdit.quantised import round_to
 
 REFERENCE, LONG_TERM, SHORT_TERM = range(3)
 """Roles of memory latents."""
@@ -41,5 +44,37 @@ class KeyValue(NamedTuple):
     value: Tensor
 
 
-MemoryCache = tuple[KeyValue, ...]
+class RoundedKeyValue(NamedTuple):
+    """Keys and values in FP8, which need half the memory of bfloat16.
+
+    Attributes:
+        key, value: `[batch, heads, tokens, head_dim]` in e4m3.
+        key_scale, value_scale: one for every token of every head, `[batch, heads, tokens, 1]`.
+    """
+
+    key: Tensor
+    key_scale: Tensor
+    value: Tensor
+    value_scale: Tensor
+
+
+MemoryFormat = Literal["native", "fp8"]
+MemoryCache = tuple[KeyValue | RoundedKeyValue, ...]
 """Keys and values of the memory's tokens, one entry per block."""
+
+
+def kept(remembered: KeyValue, form: MemoryFormat) -> KeyValue | RoundedKeyValue:
+    """Keys and values in the format in which they are kept."""
+    if form == "native":
+        return remembered
+    return RoundedKeyValue(
+        *round_to(remembered.key, "fp8", (-1,)), *round_to(remembered.value, "fp8", (-1,))
+    )
+
+
+def recalled(remembered: KeyValue | RoundedKeyValue | None, dtype: torch.dtype) -> KeyValue | None:
+    """What was kept, as attention takes it."""
+    if not isinstance(remembered, RoundedKeyValue):
+        return remembered
+    key, key_scale, value, value_scale = remembered
+    return KeyValue((key.float() * key_scale).to(dtype), (value.float() * value_scale).to(dtype))

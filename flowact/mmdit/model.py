@@ -25,13 +25,14 @@ from torch import Tensor, nn
 from flowact.conditioning.audio import AudioEncoder
 from flowact.conditioning.text import TextEncoder
 from flowact.mmdit.block import Block, Tokens
+from flowact.mmdit.division import UNDIVIDED, Division
 from flowact.mmdit.layers import (
     Modulation,
     ScalarEmbedding,
     modulate,
     split_parts,
 )
-from flowact.mmdit.memory import MemoryCache, MemoryInput
+from flowact.mmdit.memory import MemoryCache, MemoryFormat, MemoryInput, kept, recalled
 from flowact.mmdit.patches import PatchGrid
 from flowact.mmdit.rope import grid_positions, rotary_table, token_positions
 from flowact.timebase import FACE_BOX, FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
@@ -114,11 +115,17 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         # Not buffers: positions keep full precision when the weights are cast.
         self.cells = self.grid.positions()
         self.centre = grid_positions(views[:1], 1, 1)
+        self.division: Division = UNDIVIDED
+        self.memory_format: MemoryFormat = "native"
 
     def encode_memory(self, memory: MemoryInput) -> MemoryCache:
         """Compute the memory's keys and values; they depend on nothing but the memory itself."""
         condition = self.level_embedding(memory.levels) + self.role_embedding(memory.roles)
-        tokens = {"video": self._video(memory.latents, condition, memory.times)}
+        share = self.division.over(memory.latents.shape[1])
+        own = share.own
+        tokens = {
+            "video": self._video(memory.latents[:, own], condition[:, own], memory.times[:, own])
+        }
         heard = memory.audio.shape[1] // FRAMES_PER_LATENT
         if heard:
             tokens["audio"] = self._audio(
@@ -126,8 +133,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             )
         cache = []
         for block in self.blocks:
-            tokens, own = block(tokens, None)
-            cache.append(own)
+            tokens, remembered = block(tokens, None, share.attend)
+            cache.append(kept(remembered, self.memory_format))
         return tuple(cache)
 
     def forward(
@@ -166,15 +173,17 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         condition = condition + self.blink_embedding(blinks)
         times = torch.arange(audio.shape[1] // FRAMES_PER_LATENT, device=latents.device)[None]
         ahead = condition[:, -1:].expand(-1, times.shape[1] - length, -1)
+        share = self.division.over(length)
+        own = share.own
         tokens = {
-            "video": self._video(latents, condition, times[:, :length]),
+            "video": self._video(latents[:, own], condition[:, own], times[:, :length][:, own]),
             "audio": self._audio(audio, torch.cat((condition, ahead), 1), times),
             "text": self._text(text, condition[:, ::LATENTS_PER_CHUNK]),
         }
         for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
-            tokens, _ = block(tokens, remembered)
-        shift, scale = split_parts(self.out_modulation(condition))
-        tokens_out = self.video_out(modulate(tokens["video"].x, shift, scale))
+            tokens, _ = block(tokens, recalled(remembered, self.dtype), share.attend)
+        shift, scale = split_parts(self.out_modulation(condition[:, own]))
+        tokens_out = share.gather(self.video_out(modulate(tokens["video"].x, shift, scale)))
         clean = self.grid.unpatchify(tokens_out).to(latents.dtype)
         return (latents - clean) / levels.clamp(min=LOWEST_LEVEL)[..., None, None, None]
 

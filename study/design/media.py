@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from mediafiles import MediaError
+from mediafiles.screen import Screen
+from mediafiles.sound import read_mono
+from mediafiles.video import VideoFacts, inspect_video, video_frames
 from study.design.config import Stimuli
 from study.design.loudness import Audio
 from study.errors import StudyError
@@ -23,89 +27,61 @@ BACKGROUND = 118  # neutral grey behind a picture that does not fill the canvas
 SEI_FILTER = "filter_units=remove_types=6"  # x264 writes its settings there
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What a container says and what decoding confirmed. Durations in seconds."""
-
-    width: int
-    height: int
-    frames: int
-    seconds: float
-    has_audio: bool
+MOST_MISSING = 2.5  # frames by which a file may end before its head says
 
 
-def probe(path: Path) -> Probe:
-    """Decode the whole file once; raises StudyError when a frame is broken or there is no picture."""
-    frames, end = 0, 0.0
-    with _open(path) as container:
-        stream = _video_stream(path, container)
-        try:
-            for frame in container.decode(stream):
-                frames += 1
-                end = max(end, float(frame.time or 0.0))
-        except av.FFmpegError as error:
-            raise StudyError(f"{path}: broken after frame {frames} ({error.strerror})") from None
-        rate = stream.average_rate
-        if frames < 2 or rate is None:
-            raise StudyError(f"{path}: expected a video of at least two frames, found {frames}")
-        expected = stream.frames
-        if expected and frames < expected - 1:
-            raise StudyError(f"{path}: holds {frames} readable frames, its header says {expected}")
-        return Probe(
-            width=stream.width,
-            height=stream.height,
-            frames=frames,
-            seconds=end + float(1 / rate),
-            has_audio=bool(container.streams.audio),
+@contextmanager
+def study_errors() -> Iterator[None]:
+    """Say what is wrong with a file as an error of the study, with the whole path."""
+    try:
+        yield
+    except MediaError as error:
+        raise StudyError(f"{error.path}: {error.reason}") from None
+
+
+def probe(path: Path) -> VideoFacts:
+    """Decode a whole video once; raises StudyError when it cannot be read or ends too early."""
+    with study_errors():
+        facts = inspect_video(path)
+    if facts.missing_seconds > MOST_MISSING / facts.rate:
+        whole = facts.seconds + facts.missing_seconds
+        raise StudyError(
+            f"{path}: breaks off after {facts.seconds:.2f} of {whole:.2f} s; copy or encode it again"
         )
+    return facts
 
 
 def frames_at(path: Path, settings: Stimuli, count: int) -> Iterator[Frame]:
     """`count` frames [height, width, 3] at the canvas and rate of `settings`.
 
-    The source frame shown at the middle of each output frame is taken, the last one is held.
+    The picture that a player shows at the middle of each output frame is taken, the last one is held.
     """
-    with _open(path) as container:
-        stream = _video_stream(path, container)
-        decoded = container.decode(stream)
-        current = following = next(decoded, None)
+    screen = Screen(settings.width, settings.height, background=BACKGROUND)
+    with study_errors():
+        shown = video_frames(path)
+        current = following = next(shown, None)
         if current is None:
             raise StudyError(f"{path}: holds no picture")
+        pixels: Frame | None = None
         for index in range(count):
             moment = (index + 0.5) / settings.fps
-            while following is not None and float(following.time or 0.0) <= moment:
-                current, following = following, next(decoded, None)
-            yield _fit(current, settings)
-
-
-def _fit(frame: av.VideoFrame, settings: Stimuli) -> Frame:
-    """Scale to fit the canvas, keep the aspect, centre on neutral grey."""
-    scale = min(settings.width / frame.width, settings.height / frame.height)
-    width = max(2, round(frame.width * scale / 2) * 2)
-    height = max(2, round(frame.height * scale / 2) * 2)
-    picture = frame.reformat(width=width, height=height, format="rgb24", interpolation="BICUBIC")
-    canvas = np.full((settings.height, settings.width, 3), BACKGROUND, np.uint8)
-    top, left = (settings.height - height) // 2, (settings.width - width) // 2
-    canvas[top : top + height, left : left + width] = picture.to_ndarray()
-    return canvas
+            while following is not None and following.time <= moment:
+                current, following, pixels = following, next(shown, None), None
+            if pixels is None:
+                pixels = screen.show(current.picture, current.aspect)
+            yield pixels
 
 
 def read_audio(path: Path, rate: int, seconds: float) -> Audio:
-    """Mono float32 [1, samples] at `rate`, cut or padded with silence to `seconds`."""
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-    blocks: list[NDArray[Any]] = []
-    with _open(path) as container:
-        if not container.streams.audio:
-            raise StudyError(f"{path}: holds no sound; name the driving audio in the manifest")
-        try:
-            for frame in container.decode(audio=0):
-                blocks += [part.to_ndarray() for part in resampler.resample(frame)]
-            blocks += [part.to_ndarray() for part in resampler.resample(None)]
-        except av.FFmpegError as error:
-            raise StudyError(f"{path}: the sound is broken ({error.strerror})") from None
+    """Mono float32 [1, samples] at `rate`, cut or padded with silence to `seconds`.
+
+    The sound of a video begins with its first picture.
+    """
+    with study_errors():
+        audio = read_mono(path, rate)[None]
     wanted = round(rate * seconds)
-    audio = np.concatenate(blocks, axis=1)[:, :wanted]
-    return np.pad(audio, ((0, 0), (0, wanted - audio.shape[1]))).astype(np.float32)
+    audio = audio[:, :wanted]
+    return np.pad(audio, ((0, 0), (0, wanted - audio.shape[1])))
 
 
 def write_clip(path: Path, frames: Iterator[Frame], audio: Audio, settings: Stimuli) -> None:
@@ -184,17 +160,3 @@ def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
         size = size or len(data) - position
         yield kind.decode("latin-1"), data[position + header : position + size]
         position += size
-
-
-def _open(path: Path) -> av.container.InputContainer:
-    try:
-        return av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StudyError(f"{path}: cannot be opened as video or sound ({reason})") from None
-
-
-def _video_stream(path: Path, container: av.container.InputContainer) -> av.VideoStream:
-    if not container.streams.video:
-        raise StudyError(f"{path}: holds no video stream")
-    return container.streams.video[0]

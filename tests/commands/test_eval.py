@@ -114,6 +114,7 @@ def test_readers_come_back_from_their_files_in_half_precision() -> None:
         (["--data", "empty", "--minutes", "0.1"], "--minutes must be 0.5 or more, not 0.1."),
         (["--data", "empty", "--minutes", "nan"], "--minutes must be 0.5 or more, not nan."),
         (["--data", "empty", "--fit", "--fit-steps", "3"], "--fit-steps must be 40 or more"),
+        (["--formats", "--recordings", "r"], "--formats needs --data DIR with held-out clips"),
         (["--data", "empty", "--fit"], "empty has no clips in train/"),
         (["--data", "empty"], "mouth_reader.safetensors is missing"),
     ],

@@ -172,3 +172,16 @@ def test_a_name_that_looks_like_an_address_is_a_file(tmp_path: Path) -> None:
 def test_wrong_arrays_are_a_mistake_of_the_caller(shape: tuple[int, ...], rate: int) -> None:
     with pytest.raises(ValueError, match="must"):
         Recording.from_samples(np.ones(shape), rate)
+
+
+def test_a_quiet_recording_is_raised_and_that_is_said(write_audio: WriteAudio) -> None:
+    recording = Recording.open(write_audio("a.wav", 0.004 * tone(1.0)))
+    assert np.abs(recording.read()).max() == pytest.approx(0.1, abs=0.01)
+    assert recording.remarks == ("a.wav is very quiet, so it is heard 34 dB louder than it is.",)
+    assert Recording.open(write_audio("b.wav", 0.1 * tone(1.0))).remarks == ()
+
+
+def test_channels_that_cancel_are_heard_and_that_is_said(write_audio: WriteAudio) -> None:
+    recording = Recording.open(write_audio("a.wav", np.stack([tone(1.0), -tone(1.0)])))
+    assert np.abs(recording.read()).max() == pytest.approx(0.5, abs=0.01)
+    assert "cancel each other" in recording.remarks[0]

@@ -48,6 +48,19 @@ def test_frames_and_sound_come_back(
     assert Recording.open(out).seconds == pytest.approx(2.0, abs=0.15)
 
 
+def test_a_recording_whose_rate_changes_becomes_a_whole_soundtrack(
+    write_audio: WriteAudio, tmp_path: Path
+) -> None:
+    first = write_audio("1.mp3", tone(1.0, 44_100), 44_100, "libmp3lame").read_bytes()
+    later = write_audio("2.mp3", tone(1.0, 22_050), 22_050, "libmp3lame").read_bytes()
+    (tmp_path / "both.mp3").write_bytes(first + later)
+    recording = Recording.open(tmp_path / "both.mp3")
+    out = write(tmp_path / "out.mp4", recording.seconds, recording)
+    heard = Recording.open(out)
+    assert heard.seconds == pytest.approx(recording.seconds, abs=0.1)
+    assert np.abs(heard.read()[-8000:-4000]).max() > 0.3
+
+
 def test_sound_starts_with_the_picture(tmp_path: Path) -> None:
     click = np.zeros(32_000, np.float32)
     click[16_000:16_040] = 0.9

@@ -7,8 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowact.mmdit.memory import LONG_TERM, REFERENCE, SHORT_TERM, KeyValue, MemoryInput
+from flowact.mmdit.memory import (
+    LONG_TERM,
+    REFERENCE,
+    SHORT_TERM,
+    KeyValue,
+    MemoryInput,
+    RoundedKeyValue,
+)
 from flowact.mmdit.model import LOWEST_LEVEL, Block, FlowActTransformer, Tokens
+from flowact.mmdit.quantised import round_to
 from tests.tiny_transformer import tiny_transformer
 
 LENGTH = 6
@@ -208,3 +216,24 @@ def test_the_default_stays_small() -> None:
     with torch.device("meta"):
         default = FlowActTransformer()
     assert sum(p.numel() for p in default.parameters()) <= 20_000_000
+
+
+@torch.inference_mode()
+def test_memory_in_eight_bits_is_what_was_rounded(memory: MemoryInput) -> None:
+    model = tiny_transformer()
+    exact = model.encode_memory(memory)
+    model.memory_format = "fp8"
+    cache = model.encode_memory(memory)
+    defined = []
+    for rounded, kept in zip(cache, exact, strict=True):
+        assert isinstance(rounded, RoundedKeyValue)
+        assert rounded.key.dtype == rounded.value.dtype == torch.float8_e4m3fn
+        key, value = (round_to(part, "fp8", (-1,)) for part in kept)
+        assert torch.equal(rounded.key.float(), key[0].float())
+        assert torch.equal(rounded.value_scale, value[1])
+        defined.append(KeyValue(key[0].float() * key[1], value[0].float() * value[1]))
+    inputs = stream_inputs()
+    made = model(**inputs, memory=cache)
+    assert torch.equal(made, model(**inputs, memory=tuple(defined)))
+    plain = model(**inputs, memory=exact)
+    assert 0 < float((made - plain).norm() / plain.norm()) < 0.05

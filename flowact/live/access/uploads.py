@@ -77,10 +77,10 @@ class Uploads:
             del folder.files[name]
             path.unlink(missing_ok=True)
             if isinstance(error, UserError):
-                # The visitor knows the file by the name that it had.
                 raise UserError(str(error).replace(path.name, filename or "the file")) from error
             raise
-        return Received(name, remark)
+        # The visitor knows the file by the name that it had.
+        return Received(name, remark.replace(path.name, filename or "the file"))
 
     def recording(self, visitor: str, name: str) -> Recording:
         """Open an uploaded recording.
@@ -149,8 +149,8 @@ async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
 def _check(sort: Sort, path: Path) -> str:
     """Read the file once and return the remark about it; of a picture only the frame of the model is kept."""
     if sort == "audio":
-        Recording.open(path, MOST_MINUTES)
-        return ""
+        remarks = Recording.open(path, MOST_MINUTES).remarks
+        return " ".join(remarks)
     portrait = read_portrait(path)
     Image.fromarray(portrait.pixels).save(path, "PNG")
     return " ".join(portrait.notices)

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ from study.canonical import dumps
 from study.database.models import Event, MediaToken, Participant, Trial, Vote
 from study.errors import StudyError
 from study.voting import lifecycle
-from tests.study.tiny import api_client, open_at, take_part
+from tests.study.tiny import Clock, api_client, open_at, take_part
 
 CORPUS = [
     "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "=cmd|' /C calc'!A0", "|calc",
@@ -44,10 +45,14 @@ def test_numbers_and_plain_text_stay_as_they_are():
     pd.testing.assert_frame_equal(again, frame)
 
 
-@pytest.fixture
-def voted(client, context):
+def vote(client, context):
     """Four participants, one of whom answers everything with "same"."""
     return [take_part(client, context, answer) for answer in ("left", "same", "right", "same")]
+
+
+@pytest.fixture
+def voted(client, context):
+    return vote(client, context)
 
 
 def test_the_frame_is_in_terms_of_the_systems(context, voted):
@@ -92,16 +97,25 @@ def test_withdrawing_removes_every_row_and_changes_the_numbers(client, context, 
     person.post("state", {"participant": person.token}, expect=404)
 
 
-@pytest.fixture
-def packed(client, context, voted, tmp_path):
+@pytest.fixture(scope="module")
+def closed(built, tmp_path_factory):
     """A closed study's bundle, with one participant withdrawn and one excluded."""
+    folder = tmp_path_factory.mktemp("closed")
+    context = open_at(built, folder, Clock())
+    voted = vote(api_client(context), context)
     voted[3].post("withdraw", {"participant": voted[3].token})
     code = read(context).people[2].code
     lifecycle.exclude(context.store, code, "=told us the task was unclear", context.clock())
     lifecycle.set_state(context.store, "closed", context.clock())
-    path = tmp_path / "bundle.zip"
-    bundle.write(read(context), path)
-    return path
+    bundle.write(read(context), folder / "bundle.zip")
+    context.store.close()
+    return folder / "bundle.zip"
+
+
+@pytest.fixture
+def packed(closed, tmp_path):
+    """A copy of that bundle, to be spoilt."""
+    return Path(shutil.copy(closed, tmp_path))
 
 
 def problems(path, head=None):

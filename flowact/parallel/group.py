@@ -1,0 +1,51 @@
+"""The processes that share a transformer, and how they exchange tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Group(Protocol):
+    """Processes that run the same program on parts of the same data.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: how many there are.
+    """
+
+    rank: int
+    size: int
+
+    def all_gather(self, part: Tensor) -> Tensor:
+        """Everybody's part, `[...]` of one shape, as `[size, ...]` by rank."""
+
+    def all_to_all(self, parts: Tensor) -> Tensor:
+        """`[size, ...]`, part `i` for rank `i`, to the same shape, part `i` from rank `i`."""
+
+
+class ProcessGroup:
+    """A group of `torch.distributed`: NCCL between GPUs, gloo between processors.
+
+    Raises whatever `torch.distributed` does when a process is gone or silent: the group is then of no more use.
+    """
+
+    def __init__(self, ranks: Sequence[int]) -> None:
+        self._group = dist.new_group(list(ranks))
+        self.rank, self.size = ranks.index(dist.get_rank()), len(ranks)
+
+    def all_gather(self, part: Tensor) -> Tensor:
+        """See `Group`."""
+        made = part.new_empty(self.size, *part.shape)
+        dist.all_gather_into_tensor(made, part.contiguous(), self._group)
+        return made
+
+    def all_to_all(self, parts: Tensor) -> Tensor:
+        """See `Group`."""
+        made = torch.empty_like(parts, memory_format=torch.contiguous_format)
+        dist.all_to_all_single(made, parts.contiguous(), group=self._group)
+        return made

@@ -1,0 +1,156 @@
+"""Videos as a player would show them: each picture with its time, upright, with square pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import av
+import numpy as np
+
+from mediafiles.containers import Decoder, opened, video_stream
+from mediafiles.errors import MediaError
+from mediafiles.screen import SQUARE, Turn, displayed_size, is_wide, turn_of
+
+_UNEVEN: Final = 0.2
+"""Share of a frame's usual duration by which `_OFTEN` of the durations must differ for the rate to be variable."""
+_OFTEN: Final = 0.1
+_LONGEST_LAST: Final = 2.0
+"""Seconds beyond which the duration of a last picture is not believed."""
+_ROUNDED: Final = 0.0021
+"""Seconds by which times differ only because a format stores them in milliseconds."""
+
+
+class TimedFrame(NamedTuple):
+    """A decoded picture.
+
+    Attributes:
+        time: when it is shown, in seconds from the first one.
+        picture: as it is stored.
+        aspect: width over height of a stored pixel.
+    """
+
+    time: float
+    picture: av.VideoFrame
+    aspect: Fraction
+
+
+@dataclass(frozen=True)
+class VideoFacts:
+    """What decoding a whole video showed.
+
+    Attributes:
+        width, height: as displayed, in square pixels.
+        frames: that a player shows.
+        seconds: from the first picture's beginning to the last one's end.
+        rate: usual frames per second.
+        variable_rate: whether the frames last differently long.
+        turned: whether the file says that its pictures are to be turned or mirrored.
+        square_pixels: whether they are stored as they are displayed.
+        wide_colour: whether they are of high dynamic range or of wider colours than BT.709.
+        has_sound: whether there is a sound beside the pictures.
+        codec: of the pictures.
+        damaged: packets that could not be decoded.
+        missing_seconds: by how much the file ends before it says.
+    """
+
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    rate: float
+    variable_rate: bool
+    turned: bool
+    square_pixels: bool
+    wide_colour: bool
+    has_sound: bool
+    codec: str
+    damaged: int
+    missing_seconds: float
+
+
+def video_frames(path: Path) -> Iterator[TimedFrame]:
+    """Yield the pictures that a player shows, in its order; damaged packets are left out.
+
+    Raises:
+        MediaError: no picture, or none that can be decoded.
+    """
+    with opened(path, "video") as container:
+        stream = video_stream(path, container)
+        decoder = Decoder(path, container, "video")
+        yield from _timed(decoder.frames(stream), stream)  # type: ignore[arg-type]
+
+
+def inspect_video(path: Path) -> VideoFacts:
+    """Decode a whole video once, keeping nothing.
+
+    Raises:
+        MediaError: no pictures that can be decoded, or fewer than two.
+    """
+    with opened(path, "video") as container:
+        stream = video_stream(path, container)
+        decoder = Decoder(path, container, "video")
+        promised = _promised_seconds(stream)
+        first, times, last = None, [], 0.0
+        for time, frame, _ in _timed(decoder.frames(stream), stream):  # type: ignore[arg-type]
+            first = first or frame
+            times.append(time)
+            last = float((frame.duration or 0) * (frame.time_base or 0))
+        if first is None or len(times) < 2:
+            raise MediaError(
+                path, f"holds {len(times)} pictures that can be read; a video has two or more"
+            )
+        gaps = np.diff(times)
+        usual = float(np.median(gaps))
+        if usual <= 0:
+            raise MediaError(path, "shows all its pictures at the same moment")
+        seconds = times[-1] + (last if 0 < last < _LONGEST_LAST else usual)
+        if 0 < promised - seconds < usual:  # an edit list may end, and begin, within a picture
+            seconds = promised
+        uneven = float((np.abs(gaps - usual) > max(_UNEVEN * usual, _ROUNDED)).mean())
+        aspect = _aspect(stream)
+        width, height = displayed_size(first, aspect)
+        return VideoFacts(
+            width=width,
+            height=height,
+            frames=len(times),
+            seconds=seconds,
+            rate=1 / (usual if uneven else float(gaps.mean())),
+            variable_rate=uneven > _OFTEN,
+            turned=turn_of(first) != Turn(),
+            square_pixels=aspect == SQUARE,
+            wide_colour=is_wide(first),
+            has_sound=bool(container.streams.audio),
+            codec=stream.codec_context.name,
+            damaged=decoder.damaged,
+            missing_seconds=max(0.0, promised - seconds),
+        )
+
+
+def _aspect(stream: av.VideoStream) -> Fraction:
+    return Fraction(stream.sample_aspect_ratio or SQUARE)
+
+
+def _promised_seconds(stream: av.VideoStream) -> float:
+    """How long the pictures last by what the file's head says of them, 0 where it does not."""
+    if stream.frames and stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return 0.0
+
+
+def _timed(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[TimedFrame]:
+    """Give every frame its time; one that has none follows the last by a frame of the stream's rate."""
+    step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+    aspect = _aspect(stream)
+    origin, time = None, -step
+    for frame in frames:
+        stored = frame.time
+        if stored is None:
+            time += step
+        else:
+            origin = stored - max(0.0, time + step) if origin is None else origin
+            time = max(stored - origin, time)
+        yield TimedFrame(time, frame, aspect)

@@ -1,0 +1,120 @@
+"""Sound is read as a player plays it, whatever its file says and however it changes on the way."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mediafiles import MediaError
+from mediafiles.sound import first_rate, inspect_sound, read_mono
+from tests.mediafiles.sources import RATE
+
+
+def tone(seconds: float, rate: int) -> np.ndarray:
+    return (0.4 * np.sin(2 * np.pi * 220 * np.arange(round(seconds * rate)) / rate)).astype("f4")
+
+
+def encode(path: Path, blocks: np.ndarray, rate: int, codec: str) -> Path:
+    """Write `[channels, samples]`."""
+    layout = "mono" if len(blocks) == 1 else "stereo"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout)
+        frame = av.AudioFrame.from_ndarray(blocks, format="fltp", layout=layout)
+        frame.sample_rate = rate
+        container.start_encoding()
+        kind = stream.codec_context.codec.audio_formats[0].name
+        resampler = av.AudioResampler(kind, layout, rate)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(piece))
+        container.mux(stream.encode(None))
+    return path
+
+
+def wav(samples: np.ndarray, rate: int = 16_000, tag: int = 1, more: bytes = b"") -> bytes:
+    """A WAV file of 16-bit mono sound with a format tag and more chunks."""
+    data = (samples * 32767).astype("<i2").tobytes()
+    head = struct.pack("<HHIIHH", tag, 1, rate, 2 * rate, 2, 16)
+    body = (
+        b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + head
+        + more
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a.aac"])
+@pytest.mark.parametrize(
+    ("second_rate", "second_channels"), [(22_050, 1), (44_100, 2), (48_000, 2)]
+)
+def test_rate_and_channels_may_change_on_the_way(
+    tmp_path: Path, name: str, second_rate: int, second_channels: int
+) -> None:
+    """As podcasts are put together, and as `cat` does it."""
+    codec = "libmp3lame" if name == "a.mp3" else "aac"
+    first = encode(tmp_path / f"1{name}", tone(1.0, 44_100)[None], 44_100, codec)
+    later = np.stack([tone(1.0, second_rate)] * second_channels)
+    second = encode(tmp_path / f"2{name}", later, second_rate, codec)
+    path = tmp_path / name
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    sound = read_mono(path, 16_000)
+    assert len(sound) / 16_000 == pytest.approx(2.1, abs=0.1)
+    assert np.abs(sound[24_000:30_000]).max() == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "shift_jis", "utf-16"])
+def test_tags_in_any_encoding_are_no_obstacle(tmp_path: Path, encoding: str) -> None:
+    title = ("日本" if encoding == "shift_jis" else "Café").encode(encoding) + b"\0"
+    title += b"\0" * (len(title) % 2)
+    tag = (
+        b"LIST"
+        + struct.pack("<I", 12 + len(title))
+        + b"INFOINAM"
+        + struct.pack("<I", len(title))
+        + title
+    )
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(tone(0.5, 16_000), more=tag))
+    assert inspect_sound(path).seconds == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("tag", [0x4242, 0x0000, 0xFFFF])
+def test_an_unknown_codec_is_one_sentence(tmp_path: Path, tag: int) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav(tone(0.5, 16_000), tag=tag))
+    with pytest.raises(MediaError, match=r"^a\.wav has no sound that can be decoded"):
+        first_rate(path)
+
+
+@pytest.mark.parametrize("balance", [1.0, 0.5])
+def test_channels_that_cancel_each_other_are_heard(tmp_path: Path, balance: float) -> None:
+    sound = tone(1.0, 16_000)
+    path = encode(tmp_path / "a.flac", np.stack([balance * sound, -sound]), 16_000, "flac")
+    heard = read_mono(path, 16_000)
+    assert np.abs(heard).max() == pytest.approx(0.4, abs=0.02)
+
+
+def test_holes_are_silent_and_move_nothing(tmp_path: Path) -> None:
+    """As a recorder that drops packets leaves them: what comes after stays where it was."""
+    beep = np.zeros(RATE, np.float32)
+    beep[RATE * 9 // 10 :] = 0.5
+    with av.open(str(tmp_path / "whole.mkv"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for start in range(0, RATE, 1200):
+            if 12_000 <= start < 30_000:
+                continue
+            piece = (beep[None, start : start + 1200] * 32767).astype("i2")
+            frame = av.AudioFrame.from_ndarray(piece, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    heard = read_mono(tmp_path / "whole.mkv", RATE)
+    assert len(heard) == pytest.approx(RATE, abs=50)
+    assert np.argmax(np.abs(heard) > 0.25) == pytest.approx(RATE * 9 // 10, abs=100)

@@ -1,0 +1,185 @@
+"""Videos are read as a player shows them: times, turns, aspects, colours."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mediafiles import MediaError
+from mediafiles.screen import Screen
+from mediafiles.sound import read_mono
+from mediafiles.video import inspect_video, video_frames
+from tests.mediafiles.sources import RATE, Clip, trim, turn, write, write_sound
+
+EXACT = 0.005
+
+
+def flash(path: Path) -> float:
+    """Seconds from the first picture to the flash."""
+    screen = Screen(64, 64)
+    return next(
+        shown.time
+        for shown in video_frames(path)
+        if screen.show(shown.picture, shown.aspect)[30:50].mean() > 200
+    )
+
+
+def beep(path: Path) -> float:
+    """Seconds from the first picture to the beep."""
+    sound = np.abs(read_mono(path, RATE))
+    return float(np.argmax(sound > 0.2 * sound.max())) / RATE
+
+
+def first_frame(path: Path, screen: Screen) -> np.ndarray:
+    shown = next(video_frames(path))
+    return screen.show(shown.picture, shown.aspect)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.ts", "a.flv"])
+@pytest.mark.parametrize(("pictures_from", "sound_from"), [(0.0, 0.0), (0.0, 0.36), (0.2, 0.0)])
+def test_flash_and_beep_come_together_whenever_the_streams_begin(
+    tmp_path: Path, name: str, pictures_from: float, sound_from: float
+) -> None:
+    clip = Clip(pictures_from=pictures_from, sound_from=sound_from)
+    path = write(tmp_path / name, clip)
+    seen = flash(path)
+    assert seen == pytest.approx(1.0 - pictures_from, abs=EXACT)
+    assert beep(path) == pytest.approx(seen, abs=EXACT)
+
+
+@pytest.mark.parametrize("hidden", [0.2, 0.52])
+def test_what_an_edit_list_hides_is_not_shown(tmp_path: Path, hidden: float) -> None:
+    path = trim(write(tmp_path / "a.mp4", Clip()), hidden)
+    facts = inspect_video(path)
+    assert facts.seconds == pytest.approx(1.5 - hidden, abs=0.041)
+    assert facts.missing_seconds < 0.041
+    assert flash(path) == pytest.approx(1.0 - hidden, abs=0.021)
+    assert beep(path) == pytest.approx(1.0 - hidden, abs=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "bar"),
+    [
+        ((1, 0, 0, 1), "top"),
+        ((0, 1, -1, 0), "right"),
+        ((-1, 0, 0, -1), "bottom"),
+        ((0, -1, 1, 0), "left"),
+        ((1, 0, 0, -1), "bottom"),
+    ],
+)
+def test_pictures_are_turned_and_mirrored(
+    tmp_path: Path, matrix: tuple[int, int, int, int], bar: str
+) -> None:
+    path = turn(write(tmp_path / "a.mp4", Clip(seconds=0.2, size=(160, 80))), matrix)
+    upright = bar in ("top", "bottom")
+    facts = inspect_video(path)
+    assert (facts.width, facts.height) == ((160, 80) if upright else (80, 160))
+    assert facts.turned == (matrix != (1, 0, 0, 1))
+    shown = first_frame(path, Screen(facts.width, facts.height)).astype(int)
+    red = shown[..., 0] - shown[..., 1] > 100
+    edges = {"top": red[4], "bottom": red[-5], "left": red[:, 4], "right": red[:, -5]}
+    assert max(edges, key=lambda edge: edges[edge].mean()) == bar
+
+
+def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", Clip(seconds=0.2, size=(64, 128), aspect=Fraction(2)))
+    facts = inspect_video(path)
+    assert (facts.width, facts.height, facts.square_pixels) == (128, 128, False)
+    shown = first_frame(path, Screen(96, 96, background=7))
+    assert (shown[60] != 7).all()
+
+
+@pytest.mark.parametrize(("fit", "grey_rows"), [("pad", 48), ("crop", 0)])
+def test_a_wide_picture_is_padded_or_cropped(tmp_path: Path, fit, grey_rows: int) -> None:
+    path = write(tmp_path / "a.mp4", Clip(seconds=0.2, size=(128, 64)))
+    shown = first_frame(path, Screen(96, 96, fit, background=118))
+    assert int((shown == 118).all(axis=(1, 2)).sum()) == grey_rows
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_range_of_colours_is_honoured(tmp_path: Path, full: bool) -> None:
+    pixels = "yuvj420p" if full else "yuv420p"
+    path = write(tmp_path / "a.mp4", Clip(seconds=0.2, pixels=pixels, grey=100))
+    assert first_frame(path, Screen(64, 64))[40, 32].tolist() == pytest.approx([100] * 3, abs=3)
+
+
+@pytest.mark.parametrize(("curve", "signal"), [(16, 0.5081), (18, 0.7500)])
+def test_high_dynamic_range_becomes_as_bright_as_other_videos(
+    tmp_path: Path, curve: int, signal: float
+) -> None:
+    """PQ's 100 and HLG's 203 cd/m2: with reference white at 203, 73 % and 100 % of sRGB's signal."""
+    clip = Clip(
+        seconds=0.2,
+        codec="libx265",
+        pixels="yuv420p10le",
+        grey=round(255 * signal),
+        colours=(
+            ("color_primaries", 9),
+            ("color_trc", curve),
+            ("colorspace", 9),
+            ("color_range", 1),
+        ),
+    )
+    path = write(tmp_path / "a.mp4", clip)
+    assert inspect_video(path).wide_colour
+    shown = first_frame(path, Screen(64, 64))[40, 32]
+    assert shown.max() - shown.min() <= 6
+    assert shown.mean() == pytest.approx(188 if curve == 16 else 253, abs=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "sound", "fps"),
+    [
+        ("a.webm", "libvpx-vp9", "libopus", Fraction(24)),
+        ("a.mp4", "libsvtav1", None, Fraction(30000, 1001)),
+        ("a.mp4", "libx265", "aac", Fraction(60)),
+        ("a.mov", "prores", "pcm_s16le", Fraction(24000, 1001)),
+        ("a.mkv", "ffv1", "flac", Fraction(50)),
+    ],
+)
+def test_rates_and_codecs_of_other_people(
+    tmp_path: Path, name: str, codec: str, sound: str | None, fps: Fraction
+) -> None:
+    pixels = "yuv422p10le" if codec == "prores" else "yuv420p"
+    path = write(tmp_path / name, Clip(codec=codec, sound=sound, fps=fps, pixels=pixels))
+    facts = inspect_video(path)
+    assert facts.rate == pytest.approx(float(fps), rel=0.002)
+    assert not facts.variable_rate
+    assert facts.has_sound == (sound is not None)
+    assert facts.seconds == pytest.approx(1.5, abs=0.03)
+    assert flash(path) == pytest.approx(1.0, abs=1 / float(fps))
+
+
+def test_a_variable_rate_is_seen_and_its_times_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", Clip(at=1.02, times=lambda n: n * 0.04 + 0.02 * (n % 2)))
+    assert inspect_video(path).variable_rate
+    assert flash(path) == pytest.approx(1.02, abs=EXACT)
+    assert beep(path) == pytest.approx(1.02, abs=EXACT)
+
+
+def test_a_damaged_packet_costs_only_itself(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ts", Clip())
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 200] = b"\0" * 200
+    path.write_bytes(data)
+    assert flash(path) == pytest.approx(1.0, abs=EXACT)
+    assert beep(path) == pytest.approx(1.0, abs=EXACT)
+
+
+def test_a_file_that_breaks_off_says_by_how_much(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", Clip(seconds=2.0, sound=None))
+    assert inspect_video(path).missing_seconds == 0
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert inspect_video(path).missing_seconds > 0.3
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        write_sound(container, container.add_stream("libopus", rate=RATE, layout="mono"), Clip())
+    with pytest.raises(MediaError, match="^a.mkv has no picture in it.$"):
+        inspect_video(tmp_path / "a.mkv")
