@@ -20,9 +20,9 @@ from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
+from flowact.live.dialogue.dialogue import Dialogue, Mode, Surroundings
 from flowact.live.persona import NOBODY, Persona
 from flowact.live.protocol import requests
-from flowact.live.session.dialogue import Dialogue, Mode, Surroundings
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from flowact.live.dialogue.dialogue import FAILED
 from flowact.live.endpoints import Endpoint
 from flowact.live.persona import Persona
-from flowact.live.session.dialogue import FAILED
-from tests.live.session.room import Beeps, room
+from tests.live.dialogue.room import Beeps, room
 from tests.live.speech.services import FaultyScript, events, services, status
 
 HEAR, CHAT = "audio/transcriptions", "chat/completions"

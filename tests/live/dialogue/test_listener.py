@@ -2,8 +2,8 @@ from itertools import pairwise
 
 import pytest
 
-from flowact.live.session.history import MOST_TURNS, ConversationHistory
-from flowact.live.session.listener import LONG_WAIT, SHORT_WAIT, USUAL_WAIT, patience
+from flowact.live.dialogue.history import MOST_TURNS, ConversationHistory
+from flowact.live.dialogue.listener import LONG_WAIT, SHORT_WAIT, USUAL_WAIT, patience
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.live.session.turn_detector import TurnDetector, TurnState
+from flowact.live.dialogue.turn_detector import TurnDetector, TurnState
 from flowact.live.speech.recogniser import Recogniser
 
 LONGEST_TURN_BYTES: Final = 60 * 32_000

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
+from flowact.live.dialogue.silero import WINDOW, VoiceState, voice_probability
 from flowact.timebase import SAMPLE_RATE
 
 ONSET: Final = 0.5

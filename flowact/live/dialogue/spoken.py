@@ -8,8 +8,8 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from flowact.errors import UserError
+from flowact.live.dialogue.utterance import Signal, SpokenPiece
 from flowact.live.session.speech_feeder import in_thread
-from flowact.live.session.utterance import Signal, SpokenPiece
 from flowact.live.speech.clauses import clauses
 from flowact.live.speech.tts import TTSEngine, reader
 

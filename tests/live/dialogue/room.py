@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flowact.live.session.dialogue import Dialogue, Surroundings
+from flowact.live.dialogue.dialogue import Dialogue, Surroundings
 from flowact.live.speech.services import SpeechRoom, SpeechServices
 from flowact.media import Recording
 from flowact.serving.audio_source import Reply, from_pcm16, to_pcm16

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from flowact.errors import UserError
+from flowact.live.dialogue.conversation import Conversation
+from flowact.live.dialogue.listener import Listener
+from flowact.live.dialogue.mouth import Mouth, SendEvent
+from flowact.live.dialogue.spoken import read_ahead, recorded, spoken, typed
+from flowact.live.dialogue.utterance import SpokenPiece, Utterance
 from flowact.live.persona import NOBODY, Persona
-from flowact.live.session.conversation import Conversation
-from flowact.live.session.listener import Listener
-from flowact.live.session.mouth import Mouth, SendEvent
-from flowact.live.session.spoken import read_ahead, recorded, spoken, typed
-from flowact.live.session.utterance import SpokenPiece, Utterance
 from flowact.live.speech.clauses import clauses
 from flowact.live.speech.services import SpeechServices
 from flowact.live.speech.tts import reader

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flowact.conditioning.actions import PHRASES
 from flowact.errors import UserError
-from flowact.live.session.history import ConversationHistory
+from flowact.live.dialogue.history import ConversationHistory
 from flowact.live.speech.chat import ChatModel, Message, ToolCall, no_answer, results
 
 MANNER: Final = (
