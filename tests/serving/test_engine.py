@@ -163,9 +163,23 @@ def test_a_puppet_says_what_the_microphone_hears(bench):
     bench.do(create("a"), Puppet("a", 1)).segments(1)
     bench.do(PushAudio("a", to_pcm16(sound[: SAMPLES_PER_CHUNK + 1280]), 123.0))
     segments = bench.segments(1)
-    assert b"".join(segment.sound for segment in segments) == to_pcm16(sound[:SAMPLES_PER_CHUNK])
-    assert segments[0].sound == to_pcm16(sound[:SAMPLES_PER_LATENT])
-    assert [segment.timings.heard for segment in segments] == pytest.approx([122.6, 122.76, 122.92])
+    newest = sound[1280 : SAMPLES_PER_CHUNK + 1280]
+    assert b"".join(segment.sound for segment in segments) == to_pcm16(newest)
+    assert segments[0].sound == to_pcm16(newest[:SAMPLES_PER_LATENT])
+    assert [segment.timings.heard for segment in segments] == pytest.approx([122.68, 122.84, 123.0])
+
+
+def test_a_puppet_waits_for_a_late_packet_and_begins_with_it(bench):
+    sound = voice(2)
+    bench.do(create("a"), Puppet("a", 1)).segments(1)
+    bench.do(PushAudio("a", to_pcm16(sound[:SAMPLES_PER_CHUNK]), 1.0)).segments(1)
+    bench.clock.now += 0.5
+    assert bench.engine.wait() > 0, "the chunk is due, but its sound is not here"
+    assert bench.segments(0) == []
+    bench.do(PushAudio("a", to_pcm16(sound[:SAMPLES_PER_CHUNK]), 1.5))
+    assert bench.engine.wait() == 0
+    late = bench.segments(1)
+    assert all(segment.speaking and np.isfinite(segment.timings.waited) for segment in late)
 
 
 def test_sessions_stepped_together_are_what_they_are_alone(pipeline):

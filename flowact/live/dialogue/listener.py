@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from typing import Final
 
 import numpy as np
@@ -14,8 +13,8 @@ from flowact.live.dialogue.turn_detector import TurnDetector, TurnState
 from flowact.live.speech.recogniser import Recogniser
 
 LONGEST_TURN_BYTES: Final = 60 * 32_000
-BEFORE_ONSET_PACKETS: Final = 10
-"""Packets of 40 ms kept from before the onset, or the first syllable would be missing."""
+BEFORE_ONSET_BYTES: Final = 12_800
+"""Kept from before the onset, 0.4 s, or the first syllable would be missing."""
 EARLY_SECONDS: Final = 0.2
 """Of silence, after which what was said is written down: it is often all."""
 USUAL_WAIT: Final = 0.7
@@ -44,7 +43,7 @@ class Listener:
         self._recogniser, self.language = recogniser, language
         self._detector = TurnDetector()
         self.activity = TurnState(False, False, False, 0.0)
-        self._before: deque[bytes] = deque(maxlen=BEFORE_ONSET_PACKETS)
+        self._before = b""
         self._turn = bytearray()
         self._early: asyncio.Task[str] | None = None
         self._quiet = 0.0
@@ -55,10 +54,10 @@ class Listener:
         self._detector.release_seconds = self._wait()
         activity = self.activity = self._detector.hear(samples)
         if activity.speech_started:
-            self._turn = bytearray(b"".join(self._before))
+            self._turn = bytearray(self._before)
         if activity.speaking and len(self._turn) < LONGEST_TURN_BYTES:
             self._turn += packet
-        self._before.append(packet)
+        self._before = (self._before + packet)[-BEFORE_ONSET_BYTES:]
         if activity.speech_ended:
             self._ended.append(self._early or self._write_down())
             self._early = None
@@ -92,7 +91,7 @@ class Listener:
         self._ended.clear()
         self._early = None
         self._turn.clear()
-        self._before.clear()
+        self._before = b""
 
     def _consider_pause(self, quiet: float) -> None:
         """Have a pause's words written down; whoever speaks on makes them worthless."""

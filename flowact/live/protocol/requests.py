@@ -12,7 +12,7 @@ LONGEST_TEXT: Final = 1_000
 """Characters of one thing to say: about a minute of speech."""
 LONGEST_ACTION: Final = 120
 LONGEST_MESSAGE: Final = 16_384
-"""Bytes of one message of any kind from a viewer; microphone packets have 1280."""
+"""Bytes of one message of any kind from a viewer; microphone packets have 640."""
 
 
 class _Request(BaseModel):

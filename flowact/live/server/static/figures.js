@@ -1,7 +1,7 @@
 // What the running session measures: delays, frames, offsets. Bounded, and kept as plain numbers.
 
 const KEEP = 3000;
-const UPLINK_PACKET_MS = 40;
+const UPLINK_PACKET_MS = 20;
 
 export class Figures {
   constructor() {
