@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,12 @@ class Character:
 def character_names() -> list[str]:
     """Return the names of all characters, sorted."""
     return sorted(portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+
+
+def drawn_character_names() -> list[str]:
+    """Return the names of those that the renderer draws, whose exact motion can be rendered too; sorted."""
+    people = map(character, character_names())
+    return [person.name for person in people if "look" in json.loads(person.card.read_bytes())]
 
 
 def character(name: str) -> Character:

@@ -44,8 +44,8 @@ TOOLS = {
 """Declared distributions that are used without an import, and how."""
 BROUGHT = {"grimp": "import-linter"}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
-UNNAMED = {"dlib": ["dlib-bin"]}
-"""Modules that their distribution forgets to list, and what it is."""
+UNNAMED = {"dlib": ["dlib-bin"], "torchao": ["torchao"]}
+"""Modules that their distribution forgets to list, or that may be missing, and what it is."""
 BENCH = {"playwright"}
 """What `flowact bench --live` alone asks for; it says so where it is missing."""
 

@@ -1,4 +1,4 @@
-"""The named characters that ship with FlowAct, and the command that makes their portraits.
+"""The drawn characters that ship with FlowAct, and the command that makes their portraits.
 
     python -m flowact.datagen.named_characters
 
@@ -34,9 +34,9 @@ _PARTS = {
 
 @cache
 def named_characters() -> dict[str, CharacterDesign]:
-    """The characters of the assets, by name."""
-    files = sorted((assets.folder() / "characters").glob("*/character.json"))
-    return {f.parent.name: read_look(json.loads(f.read_text())["look"]) for f in files}
+    """The drawn characters of the assets, by name."""
+    people = map(assets.character, assets.drawn_character_names())
+    return {p.name: read_look(json.loads(p.card.read_bytes())["look"]) for p in people}
 
 
 def read_look(look: dict[str, Any]) -> CharacterDesign:

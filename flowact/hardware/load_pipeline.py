@@ -29,7 +29,11 @@ class Loaded:
 
 
 def load_pipeline(
-    checkpoint: Path | None = None, threads: int | None = None, *, linear: str = "auto"
+    checkpoint: Path | None = None,
+    threads: int | None = None,
+    *,
+    linear: str = "auto",
+    precision: PrecisionPlan | None = None,
 ) -> Loaded:
     """Load a checkpoint in the best precision for this machine and set PyTorch's threads.
 
@@ -37,6 +41,7 @@ def load_pipeline(
         checkpoint: folder of the weights; without it the one that comes with the repository.
         threads: how many to use in all; without it as many as there are, up to four.
         linear: arithmetic of the video layers, as `--linear` says.
+        precision: number formats that were decided elsewhere; without it this machine is measured.
 
     Raises:
         UserError: the checkpoint cannot be loaded, `threads` is below one, or `linear` is unknown.
@@ -46,7 +51,7 @@ def load_pipeline(
     torch.set_num_threads(division.per_operator)
     keep_freed_memory()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = plan_precision(detect(device))
+    precision = precision or plan_precision(detect(device))
     pipeline = FlowActPipeline.from_pretrained(
         checkpoint, dtype=getattr(torch, precision.dtype), device=device
     )

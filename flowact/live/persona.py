@@ -22,11 +22,13 @@ class Persona:
         title: how people call the character.
         description: who it is, in the second person, for the language model.
         greeting: what it says when a conversation begins; empty for nothing.
+        voice: name of the engine that suits it; empty for the first.
     """
 
     title: str = ""
     description: str = ""
     greeting: str = ""
+    voice: str = ""
 
     def prompt(self, owner: str) -> str:
         """Return the system prompt: the owner's words first, then what the card says."""
@@ -47,5 +49,5 @@ def read_persona(character: Character) -> Persona:
     except (OSError, ValueError, AttributeError) as error:
         _log.warning("the card of %s cannot be read: %r", character.name, error)
         return Persona(character.name.capitalize())
-    title, description, greeting = words
-    return Persona(title or character.name.capitalize(), description, greeting)
+    title, *rest = words
+    return Persona(title or character.name.capitalize(), *rest)

@@ -1,1 +1,1 @@
-"""What moves: the names and the order of face curves, joints and landmarks. Imports nothing of FlowAct."""
+"""What moves: face curves, joints, landmarks and a mesh between those. Imports `assets` and below."""

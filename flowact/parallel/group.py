@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import torch
@@ -32,17 +33,21 @@ class ProcessGroup:
     """A group of `torch.distributed`: NCCL between GPUs, gloo between processors.
 
     Raises whatever `torch.distributed` does when a process is gone or silent: the group is then of no more use.
+
+    Args:
+        ranks: numbers of the processes, of which this is one.
+        timeout: how long to wait for another.
     """
 
-    def __init__(self, ranks: Sequence[int]) -> None:
-        self._group = dist.new_group(list(ranks))
+    def __init__(self, ranks: Sequence[int], timeout: timedelta) -> None:
+        self._group = dist.new_group(list(ranks), timeout)
         self.rank, self.size = ranks.index(dist.get_rank()), len(ranks)
 
     def all_gather(self, part: Tensor) -> Tensor:
         """See `Group`."""
-        made = part.new_empty(self.size, *part.shape)
+        made = part.new_empty(self.size * part.shape[0], *part.shape[1:])
         dist.all_gather_into_tensor(made, part.contiguous(), self._group)
-        return made
+        return made.unflatten(0, (self.size, -1))
 
     def all_to_all(self, parts: Tensor) -> Tensor:
         """See `Group`."""

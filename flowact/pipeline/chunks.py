@@ -13,6 +13,7 @@ from torch import Tensor
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.stages import PipelineStage
+from flowact.portrait import frame_points
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -34,8 +35,8 @@ class HasLatent(Protocol):
 class StreamingDecoder(Protocol[Features, Memory]):
     """What the pipeline asks of the tokenizer."""
 
-    def reference_features(self, reference: Tensor) -> Features:
-        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1], once per session."""
+    def reference_features(self, reference: Tensor, points: Tensor | None = None) -> Features:
+        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1] and their `frame_points`, once per session."""
 
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
@@ -59,7 +60,9 @@ class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
     @torch.no_grad()
     def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Features]:
         """Compute what every later chunk will want to know of the picture."""
-        return state, self._tokenizer.reference_features(to_frames(given).to(self._device))
+        frames = to_frames(given)
+        points = frame_points(frames)
+        return state, self._tokenizer.reference_features(frames.to(self._device), points)
 
 
 @dataclass(frozen=True)

@@ -7,5 +7,13 @@ from flowact.portrait.portrait import (
     named_portraits,
     read_portrait,
 )
+from flowact.portrait.reference_points import frame_points
 
-__all__ = ["Portrait", "load_reference", "look_at_portrait", "named_portraits", "read_portrait"]
+__all__ = [
+    "Portrait",
+    "frame_points",
+    "load_reference",
+    "look_at_portrait",
+    "named_portraits",
+    "read_portrait",
+]

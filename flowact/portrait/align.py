@@ -28,10 +28,12 @@ USUAL: Final = np.array(
 """Where the points `STEADY` are in the named portraits, pixels of a frame: the mean of what the network finds there."""
 WIDEST: Final = 2.2
 """How much larger than the picture's shorter edge the frame may reach; a closer face stays larger."""
+CLOSER: Final = 1.25
+"""How much larger than usual a face may become to keep what is beyond the picture's rim out of the frame."""
 DRAWN_OUT: Final = 12
 """Rows or columns at the picture's rim whose mean goes on beyond it."""
-SOFT: Final = 0.04
-"""Blur of what is drawn out, in edges of the frame: a rim with hair in it would go on as stripes."""
+SOFTENED: Final = 0.05
+"""Deviation of the blur beyond the rim, in frames: what is drawn out must not show as stripes."""
 
 
 def similarity(source: Floats, target: Floats) -> Floats:
@@ -47,17 +49,25 @@ def similarity(source: Floats, target: Floats) -> Floats:
 def frame_of(points: Floats, picture_size: tuple[int, int]) -> Floats:
     """The map [2, 3] from pixels of a picture (width, height) to those of the frame that suits a face's points [89, 2].
 
-    A face that fills the picture stays larger than usual, about its own middle.
+    A face that fills the picture stays larger than usual, about its own middle; one near the rim becomes so, as far as
+    `CLOSER` allows, for the frame to show less of what the picture does not.
     """
     steady = points[list(STEADY)]
     matrix = similarity(steady, USUAL)
     scale = float(np.sqrt(np.linalg.det(matrix[:, :2])))
     least = FRAME_SIZE / (WIDEST * min(picture_size))
-    if scale < least:
-        turned = matrix[:, :2] * (least / scale)
-        shift = USUAL.mean(0) - turned @ steady.mean(0)
-        matrix = np.concatenate([turned, shift[:, None]], 1)
-    return matrix
+    inside = scale * min(_covering(steady.mean(0), scale, picture_size), CLOSER)
+    wanted = max(scale, least, inside)
+    turned = matrix[:, :2] * (wanted / scale)
+    shift = USUAL.mean(0) - turned @ steady.mean(0)
+    return np.concatenate([turned, shift[:, None]], 1)
+
+
+def _covering(middle: Floats, scale: float, picture_size: tuple[int, int]) -> float:
+    """How many times larger an upright picture has to be drawn for the frame to lie inside it."""
+    before, after = USUAL.mean(0), FRAME_SIZE - USUAL.mean(0)
+    there = np.concatenate([middle, np.array(picture_size) - middle]).clip(1.0) * scale
+    return float((np.concatenate([before, after]) / there).max())
 
 
 def moved(points: Floats, matrix: Floats) -> Floats:
@@ -68,7 +78,7 @@ def moved(points: Floats, matrix: Floats) -> Floats:
 def cut(picture: U8, to_frame: Floats) -> U8:
     """Draw the frame, uint8 [480, 480, 3], of a picture uint8 [H, W, 3] by the map [2, 3] into it.
 
-    Beyond the rim the picture is drawn out, as clothes and walls go on.
+    Beyond the rim the picture is drawn out, as clothes and walls go on, and out of focus.
     """
     back = np.asarray(cv2.invertAffineTransform(to_frame), np.float64)
     padded, left, top = _padded(picture, back)
@@ -95,19 +105,25 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     around = ((top, bottom), (left, right), (0, 0))
     if not any((top, bottom, left, right)):
         return picture, 0, 0
-    padded = np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT)
-    return _softened(padded, (left, top, width, height), SOFT * float(high[0] - low[0])), left, top
+    drawn_out = np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT)
+    within = np.pad(np.ones((height, width), np.float32), around[:2])
+    deviation = SOFTENED * float(np.linalg.norm(corners[1] - corners[0]))
+    return _softened(drawn_out, within, deviation), left, top
 
 
-def _softened(padded: U8, inside: tuple[int, int, int, int], blur: float) -> U8:
-    """Blur what is outside of a rectangle (left, top, width, height), the more the farther out it is."""
-    left, top, width, height = inside
-    outside = np.ones(padded.shape[:2], np.uint8)
-    outside[top : top + height, left : left + width] = 0
-    far = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
-    share = np.clip(far / max(2 * blur, 1.0), 0, 1)[..., None]
-    soft = cv2.GaussianBlur(padded, (0, 0), max(blur, 0.5))
-    return np.rint(padded + share * (soft.astype(np.float32) - padded)).astype(np.uint8)
+def _softened(picture: U8, within: NDArray[np.float32], deviation: float) -> U8:
+    """The picture, blurred where `within` is 0, the more so the further that is from where it is 1."""
+    small = max(1, round(deviation / 8))
+    size = (picture.shape[1] // small + 1, picture.shape[0] // small + 1)
+    reduced = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.resize(cv2.GaussianBlur(reduced, (0, 0), deviation / small), picture.shape[1::-1])
+    away = cv2.distanceTransform((within == 0).astype(np.uint8), cv2.DIST_L2, 3)
+    share = np.clip(away / deviation, 0, 1)[..., None]
+    return (
+        np.asarray(picture + (blurred.astype(np.float32) - picture) * share, np.float32)
+        .round()
+        .astype(np.uint8)
+    )
 
 
 def made_up(to_frame: Floats, picture_size: tuple[int, int]) -> float:

@@ -104,6 +104,12 @@ def find_faces(picture: U8, grid: Sequence[Sequence[float]] = GRID) -> list[Face
     return sorted(faces, key=lambda face: -face.circle[1])
 
 
+def find_face_near(picture: U8, square: Square) -> Face | None:
+    """The upright face in one window of a picture, if there is one."""
+    found = _distinct(_refined(load_network(), PicturePyramid(picture), [square]))
+    return found[0] if found else None
+
+
 def find_drawn_faces(picture: U8) -> list[Face]:
     """What the cascade, too, takes for a face, though the network is unsure of its points: a smiley has few of them."""
     squares = _cascade_squares(picture)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
 from flowact.media.watermark import Watermark
+from flowact.parallel.lockstep import Alone, Stepper
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.audio_source import Microphone
 from flowact.serving.chunk_renderer import ChunkRenderer, Denoised
@@ -37,7 +38,6 @@ from flowact.serving.session import WorkerSession
 from flowact.serving.snapshot import SessionSnapshot
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
-from flowact.streaming.step import step
 from flowact.timebase import LATENTS_PER_CHUNK
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Engine:
         mark: the marks that every frame is given.
         references: encodes the pictures of the sessions.
         now: seconds of a monotonic clock.
+        stepper: makes chunks of latents; without one, this process alone.
     """
 
     def __init__(
@@ -66,10 +67,12 @@ class Engine:
         mark: Watermark,
         references: ReferenceCache,
         now: Callable[[], float] = time.monotonic,
+        stepper: Stepper | None = None,
     ) -> None:
         self._pipeline, self._emit, self._mark, self._now = pipeline, emit, mark, now
         self._references, self._load_meter = references, LoadMeter(now())
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
+        self._stepper = stepper or Alone(pipeline.transformer, pipeline.scheduler.settings)
         self.sessions: dict[str, WorkerSession] = {}
 
     def handle(self, command: Command) -> None:
@@ -174,8 +177,7 @@ class Engine:
         """Bring a group of sessions one chunk forward without touching them."""
         state = stack_sessions([session.snapshot.state for session in group])
         conditions = Conditions.of(state, timelines, [session.action for session in group])
-        settings = self._pipeline.scheduler.settings
-        state, latents = step(self._pipeline.transformer, state, conditions, settings)
+        state, latents = self._stepper([session.name for session in group], state, conditions)
         states = split_sessions(state)
         return [
             (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import to_frames
+from flowact.portrait import frame_points
 from flowact.timebase import FRAME_SIZE
 
 PICTURE_BYTES: Final = FRAME_SIZE * FRAME_SIZE * 3
@@ -58,6 +59,9 @@ class ReferenceCache:
     @torch.no_grad()
     def _look(self, picture: NDArray[np.uint8]) -> EncodedReference:
         tokenizer = self._pipeline.tokenizer
-        frames = to_frames(picture).to(self._pipeline.transformer.device)
-        features = tokenizer.reference_features(frames)
+        frames = to_frames(picture)
+        points = frame_points(frames)
+        features = tokenizer.reference_features(
+            frames.to(self._pipeline.transformer.device), points
+        )
         return EncodedReference(features, tokenizer.initial_state(features))

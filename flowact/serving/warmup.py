@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from flowact.media.watermark import Watermark
+from flowact.parallel.lockstep import Stepper
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.engine import Engine
 from flowact.serving.messages import Create, Event
@@ -17,11 +18,13 @@ CHUNKS: Final = 4
 """After four chunks the memory is full and every shape of tensor has been seen."""
 
 
-def warm_up(pipeline: FlowActPipeline, mark: Watermark, references: ReferenceCache) -> None:
+def warm_up(
+    pipeline: FlowActPipeline, mark: Watermark, references: ReferenceCache, stepper: Stepper
+) -> None:
     """Generate a few chunks of a session that nobody sees."""
     events: list[Event] = []
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
-    engine = Engine(pipeline, events.append, mark, references, now=lambda: float(next(clock)))
+    engine = Engine(pipeline, events.append, mark, references, lambda: float(next(clock)), stepper)
     grey = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.uint8).tobytes()
     engine.handle(Create("warm-up", grey, seed=0, action="idling"))
     for _ in range(CHUNKS):

@@ -10,11 +10,13 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from flowact import logs
 from flowact.errors import UserError
@@ -28,6 +30,11 @@ COMMANDS_PER_TURN: Final = 64
 
 
 if TYPE_CHECKING:
+    from flowact.hardware.load_pipeline import Loaded
+    from flowact.hardware.precision import PrecisionPlan
+    from flowact.parallel.group import Group
+    from flowact.parallel.lockstep import Alone, Stepper
+    from flowact.parallel.membership import Lead, Membership
     from flowact.serving.engine import Engine
 
 _log = logging.getLogger(__name__)
@@ -42,21 +49,23 @@ class WorkerOptions:
         threads: processor threads; `None` for as many as there are, up to four.
         visible_mark: write "AI-generated" into the picture.
         log: what the worker's process logs.
+        ranks: processes that share the transformer.
+        exchange: how they meet in attention: `gather` or `ulysses`.
     """
 
     checkpoint: Path | None = None
     threads: int | None = None
     visible_mark: bool = True
     log: LogSettings = field(default_factory=LogSettings)
+    ranks: int = 1
+    exchange: Literal["gather", "ulysses"] = "gather"
 
 
-def serve(connection: Connection, options: WorkerOptions) -> None:
+def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = None) -> None:
     """Run a worker until the pipe closes; the target of the spawned process."""
-    logs.configure(options.log)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _begin(options)
     try:
-        _serve(connection, options)
+        _serve(connection, options, lead)
     except UserError as error:
         _log.error("the worker cannot start: %s", error)
         connection.send(Failed(str(error)))
@@ -64,22 +73,73 @@ def serve(connection: Connection, options: WorkerOptions) -> None:
         _log.info("the server is gone, so is its worker %d", os.getpid())
 
 
-def _serve(connection: Connection, options: WorkerOptions) -> None:
-    from flowact.hardware.load_pipeline import load_pipeline
+def follow_worker(leader: Connection, membership: Membership, options: WorkerOptions) -> None:
+    """Share the transformer of a worker until it is gone; the target of the other ranks' processes."""
+    _begin(options)
+    from flowact.parallel.lockstep import follow
+
+    try:
+        loaded = _load(options, leader.recv())
+        with membership.joined(loaded.pipeline.device) as group:
+            follow(leader, _sharing(loaded, group, options))
+    except UserError:
+        # The leader meets the same and says so; until it is gone, the group is whole.
+        leader.poll(None)
+    except EOFError:
+        _log.info("the leader is gone, so is its rank %d", membership.rank)
+
+
+def _begin(options: WorkerOptions) -> None:
+    logs.configure(options.log)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) -> None:
     from flowact.media.watermark import Watermark
     from flowact.portrait import named_portraits
     from flowact.serving.engine import Engine
     from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
 
-    loaded = load_pipeline(options.checkpoint, options.threads)
-    mark = Watermark(visible=options.visible_mark)
-    references = ReferenceCache(loaded.pipeline, named_portraits())
-    warm_up(loaded.pipeline, mark, references)
-    weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
-    connection.send(Ready(loaded.precision.dtype, weights))
-    engine = Engine(loaded.pipeline, connection.send, mark, references)
-    _loop(connection, engine)
+    loaded = _load(options)
+    with _stepping(loaded, options, lead) as stepper:
+        mark = Watermark(visible=options.visible_mark)
+        references = ReferenceCache(loaded.pipeline, named_portraits())
+        warm_up(loaded.pipeline, mark, references, stepper)
+        weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
+        connection.send(Ready(loaded.precision.dtype, weights))
+        engine = Engine(loaded.pipeline, connection.send, mark, references, stepper=stepper)
+        _loop(connection, engine)
+
+
+def _load(options: WorkerOptions, precision: PrecisionPlan | None = None) -> Loaded:
+    from flowact.hardware.load_pipeline import load_pipeline
+
+    return load_pipeline(options.checkpoint, options.threads, precision=precision)
+
+
+@contextmanager
+def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iterator[Stepper]:
+    """Make chunks alone or, within the block, as the first of a group."""
+    from flowact.parallel.lockstep import Alone, Leader
+
+    if lead is None:
+        yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
+        return
+    for follower in lead.followers:
+        follower.send(loaded.precision)  # or each would measure, and might find otherwise
+    with lead.membership.joined(loaded.pipeline.device) as group:
+        yield Leader(_sharing(loaded, group, options), lead.followers)
+
+
+def _sharing(loaded: Loaded, group: Group, options: WorkerOptions) -> Alone:
+    from flowact.parallel.frames import share_frames
+    from flowact.parallel.lockstep import Alone
+
+    pipeline = loaded.pipeline
+    share_frames(pipeline.transformer, group, options.exchange)
+    return Alone(pipeline.transformer, pipeline.scheduler.settings)
 
 
 def _loop(connection: Connection, engine: Engine) -> None:

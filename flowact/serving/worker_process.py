@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import queue
-import signal
 import threading
 import time
 from collections import deque
@@ -16,8 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from flowact.parallel.companions import Companions, how_ended
 from flowact.serving.messages import Command, Event, Ready, Shutdown
-from flowact.serving.worker import WorkerOptions, serve
+from flowact.serving.worker import WorkerOptions, follow_worker, serve
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ GAPS: Final = 100
 
 
 class WorkerProcess:
-    """A spawned worker.
+    """A spawned worker: a process, or a leader and the ranks that share its transformer.
 
     Attributes:
         ready: what it said when it was ready, `None` before.
@@ -46,9 +46,13 @@ class WorkerProcess:
         self, options: WorkerOptions, received: Callable[[WorkerProcess, Event], None]
     ) -> None:
         spawn = multiprocessing.get_context("spawn")
+        self._companions = Companions(follow_worker, options, options.ranks)
         self._connection, theirs = spawn.Pipe()
         self._process = spawn.Process(
-            target=serve, args=(theirs, options), name="flowact-worker", daemon=True
+            target=serve,
+            args=(theirs, options, self._companions.lead),
+            name="flowact-worker",
+            daemon=True,
         )
         self._received = received
         self._commands: queue.Queue[Command] = queue.Queue(MOST_COMMANDS)
@@ -58,6 +62,7 @@ class WorkerProcess:
         self.broken = False
         self._process.start()
         theirs.close()
+        self._companions.handed_over()
         for target in (self._read, self._write):
             threading.Thread(target=target, name=f"flowact{target.__name__}", daemon=True).start()
 
@@ -68,19 +73,20 @@ class WorkerProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs and can be talked to."""
-        return not self.broken and self._process.is_alive()
+        """Whether the process and all of its ranks run, and it can be talked to."""
+        whole = self._process.is_alive() and self._companions.ended is None
+        return not self.broken and whole
 
     @property
     def ending(self) -> str:
         """How the process ended, in words."""
         self._process.join(ENDING_SECONDS)  # its pipe closes a moment before it is gone
-        code = self._process.exitcode
+        lost, code = self._companions.ended, self._process.exitcode
+        if lost is not None:
+            return lost
         if code is None:
             return "closed its pipe"
-        if code < 0:
-            return f"was killed by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
+        return how_ended(code)
 
     def send(self, command: Command) -> None:
         """Queue a command; when too many wait, the worker is taken for broken."""
@@ -100,6 +106,7 @@ class WorkerProcess:
         """End the process at once and wait for its end."""
         self.broken = True
         self._process.kill()
+        self._companions.kill()
         self._process.join()
         self._connection.close()
         self._wake_writer()

@@ -73,8 +73,10 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         made.vae = vae
         return made
 
-    def reference_features(self, reference: Tensor) -> ReferenceLatent:
-        """Look at portraits `[batch, 3, height, width]` in [-1, 1]."""
+    def reference_features(
+        self, reference: Tensor, points: Tensor | None = None
+    ) -> ReferenceLatent:
+        """Look at portraits `[batch, 3, height, width]` in [-1, 1]; an autoencoder needs no landmarks of theirs."""
         return ReferenceLatent(self._encode_video(reference[:, None])[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:

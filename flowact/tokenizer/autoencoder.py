@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.code import LinearMotionCodec
+from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
     EVERY_FRAME,
@@ -18,6 +18,7 @@ from flowact.tokenizer.decoder import (
     ViewReference,
     fill_between,
 )
+from flowact.tokenizer.face_mesh.raster import mesh_maps
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
 from flowact.tokenizer.views import FULL, VIEWS, Region
 
@@ -107,7 +108,8 @@ class ViewAutoencoder(nn.Module):
         held, *last = state
         shared = self.decoder.share(before, motion, reference)
         frames = SECOND_FRAMES if coarse else EVERY_FRAME
-        layers = self.decoder(held, shared, motion, reference, frames=frames)
+        mesh = self._mesh(motion[:, frames], reference)
+        layers = self.decoder(held, shared, motion, reference, frames=frames, mesh=mesh)
         if coarse:
             layers = fill_between((*last,), layers, reference.picture, self.view)
         # Cloned, or a saved state would carry what all four frames share.
@@ -117,9 +119,21 @@ class ViewAutoencoder(nn.Module):
         """The state before the first call: as if `motion [batch, 4, channels]` had lasted for long."""
         shared = self.decoder.share(motion, motion, reference)
         held = shared[:, -1].clone()
-        return held, *self.decoder(held, shared, motion, reference, frames=LAST_FRAME).last(1)
+        mesh = self._mesh(motion[:, LAST_FRAME], reference)
+        layers = self.decoder(held, shared, motion, reference, frames=LAST_FRAME, mesh=mesh)
+        return held, *layers.last(1)
 
-    def forward(self, motion: Tensor, picture: Tensor, region: Region = FULL) -> Layers:
+    def _mesh(self, motion: Tensor, reference: ViewReference) -> Tensor | None:
+        """What the faces' meshes show of a motion `[batch, n, channels]`, `[batch * n, 7, 60, 60]`."""
+        if reference.faces is None:
+            return None
+        limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
+        curves = self.code.restore(limited)[..., : self.config.curves]
+        return mesh_maps(reference.faces, curves, self.view)
+
+    def forward(
+        self, motion: Tensor, picture: Tensor, region: Region = FULL, points: Tensor | None = None
+    ) -> Layers:
         """Training pass of the decoder.
 
         Args:
@@ -127,16 +141,18 @@ class ViewAutoencoder(nn.Module):
                 first eight frames are painted.
             picture: whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
             region: the part of the view to paint.
+            points: landmarks of the references; see `ReferenceEncoder`.
 
         Returns:
             Layers of `batch * 4 * n` frames.
         """
         latents = motion.unflatten(1, (-1, FRAMES_PER_LATENT))
         before, now = latents[:, :-1], latents[:, 1:]
-        seen: ViewReference = self.reference(picture)
+        seen: ViewReference = self.reference(picture, points)
         guides = tuple(guide.repeat_interleave(now.shape[1], 0) for guide in seen.guides)
         shared = self.decoder.share(
             before.flatten(0, 1), now.flatten(0, 1), replace(seen, guides=guides)
         ).unflatten(0, now.shape[:2])
         held, own = shared[:, :-1, -1].flatten(0, 1), shared[:, 1:].flatten(0, 1)
-        return self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, region)
+        mesh = self._mesh(now[:, 1:].flatten(1, 2), seen)
+        return self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, region, mesh=mesh)

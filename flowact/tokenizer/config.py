@@ -25,6 +25,8 @@ class ViewConfig:
             is what the last frame before them took. Where that rises slowly to 1, nothing jumps from
             one latent to the next.
         paint_scale: 1 paints at 120x120, 2 at 240x240 by pixel shuffle.
+        mesh: whether a mesh that is fitted to the reference's landmarks moves the warp; see
+            `flowact.tokenizer.face_mesh`.
         curves: facial curves read from a latent, per frame.
         joints: joints whose three pose numbers are read from a latent, per frame.
     """
@@ -38,6 +40,7 @@ class ViewConfig:
     frame_blocks: tuple[int, ...] = (1, 1, 1)
     blend: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
     paint_scale: int = 1
+    mesh: bool = False
     curves: int = 52
     joints: int = 18
 
@@ -63,4 +66,4 @@ class ViewConfig:
 
 
 WHOLE_CONFIG = ViewConfig(view="whole", frame_blocks=(1, 1, 0), blend=(0.25, 0.5, 0.75, 1.0))
-FACE_CONFIG = ViewConfig(view="face", frame_blocks=(1, 2, 1), paint_scale=2)
+FACE_CONFIG = ViewConfig(view="face", frame_blocks=(1, 2, 1), paint_scale=2, mesh=True)

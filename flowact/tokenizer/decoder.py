@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from flowact.motion.face_points import POINTS
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
+from flowact.tokenizer.face_mesh.raster import PLANES
 from flowact.tokenizer.layers import (
     FeatureModulation,
     Pyramid,
@@ -49,11 +53,13 @@ class ViewReference:
         picture: the whole reference frame `[batch, 3, 480, 480]`, fp32 in [-1, 1].
         warpable: features `[batch, c, 60, 60]` over the view that move with the flow.
         guides: features added to the decoder at 8, 15 and 30 cells.
+        faces: meshes over the faces; None where the view has none.
     """
 
     picture: Tensor
     warpable: Tensor
     guides: tuple[Tensor, ...]
+    faces: FittedFaces | None = None
 
 
 @dataclass(frozen=True)
@@ -86,19 +92,29 @@ class ReferenceEncoder(nn.Module):
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
-        self.view = VIEWS[config.view]
+        self.view, self.mesh = VIEWS[config.view], config.mesh
         self.pyramid = Pyramid(3, config.reference_widths, blocks=0)
         widths = reversed(config.reference_widths[2:])
         pairs = zip(widths, config.trunk_widths, strict=True)
         self.guides = nn.ModuleList(conv(a, b, 1) for a, b in pairs)
 
-    def forward(self, picture: Tensor) -> ViewReference:
-        """Features of whole reference frames `[batch, 3, 480, 480]` in [-1, 1]."""
+    def forward(self, picture: Tensor, points: Tensor | None = None) -> ViewReference:
+        """Features of whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
+
+        `points` are their faces' landmarks `[batch, 89, 2]` in pixels; not numbers, or None, where none is known.
+        """
         weight = self.guides[0].weight
         features = self.pyramid(self.view.crop(picture).to(weight.dtype))
         coarse_first = zip(self.guides, reversed(features[2:]), strict=True)
         guides = tuple(guide(feature) for guide, feature in coarse_first)
-        return ViewReference(picture.float().contiguous(), features[1], guides)
+        faces = _fitted(picture, points) if self.mesh else None
+        return ViewReference(picture.float().contiguous(), features[1], guides, faces)
+
+
+def _fitted(picture: Tensor, points: Tensor | None) -> FittedFaces:
+    if points is None:
+        points = picture.new_full((len(picture), len(POINTS), 2), torch.nan)
+    return fit_faces(points)
 
 
 class Trunk(nn.Module):
@@ -152,6 +168,10 @@ class ViewDecoder(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
         )
+        if config.mesh:
+            self.take_mesh = nn.ModuleList(
+                zero_init(conv(PLANES, width, 1)) for width in (coarse, middle)
+            )
         self.coarse_flow = zero_init(conv(coarse, 2, 3))
         self.up_middle = Upsample(coarse, middle)
         self.take_features = conv(config.reference_widths[1], middle, 1)
@@ -179,6 +199,7 @@ class ViewDecoder(nn.Module):
         reference: ViewReference,
         region: Region = FULL,
         frames: slice = EVERY_FRAME,
+        mesh: Tensor | None = None,
     ) -> Layers:
         """Paint frames of a latent.
 
@@ -189,6 +210,7 @@ class ViewDecoder(nn.Module):
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
             frames: which of the four frames to paint.
+            mesh: what `mesh_maps` gives for them, `[n, 7, 60, 60]`; None in a view without a mesh.
 
         Returns:
             Layers of `batch * 4` frames, or of so many fewer.
@@ -198,10 +220,18 @@ class ViewDecoder(nn.Module):
         blended = torch.lerp(held[:, None], shared[:, frames], blend).flatten(0, 1)
         blended = blended.contiguous(memory_format=torch.channels_last)
         x = region.cut(blended + self.place)
+        if mesh is not None:
+            mesh = mesh.contiguous(memory_format=torch.channels_last)
+            x = x + self.take_mesh[0](region.cut(F.avg_pool2d(mesh, 2)).to(x.dtype))
         x = self.blocks[0](modulate(x, first))
         coarse = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
-        warped = self._warp_features(coarse, reference.warpable, region)
-        x = self.blocks[1](self.up_middle(x, self.take_features(warped), second))
+        seen = None
+        if mesh is not None:
+            coarse, seen = self._follow_mesh(coarse, mesh, region)
+        features = self.take_features(self._warp_features(coarse, reference.warpable, region))
+        if seen is not None:
+            features = features + self.take_mesh[1](seen.to(x.dtype))
+        x = self.blocks[1](self.up_middle(x, features, second))
         flow = (coarse + self.fine_flow(x).float() * FLOW_UNIT).contiguous()
         size = VIEW_SIZE // 2 * self.paint_scale
         warp = render_warp(flow, reference.picture, self.view, size, region)
@@ -213,6 +243,15 @@ class ViewDecoder(nn.Module):
 
     def _seen(self, motion: Tensor) -> Tensor:
         return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)
+
+    def _follow_mesh(self, flow: Tensor, mesh: Tensor, region: Region) -> tuple[Tensor, Tensor]:
+        """The flow with the mesh's own behind it, `[n, 2, 60, 60]`, and the mesh's planes as that moves them.
+
+        The mesh acts with a still head, so the flow first leads to where the head was in the reference.
+        """
+        grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
+        moved = F.grid_sample(mesh, grid, padding_mode="border", align_corners=False)
+        return flow + moved[:, :2], moved
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))

@@ -21,7 +21,12 @@ BETAS = (0.8, 0.95)
 
 
 def fit_latents(
-    tokenizer: Tokenizer, latents: Tensor, frames: Tensor, reference: Tensor, steps: int = 20
+    tokenizer: Tokenizer,
+    latents: Tensor,
+    frames: Tensor,
+    reference: Tensor,
+    points: Tensor | None = None,
+    steps: int = 20,
 ) -> Tensor:
     """Improve latents of frames until what is decoded from them is like the frames.
 
@@ -32,6 +37,7 @@ def fit_latents(
         latents: where to begin, `[batch, n, 16, 8, 16]`, such as `Tokenizer.encode` gives.
         frames: what to come close to, `[batch, 4 * n, 3, 480, 480]` in [-1, 1].
         reference: the portrait, `[batch, 3, 480, 480]` in [-1, 1].
+        points: its landmarks; see `Tokenizer.reference_features`.
         steps: of descent; 0 leaves the latents as they are.
 
     Returns:
@@ -50,7 +56,7 @@ def fit_latents(
     if not steps:
         return latents
     with torch.no_grad():
-        features = tokenizer.reference_features(reference)
+        features = tokenizer.reference_features(reference, points)
         state = tokenizer.initial_state(features)
     windows = latents.split(WINDOW, 1), frames.split(FRAMES_PER_LATENT * WINDOW, 1)
     fitted: list[Tensor] = []

@@ -142,10 +142,16 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
         self._helper = helper
 
-    def reference_features(self, reference: Tensor) -> ReferenceFeatures:
-        """Look at portraits `[batch, 3, 480, 480]` in [-1, 1]."""
+    def reference_features(
+        self, reference: Tensor, points: Tensor | None = None
+    ) -> ReferenceFeatures:
+        """Look at portraits `[batch, 3, 480, 480]` in [-1, 1].
+
+        `points` are their landmarks `[batch, 89, 2]` in pixels, as `flowact.portrait.frame_points` finds them;
+        not numbers, or None, where there is no face. Without them lids and lips move less well.
+        """
         _check_frames(reference[:, None])
-        faces = self._begin(partial(_look, self.face, reference))
+        faces = self._begin(partial(_look, self.face, reference, points))
         whole_motion, whole = _look(self.whole, reference)
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
@@ -315,10 +321,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self._helper.submit(as_here).result
 
 
-def _look(autoencoder: ViewAutoencoder, portrait: Tensor) -> tuple[Tensor, ViewReference]:
+def _look(
+    autoencoder: ViewAutoencoder, portrait: Tensor, points: Tensor | None = None
+) -> tuple[Tensor, ViewReference]:
     """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
     seen = autoencoder.view.crop(portrait)
-    return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait)
+    return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait, points)
 
 
 def _by_frame(layers: Layers) -> list[Layers]:

@@ -4,38 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowact.conditioning.window import AudioTimeline
 from flowact.errors import UserError
-from flowact.mmdit.model import FlowActTransformer
 from flowact.parallel.frames import Exchange, divide, share_frames
-from flowact.streaming.conditions import Conditions
-from flowact.streaming.schedule import diagonal
-from flowact.streaming.settings import RefinementSettings, StepSettings
-from flowact.streaming.state import SessionState
-from flowact.streaming.step import step
+from tests.parallel.sessions import difference, stream
 from tests.thread_group import ThreadGroup, on_ranks
 from tests.tiny_transformer import tiny_transformer
 
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-6}
-SETTINGS = StepSettings(diagonal(3), refinement=RefinementSettings(period=3))
-"""Refinement runs passes over two latents with and without a reference, fewer than there are ranks."""
-
-
-def session(model: FlowActTransformer, chunks: int = 6, batch: int = 2) -> list[Tensor]:
-    """Chunks of a batch of sessions through every layout of the memory, interrupted in mid-stream."""
-    generator = torch.Generator().manual_seed(4)
-    reference = torch.randn(batch, 1, 16, 8, 16, generator=generator, dtype=torch.float64)
-    state = SessionState.start(reference.to(model.dtype), range(batch))
-    sound = torch.randn(batch, 16_000 * chunks, generator=generator)
-    timelines = [AudioTimeline.empty().push(row) for row in sound]
-    made = []
-    for chunk in range(chunks):
-        if chunk == 4:
-            state = state.restarted()
-        conditions = Conditions.of(state, timelines, ["speaking", "smile"][:batch])
-        state, latents = step(model, state, conditions, SETTINGS)
-        made.append(latents)
-    return [*made, state.memory.short_term, state.stream]
 
 
 def shared(ranks: int, exchange: Exchange, dtype: torch.dtype, heads: int) -> list[list[Tensor]]:
@@ -45,7 +20,7 @@ def shared(ranks: int, exchange: Exchange, dtype: torch.dtype, heads: int) -> li
 
     def on_rank(group: ThreadGroup) -> list[Tensor]:
         share_frames(models[group.rank], group, exchange)
-        return session(models[group.rank])
+        return stream(models[group.rank])
 
     return on_ranks(ranks, on_rank)
 
@@ -60,31 +35,26 @@ def test_latents_are_divided_evenly() -> None:
 @torch.inference_mode()
 def test_one_rank_computes_what_none_does(exchange: Exchange) -> None:
     (made,) = shared(1, exchange, torch.float32, 2)
-    assert all(map(torch.equal, made, session(tiny_transformer())))
+    assert all(map(torch.equal, made, stream(tiny_transformer())))
 
 
 @pytest.mark.parametrize(
     ("ranks", "exchange", "dtype", "heads"),
     [
-        (2, "gather", torch.float64, 2),
-        (3, "gather", torch.float64, 2),
-        (4, "gather", torch.float32, 2),
+        (2, "gather", torch.float32, 2),
         (7, "gather", torch.float64, 2),
-        (2, "ulysses", torch.float64, 2),
         (3, "ulysses", torch.float32, 3),
-        (4, "ulysses", torch.float64, 4),
     ],
 )
 @torch.inference_mode()
 def test_several_ranks_agree_with_one_and_with_each_other(
     ranks: int, exchange: Exchange, dtype: torch.dtype, heads: int
 ) -> None:
-    alone = session(tiny_transformer(heads=heads).to(dtype))
+    alone = stream(tiny_transformer(heads=heads).to(dtype))
     everybody = shared(ranks, exchange, dtype, heads)
     for made in everybody:
         assert all(map(torch.equal, made, everybody[0]))
-        for part, expected in zip(made, alone, strict=True):
-            assert float((part - expected).abs().max() / expected.abs().max()) < BOUNDS[dtype]
+        assert difference(made, alone) < BOUNDS[dtype]
 
 
 def test_heads_that_do_not_divide_are_refused() -> None:

@@ -23,7 +23,7 @@ from flowact.portrait import Portrait, load_reference, look_at_portrait, read_po
 from flowact.portrait.align import USUAL
 from flowact.portrait.faces import find_faces
 
-NAMES = assets.character_names()
+NAMES = assets.drawn_character_names()
 
 
 def portrait(name: str) -> Image.Image:

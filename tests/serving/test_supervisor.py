@@ -76,6 +76,31 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
     assert not any(is_running(pid) for pid in pids)
 
 
+def test_a_group_that_lost_a_rank_goes_on_from_the_snapshot(checkpoint, request, caplog):
+    """One rank of two is killed with -9 in mid-stream; the other would wait for it for ever."""
+    events: list = []
+    options = WorkerOptions(checkpoint, threads=1, ranks=2)
+    supervisor = Supervisor(options, events.append, spare=False)
+    request.addfinalizer(supervisor.close)
+    supervisor.send(Create("a", picture().tobytes(), 1, "idling", "jpeg"))
+    wait_for(lambda: count(events, MediaSegment) >= 6)
+    folder = supervisor._worker._companions.lead.membership.meeting.parent
+    (follower,) = supervisor._worker._companions.pids
+    pids = [supervisor.pid, follower]
+    os.kill(follower, signal.SIGKILL)
+    wait_for(lambda: count(events, WorkerRestarted))
+    shown = len(events)
+    wait_for(lambda: count(events[shown:], MediaSegment) >= 6)
+    segments = [event for event in events if isinstance(event, MediaSegment)]
+    assert all(segment.index for segment in segments[1:]), "a session began again from nothing"
+    (reason,) = (event.reason for event in events if isinstance(event, WorkerRestarted))
+    assert reason == f"worker {pids[0]} lost rank 1, which was killed by SIGKILL"
+    assert not folder.exists()
+    pids += [supervisor.pid, *supervisor._worker._companions.pids]
+    supervisor.close()
+    assert not any(is_running(pid) for pid in pids)
+
+
 def test_a_spare_that_died_is_replaced_and_no_thread_is_left(checkpoint, request):
     before = set(threading.enumerate())
     supervisor = Supervisor(WorkerOptions(checkpoint, threads=1), lambda event: None)

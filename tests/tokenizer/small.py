@@ -10,5 +10,7 @@ SMALL = {
 
 
 def small_tokenizer() -> Tokenizer:
-    made = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2})
+    made = Tokenizer(
+        {**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2, "mesh": True}
+    )
     return made.eval()

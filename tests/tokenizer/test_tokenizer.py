@@ -30,8 +30,8 @@ def test_a_fresh_tokenizer_shows_the_reference(portrait) -> None:
 
 
 @torch.no_grad()
-def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait) -> None:
-    features = tokenizer.reference_features(portrait)
+def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait, points) -> None:
+    features = tokenizer.reference_features(portrait, points)
     z = torch.randn(1, 3, 16, 8, 16)
     at_once, last = tokenizer.decode(tokenizer.initial_state(features), z, features)
     first, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :1], features)
@@ -75,13 +75,16 @@ def test_a_blend_that_would_jump_is_refused() -> None:
 
 
 @torch.no_grad()
-def test_sessions_in_a_batch_do_not_mix(tokenizer, portrait) -> None:
-    portraits = torch.cat([portrait, portrait.flip(-1)])
+def test_sessions_in_a_batch_do_not_mix(tokenizer, portrait, points) -> None:
+    portraits, faces = (
+        torch.cat([portrait, portrait.flip(-1)]),
+        torch.cat([points, torch.full_like(points, torch.nan)]),
+    )
     z = torch.randn(2, 1, 16, 8, 16)
-    both = tokenizer.reference_features(portraits)
+    both = tokenizer.reference_features(portraits, faces)
     together, _ = tokenizer.decode(tokenizer.initial_state(both), z, both)
     for i in range(2):
-        alone = tokenizer.reference_features(portraits[i : i + 1])
+        alone = tokenizer.reference_features(portraits[i : i + 1], faces[i : i + 1])
         frames, _ = tokenizer.decode(tokenizer.initial_state(alone), z[i : i + 1], alone)
         torch.testing.assert_close(together[i], frames[0], atol=2e-4, rtol=0)
 

@@ -122,7 +122,7 @@ def _frames(pipeline: FlowActPipeline, path: Path, recording: Recording) -> Iter
 def _hands(
     pipeline: FlowActPipeline, panel: Panel, args: argparse.Namespace
 ) -> dict[str, dict[str, float]]:
-    names = assets.character_names()
+    names = assets.drawn_character_names()
     made = hand_gestures.gestures(pipeline, panel.hands, names, SEED)
     found = list(_shown(made, "hands", len(names) * len(hand_gestures.GESTURES)))
     hand_sheet(found, args.out / "hands.jpg")

@@ -47,10 +47,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, Section]:
 
 
 def portraits(args: argparse.Namespace) -> dict[str, Section]:
-    """What becomes of the pictures of a folder, each beside the named characters."""
+    """What becomes of the pictures of a folder, each beside the drawn characters."""
     reader, _ = load_readers()
     pictures = unseen_identities.pictures_in(args.portraits)
-    cast = [assets.character(name).portrait for name in assets.character_names()]
+    cast = [assets.character(name).portrait for name in assets.drawn_character_names()]
     pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
     known, found = (
         list(_shown(unseen_identities.measure(pipeline, reader, paths), what, len(paths)))
@@ -63,7 +63,7 @@ def portraits(args: argparse.Namespace) -> dict[str, Section]:
 def _recordings(args: argparse.Namespace) -> Iterator[Subject]:
     """Real voices and what aligns them; what is missing is said before anything else is measured."""
     fetch(args.recordings)
-    people = [assets.character(name) for name in assets.character_names()]
+    people = [assets.character(name) for name in assets.drawn_character_names()]
     portraits = [load_reference(person.portrait) for person in people]
     return real_subjects(args.recordings, PhoneAligner(), portraits, args.clips)
 

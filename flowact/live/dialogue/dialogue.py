@@ -63,7 +63,7 @@ class Dialogue:
         mode: what the microphone is for.
         mouth: what the avatar says.
         answering: whether an answer to the viewer is being made or given.
-        voice: name of the voice of answers; empty for the best one.
+        voice: name of the voice; empty for the best one.
 
     Args:
         services: voices, recogniser and language model.
@@ -74,9 +74,10 @@ class Dialogue:
     def __init__(
         self, services: SpeechServices, around: Surroundings, persona: Persona = NOBODY
     ) -> None:
-        self._services, self._around, self._greeting = services, around, persona.greeting
+        self._services, self._around, self._persona = services, around, persona
+        self._greeting = persona.greeting
         self.mode: Mode = "off"
-        self.answering, self.voice = False, ""
+        self.answering, self.voice = False, persona.voice
         self.mouth = Mouth(around.session, around.command, around.send_event, around.flush)
         self._listener = Listener(services.recogniser, services.endpoints.language)
         prompt = persona.prompt(services.endpoints.persona)
@@ -103,6 +104,7 @@ class Dialogue:
         """
         if not text.strip():
             raise UserError("There is nothing to say in that text.")
+        voice = voice or self.voice
         reader(self._services.engines, voice, text)
         self._say(spoken(typed(text), self._services.engines, voice), "voice")
 
@@ -123,7 +125,7 @@ class Dialogue:
 
     def choose(self, voice: str, language: str) -> None:
         """Take another voice for answers, and another language to be spoken to."""
-        self.voice = voice
+        self.voice = voice or self._persona.voice
         self._listener.language = language or self._services.endpoints.language
 
     def set_microphone(self, mode: Mode) -> None:

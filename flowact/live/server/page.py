@@ -103,7 +103,10 @@ def _people() -> str:
 
 
 def _voices(manager: SessionManager) -> str:
-    return "".join(
+    if not manager.speech.services.engines:
+        return ""
+    usual = '<option value="" title="The voice that suits the person.">The person\'s own</option>'
+    return usual + "".join(
         f'<option value="{html.escape(engine.name)}" title="{html.escape(engine.licence)}">'
         f"{html.escape(engine.title)}</option>"
         for engine in manager.speech.services.engines.values()

@@ -26,6 +26,7 @@ from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
+from flowact.portrait import frame_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
 
@@ -135,8 +136,8 @@ class Encoder(Protocol):
         """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
 
 
-Fit = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Latents, their frames and the reference to better latents; see `tokenizer.fitting.fit_latents`."""
+Fit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+"""Latents, their frames, the reference and its landmarks to better latents; see `tokenizer.fitting.fit_latents`."""
 
 
 @torch.no_grad()
@@ -154,8 +155,8 @@ def encode_clip(
     ]
     z = torch.cat(parts, 1)
     if fit is not None:
-        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
-        still, z = fit(still, held, reference), fit(z, frames, reference)
+        frames, points = _pixels(clip.pictures(slice(0, len(clip))))[None], frame_points(reference)
+        still, z = fit(still, held, reference, points), fit(z, frames, reference, points)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
     return LatentClip(
         z=z[0].half(),

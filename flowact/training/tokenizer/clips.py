@@ -18,6 +18,7 @@ from torch import Tensor
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.motion.arkit import ARKIT
+from flowact.portrait import frame_points
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import VIEW_SIZE, View
 
@@ -42,6 +43,8 @@ class Windows:
             coordinates in [-1, 1].
         visible: 1 where the surface is visible in the reference, `[batch, n, 60, 60]`.
         landmarks: pixels of the 240x240 view, `[batch, n, 8, 2]`.
+        points: what the landmark network finds in the reference, pixels of the frame, `[batch, 89, 2]`;
+            not numbers where it finds no face.
         readouts: curves, then pose, `[batch, 8 + n, curves + pose]`.
     """
 
@@ -50,6 +53,7 @@ class Windows:
     flow: Tensor
     visible: Tensor
     landmarks: Tensor
+    points: Tensor
     readouts: Tensor
 
     def to(self, device: torch.device) -> "Windows":
@@ -145,6 +149,11 @@ class ViewClip:
         """The whole reference, uint8 `[3, 480, 480]`."""
         return torch.tensor(self.clip.reference_image()).movedim(-1, 0).contiguous()
 
+    @cached_property
+    def points(self) -> Tensor:
+        """Landmarks of the reference as a portrait's are found, `[89, 2]`."""
+        return frame_points(self.picture[None].float() / 127.5 - 1)[0]
+
     def window(self, start: int, colours: "ColourJitter | None" = None) -> Windows:
         """The window whose motion begins at frame `start`, as a batch of one."""
         end = start + BEFORE + self.shown
@@ -154,6 +163,7 @@ class ViewClip:
             "flow": _tensor(getattr(clip, f"flow_{self.view.name}")[now]),
             "visible": _tensor(getattr(clip, f"visible_{self.view.name}")[now]) / 255,
             "landmarks": self.view.pixels(_tensor(clip.landmarks[now])),
+            "points": self.points,
             "readouts": torch.cat(
                 [_tensor(clip.curves[both]), _tensor(clip.pose[both]).flatten(1)], 1
             ),

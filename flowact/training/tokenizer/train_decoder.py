@@ -46,6 +46,9 @@ class DecoderSettings:
     Attributes:
         batch: windows of two latents per step.
         noise: deviation of the noise on the motion, as a transformer will not hit it exactly.
+        misplaced: deviation in pixels of the noise on the reference's landmarks, as photographs are harder
+            than renders; half of it moves all points of a face alike.
+        faceless: share of the references whose landmarks are withheld.
         on_mouth, on_eyes: share of the steps that paint a region round the mouth, or the eyes, of
             one of the windows; the others paint anywhere. Face view only.
         mouth, eyes, hidden: extra weight of those pixels; mouth and eyes in the face view only.
@@ -62,6 +65,8 @@ class DecoderSettings:
 
     batch: int = 4
     noise: float = 0.05
+    misplaced: float = 0.8
+    faceless: float = 0.1
     on_mouth: float = 0.35
     on_eyes: float = 0.3
     mouth: float = 9.0
@@ -94,7 +99,9 @@ class DecoderStage:
         s = self.settings
         motion = self.model.code.normalise(windows.readouts)
         seen = motion + s.noise * torch.randn_like(motion)
-        layers = model(seen, windows.picture, draw_region(windows.landmarks, self.model.view, s))
+        region = draw_region(windows.landmarks, self.model.view, s)
+        points = disturbed(windows.points, s.misplaced, s.faceless)
+        layers = model(seen, windows.picture, region, points)
         with torch.autocast(self._device.type, enabled=False):
             parts = self._picture_losses(layers, windows, step)
         total = sum(parts.values(), torch.zeros((), device=self._device))
@@ -141,12 +148,20 @@ class DecoderStage:
         return picture_scores(painted, windows, view)
 
 
+def disturbed(points: Tensor, misplaced: float, faceless: float) -> Tensor:
+    """Landmarks `[batch, 89, 2]` with noise of so many pixels, and some faces withheld."""
+    own, common = torch.randn_like(points), torch.randn_like(points[:, :1])
+    noisy = points + misplaced * (own + common) / 2**0.5
+    withheld = torch.rand(len(points), 1, 1, device=points.device) < faceless
+    return torch.where(withheld, torch.nan, noisy)
+
+
 def paint(model: ViewAutoencoder, windows: Windows, motion: Tensor) -> Tensor:
     """Windows as the decoder draws a motion `[n, 8 + m, channels]`: `[n * m, 3, 240, 240]` in [-1, 1]."""
     frames = []
     for i in range(len(motion)):
         picture = windows.picture[i : i + 1]
-        layers = model(motion[i : i + 1], picture)
+        layers = model(motion[i : i + 1], picture, points=windows.points[i : i + 1])
         frames.append(compose(layers, picture, model.view, VIEW_SIZE))
     return torch.cat(frames)
 

@@ -1,0 +1,32 @@
+"""The landmarks of a reference frame, for whoever moves it: nothing is refused, nothing is said."""
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flowact.motion.face_points import POINTS
+from flowact.portrait.faces import find_face_near, find_faces
+from flowact.portrait.windows import Square
+
+USUAL_PLACE: Final = Square(240.0, 197.5, 218.0)
+"""Window of the landmark network over a face where the named portraits have theirs."""
+
+
+def frame_points(frames: Tensor) -> Tensor:
+    """Landmarks `[batch, 89, 2]` in pixels of frames `[batch, 3, 480, 480]` in [-1, 1]; not numbers without a face."""
+    levels = ((frames.detach().float().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    pictures = levels.permute(0, 2, 3, 1).numpy()
+    return torch.stack([torch.from_numpy(_points(np.ascontiguousarray(p))) for p in pictures])
+
+
+def _points(picture: NDArray[np.uint8]) -> NDArray[Any]:
+    # Most frames are aligned, and the search of all of a picture takes a second.
+    face = find_face_near(picture, USUAL_PLACE)
+    if face is None:
+        face = next(iter(find_faces(picture)), None)
+    if face is None:
+        return np.full((len(POINTS), 2), np.nan, np.float32)
+    return np.asarray(face.points, np.float32)

@@ -1,0 +1,169 @@
+"""Drawing the mesh: for every cell of a view what the reference shows there, and on which part of a face it is."""
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from flowact.motion.face_mesh import EYE, MOUTH, load_template, with_ring
+from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.face_mesh.fit import FittedFaces
+from flowact.tokenizer.map_kernels import Floats, Integers, compiled
+from flowact.tokenizer.views import View
+from flowact.tokenizer.warp import FLOW_CELLS
+
+PLANES: Final = 7
+"""Flow (x, y), face or not, place on the average face (x, y), between the lids, between the lips."""
+_SAMPLES: Final = 2
+"""Per cell and side; a lid is a few cells."""
+_GRID: Final = FLOW_CELLS * _SAMPLES
+_OPEN: Final = -1
+"""Where no triangle is."""
+_SHARE: Final = np.float32(1 / _SAMPLES**2)
+
+
+def mesh_maps(faces: FittedFaces, curves: Tensor, view: View) -> Tensor:
+    """What faces show while curves act and head and camera are still.
+
+    The flow has a gradient: that of the shifts at each place, as if the triangles stayed where they are.
+
+    Args:
+        faces: meshes of `batch` references.
+        curves: ARKit activations `[batch, n, 52]` relative to the references.
+        view: that the maps cover.
+
+    Returns:
+        `[batch * n, 7, 60, 60]`: the displacement to where the reference shows what is there, in frame
+        coordinates (2 is the frame's width), then shares 0..1 or places -1..1 as `PLANES` says; all are 0
+        off the face.
+    """
+    faces = FittedFaces(faces.vertices.cpu(), faces.shifts.cpu())
+    shifts = faces.shifted(curves.float().cpu()).flatten(0, 1)
+    backwards = shifts * (-2 / FRAME_SIZE)
+    still = faces.vertices.repeat_interleave(curves.shape[1], 0)
+    covered, weights = _covered((still + shifts).detach(), view)
+    maps = _maps(covered, weights, backwards.detach())
+    if backwards.requires_grad:
+        flow = _flow(covered, weights, backwards)
+        maps = maps + F.pad(flow - flow.detach(), (0, 0, 0, 0, 0, PLANES - 2))
+    return maps.to(curves.device)
+
+
+def _covered(vertices: Tensor, view: View) -> tuple[Tensor, Tensor]:
+    """The triangle at each sample of a view, `[n, 120, 120]`, and the shares of its corners, `[n, 120, 120, 3]`."""
+    corner = torch.tensor([view.left, view.top], dtype=torch.float32)
+    places = ((vertices - corner) * (_GRID / view.size)).numpy()
+    covered = np.full((len(places), _GRID, _GRID), _OPEN, np.int32)
+    weights = np.zeros((len(places), _GRID, _GRID, 3), np.float32)
+    triangles = load_template().triangles.numpy()
+    for frame in zip(places, covered, weights, strict=True):
+        _draw(triangles, *frame)
+    return torch.from_numpy(covered), torch.from_numpy(weights)
+
+
+def _maps(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
+    template = load_template()
+    maps = np.zeros((len(covered), PLANES, FLOW_CELLS, FLOW_CELLS), np.float32)
+    mesh = (template.triangles.numpy(), template.kinds.numpy(), _places())
+    frames = (covered.numpy(), weights.numpy(), backwards.numpy(), maps)
+    for frame in zip(*frames, strict=True):
+        _shade(*mesh, *frame)
+    return torch.from_numpy(maps)
+
+
+def _flow(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
+    """What `_shade` makes the flow, `[n, 2, 60, 60]`, by operations that have a gradient."""
+    template, at = load_template(), covered.clamp(min=0).long()
+    counts = (covered != _OPEN) & (template.kinds[at] != EYE)
+    corners = template.triangles.long()[at].flatten(1)
+    values = torch.gather(backwards, 1, corners[..., None].expand(-1, -1, 2))
+    mixed = (values.unflatten(1, (_GRID, _GRID, 3)) * weights[..., None]).sum(3)
+    return F.avg_pool2d((mixed * counts[..., None]).movedim(-1, 1), _SAMPLES)
+
+
+@lru_cache(maxsize=1)
+def _places() -> Floats:
+    """Where every vertex is on the average face, `[V, 2]`, the landmarks within -1..1."""
+    template = load_template()
+    flat = template.neutral[:, :2]
+    low, high = flat.amin(0), flat.amax(0)
+    flat = (flat - low) / (high - low) * 2 - 1
+    return np.asarray(with_ring(flat, template.outline).numpy(), np.float32)
+
+
+@compiled
+def _draw(triangles: Integers, vertices: Floats, covered: Integers, weights: Floats) -> None:
+    """Draw triangles `[T, 3]` in their order: which one covers each sample, and how near its corners are.
+
+    Args:
+        triangles: `[T, 3]`.
+        vertices: in samples of the grid, `[V, 2]`.
+        covered: `[n, n]`, written where a triangle is.
+        weights: barycentric coordinates `[n, n, 3]`, the same.
+    """
+    size = covered.shape[0]
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = vertices[a, 0], vertices[a, 1]
+        bx, by = vertices[b, 0] - ax, vertices[b, 1] - ay
+        cx, cy = vertices[c, 0] - ax, vertices[c, 1] - ay
+        area = bx * cy - by * cx
+        if abs(area) < 1e-4:
+            continue
+        left = max(int(np.floor(ax + min(0.0, bx, cx) - 0.5)), 0)
+        right = min(int(np.ceil(ax + max(0.0, bx, cx) + 0.5)), size)
+        top = max(int(np.floor(ay + min(0.0, by, cy) - 0.5)), 0)
+        bottom = min(int(np.ceil(ay + max(0.0, by, cy) + 0.5)), size)
+        for y in range(top, bottom):
+            py = y + 0.5 - ay
+            for x in range(left, right):
+                px = x + 0.5 - ax
+                v, w = (px * cy - py * cx) / area, (bx * py - by * px) / area
+                u = 1.0 - v - w
+                if min(u, v, w) >= -1e-4:
+                    covered[y, x] = t
+                    weights[y, x, 0], weights[y, x, 1], weights[y, x, 2] = u, v, w
+
+
+@compiled
+def _shade(
+    triangles: Integers,
+    kinds: Integers,
+    places: Floats,
+    covered: Integers,
+    weights: Floats,
+    backwards: Floats,
+    maps: Floats,
+) -> None:
+    """Add what is at each sample to the mean of its cell.
+
+    Args:
+        triangles: `[T, 3]`.
+        kinds: of the triangles, `[T]`.
+        places: of the vertices on the average face, `[V, 2]`.
+        covered: what `_draw` wrote.
+        weights: the same.
+        backwards: from each vertex to where it is in the reference, `[V, 2]`.
+        maps: zeros `[7, 60, 60]`, added to.
+    """
+    for y in range(covered.shape[0]):
+        for x in range(covered.shape[1]):
+            t = covered[y, x]
+            if t == _OPEN:
+                continue
+            i, j = y // _SAMPLES, x // _SAMPLES
+            for k in range(3):
+                vertex, share = triangles[t, k], weights[y, x, k] * _SHARE
+                for axis in range(2):
+                    # An eyeball stays where it is when lids pass over it.
+                    if kinds[t] != EYE:
+                        maps[axis, i, j] += share * backwards[vertex, axis]
+                    maps[3 + axis, i, j] += share * places[vertex, axis]
+            maps[2, i, j] += _SHARE
+            if kinds[t] == EYE:
+                maps[5, i, j] += _SHARE
+            elif kinds[t] == MOUTH:
+                maps[6, i, j] += _SHARE
