@@ -168,6 +168,8 @@ def find_engines(
 def reader(engines: Mapping[str, TTSEngine], wanted: str, text: str) -> TTSEngine:
     """Return the wanted voice, or another one if it cannot read the text's script.
 
+    A name may leave the engine out: `slt` is the first voice called that.
+
     Raises:
         UserError: no voice can.
     """
@@ -176,7 +178,8 @@ def reader(engines: Mapping[str, TTSEngine], wanted: str, text: str) -> TTSEngin
             "This machine has no voice; install flite or espeak-ng, or upload a recording."
         )
     written = script(text)
-    chosen = engines.get(wanted) or next(iter(engines.values()))
+    called_so = [each for name, each in engines.items() if wanted in (name, name.partition(":")[2])]
+    chosen = next(iter(called_so or engines.values()))
     able = [engine for engine in (chosen, *engines.values()) if written in engine.scripts]
     if not able:
         raise UserError(

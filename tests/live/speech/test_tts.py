@@ -73,6 +73,7 @@ def test_the_script_of_a_text_is_that_of_most_letters(text, name):
 def test_a_voice_that_can_read_a_text_is_found_or_its_lack_is_said():
     engines = find_engines(NOBODY, "", HelperProcess("voice"))
     assert reader(engines, "flite:rms", "Hello").name == "flite:rms"
+    assert reader(engines, "rms", "Hello").name == "flite:rms"
     only = {name: engine for name, engine in engines.items() if name.startswith("flite")}
     for text, name in (("你好", "Chinese"), ("Привет", "Cyrillic"), ("مرحبا", "Arabic")):
         with pytest.raises(UserError, match=f"No voice on this machine reads {name}"):
