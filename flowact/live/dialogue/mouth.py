@@ -61,7 +61,8 @@ class Mouth:
         first = await anext(sounds, None)
         if first is None:
             raise UserError(NOTHING)
-        self.begin(utterance.source, round((time.monotonic() - asked) * 1e3))
+        took = round((time.monotonic() - asked) * 1e3) if utterance.source == "voice" else 0
+        self.begin(utterance.source, took)
         self.speaks = True
         feeder = self._feeder = SpeechFeeder(self._session, self.epoch, self._command)
         try:

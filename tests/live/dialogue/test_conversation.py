@@ -25,7 +25,7 @@ SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
 @pytest.fixture
 def talking(assets_folder, monkeypatch):
     monkeypatch.setenv("FLOWACT_ASSETS", str(assets_folder))
-    script = FaultyScript(question="Hello there.", answer="Hello to you.")
+    script = FaultyScript(question="Hello there.", answer="Hello to you.", chat_s=0.6)
     script.reactions = {"audio/speech": sound}
     with services(script) as endpoints:
         speaking = replace(endpoints, speaking=endpoints.answering)

@@ -82,8 +82,8 @@ class Page {
     this.#follow(session);
     session.setVolume(this.devices.volume);
     session.mic.use(this.devices.chosen);
+    session.choose(this.part("voice").value, this.part("language").value);
     session.start().catch((error) => this.#fail(`The page could not start: ${error.message}`));
-    session.joined.then(() => session.choose(this.part("voice").value, this.part("language").value));
   }
 
   /** Begin a session if there is none, and return it once it takes requests. */

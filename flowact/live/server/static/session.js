@@ -85,7 +85,8 @@ export class Session extends EventTarget {
 
   /** The voice of answers and the language that the viewer speaks; empty for the server's choice. */
   choose(voice, language) {
-    this.send({ type: "voice", voice, language });
+    this.choice = { type: "voice", voice, language };
+    this.send(this.choice);
   }
 
   sample(name) {
@@ -147,6 +148,7 @@ export class Session extends EventTarget {
         this.epoch = message.epoch;
         if (message.resumed) this.#flush();
         this.mic.told(message.microphone);
+        if (this.choice && !message.resumed) this.send(this.choice);
         this.#say("state", { name: this.painting ? "live" : "waking up" });
         this.welcomed();
         break;
