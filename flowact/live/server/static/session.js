@@ -86,7 +86,7 @@ export class Session extends EventTarget {
   /** The voice of answers and the language that the viewer speaks; empty for the server's choice. */
   choose(voice, language) {
     this.choice = { type: "voice", voice, language };
-    this.send(this.choice);
+    if (this.resume) this.send(this.choice); // or else with the welcome
   }
 
   sample(name) {
