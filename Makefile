@@ -9,7 +9,7 @@ PIP_ARGS ?=
 JOBS     ?= 2
 BIN      := .venv/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_ARGS)
-INPUTS   := pyproject.toml constraints.txt
+INPUTS   := pyproject.toml constraints.txt constraints-pipecat.txt
 
 # Idle threads that spin make a busy machine 2.5 times slower.
 export OMP_WAIT_POLICY = PASSIVE
@@ -59,8 +59,9 @@ $(BIN)/python: | check
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, test, train, tts, docs and judge extras into .venv ..."
-	@$(PIP) --editable '.[study,test,train,tts,docs,judge]'
+	@echo "Installing FlowAct with its study, test, train, tts, docs, judge and livekit extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,docs,judge,livekit]'
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade $(PIP_ARGS) --target .venv/pipecat --requirement constraints-pipecat.txt
 	@touch $@ .venv/.demo
 
 # Without a voice the page still has the microphone, uploads and the sample: say so and go on.

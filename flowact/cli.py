@@ -57,6 +57,9 @@ COMMANDS: Final = {
     "train": Command("flowact.commands.train", "train the tokenizer and the transformer", "train"),
     "verify": Command("flowact.commands.verify", "look for FlowAct's mark in a picture or video"),
     "plan": Command("flowact.commands.plan", "predict the speed of a preset on a GPU"),
+    "plan-actions": Command(
+        "flowact.commands.planner.plan_actions", "ask the model that plans actions, or score it"
+    ),
 }
 ALIASES: Final = {"sheet": "inspect-borders"}
 """Names of releases before 0.2."""

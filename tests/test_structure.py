@@ -42,9 +42,14 @@ TOOLS = {
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""
-BROUGHT = {"grimp": "import-linter"}
+BROUGHT = {"grimp": "import-linter", "gradio-client": "gradio"}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
-UNNAMED = {"dlib": ["dlib-bin"], "torchao": ["torchao"]}
+UNNAMED = {
+    "dlib": ["dlib-bin"],
+    "torchao": ["torchao"],
+    "pipecat": ["pipecat-ai"],
+    "livekit": ["livekit-agents"],
+}
 """Modules that their distribution forgets to list, or that may be missing, and what it is."""
 BENCH = {"playwright"}
 """What `flowact bench --live` alone asks for; it says so where it is missing."""

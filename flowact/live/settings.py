@@ -12,6 +12,7 @@ from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.live.endpoints import Endpoints, from_environment
 from flowact.logs import LEVELS, LogSettings
+from flowact.planner.multimodal import PlannerSettings, planner_settings
 
 _ENVIRONMENT: Final = "FLOWACT_"
 SERVER_LOG: Final = LogSettings("info")
@@ -57,14 +58,17 @@ class LiveSettings:
     log: LogSettings = SERVER_LOG
     endpoints: Endpoints = NO_ENDPOINTS
     ticket_key: str = field(default="", repr=False)
+    planner: PlannerSettings = field(default_factory=PlannerSettings)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
 
 
 EPILOG: Final = (
     "Every option can be given as an environment variable too, FLOWACT_PORT for --port and so on. "
     "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set (with "
     "FLOWACT_OPENAI_API_KEY); FLOWACT_CHAT_*, FLOWACT_TRANSCRIPTION_* and FLOWACT_SPEECH_* name a "
-    "server, key and model for each part: see docs/serving.md. Several servers behind one address need "
-    "the same secret in FLOWACT_TICKET_KEY."
+    "server, key and model for each part: see docs/conversation.md. Several servers behind one address need "
+    "the same secret in FLOWACT_TICKET_KEY. FLOWACT_API_KEYS holds the secrets, separated by commas, "
+    "of programs that may make sessions under /v1."
 )
 
 
@@ -99,9 +103,17 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     given = {name: _value(name, args, environment) for name in vars(args)}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     key = environment.get("FLOWACT_TICKET_KEY", "")
+    named = environment.get("FLOWACT_API_KEYS", "").split(",")
+    api_keys = tuple(each.strip() for each in named if each.strip())
     log = LogSettings(chosen.pop("log_level", SERVER_LOG.level), chosen.pop("log_json", False))
-    endpoints = from_environment(environment)
-    settings = LiveSettings(**chosen, log=log, endpoints=endpoints, ticket_key=key)
+    settings = LiveSettings(
+        **chosen,
+        log=log,
+        endpoints=from_environment(environment),
+        ticket_key=key,
+        planner=planner_settings(environment),
+        api_keys=api_keys,
+    )
     if settings.sessions < 1:
         raise UserError(f"--sessions must be at least 1, not {settings.sessions}.")
     checkpoint = settings.checkpoint

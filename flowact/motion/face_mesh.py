@@ -20,33 +20,35 @@ VERTEX: Final = {POINTS[row]: vertex for vertex, row in enumerate(LANDMARKS)}
 """Vertex of a landmark by its name."""
 RING: Final = 1.4
 """How far from the middle of the face its mesh ends, in distances of its outermost landmarks."""
-SKIN, EYE, MOUTH = 0, 1, 2
+SKIN, EYE, MOUTH, UPPER_TEETH, LOWER_TEETH = range(5)
 """Kinds of triangles: skin and lips, what is seen between the lids, and between the lips."""
 
 
 @dataclass(frozen=True)
 class MeshTemplate:
-    """The mesh of an average face. Vertices are `LANDMARKS`, then a ring around them that never moves.
+    """The mesh of an average face. Vertices are `LANDMARKS`, teeth, then a ring around them that never moves.
 
     Attributes:
         neutral: `[87, 3]`, landmarks at rest; X points to the person's left, Y up, Z to the viewer.
-        curves: `[52, 87, 3]`, what each ARKit curve adds at full strength.
+        curves: `[52, 87 + 32, 3]`, what each ARKit curve adds at full strength to landmarks and teeth.
+        teeth: `[32, 3]`, the rims of both rows of front teeth.
         outline: `[R]`, landmarks that the ring's vertices lie outside of.
-        triangles: `[T, 3]`, vertices, those of the skin last: lids cover eyes.
-        kinds: `[T]`, `SKIN`, `EYE` or `MOUTH`.
+        triangles: `[T, 3]`, vertices, those of the skin last: lids cover eyes, and lips teeth.
+        kinds: `[T]`, `SKIN`, `EYE`, `MOUTH`, `UPPER_TEETH` or `LOWER_TEETH`.
     """
 
     neutral: Tensor
     curves: Tensor
+    teeth: Tensor
     outline: Tensor
     triangles: Tensor
     kinds: Tensor
 
 
-def with_ring(landmarks: Tensor, outline: Tensor) -> Tensor:
-    """All vertices `[..., V, k]`: landmarks `[..., 87, k]`, then points outside of some of them, `outline [R]`."""
-    middle = landmarks.mean(-2, keepdim=True)
-    return torch.cat([landmarks, middle + RING * (landmarks[..., outline, :] - middle)], -2)
+def with_ring(vertices: Tensor, outline: Tensor) -> Tensor:
+    """Vertices `[..., v, k]` that begin with the landmarks, then points outside of some of those, `outline [R]`."""
+    middle = vertices[..., : len(LANDMARKS), :].mean(-2, keepdim=True)
+    return torch.cat([vertices, middle + RING * (vertices[..., outline, :] - middle)], -2)
 
 
 def template_path() -> Path:
@@ -65,6 +67,7 @@ def load_template() -> MeshTemplate:
         return MeshTemplate(
             tensors["neutral"].float(),
             tensors["curves"].float(),
+            tensors["teeth"].float(),
             tensors["outline"].long(),
             tensors["triangles"].int(),
             tensors["kinds"].int(),

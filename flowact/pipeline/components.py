@@ -29,14 +29,22 @@ COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
 DEFAULT: Final = "default"
 """Name of the checkpoint that comes with FlowAct."""
 HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
-HUB_FILES: Final = [CHECKPOINT_INDEX, *(f"{name}/*" for name in COMPONENTS)]
+MODULE: Final = "pipeline"
+"""A module beside the weights, which diffusers imports; `model_index.json` names it."""
+MODULE_TEXT: Final = '''"""Lets diffusers load this checkpoint; FlowAct must be installed."""
+
+from flowact.pipeline.diffusion_pipeline import FlowActDiffusionPipeline as FlowActPipeline
+
+__all__ = ["FlowActPipeline"]
+'''
+HUB_FILES: Final = [CHECKPOINT_INDEX, f"{MODULE}.py", *(f"{name}/*" for name in COMPONENTS)]
 
 
 def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin]) -> None:
     """Write every component into its folder, and the index last, so that it never names less."""
     path.mkdir(parents=True, exist_ok=True)
     index: dict[str, object] = {
-        "_class_name": pipeline,
+        "_class_name": [MODULE, pipeline],
         "_diffusers_version": diffusers.__version__,
     }
     for name, component in components.items():
@@ -45,6 +53,7 @@ def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin
         else:
             component.save_config(path / name)
         index[name] = [type(component).__module__, type(component).__name__]
+    (path / f"{MODULE}.py").write_text(MODULE_TEXT, encoding="utf-8")
     (path / CHECKPOINT_INDEX).write_text(json.dumps(index, indent=2) + "\n")
 
 

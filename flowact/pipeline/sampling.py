@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 from flowact.streaming.schedule import Schedule, diagonal, sequential
 from flowact.streaming.settings import RefinementSettings, StepSettings
 
 
-class SamplingConfig(ConfigMixin):  # type: ignore[misc]
+class SamplingConfig(SchedulerMixin, ConfigMixin):  # type: ignore[misc]
     """What a checkpoint was trained and measured to be sampled with.
 
     Args:

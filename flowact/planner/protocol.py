@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,9 @@ class Planner(Protocol):
 
     def observe(self, observation: Observation) -> Decision | None:
         """Return a decision when something is to change, `None` when it is to stay."""
+
+    def hear(self, speaker: Literal["viewer", "avatar"], sound: NDArray[np.int16]) -> None:
+        """Take sound as it is heard, mono at 16 kHz; planners that do not listen drop it."""
+
+    def close(self) -> None:
+        """The session is over."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flowact.conditioning.actions import resolve
 from flowact.planner.protocol import Decision, Observation
@@ -70,6 +73,12 @@ class RuleBasedPlanner:
             return None
         self._held = None
         return self._choose(observation)
+
+    def hear(self, speaker: Literal["viewer", "avatar"], sound: NDArray[np.int16]) -> None:
+        """Do nothing: the rules need no sound."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def _choose(self, observation: Observation) -> Decision | None:
         at = observation.at

@@ -1,4 +1,4 @@
-"""Frames to what a browser can decode one by one: H.264 in Annex B, or JPEG."""
+"""Frames to what a viewer takes one by one: H.264 in Annex B, JPEG, or plain pixels; all marked."""
 
 from __future__ import annotations
 
@@ -107,15 +107,40 @@ class JpegEncoder:
         return b"".join(bytes(packet) for packet in self._context.encode(frame))
 
 
+class RawEncoder:
+    """Every frame as RGB bytes, for programs that draw or encode themselves; marked as well."""
+
+    def __init__(self, mark: Watermark) -> None:
+        self._canvas, self._converter = Canvas(mark.apply), VideoReformatter()
+
+    def restart(self) -> None:
+        """Do nothing: every picture stands for itself."""
+
+    def encode(self, frames: NDArray[np.uint8]) -> tuple[EncodedFrame, ...]:
+        """Mark frames; each becomes `480 * 480 * 3` bytes."""
+        return tuple(EncodedFrame(self._encode(image), key=True) for image in frames)
+
+    def _encode(self, image: NDArray[np.uint8]) -> bytes:
+        frame = self._converter.reformat(
+            self._canvas.draw(image),
+            format="rgb24",
+            src_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        return bytes(frame.to_ndarray().tobytes())
+
+
 def make_encoder(codec: Codec, mark: Watermark) -> VideoEncoder:
     """Return an encoder for one session.
 
     Raises:
-        ValueError: a codec other than `h264` and `jpeg`.
+        ValueError: an unknown codec.
     """
-    kinds: dict[str, type[H264Encoder] | type[JpegEncoder]] = {
+    kinds: dict[str, type[H264Encoder] | type[JpegEncoder] | type[RawEncoder]] = {
         "h264": H264Encoder,
         "jpeg": JpegEncoder,
+        "raw": RawEncoder,
     }
     if codec not in kinds:
         raise ValueError(f"codec {codec!r}; expected one of {', '.join(kinds)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Codec = Literal["h264", "jpeg"]
+Codec = Literal["h264", "jpeg", "raw"]
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,7 @@ class ViewDecoder(nn.Module):
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
             frames: which of the four frames to paint.
-            mesh: what `mesh_maps` gives for them, `[n, 7, 60, 60]`; None in a view without a mesh.
+            mesh: what `mesh_maps` gives for them, `[n, 9, 60, 60]`; None in a view without a mesh.
 
         Returns:
             Layers of `batch * 4` frames, or of so many fewer.

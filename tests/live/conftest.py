@@ -10,6 +10,8 @@ from flowact.live.settings import LiveSettings
 from tests.live.viewer import wait_until_ready
 from tests.tiny_assets import write_assets
 
+KEY = "a-key-for-tests"
+
 
 @pytest.fixture(scope="session")
 def assets_folder(tmp_path_factory):
@@ -20,7 +22,7 @@ def assets_folder(tmp_path_factory):
 def client(assets_folder):
     patch = pytest.MonkeyPatch()
     patch.setenv("FLOWACT_ASSETS", str(assets_folder))
-    settings = LiveSettings(threads=1, sessions=2, spare=False)
+    settings = LiveSettings(threads=1, sessions=2, spare=False, api_keys=(KEY,))
     with TestClient(create_app(settings)) as made:
         wait_until_ready(made)
         patch.undo()  # the server lives on while other folders' tests want the real assets

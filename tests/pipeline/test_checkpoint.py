@@ -25,11 +25,12 @@ def saved(pipeline: FlowActPipeline, tmp_path: Path) -> Path:
 
 def test_a_checkpoint_has_the_layout_of_diffusers(saved: Path) -> None:
     index = json.loads((saved / "model_index.json").read_text())
-    assert index["_class_name"] == "FlowActPipeline"
+    assert index["_class_name"] == ["pipeline", "FlowActPipeline"]
     assert index["transformer"] == ["flowact.mmdit.model", "FlowActTransformer"]
     files = {str(path.relative_to(saved)) for path in saved.rglob("*") if path.is_file()}
     assert files == {
         "model_index.json",
+        "pipeline.py",
         "scheduler/scheduler_config.json",
         "tokenizer/config.json",
         f"tokenizer/{WEIGHTS}",
@@ -100,7 +101,7 @@ def test_a_repository_of_the_hub_is_fetched_by_the_hubs_own_call(
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert FlowActPipeline.from_pretrained("flowact/default")
-    patterns = ["model_index.json", "transformer/*", "tokenizer/*", "scheduler/*"]
+    patterns = ["model_index.json", "pipeline.py", "transformer/*", "tokenizer/*", "scheduler/*"]
     assert asked == [("flowact/default", patterns)]
 
 

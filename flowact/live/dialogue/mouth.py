@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.avatar.speech_feeder import SpeechFeeder
 from flowact.errors import UserError
 from flowact.live.dialogue.utterance import Utterance
-from flowact.live.session.speech_feeder import SpeechFeeder
 from flowact.serving.messages import Command, Interrupt, MediaSegment
 from flowact.timebase import SAMPLES_PER_LATENT
 

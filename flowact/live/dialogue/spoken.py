@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from typing import TypeVar
 
+from flowact.avatar.speech_feeder import in_thread
 from flowact.errors import UserError
 from flowact.live.dialogue.utterance import Signal, SpokenPiece
-from flowact.live.session.speech_feeder import in_thread
-from flowact.live.speech.clauses import clauses
+from flowact.live.speech.clauses import cut
 from flowact.live.speech.tts import TTSEngine, reader
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ async def spoken(
 
 async def typed(text: str) -> AsyncGenerator[str, None]:
     """Yield the clauses of a text that is known as a whole."""
-    async for clause in clauses(_once(text)):
+    for clause in cut(text):
         yield clause
 
 
@@ -56,10 +56,6 @@ async def recorded(blocks: Iterator[Signal]) -> AsyncGenerator[SpokenPiece, None
     """Yield what a blocking iterator gives without blocking the server."""
     async for block in in_thread(blocks):
         yield SpokenPiece(block)
-
-
-async def _once(text: str) -> AsyncGenerator[str, None]:
-    yield text
 
 
 async def read_ahead(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

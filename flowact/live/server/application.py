@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 import gradio as gr
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.middleware.cors import CORSMiddleware
 
+from flowact.live.api.routes import make_api
 from flowact.live.server.about import about, model_card
-from flowact.live.server.page import HEAD, live_blocks, theme
+from flowact.live.server.page import HEAD, live_blocks, stage, theme
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -41,6 +43,13 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app.state.manager = manager
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
+    app.mount("/v1", make_api(manager))
+    _allow_origins(app, settings)
+
+    @app.get("/openapi.json")
+    async def description() -> Response:
+        """Where programs look first; Gradio's own routes are the page's business alone."""
+        return RedirectResponse("v1/openapi.json")
 
     @app.post("/gradio_api/upload")
     @app.post("/gradio_api/process_recording")
@@ -60,7 +69,22 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     async def about_folder() -> Response:
         return RedirectResponse("../about")
 
+    @app.get("/stage", response_class=HTMLResponse)
+    async def stage_page() -> HTMLResponse:
+        return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
+
     return app
+
+
+def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
+    """Let pages of the named origins call the routes and load the page's modules."""
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Filename"],
+        )
 
 
 def mount_page(app: FastAPI) -> FastAPI:

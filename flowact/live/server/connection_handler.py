@@ -7,7 +7,8 @@ import contextlib
 import json
 import logging
 import time
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from flowact.errors import UserError
 from flowact.live.access.rate_limit import (
@@ -19,6 +20,7 @@ from flowact.live.access.rate_limit import (
 )
 from flowact.live.protocol import requests
 from flowact.live.protocol.connection import Connection, ConnectionLostError
+from flowact.live.session.live_session import LiveSession
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import ViewerSession
 from flowact.logs import raised_at
@@ -38,7 +40,7 @@ async def handle_connection(connection: Connection, manager: SessionManager) -> 
         hello = await _hello(connection)
         session = await _enter(connection, manager, hello)
         if session is not None:
-            await _converse(connection, manager, session)
+            await converse(connection, manager, session, _receive_all(connection, session))
     except UserError as error:
         _log.info("a connection was refused: %s", raised_at(error))
         with contextlib.suppress(ConnectionLostError):
@@ -63,13 +65,13 @@ async def _enter(
     visitor = manager.tickets.check(hello.token, "visit")
     if hello.resume:
         session = manager.sessions.get(manager.tickets.check(hello.resume, "resume"))
-        if session is not None:
+        if isinstance(session, ViewerSession):
             session.send_queue.close()
             session.reconnect()
             _log.info("session %s goes on over a new connection", session.name)
             session.send_queue.put_text(_welcome(manager, session, resumed=True))
             return session
-    await _wait_for_place(connection, manager)
+    await wait_for_place(connection, manager, lambda place: _message("busy", position=place))
     try:
         session = manager.begin(visitor, hello.character, hello.upload, hello.codec)
     except BaseException:
@@ -79,13 +81,25 @@ async def _enter(
     return session
 
 
-async def _wait_for_place(connection: Connection, manager: SessionManager) -> None:
-    """Stand in line, telling the viewer where; give up when they do."""
+async def wait_for_place(
+    connection: Connection, manager: SessionManager, told: Callable[[int], str]
+) -> None:
+    """Stand in line, telling the viewer where; give up when they do.
+
+    Args:
+        connection: the viewer's.
+        manager: knows the line.
+        told: makes the message about a place in it.
+
+    Raises:
+        UserError: too many wait already.
+        ConnectionLostError: the viewer has left.
+    """
     async with manager.admission.line() as me:
         reader = asyncio.create_task(_until_lost(connection))
         try:
             while not manager.admission.try_enter(me):
-                await connection.send(_message("busy", position=manager.admission.position(me)))
+                await connection.send(told(manager.admission.position(me)))
                 moved = asyncio.create_task(manager.admission.moved())
                 await asyncio.wait({moved, reader}, return_when=asyncio.FIRST_COMPLETED)
                 moved.cancel()
@@ -102,13 +116,23 @@ async def _until_lost(connection: Connection) -> None:
             await connection.receive()
 
 
-async def _converse(
-    connection: Connection, manager: SessionManager, session: ViewerSession
+async def converse(
+    connection: Connection,
+    manager: SessionManager,
+    session: LiveSession,
+    reading: Coroutine[Any, Any, None],
 ) -> None:
-    """Send and receive until either ends, then keep the session for a while or end it."""
+    """Send and receive until either ends, then keep the session for a while or end it.
+
+    Args:
+        connection: the viewer's.
+        manager: whose session it is.
+        session: what is served.
+        reading: passes on what the viewer sends, until they say goodbye.
+    """
     send_queue = session.send_queue
     sender = asyncio.create_task(_send_all(connection, session))
-    reader = asyncio.create_task(_receive_all(connection, session))
+    reader = asyncio.create_task(reading)
     over = False
     try:
         done, _ = await asyncio.wait({sender, reader}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +151,7 @@ async def _converse(
                 _log.info("session %s has lost its viewer", session.name)
 
 
-async def _send_all(connection: Connection, session: ViewerSession) -> None:
+async def _send_all(connection: Connection, session: LiveSession) -> None:
     send_queue = session.send_queue
     while (message := await send_queue.get()) is not None:
         await connection.send(message)

@@ -12,6 +12,7 @@ import gradio as gr
 
 from flowact import assets
 from flowact.live.persona import read_persona
+from flowact.live.server.gradio_endpoints import add_endpoints
 from flowact.live.server.routes import STATIC
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import sample_names
@@ -60,12 +61,19 @@ def live_blocks(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> gr
             server_functions=[issue_ticket],
             apply_default_css=False,
         )
+        add_endpoints(manager)
     return blocks
 
 
 def theme() -> gr.themes.Base:
     """Return a theme whose fonts are on every machine: nothing is fetched from elsewhere."""
     return gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+
+
+def stage(manager: SessionManager) -> str:
+    """Return the page that shows the picture alone; every load is a visitor of its own."""
+    template = Template((STATIC / "stage.html").read_text(encoding="utf-8"))
+    return template.substitute(ticket=manager.tickets.issue("visit", secrets.token_hex(8)))
 
 
 def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -17,16 +16,17 @@ from fastapi.responses import FileResponse, JSONResponse, Response, StreamingRes
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
 
-from flowact import __version__, assets
+from flowact import assets
 from flowact.errors import UserError
 from flowact.live.access.origin import is_allowed
 from flowact.live.protocol.binary import prefixed, split_prefixed
 from flowact.live.protocol.connection import HttpConnection, SocketConnection
 from flowact.live.protocol.requests import LONGEST_MESSAGE
 from flowact.live.server.connection_handler import handle_connection
+from flowact.live.server.provenance import provenance
+from flowact.live.session.live_session import LiveSession
 from flowact.live.session.manager import SessionManager
-from flowact.live.session.recorder import AI_SOURCE, to_mp4
-from flowact.live.session.session import ViewerSession
+from flowact.live.session.recorder import to_mp4
 from flowact.logs import raised_at
 
 _log = logging.getLogger(__name__)
@@ -144,18 +144,7 @@ def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
         )
 
 
-def provenance(session: str) -> dict[str, object]:
-    """Return what a kept file says about its making."""
-    return {
-        "generator": f"FlowAct {__version__}",
-        "ai_generated": True,
-        "digital_source_type": AI_SOURCE,
-        "session": session,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _session_of(manager: SessionManager, ticket: str) -> ViewerSession:
+def _session_of(manager: SessionManager, ticket: str) -> LiveSession:
     session = manager.sessions.get(manager.tickets.check(ticket, "resume"))
     if session is None:
         raise UserError("This session is over.")

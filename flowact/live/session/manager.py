@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -18,10 +19,13 @@ from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
 from flowact.live.persona import NOBODY, read_persona
+from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
 from flowact.live.speech.services import SpeechRoom
-from flowact.planner import RuleBasedPlanner
+from flowact.live.speech.tts import TTSEngine
+from flowact.planner import Planner, RuleBasedPlanner
+from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
@@ -40,6 +44,7 @@ class SessionManager:
     Attributes:
         settings: what the owner chose.
         tickets, admission, uploads, speech: see their classes.
+        services: what sessions share.
         sessions: sessions by name.
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
@@ -51,8 +56,9 @@ class SessionManager:
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
         self.speech = SpeechRoom(settings.endpoints)
-        self.sessions: dict[str, ViewerSession] = {}
-        self._services = SessionServices(self.send, self.uploads, self.speech.services)
+        self.sessions: dict[str, LiveSession] = {}
+        self.services = SessionServices(self.send, self.uploads, self.speech.services)
+        self._plans = PlannerEndpoint(settings.planner)
         self.ready: Ready | None = None
         self.down: str | None = None
         self._portraits: dict[str, NDArray[np.uint8]] = {}
@@ -86,6 +92,7 @@ class SessionManager:
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
         await self.speech.close()
+        await self._plans.close()
         self.uploads.close()
 
     def send(self, command: Command) -> None:
@@ -107,25 +114,43 @@ class SessionManager:
         Raises:
             UserError: no such character or picture, or there is no worker.
         """
+        picture = self.picture(visitor, character, upload)
+        planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
+        persona = NOBODY if upload else read_persona(self._character(character))
+        session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
+        self.enter(session, picture, codec)
+        return session
+
+    def planner(self, picture: NDArray[np.uint8], *, arms: bool = True) -> Planner:
+        """Return what chooses the actions of a new session: rules, and a model over them if there is one."""
+        rules = RuleBasedPlanner(arms=arms)
+        if not self._plans.settings.configured:
+            return rules
+        return MultimodalPlanner(self._plans, picture, rules)
+
+    def picture(self, visitor: str, character: str, upload: str) -> NDArray[np.uint8]:
+        """Return the picture of a visitor's or of a character, uint8 `[480, 480, 3]`.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        return self.uploads.picture(visitor, upload) if upload else self.portrait(character)
+
+    def enter(self, session: LiveSession, picture: NDArray[np.uint8], codec: Codec) -> None:
+        """Let a session that has a place begin at the worker.
+
+        Raises:
+            UserError: there is no worker.
+        """
         if self.down is not None:
             raise UserError(self.down)
-        picture = self.uploads.picture(visitor, upload) if upload else self.portrait(character)
-        planner = RuleBasedPlanner(arms=not upload)  # of a stranger's picture they would be made up
-        session = ViewerSession(
-            secrets.token_hex(8),
-            visitor,
-            self._services,
-            planner,
-            NOBODY if upload else read_persona(self._character(character)),
-        )
         self.sessions[session.name] = session
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
         _log.info("session %s begins", session.name)
         self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
-        return session
 
-    async def end(self, session: ViewerSession) -> None:
+    async def end(self, session: LiveSession) -> None:
         """End a session and give its place to the next in line."""
         if self.sessions.pop(session.name, None) is not None:
             session.close()
@@ -142,6 +167,11 @@ class SessionManager:
         if found.name not in self._portraits:
             self._portraits[found.name] = load_reference(found.portrait)
         return self._portraits[found.name]
+
+    @property
+    def engines(self) -> Mapping[str, TTSEngine]:
+        """Voices by name, the best first."""
+        return self.speech.services.engines
 
     def _character(self, name: str) -> assets.Character:
         return assets.character(name) if name else assets.default_character()

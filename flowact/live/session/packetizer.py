@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from flowact.live.protocol.binary import Flag, Header, MessageKind
 from flowact.live.session.send_queue import SendQueue
@@ -45,8 +50,11 @@ class Packetizer:
         """The next segment comes from another worker and may be older than what was shown."""
         self._outbox.flush()
 
-    def still(self, jpeg: bytes) -> None:
-        """Queue a picture to be shown until the first frame comes."""
+    def portrait(self, picture: NDArray[np.uint8]) -> None:
+        """Queue a picture, uint8 `[480, 480, 3]`, to be shown until the first frame comes."""
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=90)
+        jpeg = buffer.getvalue()
         now = time.time() * 1e3
         header = Header(
             MessageKind.STILL, Flag.KEY, 0, self._number(), 0.0, made_ms=now, sent_ms=now

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import time
 from collections import deque
@@ -14,7 +13,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from flowact import assets
 from flowact.conditioning.actions import resolve
@@ -104,15 +102,14 @@ class ViewerSession:
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait, uint8 `[480, 480, 3]`, until the model has made the first frame."""
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=90)
-        self._packetizer.still(buffer.getvalue())
+        self._packetizer.portrait(picture)
 
     def send_segment(self, segment: MediaSegment) -> None:
         """Send a segment, keep it for the recording, and take note of what was spoken."""
         if not self._dialogue.mouth.wants(segment):
             return
         self.recorder.keep(segment)
+        self._planner.hear("avatar", np.frombuffer(segment.sound, "<i2"))
         if self.left is None and not self._packetizer.send(segment):
             self._command(KeyFrame(self.name))
         self._dialogue.shown(segment)
@@ -135,6 +132,7 @@ class ViewerSession:
     def close(self) -> None:
         """End the session everywhere and delete what belongs to it."""
         self._ticker.cancel()
+        self._planner.close()
         self._dialogue.close()
         self._command(Close(self.name))
         self.recorder.clear()
@@ -186,7 +184,13 @@ class ViewerSession:
         """
         if len(packet) > LONGEST_PACKET or len(packet) % 2:
             raise UserError("The page sent microphone sound of a wrong size.")
+        if self.mode != "off":
+            self._planner.hear("viewer", np.frombuffer(packet, "<i2"))
         self._dialogue.hear(packet)
+
+    def interrupt(self) -> None:
+        """Be silent now: nothing of what was said before is sent any more."""
+        self._dialogue.interrupt()
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

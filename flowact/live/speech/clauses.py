@@ -76,6 +76,12 @@ class ClauseCutter:
         return _after_words(text, LONGEST // 4) if len(text) > LONGEST else None
 
 
+def cut(text: str) -> list[str]:
+    """Return the clauses of a text that is known as a whole."""
+    cutter = ClauseCutter()
+    return [*cutter.feed(text), *cutter.end()]
+
+
 async def clauses(text: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     """Yield the clauses of a text that comes in pieces."""
     cutter = ClauseCutter()

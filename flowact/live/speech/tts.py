@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from flowact.datagen.voice.speech import voice
 from flowact.errors import UserError
+from flowact.live.speech.clauses import cut
 from flowact.live.speech.endpoint_client import EndpointClient
 from flowact.live.speech.helper import HelperProcess
 from flowact.live.speech.sound import Level, Signal, decode_sound, decode_stream, normalised
@@ -187,6 +188,13 @@ def reader(engines: Mapping[str, TTSEngine], wanted: str, text: str) -> TTSEngin
             "another voice."
         )
     return able[0]
+
+
+async def speak_text(engine: TTSEngine, text: str) -> AsyncGenerator[Signal, None]:
+    """Yield the sound of a text clause by clause: the first is heard while others are made."""
+    for clause in cut(text):
+        async for sound in engine.speak(clause):
+            yield sound
 
 
 async def warm_up(engines: Mapping[str, TTSEngine]) -> None:

@@ -16,6 +16,7 @@ from flowact.motion.face_mesh import (
     LANDMARKS,
     LIDS,
     VERTEX,
+    MeshTemplate,
     load_template,
     with_ring,
 )
@@ -31,7 +32,7 @@ class FittedFaces:
 
     Attributes:
         vertices: `[batch, V, 2]`.
-        shifts: `[batch, 52, 87, 2]`, what each curve at full strength adds to the landmarks.
+        shifts: `[batch, 52, 87 + 32, 2]`, what each curve at full strength adds to landmarks and teeth.
     """
 
     vertices: Tensor
@@ -45,6 +46,7 @@ class FittedFaces:
         return torch.cat([moved, still], 2)
 
 
+@torch.autocast("cpu", enabled=False)
 def fit_faces(points: Tensor) -> FittedFaces:
     """Meshes for landmarks `[batch, 89, 2]` in pixels of the frame; rows that are not numbers are no face."""
     template = load_template()
@@ -56,7 +58,16 @@ def fit_faces(points: Tensor) -> FittedFaces:
     for side in EYE_SIDES:
         _fit_lids(shifts, landmarks, side)
     shifts = torch.where(known[:, None, None, None], shifts, 0.0)
-    return FittedFaces(with_ring(landmarks, template.outline), shifts)
+    teeth = torch.where(known[:, None, None], _teeth(landmarks, projection, template), 0.0)
+    return FittedFaces(with_ring(torch.cat([landmarks, teeth], 1), template.outline), shifts)
+
+
+def _teeth(landmarks: Tensor, projection: Tensor, template: MeshTemplate) -> Tensor:
+    """Teeth `[batch, 32, 2]` behind the lips: where the average face has them from the middle of the mouth."""
+    lips = [VERTEX["inner_upper"], VERTEX["inner_lower"]]
+    from_lips = template.teeth - template.neutral[lips].mean(0)
+    placed: Tensor = landmarks[:, lips].mean(1, keepdim=True) + from_lips @ projection.mT
+    return placed
 
 
 def _projection(landmarks: Tensor, neutral: Tensor) -> Tensor:

@@ -8,23 +8,35 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.motion.face_mesh import EYE, MOUTH, load_template, with_ring
+from flowact.motion.face_mesh import (
+    EYE,
+    LOWER_TEETH,
+    MOUTH,
+    UPPER_TEETH,
+    load_template,
+    with_ring,
+)
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.fit import FittedFaces
 from flowact.tokenizer.map_kernels import Floats, Integers, compiled
 from flowact.tokenizer.views import View
 from flowact.tokenizer.warp import FLOW_CELLS
 
-PLANES: Final = 7
-"""Flow (x, y), face or not, place on the average face (x, y), between the lids, between the lips."""
+PLANES: Final = 9
+"""Flow (x, y), face or not, place on the average face (x, y), between lids, between lips, upper teeth, lower teeth."""
 _SAMPLES: Final = 2
 """Per cell and side; a lid is a few cells."""
 _GRID: Final = FLOW_CELLS * _SAMPLES
+_PARTS: Final = np.zeros((5, 4), np.float32)
+"""Which of the last four planes a kind of triangle belongs to; teeth are between the lips, too."""
+_PARTS[[EYE, MOUTH, UPPER_TEETH, LOWER_TEETH], [0, 1, 1, 1]] = 1
+_PARTS[[UPPER_TEETH, LOWER_TEETH], [2, 3]] = 1
 _OPEN: Final = -1
 """Where no triangle is."""
 _SHARE: Final = np.float32(1 / _SAMPLES**2)
 
 
+@torch.autocast("cpu", enabled=False)  # geometry, of which training must not lose bits
 def mesh_maps(faces: FittedFaces, curves: Tensor, view: View) -> Tensor:
     """What faces show while curves act and head and camera are still.
 
@@ -36,7 +48,7 @@ def mesh_maps(faces: FittedFaces, curves: Tensor, view: View) -> Tensor:
         view: that the maps cover.
 
     Returns:
-        `[batch * n, 7, 60, 60]`: the displacement to where the reference shows what is there, in frame
+        `[batch * n, 9, 60, 60]`: the displacement to where the reference shows what is there, in frame
         coordinates (2 is the frame's width), then shares 0..1 or places -1..1 as `PLANES` says; all are 0
         off the face.
     """
@@ -88,9 +100,8 @@ def _flow(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
 def _places() -> Floats:
     """Where every vertex is on the average face, `[V, 2]`, the landmarks within -1..1."""
     template = load_template()
-    flat = template.neutral[:, :2]
-    low, high = flat.amin(0), flat.amax(0)
-    flat = (flat - low) / (high - low) * 2 - 1
+    low, high = template.neutral[:, :2].amin(0), template.neutral[:, :2].amax(0)
+    flat = (torch.cat([template.neutral, template.teeth])[:, :2] - low) / (high - low) * 2 - 1
     return np.asarray(with_ring(flat, template.outline).numpy(), np.float32)
 
 
@@ -147,7 +158,7 @@ def _shade(
         covered: what `_draw` wrote.
         weights: the same.
         backwards: from each vertex to where it is in the reference, `[V, 2]`.
-        maps: zeros `[7, 60, 60]`, added to.
+        maps: zeros `[9, 60, 60]`, added to.
     """
     for y in range(covered.shape[0]):
         for x in range(covered.shape[1]):
@@ -163,7 +174,5 @@ def _shade(
                         maps[axis, i, j] += share * backwards[vertex, axis]
                     maps[3 + axis, i, j] += share * places[vertex, axis]
             maps[2, i, j] += _SHARE
-            if kinds[t] == EYE:
-                maps[5, i, j] += _SHARE
-            elif kinds[t] == MOUTH:
-                maps[6, i, j] += _SHARE
+            for part in range(_PARTS.shape[1]):
+                maps[5 + part, i, j] += _SHARE * _PARTS[kinds[t], part]

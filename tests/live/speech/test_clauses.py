@@ -5,7 +5,7 @@ import pytest
 from flowact.live.speech.clauses import FIRST_WORDS, LONGEST, ClauseCutter
 
 
-def cut(text: str, size: int = 4) -> list[str]:
+def in_pieces(text: str, size: int = 4) -> list[str]:
     cutter = ClauseCutter()
     parts = [text[at : at + size] for at in range(0, len(text), size)]
     found = [clause for part in parts for clause in cutter.feed(part)]
@@ -14,7 +14,7 @@ def cut(text: str, size: int = 4) -> list[str]:
 
 def test_the_first_clause_is_short_and_the_others_are_sentences():
     text = "Well, that is a good question, I think. It depends, of course. Ask me again later."
-    assert cut(text) == [
+    assert in_pieces(text) == [
         "Well, that is a good question,",
         "I think.",
         "It depends, of course.",
@@ -24,7 +24,7 @@ def test_the_first_clause_is_short_and_the_others_are_sentences():
 
 def test_a_first_sentence_without_a_comma_begins_after_some_words():
     words = "one two three four five six seven eight nine ten eleven twelve"
-    first, *rest = cut(words + ".")
+    first, *rest = in_pieces(words + ".")
     assert len(first.split()) == FIRST_WORDS and " ".join([first, *rest]) == words + "."
 
 
@@ -52,13 +52,15 @@ def test_the_first_clause_comes_before_the_text_is_over():
     ],
 )
 def test_nothing_is_cut_where_no_speaker_breathes(text, clauses):
-    assert cut(text) == clauses
+    assert in_pieces(text) == clauses
 
 
 def test_no_clause_is_too_long_for_a_voice():
-    found = cut("word " * 300, 50)
+    found = in_pieces("word " * 300, 50)
     assert max(map(len, found)) <= LONGEST and " ".join(found).split() == ["word"] * 300
 
 
 def test_a_text_of_any_size_is_cut_in_time_that_grows_with_it():
-    assert sum(len(clause.split()) for clause in cut("So it goes on. " * 5_000, 300)) == 20_000
+    assert (
+        sum(len(clause.split()) for clause in in_pieces("So it goes on. " * 5_000, 300)) == 20_000
+    )

@@ -3,8 +3,8 @@
 import { Devices } from "./devices.js";
 import { save, sendFile } from "./files.js";
 import { addPlan, counts, quietLine, showFigures, spoken } from "./panels.js";
+import { Stage } from "./picture.js";
 import { Session } from "./session.js";
-import { Stage } from "./stage.js";
 import { Tabs } from "./tabs.js";
 import { newTicket, theTicket } from "./ticket.js";
 import { Transcript } from "./transcript.js";

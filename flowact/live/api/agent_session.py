@@ -1,0 +1,95 @@
+"""Mode `agent` of the interface: the page's conversation, led by a program."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flowact.avatar.playback import PlaybackClock
+from flowact.live.api import events
+from flowact.live.api.page_events import translated
+from flowact.live.api.problem import ApiError
+from flowact.live.protocol import requests
+from flowact.live.session.session import SessionServices, ViewerSession
+from flowact.planner import Planner
+from flowact.serving.messages import MediaSegment
+
+PACKET_BYTES: Final = 1_280
+"""40 ms, as the page sends its microphone."""
+
+
+class AgentSession(ViewerSession):
+    """A session that listens to a viewer's microphone and answers."""
+
+    def __init__(
+        self,
+        name: str,
+        visitor: str,
+        services: SessionServices,
+        planner: Planner | None = None,
+    ) -> None:
+        super().__init__(name, visitor, services, planner)
+        self._clock, self._item = PlaybackClock(), -1
+
+    def send_segment(self, segment: MediaSegment) -> None:
+        """Take a segment from the worker, and note how much of a reply is heard."""
+        self._clock.add(segment.epoch, voiced=segment.speaking)
+        super().send_segment(segment)
+
+    def send_event(self, kind: str, **content: object) -> None:
+        """Queue one of the page's messages as an event of `flowact.v1`."""
+        if kind == "epoch":
+            self._end_item(interrupted=True)
+            self._item = -1 if content.get("flush") else int(str(content["epoch"]))
+            if content.get("flush"):
+                self._clock.flush()
+        elif kind == "finished":
+            self._end_item(interrupted=False)
+        event = translated(kind, content)
+        if event is not None:
+            self.tell(event)
+
+    def tell(self, event: events.ServerEvent) -> None:
+        """Queue an event."""
+        self.send_queue.put_text(event.model_dump_json())
+
+    def hear_bytes(self, sound: bytes) -> None:
+        """Take microphone sound, 16-bit mono at 16 kHz, of any length that a message may have."""
+        for start in range(0, len(sound), PACKET_BYTES):
+            self.hear(sound[start : start + PACKET_BYTES])
+
+    def handle_event(self, event: events.ClientEvent) -> None:
+        """Do what the client asks.
+
+        Raises:
+            UserError: it cannot be done.
+        """
+        match event:
+            case events.TextSay(text=text, voice=voice):
+                self.handle(requests.SayText(type="say", text=text, voice=voice))
+            case events.ActionSet(text=text):
+                self.handle(requests.Act(type="action", text=text))
+            case events.MicrophoneSet(mode=mode):
+                self.handle(requests.SetMicrophone(type="microphone", mode=mode))
+            case events.AudioClear():
+                self.interrupt()
+            case events.MediaKey():
+                self.handle(requests.WantKey(type="key"))
+            case events.PingEvent(at=at):
+                self.handle(requests.Ping(type="ping", at=at))
+            case _:
+                raise ApiError(
+                    "wrong_mode",
+                    f"{event.type} is for sessions of mode avatar; this one has mode agent.",
+                )
+
+    def _end_item(self, *, interrupted: bool) -> None:
+        item, self._item = self._item, -1
+        if item >= 0:
+            played = self._clock.played_ms(item)
+            if not interrupted:  # its last segments were made and are about to be heard
+                played += round(self._clock.voice_left * 1000)
+            self.tell(
+                events.PlaybackFinished(
+                    item_id=str(item), played_ms=played, interrupted=interrupted
+                )
+            )

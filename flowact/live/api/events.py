@@ -1,0 +1,308 @@
+"""Texts on the socket `flowact.v1`, up and down; binary messages are sound up and media down.
+
+Names that OpenAI Realtime and LiveKit have for the same thing are used here too. New events and new
+fields may come within version 1; clients ignore what they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from flowact.live.api.problem import ApiError
+
+LONGEST_TEXT: Final = 1_000
+LONGEST_ACTION: Final = 120
+LONGEST_EVENT: Final = 16_384
+LONGEST_APPEND: Final = 65_536
+"""Bytes of one binary message up: two seconds at 16 kHz."""
+MOST_BUFFERED_SECONDS: Final = 120
+"""Sound that a session holds beyond what it is speaking."""
+
+
+class _Up(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class AudioStart(_Up):
+    """Names the next item and says the rate of its sound, mono 16-bit. Optional before the first sound."""
+
+    type: Literal["audio.start"]
+    item_id: str = Field("", max_length=60)
+    rate: int = 16_000
+    text: str = Field("", max_length=LONGEST_TEXT, description="What the sound says, for gestures.")
+
+
+class AudioCommit(_Up):
+    """The sound of the item is complete."""
+
+    type: Literal["audio.commit"]
+
+
+class AudioClear(_Up):
+    """Be silent now, and forget everything that waits."""
+
+    type: Literal["audio.clear"]
+
+
+class TextSay(_Up):
+    """Speak a text with a voice of the server."""
+
+    type: Literal["text.say"]
+    text: str
+    item_id: str = Field("", max_length=60)
+    voice: str = Field("", max_length=60)
+
+
+class ActionSet(_Up):
+    """Do something, in words."""
+
+    type: Literal["action.set"]
+    text: str
+
+
+class MicrophoneSet(_Up):
+    """What binary messages up are, in mode `agent`: dropped, spoken as they come, or listened to."""
+
+    type: Literal["microphone.set"]
+    mode: Literal["off", "puppet", "conversation"]
+
+
+class MediaKey(_Up):
+    """The decoder lost the thread: send a key frame."""
+
+    type: Literal["media.key"]
+
+
+class PingEvent(_Up):
+    """A sign of life, at least every 15 s; `at` comes back."""
+
+    type: Literal["ping"]
+    at: float = 0.0
+
+
+class SessionClose(_Up):
+    """End the session."""
+
+    type: Literal["session.close"]
+
+
+ClientEvent = Annotated[
+    AudioStart
+    | AudioCommit
+    | AudioClear
+    | TextSay
+    | ActionSet
+    | MicrophoneSet
+    | MediaKey
+    | PingEvent
+    | SessionClose,
+    Field(discriminator="type"),
+]
+_ADAPTER: Final[TypeAdapter[ClientEvent]] = TypeAdapter(ClientEvent)
+
+
+class SocketLimits(BaseModel):
+    """What a session bears."""
+
+    text_characters: int = LONGEST_TEXT
+    action_characters: int = LONGEST_ACTION
+    append_bytes: int = LONGEST_APPEND
+    buffered_seconds: int = MOST_BUFFERED_SECONDS
+
+
+class SessionCreated(BaseModel):
+    """The first event of every connection.
+
+    Attributes:
+        session: its id.
+        resume_token: opens the socket again after a lost connection, for some seconds.
+        codec: of the frames.
+        resumed: whether this is such a connection.
+        limits: what a session bears.
+    """
+
+    type: Literal["session.created"] = "session.created"
+    session: str
+    resume_token: str
+    codec: str
+    resumed: bool = False
+    limits: SocketLimits = SocketLimits()
+
+
+class QueuePosition(BaseModel):
+    """All places are taken; so many are before this session, itself included."""
+
+    type: Literal["queue.position"] = "queue.position"
+    position: int
+
+
+class PlaybackStarted(BaseModel):
+    """An item begins to be heard; its media carry `epoch`."""
+
+    type: Literal["playback.started"] = "playback.started"
+    item_id: str
+    epoch: int
+
+
+class PlaybackFinished(BaseModel):
+    """An item is over for whoever plays media as they come."""
+
+    type: Literal["playback.finished"] = "playback.finished"
+    item_id: str
+    played_ms: int
+    interrupted: bool
+
+
+class PlaybackFlushed(BaseModel):
+    """Media of epochs below this one are to be thrown away."""
+
+    type: Literal["playback.flushed"] = "playback.flushed"
+    epoch: int
+
+
+class PlaybackMetrics(BaseModel):
+    """Once a second while something is said: for clients that push faster than it is spoken.
+
+    Attributes:
+        item_id: what is heard.
+        played_ms: how much of it.
+        buffered_ms: sound that the session holds and has not made pictures of.
+        dropped: media messages that this connection was too slow for.
+    """
+
+    type: Literal["metrics"] = "metrics"
+    item_id: str
+    played_ms: int
+    buffered_ms: int
+    dropped: int
+
+
+class SpeechStarted(BaseModel):
+    """The viewer begins to speak."""
+
+    type: Literal["user.speech_started"] = "user.speech_started"
+
+
+class SpeechStopped(BaseModel):
+    """The viewer has finished."""
+
+    type: Literal["user.speech_stopped"] = "user.speech_stopped"
+
+
+class TranscriptFinal(BaseModel):
+    """What the viewer said."""
+
+    type: Literal["transcript.final"] = "transcript.final"
+    text: str
+
+
+class ReplyDelta(BaseModel):
+    """The answer grows by this text."""
+
+    type: Literal["reply.delta"] = "reply.delta"
+    text: str
+
+
+class ReplyDone(BaseModel):
+    """The whole answer."""
+
+    type: Literal["reply.done"] = "reply.done"
+    text: str
+
+
+class MicrophoneChanged(BaseModel):
+    """What binary messages up are from now on."""
+
+    type: Literal["microphone.changed"] = "microphone.changed"
+    mode: Literal["off", "puppet", "conversation"]
+
+
+class ActionChanged(BaseModel):
+    """What the person does from now on, and why."""
+
+    type: Literal["action.changed"] = "action.changed"
+    behaviour: str
+    why: str
+    at: float = Field(description="Seconds since the session began.")
+
+
+class NoticeEvent(BaseModel):
+    """Something worth a line on the screen."""
+
+    type: Literal["notice"] = "notice"
+    message: str
+
+
+class PongEvent(BaseModel):
+    """The answer to a ping; `server_ms` is the server's clock since 1970."""
+
+    type: Literal["pong"] = "pong"
+    at: float
+    server_ms: float
+
+
+class ErrorEvent(BaseModel):
+    """Something could not be done; unless `fatal` the session goes on. See `Problem`."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    retryable: bool = False
+    fatal: bool = False
+
+
+ServerEvent = (
+    SessionCreated
+    | QueuePosition
+    | PlaybackStarted
+    | PlaybackFinished
+    | PlaybackFlushed
+    | PlaybackMetrics
+    | SpeechStarted
+    | SpeechStopped
+    | TranscriptFinal
+    | ReplyDelta
+    | ReplyDone
+    | MicrophoneChanged
+    | ActionChanged
+    | NoticeEvent
+    | PongEvent
+    | ErrorEvent
+)
+
+
+def parse_event(message: str) -> ClientEvent:
+    """Read what a client sent.
+
+    Raises:
+        ApiError: too long, not JSON, or no event of version 1.
+    """
+    if len(message) > LONGEST_EVENT:
+        raise ApiError("too_large", f"An event has at most {LONGEST_EVENT} characters.")
+    try:
+        event: ClientEvent = _ADAPTER.validate_json(message)
+    except (ValidationError, RecursionError) as error:
+        reason = _reason(error) if isinstance(error, ValidationError) else "it is nested too deep"
+        raise ApiError("invalid_event", f"That is no event of {_NAME}: {reason}.") from error
+    if isinstance(event, TextSay) and len(event.text) > LONGEST_TEXT:
+        raise ApiError(
+            "text_too_long",
+            f"That text has {len(event.text)} characters; at most {LONGEST_TEXT} at a time.",
+        )
+    if isinstance(event, ActionSet) and len(event.text) > LONGEST_ACTION:
+        raise ApiError("text_too_long", f"An action has at most {LONGEST_ACTION} characters.")
+    return event
+
+
+_NAME: Final = "flowact.v1"
+
+
+def _reason(error: ValidationError) -> str:
+    """Say the first mistake without repeating what was sent."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "union_tag_invalid":
+        return "its type is unknown"
+    return f"{place}: {first['msg'].lower()}" if place else str(first["msg"]).lower()

@@ -1,0 +1,47 @@
+"""What sessions tell their viewers in the page's words, said as events of `flowact.v1`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from flowact.live.api import events
+
+Content = dict[str, Any]
+
+
+def translated(kind: str, content: Content) -> events.ServerEvent | None:
+    """Return the event for one of the page's messages; `None` for what only the page needs."""
+    made = _EVENTS.get(kind)
+    return made(content) if made is not None else None
+
+
+def _epoch(content: Content) -> events.ServerEvent:
+    epoch = int(content["epoch"])
+    if content.get("flush"):
+        return events.PlaybackFlushed(epoch=epoch)
+    return events.PlaybackStarted(item_id=str(epoch), epoch=epoch)
+
+
+def _viewer(content: Content) -> events.ServerEvent:
+    return events.SpeechStarted() if content["speaking"] else events.SpeechStopped()
+
+
+def _error(content: Content) -> events.ServerEvent:
+    fatal = bool(content.get("fatal", False))
+    return events.ErrorEvent(code="refused", message=str(content["text"]), fatal=fatal)
+
+
+_EVENTS: Final[dict[str, Callable[[Content], events.ServerEvent | None]]] = {
+    "epoch": _epoch,
+    "viewer": _viewer,
+    "error": _error,
+    "heard": lambda content: events.TranscriptFinal(text=content["text"]),
+    "reply": lambda content: events.ReplyDone(text=content["text"]) if content["done"] else None,
+    "microphone": lambda content: events.MicrophoneChanged(mode=content["mode"]),
+    "notice": lambda content: events.NoticeEvent(message=content["text"]),
+    "pong": lambda content: events.PongEvent(at=content["at"], server_ms=content["server_ms"]),
+    "plan": lambda content: events.ActionChanged(
+        behaviour=content["behaviour"], why=content["why"], at=content["at"]
+    ),
+}
