@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from flowact.bench.chromium import chromium, visiting
@@ -334,8 +335,7 @@ def test_a_file_that_is_not_sound_is_refused_in_a_sentence(visit, tmp_path):
 @pytest.mark.parametrize("size", [(1280, 860), (390, 844)], ids=["desk", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(visit, server, size, scheme):
-    axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
-    axe = axe_playwright.Axe()
+    axe = Axe()
     visitor = visit()
     visitor.page.set_viewport_size({"width": size[0], "height": size[1]})
     visitor.page.emulate_media(color_scheme=scheme)
