@@ -47,6 +47,7 @@ class Surroundings:
         send_event: tells the viewer.
         flush: throws away what waits to be sent to the viewer.
         act: lets the avatar do a behaviour.
+        begun: chooses what the avatar does when it begins to speak.
     """
 
     session: str
@@ -54,6 +55,7 @@ class Surroundings:
     send_event: SendEvent
     flush: Callable[[], None]
     act: Callable[[str], None]
+    begun: Callable[[], None]
 
 
 class Dialogue:
@@ -78,7 +80,9 @@ class Dialogue:
         self._greeting = persona.greeting
         self.mode: Mode = "off"
         self.answering, self.voice = False, persona.voice
-        self.mouth = Mouth(around.session, around.command, around.send_event, around.flush)
+        self.mouth = Mouth(
+            around.session, around.command, around.send_event, around.flush, around.begun
+        )
         self._listener = Listener(services.recogniser, services.endpoints.language)
         prompt = persona.prompt(services.endpoints.persona)
         self._conversation = Conversation(services.chat, prompt, around.act)

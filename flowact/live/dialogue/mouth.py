@@ -33,6 +33,7 @@ class Mouth:
         command: passes a command to the worker.
         send_event: tells the viewer.
         flush: throws away what waits to be sent to the viewer.
+        begun: called when speech begins, before its first sound is fed: the action should be in time.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class Mouth:
         command: Callable[[Command], None],
         send_event: SendEvent,
         flush: Callable[[], None],
+        begun: Callable[[], None],
     ) -> None:
-        self._session, self._command = session, command
+        self._session, self._command, self._begun = session, command, begun
         self._send_event, self._flush = send_event, flush
         self.epoch = self._oldest = 0
         self.utterance: Utterance | None = None
@@ -64,6 +66,7 @@ class Mouth:
         took = round((time.monotonic() - asked) * 1e3) if utterance.source == "voice" else 0
         self.begin(utterance.source, took)
         self.speaks = True
+        self._begun()
         feeder = self._feeder = SpeechFeeder(self._session, self.epoch, self._command)
         try:
             await feeder.feed(_chained(first, sounds))

@@ -199,6 +199,7 @@ class ViewerSession:
             send_event=self.send_event,
             flush=lambda: self.send_queue.flush(),  # the queue of the connection that there is then
             act=lambda behaviour: self._observe(asked=behaviour, by="the language model"),
+            begun=lambda: self._observe(),
         )
 
     async def _plan_forever(self) -> None:

@@ -47,6 +47,7 @@ class Room:
             send_event=lambda kind, **content: self.events.append({"type": kind, **content}),
             flush=lambda: None,
             act=self.acted.append,
+            begun=lambda: None,
         )
         self.dialogue = Dialogue(services, around, **options)
 
