@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 MOST_SECONDS: Final = 30.0
+FIRST_SECONDS: Final = 120.0
+"""For the first work of a process, which loads what it needs; on a busy machine that takes its time."""
 CLOSE_SECONDS: Final = 3.0
 TRIES: Final = 2
 
@@ -33,7 +35,7 @@ class HelperProcess:
     """
 
     def __init__(self, does: str) -> None:
-        self._does, self.restarts = does, 0
+        self._does, self.restarts, self._warm = does, 0, False
         self._pool: ProcessPoolExecutor | None = None
         self._pid: Future[int] | None = None
 
@@ -47,7 +49,11 @@ class HelperProcess:
             pool = self._pool or self._start()
             try:
                 running = asyncio.wrap_future(pool.submit(work, *args, **kwargs))
-                return await asyncio.wait_for(running, MOST_SECONDS)
+                done = await asyncio.wait_for(
+                    running, MOST_SECONDS if self._warm else FIRST_SECONDS
+                )
+                self._warm = True
+                return done
             except BrokenExecutor:
                 _log.warning("the %s's helper process died and is replaced", self._does)
                 self._discard(pool)
@@ -80,7 +86,7 @@ class HelperProcess:
         if self._pid is not None and self._pid.done() and not self._pid.exception():
             _kill(self._pid.result())
         pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = self._pid = None
+        self._pool, self._pid, self._warm = None, None, False
         self.restarts += 1
 
 

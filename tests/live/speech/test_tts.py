@@ -38,6 +38,7 @@ def test_a_helper_that_died_or_hangs_is_replaced_and_what_it_did_is_said(monkeyp
         with pytest.raises(UserError, match="The voice broke down over that"):
             await process.run(os._exit, 1)
         assert process.restarts == 3
+        assert await process.run(abs, -1) == 1
         monkeypatch.setattr(helper, "MOST_SECONDS", 0.3)
         with pytest.raises(UserError, match="took too long"):
             await process.run(time.sleep, 60.0)
