@@ -54,6 +54,7 @@ def reading(path: Path, kind: Kind) -> Iterator[None]:
     except MemoryError as error:
         raise MediaError(path, "needs more memory than there is") from error
     except (
+        av.FFmpegError,
         OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
         RuntimeError, NotImplementedError, AssertionError,
     ) as error:  # fmt: skip

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from mediafiles.containers import Decoder, is_timed, opened, sound_stream, video_stream
+from mediafiles.containers import Decoder, is_timed, opened, reading, sound_stream, video_stream
 from mediafiles.errors import MediaError
 
 Floats = NDArray[np.float32]
@@ -156,10 +156,11 @@ def read_mono(path: Path, rate: int, origin: Origin = "picture") -> Floats:
         MediaError: no sound, or none that can be decoded.
     """
     mixdown, blocks = Mixdown(), []
-    for frame in resampled(sound_frames(path, origin), None, rate):
-        block = np.asarray(frame.to_ndarray(), np.float32)
-        mixdown.measure(block)
-        blocks.append(block)
+    with reading(path, "sound"):
+        for frame in resampled(sound_frames(path, origin), None, rate):
+            block = np.asarray(frame.to_ndarray(), np.float32)
+            mixdown.measure(block)
+            blocks.append(block)
     if not blocks:
         raise MediaError(path, "is empty: it holds no sound that can be decoded")
     return np.concatenate([mixed(block, mixdown.weights) for block in blocks])

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import av
 import numpy as np
+from av.container import InputContainer
 
 from mediafiles.containers import Decoder, opened, video_stream
 from mediafiles.errors import MediaError
@@ -17,6 +18,8 @@ from mediafiles.screen import SQUARE, Turn, displayed_size, is_wide, turn_of
 
 _UNEVEN: Final = 0.2
 """Share of a frame's usual duration by which `_OFTEN` of the durations must differ for the rate to be variable."""
+_PRIMING: Final = 1024 / 48_000
+_ABSOLUTE: Final = {"mov", "matroska", "webm"}
 _OFTEN: Final = 0.1
 _LONGEST_LAST: Final = 2.0
 """Seconds beyond which the duration of a last picture is not believed."""
@@ -46,6 +49,7 @@ class VideoFacts:
         width, height: as displayed, in square pixels.
         frames: that a player shows.
         seconds: from the first picture's beginning to the last one's end.
+        lead: seconds that a player waits before the first picture.
         rate: usual frames per second.
         variable_rate: whether the frames last differently long.
         turned: whether the file says that its pictures are to be turned or mirrored.
@@ -61,6 +65,7 @@ class VideoFacts:
     height: int
     frames: int
     seconds: float
+    lead: float
     rate: float
     variable_rate: bool
     turned: bool
@@ -118,6 +123,7 @@ def inspect_video(path: Path) -> VideoFacts:
             height=height,
             frames=len(times),
             seconds=seconds,
+            lead=_lead(container, first),
             rate=1 / (usual if uneven else float(gaps.mean())),
             variable_rate=uneven > _OFTEN,
             turned=turn_of(first) != Turn(),
@@ -128,6 +134,17 @@ def inspect_video(path: Path) -> VideoFacts:
             damaged=decoder.damaged,
             missing_seconds=max(0.0, promised - seconds),
         )
+
+
+def _lead(container: InputContainer, first: av.VideoFrame) -> float:
+    """MP4 and Matroska begin at 0, whatever begins later in them; other formats with their first stream.
+
+    Those cannot say how much of it is what an encoder puts before the sound proper: usually a frame of AAC.
+    """
+    if not _ABSOLUTE.isdisjoint(container.format.name.split(",")):
+        return max(0.0, first.time or 0.0)
+    begins = float(container.start_time or 0) / av.time_base
+    return max(0.0, (first.time or 0.0) - begins - _PRIMING)
 
 
 def _aspect(stream: av.VideoStream) -> Fraction:

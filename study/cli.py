@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from study import logs
+from study.commands import material, plan, recruiting, registration, serving
+from study.commands.output import Add, positive
+from study.commands.output import say as _say
 from study.database import storage
 from study.design import templates
 from study.design.config import load
 from study.errors import Refused, StudyError
-from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, attach, database_url
+from study.voting.context import (
+    AUDIT_NAME,
+    CONFIG_NAME,
+    MANIFEST_NAMES,
+    STIMULI_NAME,
+    attach,
+    database_url,
+)
 
-MANIFEST_NAME = "manifest.json"
 USER_ERROR = 2
+NOT_PROVEN = 3
 FAILED = 1
 
 
@@ -45,11 +54,6 @@ class _OptionParser(argparse.ArgumentParser):
         raise StudyError(f"{message}; see {self.prog} --help")
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()  # `serve` goes on for days, perhaps into a file
-
-
 def _init(args: argparse.Namespace) -> None:
     templates.write_new(args.folder)
     _say(
@@ -58,35 +62,12 @@ def _init(args: argparse.Namespace) -> None:
     )
 
 
-def _import(args: argparse.Namespace) -> None:
-    from study.design import media, stimuli
-
-    load(args.folder / CONFIG_NAME)
-    manifest = stimuli.read(args.manifest or args.folder / "manifest.csv")
-    for entry in manifest.entries:
-        media.probe(entry.file)
-    stimuli.write(manifest, args.folder / MANIFEST_NAME)
-    _say(f"{len(manifest.systems)} systems x {len(manifest.items)} items; every video can be read.")
-    _say(f"Next: python -m study build {args.folder}")
-
-
-def _build(args: argparse.Namespace) -> None:
-    from study.design import builder, stimuli
-
-    config = load(args.folder / CONFIG_NAME)
-    manifest = stimuli.read(args.folder / MANIFEST_NAME)
-    index = builder.build(config, manifest, args.folder / STIMULI_NAME)
-    size = sum(row.bytes for row in index.stimuli) / 1e6
-    _say(f"{len(index.stimuli)} clips, {size:.1f} MB, stimuli {index.hash()[:12]}")
-    _say(f"Next: python -m study audit {args.folder}")
-
-
 def _audit(args: argparse.Namespace) -> int:
     from study.checks import audit
     from study.design import audit_record, builder, stimuli
 
     config = load(args.folder / CONFIG_NAME)
-    manifest = stimuli.read(args.folder / MANIFEST_NAME)
+    manifest = stimuli.read(args.folder / MANIFEST_NAMES[0])
     checks = audit.audit(config, manifest, args.folder)
     index = builder.read_index(args.folder / STIMULI_NAME)
     audit_record.save(checks, index, config, args.folder / AUDIT_NAME)
@@ -100,44 +81,16 @@ def _open(args: argparse.Namespace) -> None:
     config = load(args.folder / CONFIG_NAME)
     index = builder.read_index(args.folder / STIMULI_NAME)
     audit_record.require_passed(config, index, args.folder / AUDIT_NAME)
-    _warn_of_mounts(args.folder)
+    serving.warn_of_mounts(args.folder)
     context = lifecycle.open_study(args.folder, config, index)
     lifecycle.set_state(context.store, "open", context.clock())
-    _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
-
-
-def _serve(args: argparse.Namespace) -> None:
-    import uvicorn
-
-    from study.server import admin_auth
-    from study.server.app import create_app
-
-    context = attach(args.folder)
-    _warn_of_mounts(args.folder)
-    if admin_auth.expected_hash() is None:
-        _say(f"No administration: set {admin_auth.PASSWORD} to sign in at /admin.")
-    listening = _listen(args.host, args.port)
-    settings = uvicorn.Config(
-        create_app(context),
-        log_config=None,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
+    plain = index.plain()
+    systems, items = {clip.system for clip in plain}, {clip.item for clip in plain}
+    plan.warn_of_shortfalls(config, len(systems), len(items))
+    _say(
+        f"Rules {config.hash()}: `python -m study register {args.folder}` writes what to register."
     )
-    _say(f"Votes: http://{args.host}:{args.port}/")
-    uvicorn.Server(settings).run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before the pages are made, so that a taken one is noticed at once."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StudyError(
-            f"{host}:{port}: cannot listen there ({reason}); choose another --host or --port"
-        ) from None
+    _say(f"Study {config.name!r} is open; `python -m study serve {args.folder}` takes votes.")
 
 
 def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
@@ -154,7 +107,7 @@ def _set_state(state: str) -> Callable[[argparse.Namespace], None]:
 def _export(args: argparse.Namespace) -> None:
     from study.server import exports
 
-    dataset = exports.open_data(attach(args.folder))
+    dataset = exports.sealed_data(attach(args.folder))
     exports.write_all(dataset, args.out)
     head = dataset.entries[-1].hash
     _say(f"{len(dataset.votes)} votes in {args.out}. Publish this with the results: ledger {head}")
@@ -169,9 +122,10 @@ def _verify(args: argparse.Namespace) -> int:
             _say(f"skip  {outcome.step}: not compared")
     code = _print_checks([(part.step, part.problem) for part in outcomes if part.compared])
     skipped = sum(not part.compared for part in outcomes)
-    if skipped:
-        _say(f"{skipped} not compared: see the lines with skip")
-    return code
+    if code or not skipped:
+        return code
+    _say(f"NOT PROVEN: {skipped} of {len(outcomes)} steps could not be compared, see skip above")
+    return NOT_PROVEN
 
 
 def _backup(args: argparse.Namespace) -> None:
@@ -205,23 +159,6 @@ def _print_checks(checks: Sequence[tuple[str, str]]) -> int:
     return FAILED if failed else 0
 
 
-def _warn_of_mounts(folder: Path) -> None:
-    path = storage.sqlite_path(database_url(load(folder / CONFIG_NAME)), folder)
-    kind = storage.network_mount(path) if path else None
-    if kind:
-        sys.stderr.write(
-            f"study: warning: {path} lies on a {kind} mount, where SQLite can lose votes; set "
-            "STUDY_DATABASE to a PostgreSQL URL, or keep it on a local disk and copy it with `backup`\n"
-        )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = _OptionParser(
         "python -m study", description="Blinded side-by-side preference studies on video."
@@ -240,42 +177,26 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_design(add)
     _add_life(add)
+    registration.declare(add)
     _add_results(add)
     return parser
 
 
-class _Add(Protocol):
-    """Declares a command, which takes the study's folder unless `on_folder` is false."""
-
-    def __call__(
-        self,
-        name: str,
-        run: Callable[[argparse.Namespace], object],
-        text: str,
-        on_folder: bool = True,
-    ) -> argparse.ArgumentParser: ...
-
-
-def _add_design(add: _Add) -> None:
+def _add_design(add: Add) -> None:
     add("init", _init, "make a new folder with study.yaml and a manifest to fill in")
-    command = add("import", _import, "check a manifest and every file in it")
-    command.add_argument(
-        "manifest", type=Path, nargs="?", help="CSV or JSON; default: FOLDER/manifest.csv"
-    )
-    add("build", _build, "bring all clips into one form, or refuse")
+    material.declare(add)
     add("audit", _audit, "show that nothing but the picture differs between sides")
 
 
-def _add_life(add: _Add) -> None:
+def _add_life(add: Add) -> None:
     add("open", _open, "create the database and take votes")
-    command = add("serve", _serve, "serve the voting and the administration page")
-    command.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    command.add_argument("--port", type=int, default=7861, help="default: 7861")
+    serving.declare(add)
+    recruiting.declare(add)
     add("pause", _set_state("paused"), "take no votes until `open`")
     add("close", _set_state("closed"), "end the study for good")
 
 
-def _add_results(add: _Add) -> None:
+def _add_results(add: Add) -> None:
     command = add("export", _export, "write data, tables, figures and bundle.zip")
     command.add_argument(
         "--out", type=Path, default=Path("export"), help="folder for the files (default: export)"
@@ -286,8 +207,8 @@ def _add_results(add: _Add) -> None:
     command = add("backup", _backup, "copy the SQLite database while it is in use")
     command.add_argument("target", type=Path, help="the copy, a new file")
     command = add("load", _load, "measure a server under simulated participants")
-    command.add_argument("--people", type=_positive, default=200, help="default: 200")
-    command.add_argument("--trials", type=_positive, default=5, help="pairs each, default: 5")
+    command.add_argument("--people", type=positive, default=200, help="default: 200")
+    command.add_argument("--trials", type=positive, default=5, help="pairs each, default: 5")
     command.add_argument(
         "--think", type=float, default=8.0, help="seconds between pair and vote, default: 8"
     )

@@ -19,8 +19,9 @@ from PIL import Image
 
 from study.checks import audit
 from study.design import audit_record, builder, media, stimuli
-from study.design.config import Stimuli, load
+from study.design.config import load
 from study.design.stimuli import COLUMNS
+from study.encoding.clip_format import ClipFormat
 from study.errors import StudyError
 from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME
 
@@ -118,9 +119,9 @@ def _write_video(path: Path, pictures: NDArray[np.uint8], voice: NDArray[np.int1
     """Nearly lossless and alike for all systems: the study's builder encodes once more."""
     from study.design.flowact_adapter import RATE, SIZE, SOUND_RATE
 
-    settings = Stimuli(width=SIZE, height=SIZE, fps=RATE, crf=12, preset="veryfast")
-    samples = np.repeat((voice / 32768).astype(np.float32), settings.audio_rate // SOUND_RATE)
-    media.write_clip(path, iter(pictures), samples[None], settings)
+    form = ClipFormat(SIZE, SIZE, RATE, crf=12, preset="veryfast")
+    samples = np.repeat((voice / 32768).astype(np.float32), form.audio_rate // SOUND_RATE)
+    media.write_clip(path, iter(pictures), samples[None], form)
 
 
 def _write_wav(path: Path, samples: NDArray[np.int16]) -> None:

@@ -86,11 +86,14 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
+    from flowact.live.speech.presence import speech_remark
+
     console = Console(stderr=True)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
-    for remark in recording.remarks:
-        console.print(remark)
+    for remark in (*recording.remarks, speech_remark(recording)):
+        if remark:
+            console.print(remark)
     check_target(args.out)
     if args.out.exists() and args.out.samefile(args.audio):
         raise UserError(f"{args.out} is the recording itself; give the video another name.")

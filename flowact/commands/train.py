@@ -322,11 +322,19 @@ def _export(args: argparse.Namespace) -> None:
 
 
 def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":
-    from flowact.training.tokenizer.assemble import TokenizerRuns, load_tokenizer, shipped_tokenizer
+    from flowact.training.tokenizer.assemble import (
+        TokenizerRuns,
+        load_tokenizer,
+        shipped_tokenizer,
+        with_decoders,
+    )
 
     parts = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
-    if args.tokenizer and not any(parts):
-        return shipped_tokenizer(args.tokenizer)
+    if args.tokenizer and not (args.whole_encoder or args.face_encoder):
+        decoders = [run for run in (args.whole_decoder, args.face_decoder) if run]
+        return with_decoders(shipped_tokenizer(args.tokenizer), *decoders)
     if all(parts) and not args.tokenizer:
         return load_tokenizer(TokenizerRuns(*parts))
-    raise UserError("Give the four runs of a tokenizer, or one checkpoint with --tokenizer.")
+    raise UserError(
+        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders."
+    )

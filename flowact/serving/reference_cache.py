@@ -32,16 +32,22 @@ class EncodedReference:
 
 
 class ReferenceCache:
-    """Looks at pictures, and knows some from before the first visitor came.
+    """Looks at pictures, and keeps what it has seen of those that everybody may choose.
 
     Args:
         pipeline: whose tokenizer looks.
-        known: uint8 `[480, 480, 3]`; other pictures are a visitor's own and never kept.
+        known: uint8 `[480, 480, 3]`, the first of which is looked at beforehand; other pictures are a
+            visitor's own and never kept.
     """
 
     def __init__(self, pipeline: FlowActPipeline, known: Iterable[NDArray[np.uint8]] = ()) -> None:
         self._pipeline = pipeline
-        self._known = {picture.tobytes(): self._look(picture) for picture in known}
+        pictures = list(known)
+        self._kept: dict[bytes, EncodedReference | None] = dict.fromkeys(
+            picture.tobytes() for picture in pictures
+        )
+        for picture in pictures[:1]:
+            self.at(picture.tobytes())
 
     def at(self, picture: bytes) -> EncodedReference:
         """Look at a picture given by its bytes.
@@ -49,12 +55,16 @@ class ReferenceCache:
         Raises:
             ValueError: it is not of 480x480 pixels in three colours.
         """
-        if picture in self._known:
-            return self._known[picture]
+        kept = self._kept.get(picture)
+        if kept is not None:
+            return kept
         if len(picture) != PICTURE_BYTES:
             raise ValueError(f"a picture of {len(picture)} bytes; expected {PICTURE_BYTES}")
         pixels: NDArray[np.uint8] = np.frombuffer(picture, np.uint8)
-        return self._look(pixels.reshape(FRAME_SIZE, FRAME_SIZE, 3))
+        seen = self._look(pixels.reshape(FRAME_SIZE, FRAME_SIZE, 3))
+        if picture in self._kept:
+            self._kept[picture] = seen
+        return seen
 
     @torch.no_grad()
     def _look(self, picture: NDArray[np.uint8]) -> EncodedReference:

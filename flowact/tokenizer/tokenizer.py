@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -31,6 +31,7 @@ from flowact.tokenizer.config import (
 )
 from flowact.tokenizer.decoder import Layers, ViewReference
 from flowact.tokenizer.int8 import uncalibrated, use_int8
+from flowact.tokenizer.warp import sharpened
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 """Channels, rows and columns of a latent: the whole view's grid left, the face view's right."""
@@ -90,6 +91,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             `2 / follow - 2` frames. 1 shows every latent as it is.
         coarse_whole: paint every second frame of the whole view, and let those between be half way:
             for half the work. The face, whose lips must be on time, is painted in every frame.
+        sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -107,6 +109,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         feather: int = 16,
         follow: float = 1.0,
         coarse_whole: bool = False,
+        sharpen: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -156,6 +159,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
+        crisp = sharpened(whole.picture, self.config.sharpen)
+        whole, face = (replace(view, picture=crisp) for view in (whole, face))
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:

@@ -19,26 +19,30 @@ from study.analysis.report import report
 from study.analysis.tidy_table import coverage, tidy
 from study.database.ledger import LedgerEntry
 from study.errors import StudyError
-from study.files import atomic_write
 
 EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
 LISTING = "MANIFEST.json"
-FORMAT = 2
+FORMAT = 3
+EXPORTED = "exported"  # kind of the ledger's row about the figures
+MOST_FILES = 40
+MOST_BYTES = 512 * 2**20  # unpacked, of all files together
+MOST_GROWTH = 50  # unpacked bytes for each packed one; text of votes reaches about 10
+SMALL = 2**20  # unpacked, that need not be measured
 # What reading something of another form than was exported can raise; NotImplementedError is one of them.
 MALFORMED = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
 
-def sources(dataset: Dataset, drawn_by: str) -> dict[str, bytes]:
-    """The files that hold the data, by name; `drawn_by` is the program that drew the figures."""
+def sources(dataset: Dataset) -> dict[str, bytes]:
+    """The files that hold the data, by name."""
     config = dataset.config.model_dump(mode="json", exclude={"database"})
     return {
         "study.yaml": yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode(),
         "data.json": _json(
             {
                 "format": FORMAT,
-                "drawn_by": drawn_by,
                 "meta": dataset.meta,
                 "systems": list(dataset.systems.items()),
+                "clips": dataset.clips,
                 "people": [asdict(person) for person in dataset.people],
             }
         ),
@@ -52,6 +56,10 @@ def texts(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
     return {
         "report.json": _json(made),
         "votes.csv": tables.csv_text(tidy(dataset)).encode("utf-8-sig"),
+        "participants.csv": tables.csv_text(tables.participants(dataset)).encode("utf-8-sig"),
+        "items.csv": tables.csv_text(tables.items(made)).encode("utf-8-sig"),
+        "clips.csv": tables.csv_text(tables.clips(dataset)).encode("utf-8-sig"),
+        "consent.txt": tables.consent(dataset).encode(),
         "codebook.md": tables.codebook(dataset).encode(),
         "table.tex": latex_tables.latex_table(made).encode(),
         "methods.txt": latex_tables.methods(dataset, made).encode(),
@@ -63,26 +71,35 @@ def figures(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
     return {
         "gsb.svg": charts.gsb_bars(made["primary"]),
         "gsb.png": charts.gsb_bars(made["primary"], "png"),
+        "items.svg": charts.item_dots(made["items"]),
+        "strengths.svg": charts.strength_lines(made["strengths"]),
         "coverage.svg": charts.coverage_grid(coverage(tidy(dataset))),
         "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
     }
 
 
+def seal(dataset: Dataset) -> dict[str, Any]:
+    """What the ledger says of an export: who drew the figures, and their hashes."""
+    drawn = figures(dataset, report(dataset))
+    return {"drawn_by": charts.drawn_by(), "figures": _hashes(drawn)}
+
+
+def sealed(dataset: Dataset) -> dict[str, Any] | None:
+    """The newest `seal` in the ledger, None before any export."""
+    seals = [entry.body for entry in dataset.entries if entry.kind == EXPORTED]
+    return seals[-1] if seals else None
+
+
 def pack(dataset: Dataset) -> bytes:
-    """The bundle as ZIP."""
+    """The bundle as ZIP. Its ledger should end with the `seal` of its figures."""
     made = report(dataset)
-    files = sources(dataset, charts.drawn_by()) | texts(dataset, made) | figures(dataset, made)
-    listing = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    files = sources(dataset) | texts(dataset, made) | figures(dataset, made)
+    listing = _hashes(files)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in [*files.items(), (LISTING, _json(listing))]:
             archive.writestr(zipfile.ZipInfo(name, EPOCH), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-def write(dataset: Dataset, path: Path) -> None:
-    """Write the bundle, complete or not at all."""
-    atomic_write(path, pack(dataset))
 
 
 def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -92,6 +109,7 @@ def unpack(path: Path) -> tuple[dict[str, bytes], dict[str, str]]:
             names = archive.namelist()
             if len(set(names)) != len(names):
                 raise StudyError(f"{path}: not a study bundle (a file is in it twice)")
+            _refuse_bombs(path, archive)
             files = {name: archive.read(name) for name in names}
         listing = dict(json.loads(files.pop(LISTING)))
     except (OSError, zipfile.BadZipFile, zlib.error, *MALFORMED) as error:
@@ -108,15 +126,45 @@ def to_dataset(files: dict[str, bytes], path: Path) -> Dataset:
         if data["format"] != FORMAT:
             raise StudyError(f"{path}: bundle format {data['format']}, this program reads {FORMAT}")
         return Dataset(
-            config=parse(yaml.safe_load(files["study.yaml"]), f"{path}: study.yaml"),
+            config=parse(
+                _PlainLoader(files["study.yaml"]).get_single_data(), f"{path}: study.yaml"
+            ),
             meta=data["meta"],
             systems=dict(data["systems"]),
             people=tuple(Person(**person) for person in data["people"]),
+            clips=data["clips"],
             votes=tuple(StoredVote(**row) for row in _lines(files["votes.jsonl"])),
             entries=tuple(LedgerEntry(**row) for row in _lines(files["ledger.jsonl"])),
         )
     except (yaml.YAMLError, *MALFORMED) as error:
         raise StudyError(f"{path}: a part is missing or unreadable ({error})") from None
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without references, which a small file could unfold into an endless one."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """A part of the file; raises YAMLError for a reference to another part."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("study.yaml holds a reference (*name), which no export writes")
+        return super().compose_node(parent, index)
+
+
+def _refuse_bombs(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse before reading what would take more memory than any study needs."""
+    infos = archive.infolist()
+    unpacked, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
+    if len(infos) > MOST_FILES:
+        raise StudyError(f"{path}: not a study bundle ({len(infos)} files, at most {MOST_FILES})")
+    if unpacked > SMALL and unpacked > min(MOST_BYTES, MOST_GROWTH * packed):
+        raise StudyError(
+            f"{path}: not read, since its {packed} bytes unpack to {unpacked}, "
+            f"more than {MOST_GROWTH} times as many or more than {MOST_BYTES}"
+        )
+
+
+def _hashes(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _json(value: Any) -> bytes:

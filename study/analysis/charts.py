@@ -34,11 +34,72 @@ def gsb_bars(rows: Sequence[Mapping[str, Any]], form: Format = "svg") -> bytes:
     for number, row in enumerate(rows):
         _gsb_row(axes, -number, row)
     axes.axvline(0, color=INK, lw=0.8, zorder=3)
-    labels = [f"{row['name']}  ·  {row['dimension'].replace('_', ' ')}" for row in rows]
+    labels = [
+        f"{row['first']} against {row['second']}  ·  {row['dimension'].replace('_', ' ')}"
+        for row in rows
+    ]
     axes.set_yticks([-number for number in range(len(rows))], labels, **PLAIN)
     axes.set_ylim(-len(rows) + 0.4, 0.6)
     axes.set_xlim(-1.02, 1.02)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1], ["100 % worse", "50 %", "0", "50 %", "100 % better"])
+    axes.set_title(
+        "left the first is worse, middle the same, right better; dot and line: net preference",
+        loc="left",
+        fontsize=9,
+        color=SOFT,
+    )
+    _plain(axes)
+    return _render(figure, form)
+
+
+def item_dots(rows: Sequence[Mapping[str, Any]], form: Format = "svg") -> bytes:
+    """Net preference on each item, one line of dots for each comparison and question.
+
+    `rows` are those of `report()["items"]`.
+    """
+    lines: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        name = f"{row['first']} against {row['second']}  ·  {row['dimension'].replace('_', ' ')}"
+        lines.setdefault(name, []).append(row)
+    items = sorted({row["item"] for row in rows})
+    figure = _figure(3.2 + 0.6 * max(3, len(items)), 1.2 + 0.4 * max(1, len(lines)))
+    axes = figure.add_subplot()
+    for y, parts in enumerate(lines.values()):
+        for row in parts:
+            x, net = items.index(row["item"]), float(row["net"])
+            colour = GOOD if net > 0 else BAD if net < 0 else SAME
+            axes.barh(-y, 0.4 * net, 0.5, left=x, color=colour)
+            axes.text(x, -y + 0.28, f"{net:+.2f}", ha="center", fontsize=7, color=SOFT)
+    axes.set_xticks(range(len(items)), items, rotation=30, ha="right", **PLAIN)
+    axes.set_yticks([-y for y in range(len(lines))], list(lines), **PLAIN)
+    axes.set_xlim(-0.6, max(0, len(items) - 1) + 0.6)
+    axes.set_title("net preference by item", loc="left", fontsize=10, color=SOFT)
+    _plain(axes)
+    return _render(figure, form)
+
+
+def strength_lines(made: Mapping[str, Any], form: Format = "svg") -> bytes:
+    """Strengths with intervals, by question; `made` is `report()["strengths"]`."""
+    rows = [
+        (
+            f"{system}  ·  {dimension.replace('_', ' ')}",
+            value,
+            (part["intervals"] or {}).get(system),
+        )
+        for dimension, part in made.items()
+        if "strengths" in part
+        for system, value in part["strengths"].items()
+    ]
+    figure = _figure(7, 0.9 + 0.34 * max(1, len(rows)))
+    axes = figure.add_subplot()
+    axes.axvline(0, color=SAME, lw=0.8)
+    for y, (_, value, bounds) in enumerate(rows):
+        if bounds is not None:
+            axes.plot(bounds, [-y, -y], color=INK, lw=1.6, solid_capstyle="butt")
+        axes.plot([value], [-y], "o", color=GOOD, mec="white", ms=7)
+    axes.set_yticks([-y for y in range(len(rows))], [name for name, _, _ in rows], **PLAIN)
+    title = "strength (Davidson), right is better" if rows else "strengths need three systems"
+    axes.set_title(title, loc="left", fontsize=10, color=SOFT)
     _plain(axes)
     return _render(figure, form)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import func, select
@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from study.database import ledger
 from study.database.ledger import LedgerEntry
 from study.database.models import Item, Participant, System, Vote
+from study.design import builder
 from study.design.config import StudyConfig
-from study.voting import quality
+from study.voting import participants, quality
 from study.voting.context import StudyContext, study_row
 from study.voting.quality import Judgement
 
@@ -33,19 +34,25 @@ class Person:
     state: str
     locale: str
     consent_version: str | None
+    consent_hash: str | None
+    finished_at: float | None
+    facts: dict[str, Any]  # device, and answers about themselves
+    salt: str
 
 
 @dataclass(frozen=True)
 class Dataset:
     """One study's data. `systems` maps keys to roles, in the order of the manifest.
 
-    `meta` holds name, state, hashes and times of the study and the number of its items.
+    `clips` is the index of the built clips, whose hash the study was opened with. `meta` holds name, state,
+    hashes and times of the study and the number of its items.
     """
 
     config: StudyConfig
     meta: dict[str, Any]
     systems: dict[str, str]
     people: tuple[Person, ...]
+    clips: dict[str, Any]
     votes: tuple[StoredVote, ...]
     entries: tuple[LedgerEntry, ...]
 
@@ -72,10 +79,24 @@ def read(context: StudyContext) -> Dataset:
             config=context.config,
             meta=meta | {"revealed_at": row.revealed_at, "items": items},
             systems={s.key: s.role for s in session.scalars(select(System).order_by(System.id))},
-            people=tuple(Person(p.code, p.state, p.locale, p.consent_version) for p in people),
+            people=tuple(_person(row) for row in people),
+            clips=asdict(builder.read_index(context.stimuli)),
             votes=tuple(StoredVote(vote.record, vote.salt, vote.digest) for vote in votes),
             entries=tuple(ledger.read(session)),
         )
+
+
+def _person(row: Participant) -> Person:
+    return Person(
+        code=row.code,
+        state=row.state,
+        locale=row.locale,
+        consent_version=row.consent_version,
+        consent_hash=row.consent_hash,
+        finished_at=None if row.finished_at is None else round(row.finished_at, 3),
+        facts=participants.facts(row),
+        salt=row.salt,
+    )
 
 
 def exclusions(dataset: Dataset) -> dict[str, str]:

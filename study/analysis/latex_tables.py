@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from study.analysis.dataset import Dataset
+from study.design import plan
+from study.design.assignment import mains
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -14,7 +16,7 @@ SPECIAL = {
 
 def latex_table(report: dict[str, Any]) -> str:
     """A booktabs table of the primary analysis."""
-    head = r"System & Dimension & G/S/B & Net & 95\,\% CI & (G+S)/(B+S) & $p_\mathrm{Holm}$ \\"
+    head = r"System & Dimension & G/S/B & Net & 95\,\% CI & (G+S)/(B+S) & $p_\mathrm{adj}$ \\"
     head = head.replace("95", f"{100 * (1 - report['study']['alpha']):g}")
     lines = [r"\begin{tabular}{llrrrrr}", r"\toprule", head, r"\midrule"]
     lines += [_row(row) for row in report["primary"]]
@@ -25,7 +27,8 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     """A paragraph that says how the numbers were made, with the counts filled in."""
     config, flow, study = dataset.config, report["flow"], report["study"]
     trials, excluded = config.trials, flow["excluded"]
-    catch = trials.catch.identical + trials.catch.shifted
+    pairs = plan.pairs(config, len(dataset.systems)) * dataset.meta["items"]
+    catch = trials.catch.hidden
     level = f"{100 * (1 - config.analysis.alpha):g}"
     others = _many(len(dataset.systems) - 1, "other system")
     compared = f"compared {config.candidate} with {others}"
@@ -37,24 +40,36 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         "synchrony, and could be judged only once there had been time to watch both to the end. "
         "Sides were balanced within participant and pair.",
         f"After {_many(trials.training, 'training pair')}, each participant was given "
-        f"{_many(trials.per_participant, 'pair')}, and hidden among them "
+        f"{_many(mains(trials, pairs), 'pair')}, and hidden among them "
         f"{_many(catch, 'catch trial')} with a known answer and "
         f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
         f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",
-        f"Of {flow['entered']} people who entered, {flow['withdrawn']} withdrew and had their votes "
+        f"Of {flow['consented']} people who agreed to take part, {flow['withdrawn']} withdrew and had their votes "
         f"erased; votes of {flow['analysed']} are in the primary analysis. "
         f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
         f"{excluded['before_results']} before any result could be seen and "
         f"{excluded['after_results']} afterwards. Left out are, besides, single votes on pairs that "
         f"were not played as intended: {flow['failed_playback']}.",
         f"We report the net preference (G-B)/N with {level} % intervals and p values of a t test with "
-        "a variance clustered by participant and by item, with Holm's correction over all "
-        f"{report['plan']['tests']} comparisons and dimensions.",
+        "a variance clustered by participant and by item. "
+        + _corrected(config.analysis.primary_dimension, report["plan"]),
         f"Configuration {study['config_hash'][:12]}, stimuli {study['stimuli_hash'][:12]}.",
     ]
     if study["revealed_at"] is not None:
         parts.append("Results by system were seen by the operators before the study was closed.")
     return " ".join(parts) + "\n"
+
+
+def _corrected(primary: str, plan: dict[str, Any]) -> str:
+    first, rest = plan["first_tests"], plan["tests"] - plan["first_tests"]
+    words = primary.replace("_", " ")
+    text = f"Holm's correction covers the {_many(first, 'test')} of the primary question ({words})"
+    if rest:
+        text += (
+            f"; the {_many(rest, 'test')} of the other questions, corrected by Holm among themselves, "
+            "count only once all of the primary question have succeeded (serial gatekeeping)"
+        )
+    return f"{text}."
 
 
 def _many(number: int, thing: str) -> str:
@@ -67,16 +82,18 @@ def escape(text: str) -> str:
 
 
 def _row(row: dict[str, Any]) -> str:
-    interval = row["interval"]
+    interval, net = row["interval"], row["forms"]["net"]
     bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else "--"
+    if row["at_the_floor"]:
+        bounds = rf"$\ge {interval[0]:+.2f}$" if net > 0 else rf"$\le {interval[1]:+.2f}$"
     ratio = row["forms"]["ratio"]
     cells = [
         escape(row["name"]),
         escape(row["dimension"].replace("_", " ")),
         f"{row['good']}/{row['same']}/{row['bad']}",
-        f"{row['forms']['net']:+.2f}",
+        f"{net:+.2f}",
         bounds,
         f"{ratio:.2f}" if ratio is not None else "--",
-        f"{row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "<0.001",
+        f"{row['p_adjusted']:.3f}" if row["p_adjusted"] >= 0.001 else "<0.001",
     ]
     return " & ".join(cells) + r" \\"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
+from study.analysis import progress, ranking, ratings
 from study.analysis.dataset import Dataset, excluded_after_unblinding, exclusions, judgements
-from study.analysis.tidy_table import tidy
+from study.analysis.tidy_table import tabulated, tidy
+from study.design import plan
 from study.design.assignment import draw
-from study.design.config import Analysis
-from study.statistics import agreement, bootstrap, clustered, davidson, gsb, permutation, power
+from study.statistics import agreement, bootstrap, clustered, gatekeeping, gsb, permutation
 
 DIGITS = 6
-REFIT_SHARE = 0.05  # of analysis.resamples: a Davidson fit costs far more than a reweighted mean
-AGREEMENT_SHARE = 0.1
+AGREEMENT_SHARE = 0.1  # of analysis.resamples: alpha costs far more than a reweighted mean
 
 
 def report(dataset: Dataset) -> dict[str, Any]:
@@ -27,16 +25,17 @@ def report(dataset: Dataset) -> dict[str, Any]:
     frame = tidy(dataset)
     main = _scored(frame)
     included = main[main["included"]]
-    primary = comparisons(included, dataset)
     made = {
         "study": dataset.meta | {"formulas": gsb.FORMULAS, "alpha": dataset.config.analysis.alpha},
         "flow": flow(dataset, frame, included),
-        "primary": primary,
+        "primary": comparisons(included, dataset),
         "all_votes": comparisons(main, dataset),
+        "opinions": ratings.opinions(included, dataset),
+        "items": by_item(included),
         "side_bias": side_bias(included),
         "agreement": agreements(included, dataset),
-        "strengths": strengths(included, dataset),
-        "plan": stopping_plan(included, primary, dataset),
+        "strengths": ranking.strengths(included, dataset),
+        "plan": progress.so_far(included, dataset),
     }
     rounded: dict[str, Any] = _rounded(made)
     return rounded
@@ -45,34 +44,28 @@ def report(dataset: Dataset) -> dict[str, Any]:
 def plan_so_far(dataset: Dataset) -> dict[str, Any]:
     """`report(dataset)["plan"]` without the numbers that it does not need."""
     main = _scored(tidy(dataset))
-    included = main[main["included"]]
-    plan: dict[str, Any] = _rounded(
-        stopping_plan(included, comparisons(included, dataset), dataset)
-    )
-    return plan
+    made: dict[str, Any] = _rounded(progress.so_far(main[main["included"]], dataset))
+    return made
 
 
 def comparisons(frame: pd.DataFrame, dataset: Dataset) -> list[dict[str, Any]]:
-    """One row per pair of systems and dimension, with Holm's correction over all of them."""
+    """One row per pair of systems and dimension, with p values adjusted for all tests of the design."""
     rows = [
         _comparison(part, first, second, dimension, dataset)
         for first, second in _pairs(frame)
         for dimension in dataset.config.dimension_ids
         if len(part := _select(frame, first, second, dimension))
     ]
-    if rows:
-        unvoted = [1.0] * (tests(dataset) - len(rows))  # designed, so corrected for as well
-        corrected = multipletests([row["p"]["p"] for row in rows] + unvoted, method="holm")[1]
-        for row, p in zip(rows, corrected, strict=False):
-            row["p_holm"] = float(p)
+    first = [row for row in rows if row["family"] == "primary"]
+    others = [row for row in rows if row["family"] == "other"]
+    made = gatekeeping.adjusted(
+        [row["p"]["p"] for row in first],
+        [row["p"]["p"] for row in others],
+        plan.families(dataset.config, len(dataset.systems)),
+    )
+    for row, p in zip([*first, *others], [*made[0], *made[1]], strict=True):
+        row["p_adjusted"] = p
     return rows
-
-
-def tests(dataset: Dataset) -> int:
-    """Comparisons of the design times dimensions: what Holm corrects for."""
-    systems = len(dataset.systems)
-    pairs = math.comb(systems, 2) if dataset.config.comparisons == "all" else systems - 1
-    return pairs * len(dataset.config.dimensions)
 
 
 def _comparison(
@@ -80,8 +73,7 @@ def _comparison(
 ) -> dict[str, Any]:
     rule = dataset.config.analysis
     scores = part["score"].to_numpy(float)
-    people, items = pd.factorize(part["participant"])[0], pd.factorize(part["item"])[0]
-    table = bootstrap.tabulate(people, items, scores)
+    table = tabulated(part)
     seed = draw(dataset.config.seed, "report", first, second, dimension) % 2**31
     counts = gsb.count(scores)
     return {
@@ -90,6 +82,7 @@ def _comparison(
         "name": second if first == dataset.config.candidate else f"{first} : {second}",
         "role": dataset.systems[second],
         "dimension": dimension,
+        "family": "primary" if dimension == rule.primary_dimension else "other",
         "good": counts.good,
         "same": counts.same,
         "bad": counts.bad,
@@ -98,6 +91,7 @@ def _comparison(
         "items": table.sums.shape[1],
         "forms": counts.forms(),
         "interval": clustered.two_way_interval(table, rule.alpha),
+        "at_the_floor": clustered.at_the_floor(table, rule.alpha),
         "bootstrap_interval": bootstrap.interval(table, rule.alpha, rule.resamples, seed),
         "p": {
             "p": clustered.two_way_test(table),
@@ -124,12 +118,14 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
     failed = [part.reasons for part in verdicts.values() if part.verdict == "fail"]
     excluded = verdicts.keys() & exclusions(dataset).keys()
     knowing = len(excluded.intersection(excluded_after_unblinding(dataset)))
+    voters = {vote.record["participant"] for vote in dataset.votes}
     kinds = Counter(entry.kind for entry in dataset.entries)
     votes = frame.drop_duplicates("vote")
     main = votes[votes["kind"] == "main"]
     reasons = Counter(reason for part in verdicts.values() for reason in part.reasons)
     return {
         "entered": kinds["entered"],
+        "consented": kinds["consented"],
         "withdrawn": kinds["withdrawn"],
         "analysed": int(included["participant"].nunique()),
         "failed_playback": sum(
@@ -142,12 +138,28 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
             "after_results": knowing,
         },
         "states": dict(sorted(Counter(person.state for person in dataset.people).items())),
-        "participants": dict(sorted(Counter(v.verdict for v in verdicts.values()).items())),
+        "participants": dict(
+            sorted(Counter(v.verdict for code, v in verdicts.items() if code in voters).items())
+        ),
         "reasons": dict(sorted(reasons.items())),
         "votes": len(votes),
         "main_votes": dict(sorted(Counter(main["verdict"]).items())),
         "cannot_judge": int((frame["choice"] == "cannot").sum()),
     }
+
+
+def by_item(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Counts and net preference of each comparison on each question and item: descriptive."""
+    made = []
+    for keys, part in frame.groupby(["first", "second", "dimension", "item"], sort=True):
+        counts = gsb.count(part["score"].to_numpy(float))
+        row = dict(zip(("first", "second", "dimension", "item"), map(str, keys), strict=True))
+        made.append(
+            row
+            | {"good": counts.good, "same": counts.same, "bad": counts.bad, "votes": counts.total}
+            | {"net": counts.forms()["net"]}
+        )
+    return made
 
 
 def side_bias(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -176,90 +188,6 @@ def agreements(frame: pd.DataFrame, dataset: Dataset) -> dict[str, dict[str, Any
             "units": len(counts),
         }
     return made
-
-
-def strengths(frame: pd.DataFrame, dataset: Dataset) -> dict[str, Any]:
-    """Davidson strengths per dimension where there are more than two systems, else nothing."""
-    keys = list(dataset.systems)
-    if len(keys) < 3:
-        return {}
-    made = {}
-    for dimension, part in frame.groupby("dimension", sort=True):
-        seed = draw(dataset.config.seed, "davidson", dimension) % 2**31
-        made[str(dimension)] = _strengths(part, keys, dataset.config.analysis, seed)
-    return made
-
-
-def _strengths(part: pd.DataFrame, keys: list[str], rule: Analysis, seed: int) -> dict[str, Any]:
-    number = {key: index for index, key in enumerate(keys)}
-    first_left = (part["first_side"] == "left").to_numpy()
-    first, second = part["first"].map(number), part["second"].map(number)
-    left = np.where(first_left, first, second)
-    right = np.where(first_left, second, first)
-    outcome = np.where(first_left, part["score"], -part["score"]).astype(int)
-    people = pd.factorize(part["participant"])[0]
-    rows, where = np.unique(np.stack([left, right, outcome], 1), axis=0, return_inverse=True)
-    by_person = np.zeros((people.max() + 1, len(rows)))
-    np.add.at(by_person, (people, where.ravel()), 1.0)
-    columns = (rows[:, 0], rows[:, 1], rows[:, 2])
-    votes = davidson.Votes(*columns, weight=by_person.sum(axis=0))
-    try:
-        fitted = davidson.fit(votes, len(keys))
-    except davidson.DisconnectedError as error:
-        return {"problem": str(error)}
-    rng = np.random.default_rng(seed)
-    share = np.full(len(by_person), 1 / len(by_person))
-    draws = []
-    for _ in range(round(rule.resamples * REFIT_SHARE)):
-        weight = (rng.multinomial(len(by_person), share) @ by_person).astype(float)
-        try:
-            again = davidson.fit(davidson.Votes(*columns, weight=weight), len(keys), fitted)
-        except davidson.DisconnectedError:
-            continue
-        draws.append(again.strengths)
-    bounds = (
-        np.quantile(draws, [rule.alpha / 2, 1 - rule.alpha / 2], axis=0).T.tolist()
-        if draws
-        else None
-    )
-    return {
-        "strengths": dict(zip(keys, fitted.strengths.tolist(), strict=True)),
-        "intervals": dict(zip(keys, bounds, strict=True)) if bounds else None,
-        "nu": fitted.nu,
-        "left_advantage": fitted.left_advantage,
-    }
-
-
-def stopping_plan(
-    frame: pd.DataFrame, primary: list[dict[str, Any]], dataset: Dataset
-) -> dict[str, Any]:
-    """Votes needed per comparison, as planned and with tie share and design effect seen so far.
-
-    Both are pooled over systems, so that nobody learns from the plan who is ahead.
-    """
-    rule, items = dataset.config.analysis, int(dataset.meta["items"])
-    alpha = rule.alpha / tests(dataset)
-    planned = power.plan(
-        rule.expected_true_rate,
-        alpha,
-        rule.expected_tie_share,
-        rule.expected_design_effect,
-        items,
-    )
-    effects = [row["design_effect"] for row in primary if row["design_effect"] is not None]
-    seen = None
-    if effects and len(frame):
-        ties = min(0.95, float((frame["score"] == 0).mean()))
-        effect = float(np.median(effects))
-        seen = vars(power.plan(rule.expected_true_rate, alpha, ties, effect, items))
-    complete = len(primary) == tests(dataset)
-    have = min((row["votes"] for row in primary), default=0) if complete else 0
-    return {
-        "tests": tests(dataset),
-        "planned": vars(planned),
-        "seen": seen,
-        "smallest_comparison": have,
-    }
 
 
 def _scored(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from study.analysis.dataset import Dataset, StoredVote, judgements
+from study.statistics.bootstrap import Table, tabulate
 from study.voting import quality
 from study.voting.quality import Judgement
 
@@ -14,14 +15,16 @@ COLUMNS = {
     "vote": "random name of the vote",
     "participant": "random name of the participant",
     "position": "number of the trial, from 0",
-    "kind": "training, main, identical, shifted or repeated",
+    "kind": "training, main, identical, shifted, frozen or repeated",
     "item": "picture and sound that both systems were given",
     "first": "system of interest (the candidate wherever it takes part)",
     "second": "system compared with it",
     "first_side": "side on which `first` was shown: left or right",
     "dimension": "the question",
-    "choice": "answer as displayed: left, same, right or cannot",
+    "choice": "answer as displayed: left, same, right, cannot, or a rating of left/right from 1 to 5",
     "score": "+1 first is better, 0 same, -1 second is better, empty for cannot",
+    "rating_first": "rating of `first` from 1 (bad) to 5 (excellent), where the question asks for one",
+    "rating_second": "rating of `second`",
     "verdict": "pass, fail or unchecked: the vote's playback and its participant together",
     "reasons": "names of the checks behind a fail or unchecked",
     "included": "whether the row enters the primary analysis",
@@ -43,6 +46,12 @@ def tidy(dataset: Dataset) -> pd.DataFrame:
     frame["score"] = frame["score"].astype(float)
     frame["included"] = frame["included"].astype(bool)
     return frame.sort_values(["participant", "position"], kind="stable", ignore_index=True)
+
+
+def tabulated(part: pd.DataFrame) -> Table:
+    """Scores by participant and item, for votes of one comparison on one question."""
+    people, items = pd.factorize(part["participant"])[0], pd.factorize(part["item"])[0]
+    return tabulate(people, items, part["score"].to_numpy(float))
 
 
 def coverage(frame: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -87,7 +96,16 @@ def _rows(
 def _answer(
     dimension: str, choice: str, first_left: bool, kind: str, judged: Judgement
 ) -> dict[str, Any]:
-    shown = SCORES.get(choice)
+    shown = SCORES.get(quality.side(choice))
+    rated = choice.split("/") if "/" in choice else [None, None]
+    own, other = rated if first_left else rated[::-1]
     score = None if shown is None else shown if first_left else -shown
     included = kind == "main" and score is not None and judged.verdict != "fail"
-    return {"dimension": dimension, "choice": choice, "score": score, "included": included}
+    return {
+        "dimension": dimension,
+        "choice": choice,
+        "score": score,
+        "rating_first": None if own is None else int(own),
+        "rating_second": None if other is None else int(other),
+        "included": included,
+    }

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study import canonical
 from study.analysis import bundle, charts
 from study.analysis.dataset import Dataset
 from study.analysis.report import report
 from study.database import ledger
 from study.errors import StudyError
-from study.voting import votes
+from study.voting import participants, votes
 
 STATES = ("entered", "consented", "voting", "screened", "finished")  # kinds of rows of one person
+ENDS = ("screened", "finished")
 LIFE = {"opened": "open", "resumed": "open", "paused": "paused", "closed": "closed"}
 
 
@@ -111,17 +112,20 @@ def _meta(dataset: Dataset) -> str:
     for name in ("opened_at", "closed_at", "revealed_at"):
         found[name] = found.get(name) and round(float(found[name]), 3)
     wrong = sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name))
+    if canonical.digest(dataset.clips) != dataset.meta.get("stimuli_hash"):
+        wrong.append("the list of clips")
     return f"{wrong[0]} is not as in the ledger" if wrong else ""
 
 
 def _people(dataset: Dataset) -> str:
     """Who took part, how far, under which consent, in which language; and nobody else has voted."""
-    said: dict[str, dict[str, str | None]] = {}
+    said: dict[str, dict[str, Any]] = {}
     for entry in dataset.entries:
         code = entry.body.get("participant", "")
         if entry.kind in STATES:
-            before = said.get(code, {"version": None})
-            said[code] = before | entry.body | {"state": entry.kind}
+            before = said.get(code, {"version": None, "text": None, "finished_at": None})
+            ended = {"finished_at": entry.at} if entry.kind in ENDS else {}
+            said[code] = before | entry.body | {"state": entry.kind} | ended
         if entry.kind == "withdrawn":
             said.pop(code, None)
     found = {
@@ -130,6 +134,8 @@ def _people(dataset: Dataset) -> str:
             "state": person.state,
             "version": person.consent_version,
             "locale": person.locale,
+            "text": person.consent_hash,
+            "finished_at": person.finished_at,
         }
         for person in dataset.people
     }
@@ -138,9 +144,23 @@ def _people(dataset: Dataset) -> str:
     wrong = sorted(code for code in said.keys() | found.keys() if said.get(code) != found.get(code))
     if wrong:
         return f"participant {wrong[0]} is not as in the ledger"
+    altered = _altered_facts(dataset)
+    if altered:
+        return altered
     voters = {vote.record["participant"] for vote in dataset.votes}
     strangers = sorted(voters - found.keys())
     return f"{strangers[0]} has votes but did not take part" if strangers else ""
+
+
+def _altered_facts(dataset: Dataset) -> str:
+    """Devices and answers about themselves, against the newest digest of each participant."""
+    newest = {e.body["participant"]: e.body["digest"] for e in dataset.entries if e.kind == "facts"}
+    for person in dataset.people:
+        empty = not any(person.facts.values())
+        said = participants.facts_digest(person.code, person.facts, person.salt)
+        if newest.get(person.code) != said and not (empty and person.code not in newest):
+            return f"what participant {person.code} said of themselves is not as in the ledger"
+    return ""
 
 
 def _digests(dataset: Dataset) -> str:
@@ -173,25 +193,34 @@ def _recomputed(files: dict[str, bytes], dataset: Dataset, tied: list[Outcome]) 
     if any(outcome.problem for outcome in tied):
         return [Outcome("the numbers are what the votes give", "not looked at: see above")]
     made = report(dataset)
-    texts, figures = bundle.texts(dataset, made), bundle.figures(dataset, made)
-    drawn_by = str(json.loads(files["data.json"])["drawn_by"])
-    sources = bundle.sources(dataset, drawn_by)
-    expected = sources.keys() | texts.keys() | figures.keys()
-    more = sorted(files.keys() - expected)
+    texts, sources = bundle.texts(dataset, made), bundle.sources(dataset)
+    seal = bundle.sealed(dataset)
+    if seal is None:
+        return [Outcome("the figures are in the ledger", "no export is in the ledger")]
+    more = sorted(files.keys() - (sources.keys() | texts.keys() | seal["figures"].keys()))
     return [
         Outcome("nothing else is in the bundle", f"{more[0]} is not part of it" if more else ""),
         *[_same(files, name, text, "holds nothing else") for name, text in sources.items()],
         *[_same(files, name, text, "is what the votes give") for name, text in texts.items()],
-        *_drawn(files, figures, drawn_by),
+        *_drawn(files, dataset, made, seal),
     ]
 
 
-def _drawn(files: dict[str, bytes], figures: dict[str, bytes], drawn_by: str) -> list[Outcome]:
-    """Figures are compared byte by byte where the same program can draw them."""
+def _drawn(
+    files: dict[str, bytes], dataset: Dataset, made: dict[str, Any], seal: dict[str, Any]
+) -> list[Outcome]:
+    """Figures against their hashes in the ledger; drawn again where the same program is here."""
+    found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    exported = [
+        Outcome(f"{name} is what was exported", "" if found.get(name) == sha else "it differs")
+        for name, sha in seal["figures"].items()
+    ]
     here = charts.drawn_by()
-    if drawn_by != here:
-        return [Outcome(f"figures, drawn by {drawn_by}, where this is {here}", compared=False)]
-    return [_same(files, name, figure, "shows the report") for name, figure in figures.items()]
+    if seal["drawn_by"] != here:
+        step = f"the figures show the report (drawn by {seal['drawn_by']}, where this is {here})"
+        return [*exported, Outcome(step, compared=False)]
+    figures = bundle.figures(dataset, made)
+    return [*exported, *[_same(files, n, f, "shows the report") for n, f in figures.items()]]
 
 
 def _same(files: dict[str, bytes], name: str, content: bytes, step: str) -> Outcome:

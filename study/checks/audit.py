@@ -5,12 +5,14 @@ It looks at the files, then serves the study to a simulated participant and read
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -24,11 +26,12 @@ from study.design import builder, media
 from study.design.audit_record import Check
 from study.design.builder import Index, Stimulus
 from study.design.config import StudyConfig
-from study.design.loudness import integrated_loudness
 from study.design.stimuli import Manifest
+from study.encoding.loudness import integrated_loudness
 from study.server.app import create_app
 from study.voting import lifecycle
 
+NEEDED = ("", "page/options")
 LOUDNESS_TOLERANCE = 0.5  # LU
 START = 1_700_000_000.0  # the rehearsal's clock; any moment does
 
@@ -43,10 +46,11 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Structure:
-    """Everything about a clip that is not its picture or sound."""
+    """Everything about a clip that is not its picture or sound; `tables` is the hash of all bytes outside both."""
 
     boxes: tuple[str, ...]
     size: int
+    tables: str
     codec: str
     pixels: str
     canvas: tuple[int, int]
@@ -68,18 +72,16 @@ def audit(config: StudyConfig, manifest: Manifest, folder: Path) -> list[Check]:
     ]
     if any(check.problem for check in checks):
         return checks
-    names = manifest.secrets()
-    rehearsed = rehearse(config, index, folder)
+    hidden, masked = _masked(config, index)
+    rehearsed = rehearse(hidden, masked, folder)
+    names = sorted({name for row in masked.stimuli for name in (row.system, row.item, row.file)})
     return [
         *checks,
-        Check("both sides have the same structure and size", _unequal(stimuli, index)),
+        Check("both sides are the same but for picture and sound", _unequal(stimuli, index)),
         Check("both sides are equally loud", _unequal_loudness(stimuli, index)),
-        Check("clips carry no text", _text_inside(stimuli, index, names)),
+        Check("clips carry no text", _text_inside(stimuli, index, manifest.secrets())),
+        Check("every page answers", unanswered(rehearsed.replies)),
         Check("no name of a system, item or file in any reply", leaks(rehearsed.replies, names)),
-        Check(
-            "sizes do not tell the systems apart",
-            side_channels.told_by_sizes(index, _sizes_outside_media(stimuli, index)),
-        ),
         Check(
             "headers do not tell the systems apart",
             side_channels.told_by_headers(rehearsed.fetches),
@@ -99,11 +101,14 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Transcript:
         now[0] += seconds + 1
 
     with tempfile.TemporaryDirectory() as temporary:
-        elsewhere = config.model_copy(update={"database": f"sqlite:///{temporary}/rehearsal.db"})
-        context = lifecycle.open_study(folder, elsewhere, index, lambda: now[0])
+        url = f"sqlite:///{temporary}/rehearsal.db"
+        context = lifecycle.open_study(folder, config, index, lambda: now[0], url)
         # One participant asks far faster than people do: the limits are not what is rehearsed.
         free = config.limits.model_copy(update={"calls_per_minute": 10**6})
-        context = replace(context, config=elsewhere.model_copy(update={"limits": free}))
+        anybody = config.recruitment.model_copy(update={"mode": "open"})
+        context = replace(
+            context, config=config.model_copy(update={"limits": free, "recruitment": anybody})
+        )
         with TestClient(create_app(context)) as client:
             someone = SimulatedParticipant(
                 client, context, lambda _pair, _dimension: "same", pass_time
@@ -126,6 +131,15 @@ def rehearse(config: StudyConfig, index: Index, folder: Path) -> Transcript:
             someone.post("state", {"participant": someone.token})
             someone.post("withdraw", {"participant": someone.token})
     return Transcript(someone.replies, fetches)
+
+
+def unanswered(replies: Iterable[tuple[str, HttpReply]]) -> str:
+    """A sentence about the first page that a participant needs and does not get, "" when there is none."""
+    for path, reply in replies:
+        wanted = path in NEEDED and reply.status_code != 200
+        if wanted or reply.status_code >= 500:
+            return f"/{path.split('/')[0]} answers {reply.status_code}: {reply.content[:200]!r}"
+    return ""
 
 
 def leaks(replies: Iterable[tuple[str, HttpReply]], names: Sequence[str]) -> str:
@@ -152,6 +166,7 @@ def structure(path: Path) -> Structure:
         return Structure(
             boxes=tuple(kind for kind, _ in media.boxes(data)),
             size=len(data),
+            tables=hashlib.sha256(_outside_media(data)).hexdigest(),
             codec=f"{video.codec_context.name} {video.codec_context.profile}",
             pixels=str(video.codec_context.pix_fmt),
             canvas=(video.width, video.height),
@@ -172,7 +187,33 @@ def _stale(config: StudyConfig, manifest: Manifest, index: Index) -> str:
     for key, file in listed.items():
         if canonical.file_digest(file) != sources[key]:
             return f"{file} changed since the clips were built; run `study build`"
+    heard = {(row.system, row.item): row.sound_sha256 for row in index.stimuli}
+    for entry in manifest.entries:
+        known = heard[entry.system, entry.item]
+        if known and (entry.audio is None or canonical.file_digest(entry.audio) != known):
+            return f"{entry.audio}: changed since the clips were built; run `study build`"
     return ""
+
+
+def _masked(config: StudyConfig, index: Index) -> tuple[StudyConfig, Index]:
+    """The same study under names that stand in no text by chance, so that a name in a reply is a leak."""
+
+    def mask(kind: str, name: str) -> str:
+        return canonical.digest([config.seed, kind, name])[:20]
+
+    rows = tuple(
+        replace(row, system=mask("system", row.system), item=mask("item", row.item))
+        for row in index.stimuli
+    )
+    changes: dict[str, Any] = {"candidate": mask("system", config.candidate)}
+    if config.anchor:
+        changes["anchor"] = mask("system", config.anchor)
+    if config.trials.catch.system:
+        catch = config.trials.catch.model_copy(
+            update={"system": mask("system", config.trials.catch.system)}
+        )
+        changes["trials"] = config.trials.model_copy(update={"catch": catch})
+    return config.model_copy(update=changes), replace(index, stimuli=rows)
 
 
 def _altered(stimuli: Path, index: Index) -> str:
@@ -200,7 +241,8 @@ def _unequal(stimuli: Path, index: Index) -> str:
             if other != first:
                 names = [n for n, value in vars(first).items() if value != getattr(other, n)]
                 return (
-                    f"item {rows[0].item!r}: {row.file} differs from {rows[0].file} in {names[0]}"
+                    f"item {rows[0].item!r}: {row.file} differs from {rows[0].file} in {names[0]}; "
+                    "run `study build` again"
                 )
     return ""
 
@@ -222,17 +264,12 @@ def _text_inside(stimuli: Path, index: Index, names: Sequence[str]) -> str:
         tags = [tag for tag in structure(stimuli / row.file).tags if tag not in PLAIN_TAGS]
         if tags:
             return f"{row.file} carries the tag {tags[0]!r}"
-        head = _outside_media((stimuli / row.file).read_bytes())
+        # The tables' own words, as `mp41` or `und`, would be found for items and systems of such names.
+        free = _outside_media((stimuli / row.file).read_bytes(), ("mdat", "ftyp", "moov"))
         for name in names:
-            if _pattern(name).search(head):
+            if _pattern(name).search(free):
                 return f"{row.file} contains {name!r}"
     return ""
-
-
-def _sizes_outside_media(stimuli: Path, index: Index) -> dict[str, int]:
-    return {
-        row.file: len(_outside_media((stimuli / row.file).read_bytes())) for row in index.plain()
-    }
 
 
 def _searchable(reply: HttpReply) -> bytes:
@@ -241,9 +278,11 @@ def _searchable(reply: HttpReply) -> bytes:
     return headers + b"\n" + (_outside_media(reply.content) if video else reply.content)
 
 
-def _outside_media(data: bytes) -> bytes:
+def _outside_media(data: bytes, without: Sequence[str] = ("mdat",)) -> bytes:
     return b"\n".join(
-        kind.encode("latin-1") + b" " + body for kind, body in media.boxes(data) if kind != "mdat"
+        kind.encode("latin-1") + b" " + body
+        for kind, body in media.boxes(data)
+        if kind not in without
     )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from sqlalchemy import func, select
 
-from study.checks.simulated_participant import PLAYED
+from study.checks.simulated_participant import FORMED, PLAYED
 from study.database.models import Participant, Trial, Vote
 from study.design.builder import read_index
 from study.design.config import StudyConfig, load
@@ -29,7 +29,7 @@ from study.design.translations import offered
 from study.voting import lifecycle, tokens
 from study.voting.context import CONFIG_NAME, STIMULI_NAME, StudyContext
 
-TIMEOUT = 180.0
+TIMEOUT = 600.0  # a machine that does much else starts a server slowly
 
 
 @dataclass
@@ -120,8 +120,12 @@ async def _crowd(
     async with httpx.AsyncClient(base_url=base, limits=limits, timeout=TIMEOUT) as client:
         crowd = [await _admit(context, client) for _ in range(people)]
         start = time.monotonic()
+        forms = context.config.answer_forms
         await asyncio.gather(
-            *[_votes(client, token, trials, think, figures, n) for n, token in enumerate(crowd)]
+            *[
+                _votes(client, token, forms, trials, think, figures, n)
+                for n, token in enumerate(crowd)
+            ]
         )
         figures.seconds = time.monotonic() - start
     return figures
@@ -144,7 +148,13 @@ async def _admit(context: StudyContext, client: httpx.AsyncClient) -> str:
 
 
 async def _votes(
-    client: httpx.AsyncClient, token: str, trials: int, think: float, figures: Figures, seed: int
+    client: httpx.AsyncClient,
+    token: str,
+    forms: dict[str, str],
+    trials: int,
+    think: float,
+    figures: Figures,
+    seed: int,
 ) -> None:
     """One participant: fetch, watch, think, vote; arrival and thinking vary as people do."""
     dice = random.Random(seed)  # noqa: S311 - a simulation
@@ -159,7 +169,7 @@ async def _votes(
             for side in ("left", "right"):
                 (await client.get(f"/media/{served[side]}")).raise_for_status()
             await asyncio.sleep(served["seconds"] + dice.uniform(0.5, 1.5) * think)
-            ballot = _ballot(token, served, dice)
+            ballot = _ballot(token, served, forms, dice)
             started = time.perf_counter()
             await _post(client, "vote", ballot)
             figures.votes.append(1000 * (time.perf_counter() - started))
@@ -168,8 +178,13 @@ async def _votes(
         figures.errors.append(f"{type(error).__name__}: {error}")
 
 
-def _ballot(token: str, served: dict[str, Any], dice: random.Random) -> dict[str, Any]:
-    choices = {name: dice.choice(["left", "same", "right"]) for name in served["dimensions"]}
+def _ballot(
+    token: str, served: dict[str, Any], forms: dict[str, str], dice: random.Random
+) -> dict[str, Any]:
+    choices = {}
+    for name in served["dimensions"]:
+        given = dice.choice(["left", "same", "right"])
+        choices[name] = FORMED[forms[name]].get(given, given)
     return {
         "participant": token,
         "trial": served["trial"],

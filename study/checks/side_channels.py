@@ -1,4 +1,4 @@
-"""Does anything but the picture tell the systems apart: sizes, headers, the time to a reply?"""
+"""Does anything but the picture tell the systems apart: headers, the time to a reply?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 from sqlalchemy import select
 
@@ -19,7 +18,6 @@ from study.voting import tokens
 from study.voting.context import StudyContext
 
 ROUNDS = 6  # fetches of every clip; the first, which fills caches, is not counted
-CHANCE = 0.05
 TIMING_CHANCE = 0.001  # a busy machine's clock is noisy, and an audit is run often
 
 
@@ -75,42 +73,13 @@ def told_by_timing(fetched: Sequence[Fetch]) -> str:
     for fetch in fetched:
         systems.setdefault(fetch.system, []).append(fetch.seconds - usual[fetch.item])
     p = stats.kruskal(*systems.values()).pvalue
-    return "" if p > TIMING_CHANCE else f"the time to a reply tells the systems apart (p = {p:.1g})"
-
-
-def told_by_sizes(index: Index, outside_media: Mapping[str, int]) -> str:
-    """A sentence when a classifier on sizes and durations beats chance.
-
-    `outside_media` gives for every file the bytes that are neither picture nor sound.
-    """
-    plain = index.plain()
-    first = plain[0].system
-    labels = np.array([int(row.system != first) for row in plain])
-    features = np.array(
-        [[row.bytes, row.frames, row.duration_ms, outside_media[row.file]] for row in plain], float
+    return (
+        ""
+        if p > TIMING_CHANCE
+        else (
+            f"the time to a reply tells the systems apart (p = {p:.1g}); run the audit again while nothing else runs"
+        )
     )
-    p = separability(features, labels)
-    return "" if p > CHANCE else f"a classifier tells {first!r} from the others (p = {p:.3f})"
-
-
-def separability(features: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """P value of a leave-one-out nearest-mean classifier against chance.
-
-    features [clips, values], labels [clips]: 0 candidate, 1 other. Values that never vary are left out;
-    without any other there is nothing to learn from and p is 1.
-    """
-    varying = features[:, features.std(axis=0) > 0]
-    if not varying.shape[1] or min(np.bincount(labels, minlength=2)) < 2:
-        return 1.0
-    scaled = (varying - varying.mean(axis=0)) / varying.std(axis=0)
-    right = 0
-    for left_out in range(len(labels)):
-        kept = np.arange(len(labels)) != left_out
-        means = [scaled[kept & (labels == label)].mean(axis=0) for label in (0, 1)]
-        distance = [float(((scaled[left_out] - mean) ** 2).sum()) for mean in means]
-        right += int((distance[1] < distance[0]) == labels[left_out])
-    chance = max(np.bincount(labels)) / len(labels)
-    return float(stats.binomtest(right, len(labels), chance, alternative="greater").pvalue)
 
 
 def _address(context: StudyContext, file: str) -> str:

@@ -76,7 +76,11 @@ class SimulatedParticipant:
     def admit(self) -> None:
         """Enter, consent, pass the sound check."""
         locale = offered(self.context.config)[0]
-        self.token = self.post("enter", {"locale": locale})["participant"]
+        self.admit_with(self.post("enter", {"locale": locale})["participant"])
+
+    def admit_with(self, token: str) -> None:
+        """Consent and pass the sound check as somebody who has entered."""
+        self.token, locale = token, offered(self.context.config)[0]
         version = self.context.config.consent.version
         self.post("consent", {"participant": self.token, "version": version, "locale": locale})
         self.post("sound", {"participant": self.token})
@@ -113,9 +117,14 @@ class SimulatedParticipant:
             "participant": self.token,
             "trial": served["trial"],
             "request_id": str(uuid.uuid4()),
-            "choices": {name: self.answer(served, name) for name in served["dimensions"]},
+            "choices": {name: self._formed(served, name) for name in served["dimensions"]},
             "playback": PLAYED,
         }
+
+    def _formed(self, served: dict[str, Any], name: str) -> str:
+        """The answer in the form of its question."""
+        given, form = self.answer(served, name), self.context.config.answer_forms[name]
+        return FORMED[form].get(given, given)
 
     def trials(self) -> Iterator[dict[str, Any]]:
         """Vote on every pair until done; yields each pair after its vote."""
@@ -124,6 +133,11 @@ class SimulatedParticipant:
             yield served
 
 
+FORMED: dict[str, dict[str, str]] = {
+    "gsb": {},
+    "forced": {"same": "left"},
+    "rating": {"left": "4/2", "same": "3/3", "right": "2/4"},
+}
 PLAYED = {
     "drift_max_ms": 21.0,
     "drift_p95_ms": 9.0,

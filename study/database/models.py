@@ -82,8 +82,22 @@ class Participant(Base):
     challenge: Mapped[str | None] = mapped_column(String(8))
     challenge_tries: Mapped[int] = mapped_column(default=0)
     device: Mapped[dict[str, Any]]
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    salt: Mapped[str] = mapped_column(String(32), default="", server_default="")
     service_verdict: Mapped[str] = mapped_column(String(10))  # pass, fail, unchecked, none
     finished_at: Mapped[float | None]
+
+
+class Invitation(Base):
+    """A link for one person; `label` is the operator's own name for them and leaves no export."""
+
+    __tablename__ = "invitations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(unique=True)
+    token_hash: Mapped[str] = mapped_column(HASH, unique=True)
+    participant_id: Mapped[int | None] = mapped_column(
+        ForeignKey("participants.id", ondelete="SET NULL"), unique=True
+    )
 
 
 class Trial(Base):
@@ -119,7 +133,8 @@ class MediaToken(Base):
     side: Mapped[str] = mapped_column(String(5))
     file: Mapped[str]
     expires_at: Mapped[float]
-    fetched_at: Mapped[float | None]
+    fetched_to: Mapped[int] = mapped_column(default=0, server_default="0")  # bytes, from the start
+    fetched_at: Mapped[float | None]  # when the last byte was asked for
 
 
 class Vote(Base):

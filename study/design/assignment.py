@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from study.design.config import Trials
-from study.errors import StudyError
 
 REPEAT_DISTANCE = 3  # trials between a pair and its swapped repetition
 
@@ -42,18 +41,11 @@ def cells(
 
 
 def schedule(trials: Trials, cell_count: int, seed: int, participant: int) -> tuple[str, ...]:
-    """The kinds of trial of one participant, in order: training first, catch trials spread out.
-
-    Raises StudyError when more pairs are asked for than exist.
-    """
-    if trials.per_participant > cell_count:
-        raise StudyError(
-            f"trials.per_participant is {trials.per_participant}, but the manifest gives only "
-            f"{cell_count} different pairs"
-        )
-    kinds = ["main"] * trials.per_participant
+    """The kinds of trial of one participant, in order: training first, catch trials spread out."""
+    kinds = ["main"] * mains(trials, cell_count)
     catch = trials.catch
     extra = ["identical"] * catch.identical + ["shifted"] * catch.shifted
+    extra += ["frozen"] * catch.frozen
     extra = sorted(extra, key=lambda kind: draw(seed, participant, kind, extra.index(kind)))
     for number, kind in enumerate(extra):
         kinds.insert(_spread(len(kinds), number, len(extra), draw(seed, participant, number)), kind)
@@ -65,11 +57,15 @@ def schedule(trials: Trials, cell_count: int, seed: int, participant: int) -> tu
     return ("training",) * trials.training + tuple(kinds)
 
 
-def length(trials: Trials) -> int:
+def mains(trials: Trials, cell_count: int) -> int:
+    """How many different pairs one participant judges: as many as asked for, or all there are."""
+    return min(trials.per_participant, cell_count)
+
+
+def length(trials: Trials, cell_count: int) -> int:
     """How many trials one participant sees, of all kinds."""
     catch = trials.catch
-    extra = catch.identical + catch.shifted + catch.repeated
-    return trials.training + trials.per_participant + extra
+    return trials.training + mains(trials, cell_count) + catch.hidden + catch.repeated
 
 
 def choose(

@@ -9,21 +9,26 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mediafiles.video import VideoFacts
 from study import canonical
 from study.design import media
-from study.design.config import Stimuli, StudyConfig
-from study.design.loudness import Audio, gain_to, integrated_loudness
+from study.design.config import LONGEST, Stimuli, StudyConfig
 from study.design.stimuli import Manifest, ManifestEntry
+from study.encoding.clip_format import ClipFormat, best_rate, best_size
+from study.encoding.equal_sizes import equalise
+from study.encoding.loudness import Audio, gain_to, integrated_loudness
 from study.errors import StudyError
+from study.progress import Progress, no_progress
 
-PADDING = 4096  # clip sizes are rounded up to a multiple of this
+LEAST_LEAD = 0.05  # seconds; less is what encoders put before sound and pictures
+MOST_DIFFERENT = 0.25  # seconds by which the videos of an item may last longer than the shortest
 
 Transform = Callable[[Iterator[media.Frame], int], Iterator[media.Frame]]
 
@@ -42,6 +47,7 @@ class Stimulus:
     duration_ms: int
     loudness: float
     source_sha256: str
+    sound_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,8 +59,9 @@ class Index:
     stimuli: tuple[Stimulus, ...]
 
     def hash(self) -> str:
-        """SHA-256 over all clips and settings."""
-        return canonical.digest(asdict(self))
+        """SHA-256 over all clips and settings; of an index that was made before sounds had a hash, too."""
+        rows = [{k: v for k, v in asdict(row).items() if v != ""} for row in self.stimuli]
+        return canonical.digest(asdict(self) | {"stimuli": rows})
 
     def plain(self) -> tuple[Stimulus, ...]:
         """The clips that are compared (not the catch and training variants)."""
@@ -67,12 +74,55 @@ def settings_hash(config: StudyConfig) -> str:
     return canonical.digest([*parts, config.seed, config.candidate, config.anchor])
 
 
-def build(config: StudyConfig, manifest: Manifest, folder: Path) -> Index:
+@dataclass(frozen=True)
+class BuildPlan:
+    """The form of all clips, how many frames those of each item have, and after how long each video's pictures begin.
+
+    A driving sound begins when a player would begin; a video's own sound is cut or padded to begin with its pictures.
+    """
+
+    form: ClipFormat
+    lengths: dict[str, int]
+    leads: dict[Path, float]
+
+
+def plan(
+    config: StudyConfig, manifest: Manifest, videos: Mapping[ManifestEntry, VideoFacts]
+) -> BuildPlan:
+    """Choose the form and the lengths; raises StudyError for videos that cannot be compared."""
+    settings, facts = config.stimuli, list(videos.values())
+    width, height = best_size(facts)
+    form = ClipFormat(
+        settings.width or width,
+        settings.height or height,
+        settings.fps or best_rate(facts),
+        settings.fit,
+        settings.crf,
+        settings.preset,
+        settings.audio_rate,
+    )
+    leads = {
+        entry.file: video.lead if entry.audio is not None and video.lead > LEAST_LEAD else 0.0
+        for entry, video in videos.items()
+    }
+    seconds = {entry: video.seconds + leads[entry.file] for entry, video in videos.items()}
+    lengths = {
+        item: _length(
+            settings, form.fps, {e.file: seconds[e] for e in manifest.of_item(item)}, item
+        )
+        for item in manifest.items
+    }
+    return BuildPlan(form, lengths, leads)
+
+
+def build(
+    config: StudyConfig, manifest: Manifest, folder: Path, progress: Progress = no_progress
+) -> Index:
     """Build every clip into `folder`; raises StudyError and leaves `folder` as it was on any problem."""
-    _refuse_unknown_systems(config, manifest)
-    lengths = {item: _window(config.stimuli, manifest.of_item(item)) for item in manifest.items}
+    refuse_unknown_systems(config, manifest)
+    made = plan(config, manifest, {entry: media.probe(entry.file) for entry in manifest.entries})
     with replacing(folder) as work:
-        index = _build_into(work, config, manifest, lengths)
+        index = _build_into(work, config, manifest, made, progress)
         (work / "index.json").write_text(json.dumps(asdict(index), indent=1), encoding="utf-8")
     return index
 
@@ -147,13 +197,20 @@ def jerky(hold: int) -> Transform:
     return transform
 
 
-def variants(config: StudyConfig) -> dict[str, Transform]:
+def frozen(frames: Iterator[media.Frame], count: int) -> Iterator[media.Frame]:
+    """The first frame alone, while the sound goes on: nobody who looks can miss it."""
+    return itertools.repeat(next(frames), count)
+
+
+def variants(config: StudyConfig, fps: int) -> dict[str, Transform]:
     """The clips beside the plain one: for catch trials and for training."""
-    late = max(1, round(config.trials.catch.shift_ms * config.stimuli.fps / 1000))
-    half_second = config.stimuli.fps // 2
+    late = max(1, round(config.trials.catch.shift_ms * fps / 1000))
+    half_second = fps // 2
     made: dict[str, Transform] = {}
     if config.trials.catch.shifted:
         made |= {"early": shifted(-late), "late": shifted(late)}
+    if config.trials.catch.frozen:
+        made |= {"frozen": frozen}
     if config.trials.training:
         made |= {"training_late": shifted(half_second), "training_jerky": jerky(half_second)}
     return made
@@ -161,7 +218,7 @@ def variants(config: StudyConfig) -> dict[str, Transform]:
 
 def catch_system(config: StudyConfig) -> str:
     """The system whose clips are spoilt for catch trials: the best one that is known."""
-    return config.anchor or config.candidate
+    return config.trials.catch.system or config.anchor or config.candidate
 
 
 def catch_items(config: StudyConfig, items: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,14 +228,16 @@ def catch_items(config: StudyConfig, items: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _build_into(
-    work: Path, config: StudyConfig, manifest: Manifest, lengths: dict[str, int]
+    work: Path, config: StudyConfig, manifest: Manifest, made: BuildPlan, progress: Progress
 ) -> Index:
     stimuli: list[Stimulus] = []
     shared: dict[str, bool] = {}
-    for item in manifest.items:
+    for number, item in enumerate(manifest.items):
+        progress(number, len(manifest.items), item)
         entries = manifest.of_item(item)
         shared[item] = entries[0].audio is not None
-        stimuli += _build_item(work, config, entries, lengths[item], manifest.items)
+        stimuli += _build_item(work, config, entries, made, manifest.items)
+    progress(len(manifest.items), len(manifest.items), "")
     return Index(settings_hash(config), shared, tuple(stimuli))
 
 
@@ -186,41 +245,44 @@ def _build_item(
     work: Path,
     config: StudyConfig,
     entries: tuple[ManifestEntry, ...],
-    count: int,
+    made: BuildPlan,
     items: tuple[str, ...],
 ) -> list[Stimulus]:
-    """Encode all clips of one item, then bring them to one size."""
+    """Encode all clips of one item, then make their frames equally long."""
+    form, count = made.form, made.lengths[entries[0].item]
     drafts: list[tuple[ManifestEntry, str, Path, float]] = []
-    audio = _level_audio(config.stimuli, entries, count)
+    audio = _level_audio(config.stimuli, entries, count / form.fps)
     spoil = entries[0].item in catch_items(config, items)
     for entry in entries:
         plain: dict[str, Transform | None] = {"plain": None}
-        extra = variants(config) if spoil and entry.system == catch_system(config) else {}
+        extra = variants(config, form.fps) if spoil and entry.system == catch_system(config) else {}
         for variant, transform in (plain | extra).items():
             path = work / f"draft-{len(drafts)}.mp4"
-            frames = media.frames_at(entry.file, config.stimuli, count)
+            start = config.stimuli.start - made.leads[entry.file]
+            frames = media.frames_at(entry.file, form, count, start)
             if transform is not None:
                 frames = transform(frames, count)
-            media.write_clip(path, frames, audio[entry.system], config.stimuli)
-            loudness = integrated_loudness(audio[entry.system], config.stimuli.audio_rate)
+            media.write_clip(path, frames, audio[entry.system], form)
+            loudness = integrated_loudness(audio[entry.system], form.audio_rate)
             drafts.append((entry, variant, path, loudness))
-    largest = max(path.stat().st_size for _, _, path, _ in drafts)
-    size = (largest + 8 + PADDING - 1) // PADDING * PADDING
-    return [_finish(config.stimuli, size, count, *draft) for draft in drafts]
+    paths = [path for _, _, path, _ in drafts]
+    finished = [path.with_name(f"equal-{path.name}") for path in paths]
+    equalise(paths, finished)
+    for path in paths:
+        path.unlink()
+    return [
+        _finish(path, entry, variant, count, form.fps, loudness)
+        for path, (entry, variant, _, loudness) in zip(finished, drafts, strict=True)
+    ]
 
 
 def _finish(
-    settings: Stimuli,
-    size: int,
-    count: int,
-    entry: ManifestEntry,
-    variant: str,
-    path: Path,
-    loudness: float,
+    path: Path, entry: ManifestEntry, variant: str, count: int, fps: int, loudness: float
 ) -> Stimulus:
-    media.pad_to(path, size)
+    """Name a clip by the hash of its bytes."""
     sha256 = canonical.file_digest(path)
     name = f"{sha256[:32]}.mp4"
+    size = path.stat().st_size
     path.replace(path.with_name(name))
     return Stimulus(
         system=entry.system,
@@ -230,23 +292,23 @@ def _finish(
         sha256=sha256,
         bytes=size,
         frames=count,
-        duration_ms=round(1000 * count / settings.fps),
+        duration_ms=round(1000 * count / fps),
         loudness=round(loudness, 2) if np.isfinite(loudness) else -99.0,
         source_sha256=canonical.file_digest(entry.file),
+        sound_sha256=canonical.file_digest(entry.audio) if entry.audio else "",
     )
 
 
 def _level_audio(
-    settings: Stimuli, entries: tuple[ManifestEntry, ...], count: int
+    settings: Stimuli, entries: tuple[ManifestEntry, ...], seconds: float
 ) -> dict[str, Audio]:
     """One sound per system at equal loudness; literally one track where the driving audio is common."""
-    seconds = count / settings.fps
-    rate = settings.audio_rate
+    rate, start = settings.audio_rate, settings.start
     if entries[0].audio is not None:
-        track = media.read_audio(entries[0].audio, rate, seconds)
+        track = media.read_audio(entries[0].audio, rate, seconds, start)
         track = track * gain_to(track, rate, settings.loudness, settings.peak)
         return {entry.system: track for entry in entries}
-    tracks = {entry.system: media.read_audio(entry.file, rate, seconds) for entry in entries}
+    tracks = {entry.system: media.read_audio(entry.file, rate, seconds, start) for entry in entries}
     tracks = {
         system: track * gain_to(track, rate, settings.loudness, settings.peak)
         for system, track in tracks.items()
@@ -261,27 +323,37 @@ def _level_audio(
     }
 
 
-def _window(settings: Stimuli, entries: tuple[ManifestEntry, ...]) -> int:
-    """Frames to show; refuses an item whose videos differ by more than one frame."""
-    probes = {entry: media.probe(entry.file) for entry in entries}
-    shortest = min(entries, key=lambda entry: probes[entry].seconds)
-    longest = max(entries, key=lambda entry: probes[entry].seconds)
-    low, high = probes[shortest].seconds, probes[longest].seconds
-    if high - low > 1.001 / settings.fps:
+def _length(settings: Stimuli, fps: int, seconds: Mapping[Path, float], item: str) -> int:
+    """Frames to show of an item; refuses videos that do not hold them, or that last differently long."""
+    shortest, longest = min(seconds, key=seconds.__getitem__), max(seconds, key=seconds.__getitem__)
+    low, high = seconds[shortest], seconds[longest]
+    if settings.window is not None:
+        start, wanted = settings.window
+        if start + wanted - low > 1.001 / fps:
+            raise StudyError(
+                f"{shortest}: lasts {low:.2f} s, but stimuli.window asks for {start:g} to {start + wanted:g} s; "
+                "shorten it"
+            )
+        return max(2, round(wanted * fps))
+    cure = f"set stimuli.window: [0, {min(low, LONGEST):.2f}] to show that part of all, or cut them"
+    if high - low > MOST_DIFFERENT:
         raise StudyError(
-            f"item {shortest.item!r}: {shortest.file.name} lasts {low:.2f} s and "
-            f"{longest.file.name} {high:.2f} s; both sides may differ by one frame at most"
+            f"item {item!r}: {shortest} lasts {low:.2f} s and {longest} {high:.2f} s; {cure}"
         )
-    wanted = settings.seconds if settings.seconds is not None else low
-    if wanted - low > 1.001 / settings.fps:
+    if low > LONGEST:
         raise StudyError(
-            f"{shortest.file}: lasts {low:.2f} s, stimuli.seconds asks for {wanted:.2f} s"
+            f"item {item!r}: {shortest} lasts {low:.2f} s, at most {LONGEST:g}; {cure}"
         )
-    return round(wanted * settings.fps)
+    return round(low * fps)
 
 
-def _refuse_unknown_systems(config: StudyConfig, manifest: Manifest) -> None:
-    for name, system in (("candidate", config.candidate), ("anchor", config.anchor)):
+def refuse_unknown_systems(config: StudyConfig, manifest: Manifest) -> None:
+    """Raise StudyError for a system that the configuration names and the manifest lacks."""
+    for name, system in (
+        ("candidate", config.candidate),
+        ("anchor", config.anchor),
+        ("trials.catch.system", config.trials.catch.system),
+    ):
         if system is not None and system not in manifest.systems:
             raise StudyError(
                 f"{manifest.source}: {name} {system!r} is not in the manifest, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,17 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from mediafiles import MediaError
+from mediafiles.containers import reading
 from mediafiles.screen import Screen
 from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts, inspect_video, video_frames
-from study.design.config import Stimuli
-from study.design.loudness import Audio
+from study.encoding.clip_format import ClipFormat
+from study.encoding.equal_sizes import FLAGS
+from study.encoding.loudness import Audio
 from study.errors import StudyError
 
 Frame = NDArray[np.uint8]
@@ -51,20 +53,20 @@ def probe(path: Path) -> VideoFacts:
     return facts
 
 
-def frames_at(path: Path, settings: Stimuli, count: int) -> Iterator[Frame]:
-    """`count` frames [height, width, 3] at the canvas and rate of `settings`.
+def frames_at(path: Path, form: ClipFormat, count: int, start: float = 0.0) -> Iterator[Frame]:
+    """`count` frames [height, width, 3] in the size and rate of `form`, from `start` seconds on.
 
     The picture that a player shows at the middle of each output frame is taken, the last one is held.
     """
-    screen = Screen(settings.width, settings.height, background=BACKGROUND)
-    with study_errors():
+    screen = Screen(form.width, form.height, form.fit, BACKGROUND)
+    with study_errors(), reading(path, "video"):
         shown = video_frames(path)
         current = following = next(shown, None)
         if current is None:
             raise StudyError(f"{path}: holds no picture")
         pixels: Frame | None = None
         for index in range(count):
-            moment = (index + 0.5) / settings.fps
+            moment = start + (index + 0.5) / form.fps
             while following is not None and following.time <= moment:
                 current, following, pixels = following, next(shown, None), None
             if pixels is None:
@@ -72,52 +74,58 @@ def frames_at(path: Path, settings: Stimuli, count: int) -> Iterator[Frame]:
             yield pixels
 
 
-def read_audio(path: Path, rate: int, seconds: float) -> Audio:
-    """Mono float32 [1, samples] at `rate`, cut or padded with silence to `seconds`.
+def read_audio(path: Path, rate: int, seconds: float, start: float = 0.0) -> Audio:
+    """Mono float32 [1, samples] at `rate`, `seconds` long from `start` on; silence where there is no more.
 
     The sound of a video begins with its first picture.
     """
     with study_errors():
         audio = read_mono(path, rate)[None]
-    wanted = round(rate * seconds)
-    audio = audio[:, :wanted]
+    wanted, first = round(rate * seconds), round(rate * start)
+    audio = audio[:, first : first + wanted]
     return np.pad(audio, ((0, 0), (0, wanted - audio.shape[1])))
 
 
-def write_clip(path: Path, frames: Iterator[Frame], audio: Audio, settings: Stimuli) -> None:
-    """Encode H.264 + AAC into an MP4 without metadata. `audio` is [1, samples] at settings.audio_rate.
+def write_clip(path: Path, frames: Iterator[Frame], audio: Audio, form: ClipFormat) -> None:
+    """Encode H.264 + AAC into an MP4 without metadata. `audio` is [1, samples] at form.audio_rate.
 
     The frame-type pattern is fixed (no scene cuts, no adaptive B frames) and one thread is used, so that
     the structure of the file says nothing about the picture and equal input gives equal bytes.
     """
-    flags = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with av.open(str(path), "w", format="mp4", options=flags) as container:
-        video = _add_video(container, settings)
-        sound = container.add_stream(
-            "aac", rate=settings.audio_rate, layout="mono", bit_rate=128_000
-        )
+    with av.open(str(path), "w", format="mp4", options=FLAGS) as container:
+        video = _add_video(container, form)
+        sound = container.add_stream("aac", rate=form.audio_rate, layout="mono", bit_rate=128_000)
         container.start_encoding()  # before it the stream does not know its size
         cleaner = av.BitStreamFilterContext(SEI_FILTER, video)
+        converter = VideoReformatter()
         for index, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, settings.fps)
+            frame = converter.reformat(
+                av.VideoFrame.from_ndarray(pixels, format="rgb24"),
+                format="yuv420p",
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
+            )
+            frame.pts, frame.time_base = index, Fraction(1, form.fps)
             _mux(container, cleaner, video.encode(frame))
         _mux(container, cleaner, video.encode(None))
         block = av.AudioFrame.from_ndarray(audio, format="fltp", layout="mono")
-        block.sample_rate, block.pts = settings.audio_rate, 0
+        block.sample_rate, block.pts = form.audio_rate, 0
         container.mux(sound.encode(block))
         container.mux(sound.encode(None))
 
 
-def _add_video(container: av.container.OutputContainer, settings: Stimuli) -> av.VideoStream:
-    gop = settings.fps
-    video = container.add_stream("libx264", rate=settings.fps)
-    video.width, video.height, video.pix_fmt = settings.width, settings.height, "yuv420p"
-    video.time_base = Fraction(1, settings.fps)
+def _add_video(container: av.container.OutputContainer, form: ClipFormat) -> av.VideoStream:
+    gop = form.fps
+    video = container.add_stream("libx264", rate=form.fps)
+    video.width, video.height, video.pix_fmt = form.width, form.height, "yuv420p"
+    video.time_base = Fraction(1, form.fps)
     video.thread_count = 1
+    context = video.codec_context
+    context.color_range, context.colorspace = ColorRange.MPEG, Colorspace.ITU709
     video.options = {
-        "crf": str(settings.crf),
-        "preset": settings.preset,
+        "crf": str(form.crf),
+        "preset": form.preset,
         "x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:b-adapt=0:bframes=2:threads=1",
         "flags": "+bitexact",
     }
@@ -131,22 +139,6 @@ def _mux(
 ) -> None:
     for packet in packets:
         container.mux(cleaner.filter(packet))
-
-
-def pad_to(path: Path, size: int) -> None:
-    """Grow an MP4 to exactly `size` bytes by a trailing `free` box of zeros.
-
-    Equal sizes keep the length of a download from telling a still picture from a lively one.
-    """
-    missing = size - path.stat().st_size
-    if missing == 0:
-        return
-    if missing < 8:
-        raise ValueError(f"cannot pad by {missing} bytes, expected 0 or at least 8")
-    with path.open("ab") as stream:
-        stream.write(struct.pack(">I4s", missing, b"free") + bytes(missing - 8))
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def boxes(data: bytes) -> Iterator[tuple[str, bytes]]:

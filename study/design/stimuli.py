@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from study import canonical
+from study.encoding import spreadsheet
 from study.errors import StudyError
 from study.files import atomic_write
 
@@ -84,17 +84,10 @@ def _with_hashes(entry: ManifestEntry) -> dict[str, str]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: the manifest cannot be read ({error})") from None
+    text = spreadsheet.decoded(path)
     if path.suffix == ".json":
         return _json_rows(path, text)
-    reader = csv.DictReader(text.splitlines())
-    missing = [name for name in REQUIRED if name not in (reader.fieldnames or ())]
-    if missing:
-        raise StudyError(f"{path}: column {missing[0]!r} is missing, expected {','.join(COLUMNS)}")
-    return list(reader)
+    return spreadsheet.rows(path, text, COLUMNS, REQUIRED)
 
 
 def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
@@ -107,23 +100,26 @@ def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _entry(path: Path, number: int, row: dict[str, Any]) -> ManifestEntry:
-    unknown = sorted(str(key) for key in row if key not in (*COLUMNS, "sha256"))
+def _entry(path: Path, number: int, raw: dict[str, Any]) -> ManifestEntry:
+    row = {str(key): str(value if value is not None else "").strip() for key, value in raw.items()}
+    unknown = sorted(key for key in row if key not in (*COLUMNS, "sha256"))
     if unknown:
-        raise StudyError(f"{path}: row {number}: {unknown[0]!r} is not a column of a manifest")
+        raise StudyError(
+            f"{path}: row {number}: {unknown[0]!r} is not a column of a manifest, expected {','.join(COLUMNS)}"
+        )
     for name in REQUIRED:
-        if not str(row.get(name) or "").strip():
+        if not row.get(name):
             raise StudyError(f"{path}: row {number}: {name!r} is empty")
     file = _existing(path, number, row["file"])
     if row.get("sha256") and canonical.file_digest(file) != row["sha256"]:
         raise StudyError(f"{file}: changed since it was imported; run `study import` again")
     return ManifestEntry(
-        system=str(row["system"]).strip(),
-        item=str(row["item"]).strip(),
+        system=row["system"],
+        item=row["item"],
         file=file,
         reference=_existing(path, number, row["reference"]) if row.get("reference") else None,
         audio=_existing(path, number, row["audio"]) if row.get("audio") else None,
-        licence=str(row["licence"]).strip(),
+        licence=row["licence"],
     )
 
 

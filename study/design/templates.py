@@ -18,13 +18,19 @@ candidate: ours          # the system of interest, as named in the manifest
 # anchor: rendered       # a system known to be best; catch trials are made from it
 # comparisons: all       # candidate (default) against each other system, or all pairs
 trials:
-  per_participant: 20
+  per_participant: 20    # or all pairs, where there are fewer
   training: 2
+  catch:
+    identical: 2         # the same video on both sides
+    shifted: 1           # early or late lips
+    frozen: 1            # a picture that stands still
+    # system: recordings # whose videos are spoilt for these; best real recordings
 stimuli:
-  width: 480
-  height: 480
-  fps: 25
-  # seconds: 8           # default: the length of the videos
+  fit: pad               # or crop: videos of another shape fill the canvas
+  # width: 512           # size and rate are chosen for the videos
+  # height: 512
+  # fps: 30
+  # window: [0, 8]       # start and seconds of every video; default: all
 consent:
   version: "1"
   contact: ""            # an address for questions

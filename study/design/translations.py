@@ -54,6 +54,7 @@ def _overlaid(config: StudyConfig, locale: Locale) -> dict[str, Any]:
     questions = {name: dimension_text(config, name, locale) for name in config.dimension_ids}
     return known | {
         "title": config.title[locale],
+        "answer_forms": config.answer_forms,
         "consent": consent,
         "dimensions": questions,
     }

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Cookie, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from study.analysis import roster, tables
 from study.errors import Refused
 from study.server import admin_auth, api, exports
 from study.voting.context import StudyContext
@@ -68,7 +69,19 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
             raise Refused(401, "other", "sign in first")
         return _download(name, context)
 
+    _add_people(routes, context)
     return routes
+
+
+def _add_people(routes: APIRouter, context: StudyContext) -> None:
+    @routes.get("/people.csv")
+    def people(session: Session = None) -> Response:
+        """Who has finished, with verdicts; names no system, so it can be had while votes come in."""
+        if not admin_auth.signed_in(context, session):
+            raise Refused(401, "other", "sign in first")
+        text = tables.csv_text(roster.roster(context)).encode("utf-8-sig")
+        headers = NO_STORE | {"Content-Disposition": 'attachment; filename="people.csv"'}
+        return Response(text, headers=headers, media_type="text/csv; charset=utf-8")
 
 
 def _signed_in(home: str, token: str, secure: bool) -> Response:
@@ -91,6 +104,8 @@ def _download(name: str, context: StudyContext) -> Response:
     kind = exports.KINDS.get(name)
     if kind is None:
         raise Refused(404, "other", f"there is no export {name!r}")
-    content = kind.content(exports.open_data(context))
+    whole = name == "bundle.zip"
+    dataset = exports.sealed_data(context) if whole else exports.open_data(context)
+    content = kind.content(dataset)
     headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
     return StreamingResponse(content, headers=headers, media_type=kind.media_type)

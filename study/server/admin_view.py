@@ -52,41 +52,82 @@ def now(seen: Overview, busy: int, new: int) -> str:
 def people(seen: Overview) -> str:
     """The table of participants."""
     rows = [
-        [row.code, row.state, row.votes, row.verdict, _words(row.reasons), row.excluded]
+        [
+            row.code,
+            row.state,
+            f"{row.used} / {row.votes}",
+            row.verdict,
+            _words(row.reasons),
+            row.excluded,
+        ]
         for row in seen.people
     ]
-    return table(["participant", "state", "votes", "verdict", "reasons", "excluded because"], rows)
+    return table(
+        ["participant", "state", "used / votes", "verdict", "reasons", "excluded because"], rows
+    )
 
 
 def plan(made: Mapping[str, Any]) -> str:
-    """The stopping plan: planned before, and as seen."""
-    names = {
-        "true_rate": "true share among decisive votes that shall be found",
-        "alpha": "alpha after correction",
-        "decisive": "decisive votes",
-        "tie_share": "share of ties",
-        "design_effect": "design effect",
-        "items": "items in the study",
-        "fewest_items": "items, and participants, without which no votes are enough",
-        "votes": "votes per comparison and dimension",
-    }
-    seen = made["seen"] or {}
-    rows: list[list[Any]] = [["comparisons and dimensions", made["tests"], ""]]
-    rows += [[text, made["planned"][key], seen.get(key)] for key, text in names.items()]
-    rows.append(["smallest comparison so far", "", made["smallest_comparison"]])
-    return table(["", "planned", "as seen"], rows)
+    """What this design can show: as planned, and with the variation seen so far."""
+    problems = "".join(f"<p class='alarm'>{escape(text)}.</p>" for text in made["problems"])
+    parts = [problems, "<h3>As planned</h3>", _planned(made["planned"])]
+    if made["seen"] is None:
+        parts.append("<p class='hint'>The votes do not show yet how raters and items differ.</p>")
+    else:
+        parts += ["<h3>With the variation seen so far</h3>", _planned(made["seen"])]
+    smallest = made["smallest_comparison"]
+    parts.append(f"<p class='hint'>Votes on the smallest comparison so far: {smallest}.</p>")
+    return "".join(parts)
+
+
+def _planned(made: Mapping[str, Any]) -> str:
+    """The two families of tests, and the power by raters and items."""
+    expected = made["expected"]
+    rows = [
+        [
+            ", ".join(_words(name) for name in family["questions"]),
+            family["tests"],
+            family["alpha"],
+            family["items"],
+            family["power"],
+            family["raters"] if family["raters"] is not None else "no number is enough",
+        ]
+        for family in (made["primary"], made["others"])
+        if family is not None
+    ]
+    heading = ["questions", "tests", "hardest p", "items needed", "power", "raters for 0.80"]
+    words = (
+        f"{made['items']} items, {made['planned']} raters. Net preference to be found "
+        f"{expected['net']:+.2f}; standard deviation between raters {expected['rater_sd']:.2f}, "
+        f"between items {expected['item_sd']:.2f}."
+    )
+    columns = ["raters", *[f"{number} items" for number in made["table_items"]]]
+    grid = table(columns, made["table"])
+    first = _words(made["primary"]["questions"][0])
+    return (
+        f"<p class='hint'>{escape(words)}</p>{table(heading, rows)}"
+        f"<p class='hint'>Power on {escape(first)}, one comparison:</p>{grid}"
+    )
 
 
 def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
     """Chart and tables of a report."""
     chart = charts.gsb_bars(made["primary"]).decode()
     names = [name.replace("_", " ") for name in formulas]
-    heading = ["system", "dimension", "G/S/B", *names, "interval of net", "p", "Holm"]
+    heading = ["system", "dimension", "G/S/B", *names, "interval of net", "p", "adjusted p"]
     parts = [_svg(chart, "broad"), table(heading, [_comparison(row) for row in made["primary"]])]
     formula = " · ".join(
         f"{name} = {text}" for name, text in zip(names, formulas.values(), strict=True)
     )
     parts.append(f"<p class='hint'>{escape(formula)}</p>")
+    if made["opinions"]:
+        opinions = [
+            [_words(row["dimension"]), row["system"], row["mean"], _range(row["interval"])]
+            for row in made["opinions"]
+        ]
+        heading = ["dimension", "system", "mean rating", "interval"]
+        parts.append("<h3>Ratings, 1 to 5</h3>" + table(heading, opinions))
+    parts.append("<h3>By item</h3>" + _svg(charts.item_dots(made["items"]).decode(), "broad"))
     sides = [
         [_words(name), part["left"], part["right"], part["p"]]
         for name, part in made["side_bias"].items()
@@ -99,6 +140,8 @@ def results(made: Mapping[str, Any], formulas: Mapping[str, str]) -> str:
     heading = ["dimension", "Krippendorff's alpha", "interval", "raw agreement"]
     parts.append("<h3>Agreement</h3>" + table(heading, agree))
     parts.append("<h3>Strengths (Davidson)</h3>" + _strengths(made["strengths"]))
+    if made["strengths"]:
+        parts.append(_svg(charts.strength_lines(made["strengths"]).decode()))
     return "".join(parts)
 
 
@@ -115,6 +158,8 @@ def exports(prefix: str, names: Sequence[str], hidden: bool) -> str:
     return (
         f"<p class='hint'>{when if hidden else ''}<code>python -m study verify bundle.zip</code> "
         f"recomputes every number.</p><ul class='downloads'>{links}</ul>"
+        f"<p class='hint'><a href='{prefix}/admin/people.csv' download>people.csv</a> lists who has "
+        "finished, by invitation or recruiter's id. It is in no bundle.</p>"
     )
 
 
@@ -133,9 +178,9 @@ def _comparison(row: Mapping[str, Any]) -> list[Any]:
         _words(row["dimension"]),
         f"{row['good']}/{row['same']}/{row['bad']}",
         *row["forms"].values(),
-        _interval(row["interval"]),
+        _limit(row) if row["at_the_floor"] else _interval(row["interval"]),
         row["p"]["p"],
-        row["p_holm"],
+        row["p_adjusted"],
     ]
 
 
@@ -158,6 +203,16 @@ def _words(name: str) -> str:
 
 def _interval(bounds: Sequence[float] | None) -> str:
     return f"{bounds[0]:+.2f} to {bounds[1]:+.2f}" if bounds else "–"
+
+
+def _range(bounds: Sequence[float] | None) -> str:
+    return f"{bounds[0]:.2f} to {bounds[1]:.2f}" if bounds else "–"
+
+
+def _limit(row: Mapping[str, Any]) -> str:
+    """The end that matters where nearly all agree; the other one is full agreement."""
+    low, high = row["interval"]
+    return f"at least {low:+.2f}" if row["forms"]["net"] > 0 else f"at most {high:+.2f}"
 
 
 def _cell(value: Any) -> str:

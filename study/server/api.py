@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 RequestId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 RecruiterId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+Choice = Annotated[str, Field(pattern=r"^(left|same|right|cannot|[1-5]/[1-5])$")]
 Milliseconds = Annotated[float, Field(ge=0, le=86_400_000)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 EVENTS = Literal["play", "pause", "ended", "replay", "stall", "hidden", "visible", "sound", "error"]
@@ -46,7 +47,9 @@ class Enter(RequestBody):
     """Start taking part."""
 
     locale: Locale = "en"
-    external: dict[Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID"], RecruiterId] = {}
+    external: dict[
+        Literal["PROLIFIC_PID", "STUDY_ID", "SESSION_ID", "INVITATION"], RecruiterId
+    ] = {}
 
 
 class ParticipantRequest(RequestBody):
@@ -100,6 +103,13 @@ class Playback(RequestBody):
     height: Count | None = None
 
 
+class AboutMe(ParticipantRequest):
+    """Answers to a page of questions about the participant."""
+
+    when: Literal["before", "after"]
+    answers: dict[str, Annotated[str, Field(max_length=4000)]] = Field(max_length=100)
+
+
 class EventBody(ParticipantRequest):
     """Something that happened while a pair was shown."""
 
@@ -110,11 +120,11 @@ class EventBody(ParticipantRequest):
 
 
 class VoteBody(ParticipantRequest):
-    """A vote in the frame of the display: left, same, right or cannot for every dimension."""
+    """A vote in the frame of the display, for every dimension: a side, same, cannot, or a rating of both."""
 
     trial: Token
     request_id: RequestId
-    choices: dict[str, Literal["left", "same", "right", "cannot"]] = Field(max_length=50)
+    choices: dict[str, Choice] = Field(max_length=50)
     playback: Playback = Playback()
 
 
@@ -237,16 +247,20 @@ def _add_entry_routes(routes: APIRouter, context: StudyContext) -> None:
     @routes.post("/api/state")
     def state(body: ParticipantRequest) -> dict[str, Any]:
         """Where this participant is, for a page that was loaded again."""
-        with context.store.read() as session:
-            row = participants.find(session, body.participant)
-            code = participants.outcome_code(context, row.state)
-            return {"state": row.state, "locale": row.locale, "code": code}
+        with context.store.write(durable=False) as session:
+            row = participants.counted(session, context, body.participant)
+            return participants.standing(context, row)
 
     @routes.post("/api/consent")
     def consent(body: Consented) -> dict[str, str]:
         """Agree to the consent text."""
         participants.consent(context, body.participant, body.version, body.locale)
         return {"state": "consented"}
+
+    @routes.post("/api/about")
+    def about(body: AboutMe) -> dict[str, Any]:
+        """Answer a page of questions; says where the participant stands then."""
+        return participants.answer(context, body.participant, body.when, body.answers)
 
     @routes.post("/api/sound")
     def sound(body: ParticipantRequest) -> Response:
@@ -268,8 +282,7 @@ def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
         """The next pair, or the completion code."""
         served = trials.next_trial(context, body.participant)
         if served is None:
-            code = participants.outcome_code(context, "finished")
-            return JSONResponse({"done": True, "code": code}, headers=NEUTRAL)
+            return JSONResponse({"done": True, **_standing(context, body)}, headers=NEUTRAL)
         return JSONResponse({"done": False, **vars(served)}, headers=NEUTRAL)
 
     @routes.post("/api/event")
@@ -292,13 +305,18 @@ def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
             {str(key): str(value) for key, value in body.choices.items()},
             body.playback.model_dump(exclude_none=True),
         )
-        return {"vote": receipt.vote, "feedback": receipt.feedback, "hint": receipt.hint}
+        return {**vars(receipt), "device": list(receipt.device)}
 
     @routes.post("/api/withdraw")
     def withdraw(body: ParticipantRequest) -> dict[str, Any]:
         """Erase this participant."""
         erased = participants.withdraw(context, body.participant)
         return {"erased": erased, "code": participants.outcome_code(context, "withdrawn")}
+
+
+def _standing(context: StudyContext, body: ParticipantRequest) -> dict[str, Any]:
+    with context.store.read() as session:
+        return participants.standing(context, participants.find(session, body.participant))
 
 
 def _check_service(context: StudyContext, token: str, external: dict[str, str]) -> None:

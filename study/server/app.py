@@ -81,8 +81,8 @@ def mount(
     return mount_study(app, lifecycle.open_study(folder, here, index), prefix, home)
 
 
-def create_app(context: StudyContext) -> FastAPI:
-    """An application that serves one study at its root, without API documentation pages."""
+def create_app(context: StudyContext, prefix: str = "") -> FastAPI:
+    """An application that serves one study under `prefix`, without API documentation pages."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -90,7 +90,7 @@ def create_app(context: StudyContext) -> FastAPI:
         context.store.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    return mount_study(app, context)
+    return mount_study(app, context, prefix)
 
 
 def _own_cors(app: FastAPI, context: StudyContext) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from study.analysis import bundle, charts, latex_tables, tables
 from study.analysis.dataset import Dataset, read
 from study.analysis.report import report
@@ -34,6 +36,10 @@ def _jsonl(dataset: Dataset) -> Iterator[bytes]:
     return (line.encode() for line in tables.jsonl_lines(dataset))
 
 
+def _json(dataset: Dataset) -> Iterator[bytes]:
+    yield bundle.texts(dataset, report(dataset))["report.json"]
+
+
 def _paper(dataset: Dataset) -> Iterator[bytes]:
     made = report(dataset)
     yield latex_tables.latex_table(made).encode()
@@ -44,12 +50,23 @@ def _png(dataset: Dataset) -> Iterator[bytes]:
     yield charts.gsb_bars(report(dataset)["primary"], "png")
 
 
+def _csv_of(table: Callable[[Dataset], pd.DataFrame]) -> Callable[[Dataset], Iterator[bytes]]:
+    return lambda dataset: iter([tables.csv_text(table(dataset)).encode("utf-8-sig")])
+
+
 KINDS = {
     "votes.csv": ExportFormat("votes.csv", "text/csv; charset=utf-8", _csv),
     "votes.jsonl": ExportFormat("votes.jsonl", "application/x-ndjson", _jsonl),
     "codebook.md": ExportFormat(
         "codebook.md", "text/markdown; charset=utf-8", lambda d: iter([tables.codebook(d).encode()])
     ),
+    "participants.csv": ExportFormat(
+        "participants.csv", "text/csv; charset=utf-8", _csv_of(tables.participants)
+    ),
+    "items.csv": ExportFormat(
+        "items.csv", "text/csv; charset=utf-8", _csv_of(lambda d: tables.items(report(d)))
+    ),
+    "report.json": ExportFormat("report.json", "application/json", _json),
     "paper.tex": ExportFormat("paper.tex", "application/x-tex", _paper),
     "gsb.png": ExportFormat("gsb.png", "image/png", _png),
     "bundle.zip": ExportFormat("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
@@ -71,3 +88,10 @@ def open_data(context: StudyContext) -> Dataset:
         lifecycle.mark_revealed(context.store, context.clock())
         return read(context)
     return dataset
+
+
+def sealed_data(context: StudyContext) -> Dataset:
+    """`open_data`, whose ledger ends with the hashes of the figures that will be exported."""
+    seal = bundle.seal(open_data(context))
+    lifecycle.note_export(context.store, bundle.EXPORTED, seal, context.clock())
+    return read(context)

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import Response
 from sqlalchemy import select
 
-from study.database.models import MediaToken
+from study.database.models import MediaToken, StimulusRow
 from study.errors import Refused
 from study.voting import tokens
 from study.voting.context import StudyContext
@@ -18,7 +18,7 @@ RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})$")
 
 def serve_clip(context: StudyContext, token: str, byte_range: str | None) -> Response:
     """The clip behind a token; raises Refused 404 for an unknown and 410 for an expired one."""
-    path = context.stimuli / _file_of(context, token)
+    path = context.stimuli / _file_of(context, token, byte_range)
     try:
         size = path.stat().st_size
         first, last = _span(byte_range, size)
@@ -38,8 +38,8 @@ def serve_clip(context: StudyContext, token: str, byte_range: str | None) -> Res
     return Response(content, 206, headers, "video/mp4")
 
 
-def _file_of(context: StudyContext, token: str) -> str:
-    """Look the token up and note the first fetch, from which the watching time counts."""
+def _file_of(context: StudyContext, token: str, byte_range: str | None) -> str:
+    """Look the token up and note what is fetched: the watching time counts from the last byte on."""
     now = context.clock()
     key = tokens.hashed(token)
     with context.store.read() as session:
@@ -49,11 +49,14 @@ def _file_of(context: StudyContext, token: str) -> str:
         if row.expires_at <= now:
             raise Refused(410, "expired", "this address has expired")
         file, fetched = row.file, row.fetched_at
+        size = session.scalar(select(StimulusRow.bytes).where(StimulusRow.file == file).limit(1))
+    first, last = _span(byte_range, size or 0)
     if fetched is None:
         with context.store.write(durable=False) as session:
             fresh = session.get(MediaToken, key)
-            if fresh is not None and fresh.fetched_at is None:
-                fresh.fetched_at = now
+            if fresh is not None and fresh.fetched_at is None and first <= fresh.fetched_to:
+                fresh.fetched_to = max(fresh.fetched_to, last + 1)
+                fresh.fetched_at = now if fresh.fetched_to == size else None
     return Path(file).name
 
 

@@ -23,6 +23,7 @@ class PersonRow:
     code: str
     state: str
     votes: int
+    used: int
     verdict: str
     reasons: str
     excluded: str
@@ -54,15 +55,16 @@ def overview(context: StudyContext, dataset: Dataset) -> Overview:
         states=dict(Counter(person.state for person in dataset.people)),
         votes=len(dataset.votes),
         coverage=blind_coverage(context),
-        verdicts=dict(Counter(part.verdict for part in verdicts.values())),
+        verdicts=dict(Counter(part.verdict for code, part in verdicts.items() if votes[code])),
         reasons=dict(reasons),
-        alarms=quality.alarms(finished or _vote_verdicts(dataset), context.config.quality),
+        alarms=[] if dataset.meta["state"] == "closed" else _alarms(context, dataset, finished),
         people=[
             PersonRow(
                 code=person.code,
                 state=person.state,
                 votes=votes[person.code],
-                verdict=verdicts[person.code].verdict,
+                used=_used(dataset, person.code, verdicts[person.code]),
+                verdict=verdicts[person.code].verdict if votes[person.code] else "",
                 reasons=", ".join(verdicts[person.code].reasons),
                 excluded=excluded.get(person.code, ""),
             )
@@ -103,6 +105,20 @@ def waiting(context: StudyContext) -> tuple[int, int]:
             select(func.count()).select_from(Participant).where(Participant.created_at > now - 3600)
         )
     return int(busy or 0), int(new or 0)
+
+
+def _alarms(context: StudyContext, dataset: Dataset, finished: list[quality.Verdict]) -> list[str]:
+    return quality.alarms(finished or _vote_verdicts(dataset), context.config.quality)
+
+
+def _used(dataset: Dataset, code: str, judged: quality.Judgement) -> int:
+    """How many of a person's votes on pairs of systems enter the primary analysis."""
+    return sum(
+        vote.record["participant"] == code
+        and vote.record["kind"] == "main"
+        and quality.combine([judged, quality.Judgement(vote.record["verdict"])]).verdict != "fail"
+        for vote in dataset.votes
+    )
 
 
 def _vote_verdicts(dataset: Dataset) -> list[quality.Verdict]:

@@ -28,11 +28,26 @@ def two_way_test(table: Table) -> float:
 
 
 def two_way_interval(table: Table, alpha: float) -> tuple[float, float] | None:
-    """Interval of the net preference that belongs to `two_way_test`; None for one person or one item."""
+    """Interval of the net preference that belongs to `two_way_test`; None for one person or one item.
+
+    It holds exactly the values that the test would not reject, its floor included: however well the votes
+    agree, so few people or items leave every value up to `_floor` possible.
+    """
     if min(table.sums.shape) < 2:
         return None
-    half = float(stats.t.ppf(1 - alpha / 2, _clusters(table) - 1)) * _deviation(table)
-    return max(-1.0, table.net - half), min(1.0, table.net + half)
+    clusters = _clusters(table)
+    half = float(stats.t.ppf(1 - alpha / 2, clusters - 1)) * _deviation(table)
+    reach = _floor(clusters, alpha)
+    return max(-1.0, min(reach, table.net - half)), min(1.0, max(-reach, table.net + half))
+
+
+def at_the_floor(table: Table, alpha: float) -> bool:
+    """Whether the interval's end towards zero is set by the number of clusters, not by the votes."""
+    if min(table.sums.shape) < 2:
+        return False
+    clusters = _clusters(table)
+    half = float(stats.t.ppf(1 - alpha / 2, clusters - 1)) * _deviation(table)
+    return abs(table.net) - half > _floor(clusters, alpha)
 
 
 def fewest_clusters(alpha: float) -> int:
@@ -40,11 +55,9 @@ def fewest_clusters(alpha: float) -> int:
     return max(2, math.ceil(1 - math.log2(alpha)))
 
 
-def votes_factor(clusters: int, alpha: float, power: float) -> float:
-    """How many times more votes a test on so few clusters needs than one on endlessly many."""
-    reach = stats.norm.ppf(power)
-    few = stats.t.ppf(1 - alpha / 2, clusters - 1) + reach
-    return float((few / (stats.norm.ppf(1 - alpha / 2) + reach)) ** 2)
+def _floor(clusters: float, alpha: float) -> float:
+    """The net preference under which all of so few clusters agree with a chance of alpha / 2."""
+    return float(2 * (alpha / 2) ** (1 / clusters) - 1)
 
 
 def _deviation(table: Table) -> float:

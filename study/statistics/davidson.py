@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import stats
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
-PRIOR = 0.02  # 1 / variance of the normal prior on strengths and on log nu
+PRIOR = 0.02  # 1 / variance of the normal prior on all parameters
+STEPS, TOLERANCE = 60, 1e-9
 
 
 class DisconnectedError(ValueError):
@@ -47,26 +48,43 @@ class DavidsonFit:
     left_advantage: float
 
 
-def fit(votes: Votes, systems: int, start: DavidsonFit | None = None) -> DavidsonFit:
+def fit(votes: Votes, systems: int) -> DavidsonFit:
     """Maximum a posteriori fit; raises DisconnectedError, or ValueError when it does not converge."""
     require_connected(votes, systems)
-    first = np.zeros(systems + 2)
-    if start is not None:
-        first = np.array([*start.strengths, np.log(start.nu), start.left_advantage])
-    result = optimize.minimize(_loss, first, (votes, systems), method="BFGS", jac=True)
-    # BFGS reports lost precision at the optimum of a large sum; a small gradient is what counts.
-    if not result.success and np.abs(result.jac).max() > 1e-3 * max(1.0, votes.weight.sum()):
-        raise ValueError(f"the Davidson model did not converge: {result.message}")
-    strengths = result.x[:systems] - result.x[:systems].mean()
-    return DavidsonFit(strengths, float(np.exp(result.x[systems])), float(result.x[systems + 1]))
+    return _named(_newton(votes, votes.weight[None], systems)[0], systems)
+
+
+def intervals(
+    votes: Votes, people: Indices, items: Indices, systems: int, alpha: float
+) -> Array | None:
+    """Intervals of the strengths over people and items: [systems, 2]; None for one person or one item.
+
+    Both are samples, so each person and each item is left out in turn (a jackknife on both levels). The
+    variance between people, plus that between items, less that of single votes, which both contain, has the
+    degrees of freedom of such a sum (Satterthwaite, 1946). `people` and `items` are arrays [rows] that
+    count from 0.
+    """
+    numbers = np.bincount(people, votes.weight), np.bincount(items, votes.weight)
+    if min(map(len, numbers)) < 2:
+        return None
+    pooled, place = _pooled(votes)
+    centre = _centred(_newton(pooled, pooled.weight[None], systems), systems)[0]
+    without_one = _newton(pooled, pooled.weight - np.eye(len(pooled.weight)), systems)
+    moved = _centred(without_one, systems) - centre
+    single = (pooled.weight[:, None] * moved**2).sum(axis=0)
+    by_person = _jackknife(pooled, place, votes.weight, people, systems)
+    by_item = _jackknife(pooled, place, votes.weight, items, systems)
+    variance = np.maximum(np.maximum(by_person + by_item - single, by_person), by_item)
+    fewest = [max(1e-9, float(n.sum() ** 2 / (n**2).sum()) - 1) for n in numbers]
+    freedom = variance**2 / (by_person**2 / fewest[0] + by_item**2 / fewest[1])
+    half = stats.t.ppf(1 - alpha / 2, np.maximum(freedom, min(fewest))) * np.sqrt(variance)
+    bounds: Array = np.stack([centre - half, centre + half], axis=1)
+    return bounds
 
 
 def require_connected(votes: Votes, systems: int) -> None:
     """Raise DisconnectedError naming the groups when strengths are not comparable."""
-    voted = votes.weight > 0
-    edges = (votes.left[voted], votes.right[voted])
-    graph = coo_matrix((np.ones(voted.sum()), edges), shape=(systems, systems))
-    groups, label = connected_components(graph, directed=False)
+    groups, label = _groups(votes, votes.weight, systems)
     if groups > 1:
         members = [np.flatnonzero(label == group).tolist() for group in range(groups)]
         raise DisconnectedError(f"systems {members} were never compared across these groups")
@@ -80,23 +98,77 @@ def probabilities(fitted: DavidsonFit, left: int, right: int) -> dict[str, float
     return {"left": left_chance, "tie": tie, "right": right_chance}
 
 
-def _loss(parameters: Array, votes: Votes, systems: int) -> tuple[float, Array]:
-    """Negative log posterior and its gradient [systems + 2]."""
-    log_nu, side = parameters[systems], parameters[systems + 1]
-    a = parameters[votes.left] + side
-    b = parameters[votes.right]
-    logits = np.stack([a, log_nu + (a + b) / 2, b])
-    logits -= logits.max(axis=0)
-    chance = np.exp(logits)
-    chance /= chance.sum(axis=0)
-    hit = np.stack([votes.outcome == 1, votes.outcome == 0, votes.outcome == -1])
-    loss = -(votes.weight * np.log(chance[hit.argmax(axis=0), np.arange(a.size)])).sum()
-    error = votes.weight * (chance - hit)
-    to_a, to_b = error[0] + error[1] / 2, error[2] + error[1] / 2
-    gradient = PRIOR * parameters
-    gradient[systems + 1] = to_a.sum()
-    gradient[systems] += error[1].sum()
-    np.add.at(gradient, votes.left, to_a)
-    np.add.at(gradient, votes.right, to_b)
-    penalty = 0.5 * PRIOR * (parameters[: systems + 1] ** 2).sum()
-    return float(loss + penalty), gradient
+def _groups(votes: Votes, weight: Array, systems: int) -> tuple[int, Indices]:
+    voted = weight > 0
+    edges = (votes.left[voted], votes.right[voted])
+    graph = coo_matrix((np.ones(voted.sum()), edges), shape=(systems, systems))
+    groups, label = connected_components(graph, directed=False)
+    return int(groups), label
+
+
+def _pooled(votes: Votes) -> tuple[Votes, Indices]:
+    """One row for each pair, side and outcome, and the row of each vote."""
+    rows = np.stack([votes.left, votes.right, votes.outcome], 1)
+    different, place = np.unique(rows, axis=0, return_inverse=True)
+    place = place.ravel()
+    weight = np.bincount(place, votes.weight, len(different)).astype(float)
+    return Votes(different[:, 0], different[:, 1], different[:, 2], weight), place
+
+
+def _jackknife(votes: Votes, place: Indices, weight: Array, level: Indices, systems: int) -> Array:
+    """Variance of the strengths [systems] from leaving out each cluster of `level` [votes] in turn."""
+    clusters = int(level.max()) + 1
+    own = np.zeros((clusters, len(votes.left)))
+    np.add.at(own, (level, place), weight)
+    strengths = _centred(_newton(votes, votes.weight - own, systems), systems)
+    spread = ((strengths - strengths.mean(axis=0)) ** 2).sum(axis=0)
+    return np.asarray((clusters - 1) / clusters * spread)
+
+
+def _centred(parameters: Array, systems: int) -> Array:
+    strengths = parameters[:, :systems]
+    return np.asarray(strengths - strengths.mean(axis=1, keepdims=True))
+
+
+def _named(parameters: Array, systems: int) -> DavidsonFit:
+    strengths = parameters[:systems] - parameters[:systems].mean()
+    return DavidsonFit(strengths, float(np.exp(parameters[systems])), float(parameters[-1]))
+
+
+def _features(votes: Votes, systems: int) -> Array:
+    """What each parameter adds to the logit of left, tie and right: [rows, 3, systems + 2]."""
+    rows = np.arange(len(votes.left))
+    made = np.zeros((len(rows), 3, systems + 2))
+    made[rows, 0, votes.left] = 1.0
+    made[:, 0, systems + 1] = 1.0
+    made[rows, 2, votes.right] = 1.0
+    made[:, 1] = (made[:, 0] + made[:, 2]) / 2
+    made[:, 1, systems] = 1.0
+    return made
+
+
+def _newton(votes: Votes, weights: Array, systems: int) -> Array:
+    """Parameters [sets, systems + 2] at the posterior's one maximum, for weights [sets, rows].
+
+    The logits are linear in the parameters, so the posterior is concave. Steps are shortened where they
+    would leave the range in which its curvature is known.
+    """
+    features = _features(votes, systems)
+    hit = features[np.arange(len(votes.left)), 1 - votes.outcome]
+    parameters = np.zeros((len(weights), systems + 2))
+    for _ in range(STEPS):
+        logits = np.einsum("rok,sk->sro", features, parameters)
+        chance = np.exp(logits - logits.max(axis=2, keepdims=True))
+        chance /= chance.sum(axis=2, keepdims=True)
+        mean = np.einsum("sro,rok->srk", chance, features)
+        gradient = np.einsum("sr,srk->sk", weights, hit - mean) - PRIOR * parameters
+        squares = np.einsum(
+            "sr,sro,rok,rol->skl", weights, chance, features, features, optimize=True
+        )
+        curve = squares - np.einsum("sr,srk,srl->skl", weights, mean, mean, optimize=True)
+        curve += PRIOR * np.eye(systems + 2)
+        step = np.linalg.solve(curve, gradient[..., None])[..., 0]
+        parameters += step / np.maximum(1.0, np.abs(step).max(axis=1, keepdims=True))
+        if np.abs(step).max() < TOLERANCE:
+            return parameters
+    raise ValueError(f"the Davidson model did not converge in {STEPS} steps")

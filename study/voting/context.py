@@ -19,6 +19,7 @@ from study.errors import Refused, StudyError
 CONFIG_NAME = "study.yaml"
 STIMULI_NAME = "stimuli"
 AUDIT_NAME = "audit.json"
+MANIFEST_NAMES = ("manifest.json", "manifest.csv")  # as imported, as written by the operator
 DATABASE_VARIABLE = "STUDY_DATABASE"
 
 

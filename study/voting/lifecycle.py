@@ -16,6 +16,7 @@ from study.database.models import (
     DailySalt,
     Exclusion,
     Item,
+    LedgerRow,
     Participant,
     RateCount,
     StimulusRow,
@@ -23,31 +24,33 @@ from study.database.models import (
     System,
 )
 from study.database.storage import Store
-from study.design import assignment
 from study.design.builder import Index
 from study.design.config import StudyConfig
 from study.errors import StudyError
 from study.voting.context import StudyContext, database_url, study_row
-from study.voting.trials import read_design
 
 _log = logging.getLogger(__name__)
 
 
 def open_study(
-    directory: Path, config: StudyConfig, index: Index, clock: Callable[[], float] = time.time
+    directory: Path,
+    config: StudyConfig,
+    index: Index,
+    clock: Callable[[], float] = time.time,
+    url: str | None = None,
 ) -> StudyContext:
     """Create the database and fill in the design; a study that is there is left in its state.
 
+    A `url` is a database beside the study's own, for a rehearsal or a preview.
+
     Raises StudyError when the database holds another study or one under other rules.
     """
-    store = storage.create(database_url(config), directory)
+    store = storage.create(url or database_url(config), directory)
     with store.write() as session:
         row = session.get(StudyRow, 1)
         if row is None:
             now = clock()
             _fill(session, config, index, now)
-            cells = read_design(session, config).cells
-            assignment.schedule(config.trials, len(cells), config.seed, 0)  # refuses too few pairs
             ledger.append(session, now, "opened", _opened(session, config, index))
         elif (row.config_hash, row.stimuli_hash) != (config.hash(), index.hash()):
             raise StudyError(
@@ -102,6 +105,15 @@ def mark_revealed(store: Store, now: float) -> None:
             return
         row.revealed_at = now
         ledger.append(session, now, "revealed", {})
+
+
+def note_export(store: Store, kind: str, body: dict[str, Any], now: float) -> None:
+    """Tie what was exported to the ledger; the same once more adds nothing."""
+    with store.write() as session:
+        newest = select(LedgerRow).where(LedgerRow.kind == kind).order_by(LedgerRow.seq.desc())
+        row = session.scalar(newest.limit(1))
+        if row is None or row.body != body:
+            ledger.append(session, now, kind, body)
 
 
 def _opened(session: Session, config: StudyConfig, index: Index) -> dict[str, Any]:

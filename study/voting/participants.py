@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,11 +12,11 @@ from sqlalchemy.orm import Session
 from study import canonical
 from study.database import ledger
 from study.database.models import Participant, Trial, Vote
-from study.design import assignment
+from study.design import assignment, questionnaire
 from study.design.config import Recruitment
 from study.design.translations import consent_text, offered
 from study.errors import Refused
-from study.voting import rate_limit, tokens
+from study.voting import invitations, rate_limit, tokens
 from study.voting.context import StudyContext, require_open
 
 SOUND_CHECK_TRIES = 3
@@ -26,7 +27,8 @@ def enter(context: StudyContext, address: str, locale: str, external: Mapping[st
     """Enrol a participant and return the token, which is shown this once.
 
     A recruited person comes back to the same place with a new token, in the recruiter's same session:
-    knowing somebody's id alone is not enough to take over. Elsewhere recruiters' ids are not kept.
+    knowing somebody's id alone is not enough to take over. An invitation leads its one person back too.
+    Elsewhere recruiters' ids are not kept.
     """
     now = context.clock()
     _refuse_locale(context, locale)
@@ -34,15 +36,22 @@ def enter(context: StudyContext, address: str, locale: str, external: Mapping[st
         require_open(session)
         network = tokens.daily_hash(session, address, now)
         allowed = context.config.limits.enrolments_per_hour
-        rate_limit.count(session, f"enter:{network}", now, 3600, allowed)
-        token = tokens.fresh()
-        ids = _recruited(context.config.recruitment, external)
-        known = _returning(session, ids)
+        key, code = f"enter:{network}", "too_many_people"
+        rate_limit.count(session, key, now, 3600, allowed, code)
+        token, rule = tokens.fresh(), context.config.recruitment
+        invitation = None
+        if rule.mode == "invited":
+            invitation = invitations.invited(session, external.get("INVITATION"))
+        ids = _recruited(rule, external)
+        known = invitations.guest(session, invitation) if invitation else _returning(session, ids)
         if known is not None:
             known.token_hash = tokens.hashed(token)
             return token
         row = _new(now, token, locale, ids)
         session.add(row)
+        if invitation is not None:
+            session.flush()
+            invitation.participant_id = row.id
         ledger.append(session, now, "entered", {"participant": row.code, "locale": locale})
     return token
 
@@ -84,7 +93,8 @@ def consent(context: StudyContext, token: str, version: str, locale: str) -> Non
             return
         row.locale, row.consented_at, row.consent_version = locale, now, version
         row.consent_hash = canonical.digest(consent_text(context.config, locale))
-        reach(session, now, row, "consented", version=version, locale=locale)
+        agreed = {"version": version, "locale": locale, "text": row.consent_hash}
+        reach(session, now, row, "consented", **agreed)
 
 
 def challenge(context: StudyContext, token: str) -> tuple[str, str]:
@@ -112,6 +122,7 @@ def check(context: StudyContext, token: str, answer: str, device: Mapping[str, A
             raise Refused(409, "wrong_step", "the digits have not been played yet")
         row.challenge_tries += 1
         row.device = dict(device)
+        note_facts(session, now, row)
         if answer.strip() == row.challenge:
             reach(session, now, row, "voting")
         elif row.challenge_tries >= SOUND_CHECK_TRIES:
@@ -126,6 +137,45 @@ def reach(session: Session, now: float, row: Participant, state: str, **more: st
     if state in ("screened", "finished"):
         row.finished_at = now
     ledger.append(session, now, state, {"participant": row.code} | more)
+
+
+def answer(
+    context: StudyContext, token: str, when: questionnaire.When, given: Mapping[str, str]
+) -> dict[str, Any]:
+    """Store a page of answers about the participant and say where they stand; raises Refused for wrong ones."""
+    now = context.clock()
+    with context.store.write() as session:
+        row = counted(session, context, token)
+        if questionnaire.pending(context.config, row.state, row.answers) == when:
+            row.answers = row.answers | questionnaire.checked(context.config, when, given)
+            note_facts(session, now, row)
+        return standing(context, row)
+
+
+def standing(context: StudyContext, row: Participant) -> dict[str, Any]:
+    """What the page needs to go on: state, language, completion code, a page of questions that is due."""
+    return {
+        "state": row.state,
+        "locale": row.locale,
+        "code": outcome_code(context, row.state),
+        "ask": questionnaire.pending(context.config, row.state, row.answers),
+    }
+
+
+def facts(row: Participant) -> dict[str, Any]:
+    """What is known of a participant beside the votes."""
+    return {"device": dict(row.device), "answers": dict(row.answers)}
+
+
+def facts_digest(code: str, known: Mapping[str, Any], salt: str) -> str:
+    """The digest of `facts` in the ledger; the salt keeps erased ones from being guessed."""
+    return canonical.digest([code, known, salt])
+
+
+def note_facts(session: Session, now: float, row: Participant) -> None:
+    """Tie what a participant says of themselves to the ledger, without its content."""
+    digest = facts_digest(row.code, facts(row), row.salt)
+    ledger.append(session, now, "facts", {"participant": row.code, "digest": digest})
 
 
 def withdraw(context: StudyContext, token: str) -> int:
@@ -171,7 +221,7 @@ def _refuse_locale(context: StudyContext, locale: str) -> None:
 
 def _recruited(rule: Recruitment, external: Mapping[str, str]) -> dict[str, str]:
     """The recruiter's ids; raises Refused for somebody who did not come through the recruiter."""
-    if rule.mode == "open":
+    if rule.mode != "prolific":
         return {}
     if not (external.get("PROLIFIC_PID") and external.get("SESSION_ID")):
         raise Refused(403, "recruiter_only", "this study is entered through its recruiter's link")
@@ -201,5 +251,7 @@ def _new(now: float, token: str, locale: str, ids: Mapping[str, str]) -> Partici
         created_at=now,
         challenge_tries=0,
         device={},
+        answers={},
+        salt=secrets.token_hex(16),
         service_verdict="none",
     )

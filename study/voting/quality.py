@@ -18,6 +18,8 @@ from study.design.config import Quality, StudyConfig
 
 _log = logging.getLogger(__name__)
 
+CATCHES = ("identical", "shifted", "frozen")
+DEVICE_CHECKS = ("drift", "stalls", "dropped")  # what a weak device fails, whoever sits before it
 Verdict = Literal["pass", "fail", "unchecked"]
 
 
@@ -35,12 +37,26 @@ def combine(parts: Iterable[Judgement]) -> Judgement:
     for verdict in ("fail", "unchecked"):
         hit = [part for part in parts if part.verdict == verdict]
         if hit:
-            return Judgement(verdict, tuple(reason for part in hit for reason in part.reasons))
+            reasons = dict.fromkeys(reason for part in hit for reason in part.reasons)
+            return Judgement(verdict, tuple(reasons))
     return Judgement("pass")
 
 
+def side(choice: str) -> str:
+    """left, same, right or cannot: a rating of both sides says which of them is better."""
+    if "/" not in choice:
+        return choice
+    left, right = (int(part) for part in choice.split("/"))
+    return "left" if left > right else "right" if right > left else "same"
+
+
 def judge_playback(playback: Mapping[str, Any], limits: Quality) -> Judgement:
-    """Was the pair shown as intended? `playback` is the telemetry of one trial (see study.server.api)."""
+    """Was the pair shown as intended? `playback` is the telemetry of one trial (see study.server.api).
+
+    Every browser can count how often it played: a vote without that was not made on the page.
+    """
+    if not playback.get("plays"):
+        return Judgement("fail", ("unplayed",))
     frames, dropped = playback.get("frames"), playback.get("dropped")
     share = dropped / frames if frames and dropped is not None else None
     hidden = playback.get("hidden_ms")
@@ -54,12 +70,23 @@ def judge_playback(playback: Mapping[str, Any], limits: Quality) -> Judgement:
     )
 
 
+def judge_speed(
+    answer_ms: float | None, spare: float, questions: int, limits: Quality
+) -> Judgement:
+    """Was there time to read and answer? By the page's clock and by the server's (`spare`, seconds)."""
+    needed = questions * limits.answer_seconds
+    claimed = spare if answer_ms is None else answer_ms / 1000
+    return Judgement("pass") if min(claimed, spare) >= needed else Judgement("fail", ("fast",))
+
+
 def judge_catch(kind: str, expected: Mapping[str, str], choices: Mapping[str, str]) -> Judgement:
     """Was a trial with a known answer answered so? "Cannot judge" is unchecked, not wrong.
 
-    For an identical pair a majority of "same" is enough; for a shifted one every expected answer.
+    For an identical pair a majority of "same" is enough; for a spoilt one every expected answer.
     """
-    answers = [(choices[name], wanted) for name, wanted in expected.items() if name in choices]
+    answers = [
+        (side(choices[name]), wanted) for name, wanted in expected.items() if name in choices
+    ]
     answers = [(given, wanted) for given, wanted in answers if given != "cannot"]
     if not answers:
         return Judgement("unchecked", (f"catch_{kind}",))
@@ -84,11 +111,8 @@ def judge_participant(records: Sequence[Mapping[str, Any]], config: StudyConfig)
 def reversal_share(first: Mapping[str, str], second: Mapping[str, str]) -> float | None:
     """Share of decided dimensions whose preference turned round when the pair came back swapped."""
     value = {"left": 1, "same": 0, "right": -1}
-    both = [
-        (value[first[name]], -value[second[name]])
-        for name in first
-        if first[name] in value and second.get(name) in value
-    ]
+    given = [(side(first[name]), side(second.get(name, "cannot"))) for name in first]
+    both = [(value[a], -value[b]) for a, b in given if a in value and b in value]
     if not both:
         return None
     return sum(a * b < 0 for a, b in both) / len(both)
@@ -148,13 +172,12 @@ def _catches(records: Sequence[Mapping[str, Any]], config: StudyConfig) -> Judge
     caught = [
         judge_catch(record["kind"], record["expected"], record["choices"])
         for record in records
-        if record["kind"] in ("identical", "shifted")
+        if record["kind"] in CATCHES
     ]
     failed = [part for part in caught if part.verdict == "fail"]
     if len(failed) > config.quality.catch_failures:
         return Judgement("fail", tuple(reason for part in failed for reason in part.reasons))
-    hidden = catch.identical + catch.shifted
-    if voted and hidden and all(part.verdict == "unchecked" for part in caught):
+    if voted and catch.hidden and all(part.verdict == "unchecked" for part in caught):
         return Judgement("unchecked", ("catch",))
     return Judgement("pass")
 
@@ -171,12 +194,8 @@ def _varied(records: Sequence[Mapping[str, Any]]) -> Judgement:
 def _one_sided(records: Sequence[Mapping[str, Any]], limits: Quality) -> Judgement:
     """The same side in nearly every decided answer, over at least ten answers on three trials."""
     main = [record for record in records if record["kind"] == "main"]
-    sides = [
-        choice
-        for record in main
-        for choice in record["choices"].values()
-        if choice in ("left", "right")
-    ]
+    answers = [side(choice) for record in main for choice in record["choices"].values()]
+    sides = [answer for answer in answers if answer in ("left", "right")]
     if len(sides) < 10 or len(main) < 3:
         return Judgement("pass")
     share = max(sides.count("left"), sides.count("right")) / len(sides)

@@ -9,8 +9,10 @@ from study.database.models import RateCount
 from study.errors import Refused
 
 
-def count(session: Session, key: str, now: float, seconds: float, limit: int) -> None:
-    """Count one call of `key`; raises Refused 429 when `limit` calls in `seconds` are used up.
+def count(
+    session: Session, key: str, now: float, seconds: float, limit: int, code: str = "too_many"
+) -> None:
+    """Count one call of `key`; raises Refused 429 with `code` when `limit` calls in `seconds` are used up.
 
     Fixed windows: cheap, and at worst twice the limit passes around a border. Needs the write lock.
     """
@@ -22,7 +24,7 @@ def count(session: Session, key: str, now: float, seconds: float, limit: int) ->
     if row.window != window:
         row.window, row.count = window, 0
     if row.count >= limit:
-        raise Refused(429, "too_many", f"more than {limit} calls in {seconds:.0f} s; wait a moment")
+        raise Refused(429, code, f"more than {limit} calls in {seconds:.0f} s; wait a moment")
     row.count += 1
 
 

@@ -25,6 +25,7 @@ class ServedTrial:
     left: str
     right: str
     training: bool
+    practice: int
     dimensions: list[str]
     position: int
     total: int
@@ -188,7 +189,10 @@ def _draft(
     if kind == "identical":
         clips = [clip for key, clip in sorted(design.stimuli.items()) if key[2] == "plain"]
         clip = clips[toss % len(clips)]
-        expected = dict.fromkeys(context.config.dimension_ids, "same")
+        forms = context.config.answer_forms
+        expected = {
+            name: "same" for name in context.config.dimension_ids if forms[name] != "forced"
+        }
         return Draft(kind, clip.item_id, clip.id, clip.id, expected)
     return _spoilt_draft(context, design, kind, len(done), toss)
 
@@ -205,8 +209,8 @@ def _spoilt_draft(
     context: StudyContext, design: Design, kind: str, position: int, toss: int
 ) -> Draft:
     """A good clip beside a spoilt copy of itself; the good side is the expected answer."""
-    if kind == "shifted":
-        names: tuple[str, ...] = ("early", "late")
+    if kind in ("shifted", "frozen"):
+        names: tuple[str, ...] = ("early", "late") if kind == "shifted" else ("frozen",)
         lip_sync = context.config.trials.catch.lip_sync_dimension
         asked: tuple[str, ...] = (lip_sync,)
     else:
@@ -248,6 +252,7 @@ def _serve(
         left=left,
         right=right,
         training=trial.kind == "training",
+        practice=context.config.trials.training,
         dimensions=trial.dimensions,
         position=trial.position,
         total=total,

@@ -32,7 +32,12 @@ from study.errors import Refused
 from study.voting import participants, quality, tokens, trials
 from study.voting.context import StudyContext, require_open
 
-CHOICES = ("left", "same", "right", "cannot")
+RATINGS = tuple(f"{left}/{right}" for left in range(1, 6) for right in range(1, 6))
+CHOICES = {
+    "gsb": ("left", "same", "right", "cannot"),
+    "forced": ("left", "right", "cannot"),
+    "rating": (*RATINGS, "cannot"),
+}
 WATCHED_SHARE = 0.97  # of the clip's length, from the server's clock: tolerance for clock steps
 
 
@@ -41,12 +46,15 @@ class Receipt:
     """What the browser is told.
 
     `feedback` says whether a training trial was answered as expected, `hint` what was wrong with one of
-    its clips (late, jerky); both are None outside training.
+    its clips (late, jerky), `side` with which, `device` why the device is too weak for the study (names of
+    checks). All are None or empty outside training.
     """
 
     vote: str
     feedback: bool | None
     hint: str | None = None
+    side: str | None = None
+    device: tuple[str, ...] = ()
 
 
 def submit_vote(
@@ -70,13 +78,24 @@ def submit_vote(
         if earlier is not None:
             return _repeated(earlier, trial, request_id, choices)
         study = require_open(session)
-        _refuse_unwatched(session, trial, now)
-        _refuse_wrong_choices(trial, choices)
-        vote = _vote(session, context, study, person, trial, request_id, choices, playback, now)
+        spare = _time_to_answer(session, trial, now)
+        _refuse_wrong_choices(context, trial, choices)
+        judged = _judged(context, playback, spare, len(choices))
+        facts = _record(session, study, person, trial) | {
+            "choices": {name: choices[name] for name in trial.dimensions},
+            "playback": dict(playback),
+            "verdict": judged.verdict,
+            "reasons": list(judged.reasons),
+            "received_at": round(now, 3),
+            "seconds_since_served": round(now - trial.served_at, 3),
+            "seconds_to_answer": round(spare, 3),
+        }
+        vote = _vote(person, trial, request_id, facts, now)
         session.add(vote)
         trial.voted_at = now
         ledger.append(session, now, "vote", {"digest": vote.digest})
-        if trials.decided(session, person) == assignment.length(context.config.trials):
+        cells = trials.read_design(session, context.config).cells
+        if trials.decided(session, person) == assignment.length(context.config.trials, len(cells)):
             participants.reach(session, now, person, "finished")
         return _receipt(vote, trial)
 
@@ -111,54 +130,63 @@ def _repeated(vote: Vote, trial: Trial, request_id: str, choices: Mapping[str, s
 def _receipt(vote: Vote, trial: Trial) -> Receipt:
     if trial.kind != "training":
         return Receipt(vote.code, None)
-    right = all(vote.record["choices"][name] == want for name, want in trial.expected.items())
-    variants = {vote.record[side]["variant"] for side in ("left", "right")} - {"plain"}
-    return Receipt(vote.code, right, variants.pop().removeprefix("training_"))
+    right = all(
+        quality.side(vote.record["choices"][name]) == want for name, want in trial.expected.items()
+    )
+    (spoilt,) = [s for s in ("left", "right") if vote.record[s]["variant"] != "plain"]
+    hint = vote.record[spoilt]["variant"].removeprefix("training_")
+    weak = tuple(name for name in vote.record["reasons"] if name in quality.DEVICE_CHECKS)
+    return Receipt(vote.code, right, hint, spoilt, weak if vote.record["verdict"] == "fail" else ())
 
 
-def _refuse_unwatched(session: Session, trial: Trial, now: float) -> None:
+def _time_to_answer(session: Session, trial: Trial, now: float) -> float:
+    """Seconds between the earliest end of both clips and now, by the server's clock.
+
+    What was fetched at an earlier serving of the same trial counts too: a reload does not undo it.
+    """
     if now > trial.expires_at:
         raise Refused(410, "expired", "this pair has expired; load the page again")
     rows = session.scalars(
-        select(MediaToken).where(MediaToken.trial_id == trial.id, MediaToken.expires_at > now)
+        select(MediaToken).where(
+            MediaToken.trial_id == trial.id, MediaToken.fetched_at.is_not(None)
+        )
     )
-    fetched = [row.fetched_at for row in rows]
+    first: dict[str, float] = {}
+    for row in rows:
+        first[row.side] = min(first.get(row.side, now), row.fetched_at or now)
     seconds = session.get_one(StimulusRow, trial.left_id).duration_ms / 1000
-    known = [moment for moment in fetched if moment is not None]
-    if len(known) < 2 or now - max(known) < WATCHED_SHARE * seconds:
+    if len(first) < 2 or now - max(first.values()) < WATCHED_SHARE * seconds:
         raise Refused(425, "too_early", "both videos have to be watched to the end first")
+    return now - max(first.values()) - seconds
 
 
-def _refuse_wrong_choices(trial: Trial, choices: Mapping[str, str]) -> None:
+def _judged(
+    context: StudyContext, playback: Mapping[str, Any], spare: float, questions: int
+) -> quality.Judgement:
+    limits = context.config.quality
+    return quality.combine(
+        [
+            quality.judge_playback(playback, limits),
+            quality.judge_speed(playback.get("answer_ms"), spare, questions, limits),
+        ]
+    )
+
+
+def _refuse_wrong_choices(context: StudyContext, trial: Trial, choices: Mapping[str, str]) -> None:
     if set(choices) != set(trial.dimensions):
         raise Refused(422, "incomplete", f"expected one answer each for {trial.dimensions}")
-    wrong = [value for value in choices.values() if value not in CHOICES]
-    if wrong:
-        raise Refused(422, "incomplete", f"{wrong[0]!r} is not one of {CHOICES}")
+    forms = context.config.answer_forms
+    for name, value in choices.items():
+        if value not in CHOICES[forms[name]]:
+            known = "1/1 to 5/5 or cannot" if forms[name] == "rating" else CHOICES[forms[name]]
+            raise Refused(422, "incomplete", f"{value!r} is not one of {known}")
 
 
 def _vote(
-    session: Session,
-    context: StudyContext,
-    study: StudyRow,
-    person: Participant,
-    trial: Trial,
-    request_id: str,
-    choices: Mapping[str, str],
-    playback: Mapping[str, Any],
-    now: float,
+    person: Participant, trial: Trial, request_id: str, facts: dict[str, Any], now: float
 ) -> Vote:
     code, salt = tokens.short_code("v"), secrets.token_hex(16)
-    judgement = quality.judge_playback(playback, context.config.quality)
-    record = _record(session, study, person, trial) | {
-        "vote": code,
-        "choices": {name: choices[name] for name in trial.dimensions},
-        "playback": dict(playback),
-        "verdict": judgement.verdict,
-        "reasons": list(judgement.reasons),
-        "received_at": round(now, 3),
-        "seconds_since_served": round(now - trial.served_at, 3),
-    }
+    record = facts | {"vote": code}
     return Vote(
         code=code,
         trial_id=trial.id,

@@ -1,17 +1,20 @@
-"""A study behind a real server, and a real Chromium in front of it."""
+"""A study behind a real server, in a thread of this process, and a real Chromium in front of it."""
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import uvicorn
 import yaml
 
-from study.checks.load_test import free_port, start_server
 from study.design import builder, stimuli
+from study.server.app import create_app
 from study.voting import lifecycle
-from study.voting.context import StudyContext
+from study.voting.context import StudyContext, attach
 from tests.study.tiny import SMALL, configuration, make_sources
 
 PROGRAM = next(
@@ -40,13 +43,18 @@ def served(
         folder, config, builder.build(config, manifest, folder / "stimuli")
     )
     prepare(context)
-    port = free_port()
-    server = start_server(folder, port)
+    settings = uvicorn.Config(create_app(attach(folder)), port=0, log_config=None)
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
     try:
+        while not server.started and thread.is_alive():
+            time.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
         yield context, f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(timeout=60)
+        server.should_exit = True
+        thread.join()
         context.store.close()
 
 

@@ -41,6 +41,7 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert run("audit", study_folder) == 0
     assert "9 of 9 checks passed" in capsys.readouterr().out
     assert run("open", study_folder) == 0
+    capsys.readouterr()
     context = attach(study_folder, clock)
     for answer in ("left", "same", "right"):
         take_part(api_client(context), context, answer)
@@ -55,12 +56,17 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     head = re.search(r"ledger ([0-9a-f]{64})", capsys.readouterr().out).group(1)
     assert run("verify", tmp_path / "out" / "bundle.zip", "--head", head) == 0
     assert run("verify", tmp_path / "out" / "bundle.zip", "--head", "0" * 64) == 1
+    assert run("verify", tmp_path / "out" / "bundle.zip") == 3
+    assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVEN: 1 of ")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "votes.csv",
         "votes.jsonl",
         "codebook.md",
         "paper.tex",
+        "participants.csv",
+        "items.csv",
+        "report.json",
         "gsb.png",
         "bundle.zip",
     }

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from study.checks.simulated_participant import SimulatedParticipant
 from study.design import builder, media
 from study.design.config import Stimuli, StudyConfig, parse
+from study.encoding.clip_format import ClipFormat
 from study.server import api
 from study.voting import lifecycle
 from study.voting.context import StudyContext
@@ -17,6 +18,7 @@ from study.voting.context import StudyContext
 SYSTEMS = ("oursystem", "secondbest", "thirdplace")
 ITEMS = ("portrait1", "portrait2", "portrait3", "portrait4")
 SMALL = Stimuli(width=64, height=64, fps=10, crf=30, preset="ultrafast")
+FORM = ClipFormat(64, 64, 10, crf=30, preset="ultrafast")
 
 
 class Clock:
@@ -70,9 +72,9 @@ def tone_of(seconds: float, hertz: float) -> np.ndarray:
 
 
 def write_video(path: Path, seconds: float, shade: int, sound: np.ndarray) -> None:
-    frames = round(seconds * SMALL.fps)
+    frames = round(seconds * FORM.fps)
     pictures = (picture(shade, index, frames) for index in range(frames))
-    media.write_clip(path, pictures, sound, SMALL)
+    media.write_clip(path, pictures, sound, FORM)
 
 
 def picture(shade: int, index: int, frames: int) -> np.ndarray:

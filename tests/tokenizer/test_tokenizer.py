@@ -10,6 +10,7 @@ from flowact.motion.joints import JOINTS
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
 from flowact.tokenizer.views import FACE
+from flowact.tokenizer.warp import sharpened
 from tests.tokenizer.small import SMALL, small_tokenizer
 
 
@@ -39,6 +40,17 @@ def test_decoding_in_pieces_is_decoding_at_once_bit_for_bit(tokenizer, portrait,
     assert torch.equal(torch.cat([first, rest], 1), at_once)
     assert same(state, last)
     assert not torch.equal(at_once[:, :4], at_once[:, 4:8])
+
+
+@torch.no_grad()
+def test_a_sharpened_reference_keeps_its_means_and_gains_contrast(portrait) -> None:
+    grain = portrait / 2 + 0.1 * torch.randn(portrait.shape)
+    crisp = sharpened(grain, 0.3)
+    assert sharpened(grain, 0.0) is grain
+    assert abs(float((crisp - grain).mean())) < 1e-3
+    assert 1.1 < float(crisp.diff(dim=-1).std() / grain.diff(dim=-1).std()) < 1.3
+    made = Tokenizer({**SMALL, "view": "whole"}, {**SMALL, "view": "face"}, sharpen=0.3).eval()
+    assert torch.equal(made.reference_features(grain).face.picture, crisp)
 
 
 @torch.no_grad()

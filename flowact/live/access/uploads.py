@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from flowact.errors import UserError
+from flowact.live.speech.presence import speech_remark
 from flowact.media import Recording
 from flowact.portrait import load_reference, read_portrait
 
@@ -149,8 +150,8 @@ async def _write(path: Path, body: AsyncIterator[bytes]) -> None:
 def _check(sort: Sort, path: Path) -> str:
     """Read the file once and return the remark about it; of a picture only the frame of the model is kept."""
     if sort == "audio":
-        remarks = Recording.open(path, MOST_MINUTES).remarks
-        return " ".join(remarks)
+        recording = Recording.open(path, MOST_MINUTES)
+        return " ".join(filter(None, (*recording.remarks, speech_remark(recording))))
     portrait = read_portrait(path)
     Image.fromarray(portrait.pixels).save(path, "PNG")
     return " ".join(portrait.notices)

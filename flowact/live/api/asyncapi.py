@@ -93,9 +93,18 @@ def _channel(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "/v1/socket",
         "description": f"A WebSocket of the subprotocol {PROTOCOL}. The client token goes into the header "
-        "Authorization as a bearer, or is offered as a second subprotocol, token.TOKEN.",
+        "Authorization as a bearer, or is offered as a second subprotocol, token.TOKEN. The query "
+        "codec=h264 or codec=jpeg says what this client decodes, where the session's maker could not know.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-        "bindings": {"ws": {"method": "GET"}},
+        "bindings": {
+            "ws": {
+                "method": "GET",
+                "query": {
+                    "type": "object",
+                    "properties": {"codec": {"type": "string", "enum": ["h264", "jpeg"]}},
+                },
+            }
+        },
     }
 
 

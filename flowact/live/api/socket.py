@@ -8,6 +8,7 @@ import logging
 from typing import Final
 
 from fastapi import WebSocket
+from pydantic import ValidationError
 from starlette.websockets import WebSocketDisconnect
 
 from flowact.errors import UserError
@@ -19,7 +20,7 @@ from flowact.live.access.rate_limit import (
     TokenBucket,
 )
 from flowact.live.api import events
-from flowact.live.api.models import PROTOCOL
+from flowact.live.api.models import PROTOCOL, SessionSpec
 from flowact.live.api.problem import ApiError, problem_of
 from flowact.live.api.registry import ApiSession, Reservation, SessionRegistry
 from flowact.live.protocol.connection import Connection, ConnectionLostError, SocketConnection
@@ -51,6 +52,10 @@ async def serve_socket(
                 fatal=True,
             )
         reservation, resuming = registry.check(_token(websocket, offered))
+        if not resuming:
+            reservation.spec = _with_codec(
+                reservation.spec, websocket.query_params.get("codec", "")
+            )
         await _serve(connection, manager, registry, reservation, resuming=resuming)
     except UserError as error:
         await _refuse(websocket, connection, error)
@@ -137,6 +142,20 @@ async def _read(connection: Connection, session: ApiSession) -> None:
         except UserError as error:
             _log.info("session %s: an event was refused: %s", session.name, raised_at(error))
             session.tell(_error(error))
+
+
+def _with_codec(spec: SessionSpec, codec: str) -> SessionSpec:
+    """Return what was asked for, with the codec that the client can decode if it names one.
+
+    Raises:
+        ApiError: it names one that there is not.
+    """
+    if not codec:
+        return spec
+    try:
+        return SessionSpec.model_validate({**spec.model_dump(), "codec": codec})
+    except ValidationError as error:
+        raise ApiError("unknown_codec", "The codec is h264 or jpeg.", fatal=True) from error
 
 
 def _token(websocket: WebSocket, offered: list[str]) -> str:

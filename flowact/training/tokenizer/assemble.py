@@ -16,6 +16,11 @@ from flowact.training.tokenizer.starting_weights import ERRORS, TOKENIZER
 FOLLOW = 0.5
 """How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
 
+SHARPEN = 0.3
+"""How much a checkpoint's references are sharpened: PSNR stays, a seventh more of the finest detail is left."""
+SHOWN = ("feather", "follow", "coarse_whole")
+"""How a tokenizer shows what its views paint: fields of its configuration."""
+
 
 @dataclass(frozen=True)
 class TokenizerRuns:
@@ -40,10 +45,26 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    tokenizer = Tokenizer.from_views(whole, face, follow=FOLLOW, coarse_whole=True)
+    shown = {"follow": FOLLOW, "coarse_whole": True, "sharpen": SHARPEN}
+    tokenizer = Tokenizer.from_views(whole, face, **shown)
     errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
     tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
     return tokenizer.eval().requires_grad_(False)
+
+
+def with_decoders(tokenizer: Tokenizer, *runs: Path) -> Tokenizer:
+    """The same with other decoders: the averaged weights of runs, each for the view that it trained."""
+    views = {"whole": tokenizer.whole, "face": tokenizer.face}
+    for run in runs:
+        view = ViewAutoencoder(ViewConfig(**read_config(run)))
+        seeing = views[view.config.view].encoder.state_dict()
+        own = {k: w for k, w in load_averaged_weights(run).items() if not k.startswith("encoder.")}
+        view.load_state_dict(own | {f"encoder.{name}": weight for name, weight in seeing.items()})
+        views[view.config.view] = view
+    shown = {name: tokenizer.config[name] for name in SHOWN}
+    joined = Tokenizer.from_views(**views, **shown, sharpen=SHARPEN)
+    joined.face_share.copy_(tokenizer.face_share)
+    return joined.eval().requires_grad_(False)
 
 
 def shipped_tokenizer(checkpoint: Path) -> Tokenizer:

@@ -1,5 +1,7 @@
 // Talks to the study's routes. Every failure becomes a Failure with a code that the texts know.
 
+const PATIENCE = 20000; // milliseconds without a byte, after which loading is given up
+
 export class Failure extends Error {
   constructor(code, status) {
     super(code);
@@ -44,8 +46,9 @@ export class Api {
 
   // Loads a clip whole, so that nothing stalls while both sides play.
   async clip(token, onProgress) {
-    const reply = await fetch(`${this.base}/media/${token}`).catch(() => {
-      throw new Failure('network', 0);
+    const silence = new Silence(PATIENCE);
+    const reply = await fetch(`${this.base}/media/${token}`, { signal: silence.signal }).catch(() => {
+      throw silence.failure();
     });
     if (!reply.ok) throw new Failure(reply.status === 410 ? 'expired' : 'other', reply.status);
     const total = Number(reply.headers.get('Content-Length')) || 1;
@@ -53,12 +56,16 @@ export class Api {
     const parts = [];
     let received = 0;
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => {
+        throw silence.failure();
+      });
+      silence.heard();
       if (done) break;
       parts.push(value);
       received += value.length;
       onProgress(Math.min(1, received / total));
     }
+    silence.end();
     return URL.createObjectURL(new Blob(parts, { type: 'video/mp4' }));
   }
 
@@ -77,4 +84,36 @@ export class Api {
     }
     return reply;
   }
+}
+
+// Gives a transfer up once nothing has come for a while.
+class Silence {
+  constructor(patience) {
+    this.patience = patience;
+    this.controller = new AbortController();
+    this.signal = this.controller.signal;
+    this.heard();
+  }
+
+  heard() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.controller.abort(), this.patience);
+  }
+
+  end() {
+    clearTimeout(this.timer);
+  }
+
+  failure() {
+    this.end();
+    return new Failure(this.signal.aborted ? 'slow' : 'network', 0);
+  }
+}
+
+// Waits for something that may never come.
+export function within(milliseconds, promise) {
+  const limit = new Promise((_, reject) => {
+    setTimeout(() => reject(new Failure('slow', 0)), milliseconds);
+  });
+  return Promise.race([promise, limit]);
 }

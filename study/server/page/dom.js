@@ -16,6 +16,7 @@ const SHAPES = {
   pause: 'M7 5h4v14H7zM13 5h4v14h-4z',
   replay: 'M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z',
   sound: 'M4 9v6h4l5 5V4L8 9zM16 8.5a4.5 4.5 0 0 1 0 7M18.5 6a8 8 0 0 1 0 12',
+  enlarge: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   check: 'M5 12.5l4.5 4.5L19 7.5',
 };
 

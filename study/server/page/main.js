@@ -1,6 +1,8 @@
 // The journey of a participant: consent, check, pairs, thanks. The server says where somebody stands.
 
 import { Api, Failure } from './api.js';
+import { aboutView } from './about.js';
+import { Draft } from './draft.js';
 import { fill, h } from './dom.js';
 import { TrialView, progressText } from './trial.js';
 import { consentView, endView, soundView } from './welcome.js';
@@ -35,7 +37,8 @@ class Journey {
     }
   }
 
-  async resume({ state, code }) {
+  async resume({ state, code, ask }) {
+    if (ask) return this.showAbout(ask);
     if (state === 'consented') return this.showSound();
     if (state === 'voting') return this.showNext();
     if (state === 'finished') return this.showEnd(this.texts.done, code);
@@ -44,7 +47,11 @@ class Journey {
   }
 
   showConsent() {
-    this.show(consentView(this.options, this.texts, (button) => this.guard(() => this.agree(button))));
+    if (this.options.state !== 'open') {
+      const text = this.texts.errors[`study_${this.options.state}`];
+      return this.show(endView(this.texts.title, text, null, this.texts, false));
+    }
+    return this.show(consentView(this.options, this.texts, (button) => this.guard(() => this.agree(button))));
   }
 
   async agree(button) {
@@ -57,6 +64,14 @@ class Journey {
     const { consent_version: version } = this.options;
     await this.api.post('consent', { participant: this.participant, version, locale: this.locale });
     await this.resume(await this.api.post('state', { participant: this.participant }));
+  }
+
+  showAbout(when) {
+    const send = async (answers) => {
+      const standing = await this.api.post('about', { participant: this.participant, when, answers });
+      await this.guard(() => this.resume(standing));
+    };
+    this.show(aboutView(this.options.questionnaire[this.locale][when], this.texts, send));
   }
 
   showSound() {
@@ -74,20 +89,27 @@ class Journey {
 
   async showNext() {
     const served = await this.api.post('next', { participant: this.participant });
-    if (served.done) return this.showEnd(this.texts.done, served.code);
+    if (served.done) return this.resume(served);
     const handlers = {
       event: (body) => this.api.post('event', { participant: this.participant, ...body }).catch(() => {}),
       vote: (body, view) => this.guard(() => this.vote(body, view)),
     };
-    const view = new TrialView(served, this.texts, handlers);
+    const view = new TrialView(served, this.texts, handlers, new Draft(this.participant, served.position));
     this.show(view.element, view, served);
     await view.load(this.api);
     return undefined;
   }
 
+  // The pair that counts now, with the reason why it is not the one that was on the page.
+  async showNextBecause(code) {
+    await this.showNext();
+    this.view?.say(this.texts.errors[code]);
+  }
+
   async vote(body, view) {
     const waiting = (code) => view.say(this.texts.errors[code] ?? this.texts.errors.other);
     const receipt = await this.api.vote({ participant: this.participant, ...body }, waiting);
+    view.draft.drop();
     if (receipt.feedback === null) await this.showNext();
     else view.feedback(receipt, () => this.guard(() => this.showNext()));
   }
@@ -138,8 +160,9 @@ class Journey {
     const back = home && !served ? h('a', { class: 'home', href: home }, 'FlowAct') : null;
     const parts = [back, h('span', { class: 'name' }, this.texts.title)];
     if (served) {
-      const ticks = Array.from({ length: served.total }, (_, index) => {
-        const kind = index < served.position ? 'past' : index === served.position ? 'now' : 'ahead';
+      const own = served.position - served.practice;
+      const ticks = Array.from({ length: served.total - served.practice }, (_, index) => {
+        const kind = index < own ? 'past' : index === own ? 'now' : 'ahead';
         return h('i', { class: kind });
       });
       parts.push(h('div', { class: 'ticks', 'aria-hidden': 'true' }, ...ticks));
@@ -187,7 +210,7 @@ class Journey {
     } catch (failure) {
       const code = failure instanceof Failure ? failure.code : 'other';
       if (!(failure instanceof Failure)) console.error(failure);
-      if (RELOAD.includes(code)) return this.guard(() => this.showNext());
+      if (RELOAD.includes(code)) return this.guard(() => this.showNextBecause(code));
       this.showProblem(code);
     }
     return undefined;
@@ -208,7 +231,8 @@ function tokenFromAddress() {
   const fromFragment = new URLSearchParams(location.hash.slice(1)).get('p');
   if (fromFragment) return fromFragment;
   try {
-    return recruiterIds().PROLIFIC_PID ? null : localStorage.getItem(storageKey());
+    const { PROLIFIC_PID: recruited, INVITATION: invited } = recruiterIds();
+    return recruited || invited ? null : localStorage.getItem(storageKey());
   } catch {
     return null;
   }
@@ -232,5 +256,6 @@ function storageKey() {
 function recruiterIds() {
   const query = new URLSearchParams(location.search);
   const ids = ['PROLIFIC_PID', 'STUDY_ID', 'SESSION_ID'].map((name) => [name, query.get(name)]);
+  ids.push(['INVITATION', new URLSearchParams(location.hash.slice(1)).get('invite')]);
   return Object.fromEntries(ids.filter(([, value]) => value));
 }

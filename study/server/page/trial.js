@@ -1,19 +1,23 @@
 // One pair: the stage with both clips, the transport, the questions.
 
+import { within } from './api.js';
 import { fill, h, icon } from './dom.js';
 import { PairPlayer } from './player.js';
 import { Questions } from './questions.js';
 
+const DECODING = 20000; // milliseconds in which a loaded pair must be ready to play
+
 export class TrialView {
-  constructor(served, texts, handlers) {
+  constructor(served, texts, handlers, draft) {
     this.served = served;
+    this.draft = draft;
     this.texts = texts;
     this.handlers = handlers;
     this.requestId = crypto.randomUUID?.() ?? String(Math.random()).slice(2) + Date.now();
     this.startedAt = performance.now();
     this.videos = { left: this.video(texts.trial.a), right: this.video(texts.trial.b) };
     this.player = new PairPlayer(this.videos.left, this.videos.right);
-    this.questions = new Questions(served.dimensions, texts, () => this.submit());
+    this.questions = new Questions(served.dimensions, texts, () => this.submit(), () => this.keep());
     this.element = this.build();
     this.wire();
   }
@@ -26,10 +30,28 @@ export class TrialView {
         this.loading.style.setProperty('--share', (seen.left + seen.right) / 2);
       });
     const [left, right] = await Promise.all([loadSide('left'), loadSide('right')]);
-    await this.player.load({ left, right });
+    await within(DECODING, this.player.load({ left, right }));
     this.element.classList.add('ready');
+    this.restore();
     this.playButton.disabled = false;
     this.playButton.focus({ preventScroll: true });
+  }
+
+  // Answers given before a reload; a pair that was watched need not be watched again.
+  restore() {
+    const kept = this.draft.read();
+    if (!kept) return;
+    this.playback = kept.playback;
+    this.questions.restore(kept.answers);
+    if (!kept.playback) return;
+    this.player.watched = true;
+    this.questions.allow();
+    this.refresh();
+  }
+
+  keep() {
+    const playback = this.player.counters.plays ? this.player.report() : this.playback;
+    this.draft.write({ answers: this.questions.answers, playback: this.player.watched ? playback : null });
   }
 
   destroy() {
@@ -54,6 +76,12 @@ export class TrialView {
       ),
     );
     this.loading = h('div', { class: 'loading' }, h('span', {}, page.loading), h('i'));
+    this.enlarge = h(
+      'button',
+      { type: 'button', class: 'enlarge', 'aria-pressed': 'false', onclick: () => this.resize() },
+      icon('enlarge', true),
+      h('span', {}, trial.enlarge),
+    );
     this.big = h('button', { type: 'button', class: 'big-play', 'aria-label': trial.play, tabindex: '-1', onclick: () => this.toggle() }, icon('play'));
     this.message = h('p', { class: 'message', 'aria-live': 'polite' });
     const stage = h(
@@ -71,6 +99,7 @@ export class TrialView {
           h('span', { class: 'hear-text' }, icon('sound', true), h('span', {}, trial.hear)),
           ...this.soundButtons,
         ),
+        this.enlarge,
       ),
       h('p', { class: 'keys' }, trial.keys),
     );
@@ -105,6 +134,7 @@ export class TrialView {
     this.player.addEventListener('ended', () => {
       if (!this.questions.open) this.watchedAt = performance.now();
       this.questions.allow();
+      this.keep();
       this.note('ended');
     });
     for (const kind of ['stall', 'hidden', 'visible']) {
@@ -119,13 +149,32 @@ export class TrialView {
   async toggle() {
     if (this.playButton.disabled) return;
     const again = this.player.watched && !this.player.playing;
-    await this.player.toggle();
+    try {
+      await this.player.toggle();
+      this.say('');
+    } catch {
+      this.player.pause();
+      this.say(this.texts.trial.refused);
+      return;
+    }
     this.note(again ? 'replay' : this.player.playing ? 'play' : 'pause');
   }
 
+  resize() {
+    const large = this.element.classList.toggle('enlarged');
+    this.enlarge.setAttribute('aria-pressed', String(large));
+    this.enlarge.querySelector('span').textContent = large ? this.texts.trial.reduce : this.texts.trial.enlarge;
+  }
+
+  // Keys of the page never act for another control: a dialog, a link or a button keeps Space and Enter.
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (document.querySelector('dialog[open]') || event.target.closest('input, select, textarea')) return;
     const name = event.key.toLowerCase();
+    const owner = event.target.closest('button, a');
+    const answer = owner?.classList.contains('choice');
+    const foreign = owner && owner !== this.playButton && owner !== this.big && !answer;
+    if ((name === ' ' && (foreign || answer)) || (name === 'enter' && foreign)) return;
     if (name === ' ') this.toggle();
     else if (name === 'a') this.player.hear('left');
     else if (name === 'b') this.player.hear('right');
@@ -174,8 +223,8 @@ export class TrialView {
       request_id: this.requestId,
       choices: this.questions.answers,
       playback: {
-        ...this.player.report(),
-        answer_ms: Math.round(performance.now() - this.watchedAt),
+        ...(this.player.counters.plays ? this.player.report() : this.playback),
+        answer_ms: this.watchedAt ? Math.round(performance.now() - this.watchedAt) : null,
         width: window.innerWidth,
         height: window.innerHeight,
       },
@@ -186,13 +235,23 @@ export class TrialView {
   // After a practice pair: what the answer should have been, and the way on.
   feedback(receipt, onNext) {
     const { training } = this.texts;
-    const text = receipt.feedback ? training.right : training[`wrong_${receipt.hint}`];
+    const { trial } = this.texts;
+    const side = receipt.side === 'left' ? trial.a : trial.b;
+    const text = receipt.feedback ? training.right : fill(training[`wrong_${receipt.hint}`], { side });
+    const weak = receipt.device.length ? h('p', { class: 'weak', role: 'alert' }, training.weak) : null;
     const card = h(
       'div',
       { class: receipt.feedback ? 'feedback good' : 'feedback look' },
       h('p', {}, text),
-      h('button', { type: 'button', class: 'primary', onclick: onNext }, training.next),
+      weak,
+      h(
+        'div',
+        { class: 'ways' },
+        h('button', { type: 'button', class: 'primary', onclick: onNext }, training.next),
+        receipt.feedback ? null : h('button', { type: 'button', class: 'again', onclick: () => this.toggle() }, training.again),
+      ),
     );
+    if (!receipt.feedback) this.element.querySelector(`.side.${receipt.side}`).classList.add('spoilt');
     this.element.classList.add('reviewed');
     this.element.querySelector('.panel').append(card);
     card.querySelector('button').focus();
@@ -202,5 +261,6 @@ export class TrialView {
 
 export function progressText(served, texts) {
   if (served.training) return texts.page.practice;
-  return fill(texts.page.pair, { n: served.position + 1, total: served.total });
+  const { practice } = served;
+  return fill(texts.page.pair, { n: served.position + 1 - practice, total: served.total - practice });
 }

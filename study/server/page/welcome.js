@@ -41,17 +41,27 @@ export function soundView(texts, handlers) {
   const { sound } = texts;
   const device = deviceReport();
   const player = h('audio', {});
+  // A button that fails says why: no connection, or a browser that does not let the sound play.
+  const attempt = async (step) => {
+    wrong.textContent = '';
+    try {
+      await step();
+    } catch (failure) {
+      wrong.textContent = failure.code ? (texts.errors[failure.code] ?? texts.errors.other) : texts.trial.refused;
+    }
+  };
   const play = h(
     'button',
     {
       type: 'button',
       class: 'listen',
-      onclick: async () => {
-        player.src = URL.createObjectURL(await handlers.sound());
-        await player.play();
-        play.querySelector('span').textContent = sound.again;
-        field.focus();
-      },
+      onclick: () =>
+        attempt(async () => {
+          player.src = URL.createObjectURL(await handlers.sound());
+          await player.play();
+          play.querySelector('span').textContent = sound.again;
+          field.focus();
+        }),
     },
     icon('sound', true),
     h('span', {}, sound.play),
@@ -72,12 +82,13 @@ export function soundView(texts, handlers) {
       type: 'button',
       class: 'primary',
       disabled: true,
-      onclick: async () => {
-        if (await handlers.check(field.value, device)) return;
-        wrong.textContent = sound.wrong;
-        field.value = '';
-        submit.disabled = true;
-      },
+      onclick: () =>
+        attempt(async () => {
+          if (await handlers.check(field.value, device)) return;
+          wrong.textContent = sound.wrong;
+          field.value = '';
+          submit.disabled = true;
+        }),
     },
     sound.submit,
   );

@@ -288,6 +288,21 @@ def test_a_session_ends_when_its_time_is_over(client, manager):
     ended(manager)
 
 
+def test_a_client_may_choose_the_codec_that_it_can_decode(client, manager):
+    bearer = {"Authorization": f"Bearer {make(client)['client_token']}"}
+    address = "/v1/socket?codec=jpeg"
+    with client.websocket_connect(address, subprotocols=["flowact.v1"], headers=bearer) as socket:
+        caller = Caller(socket)
+        assert caller.event("session.created")["codec"] == "jpeg"
+        caller.until(lambda m: isinstance(m, tuple) and m[0].kind is MessageKind.JPEG)
+        caller.send("session.close")
+    ended(manager)
+    bearer = {"Authorization": f"Bearer {make(client)['client_token']}"}
+    address = "/v1/socket?codec=gif"
+    with client.websocket_connect(address, subprotocols=["flowact.v1"], headers=bearer) as socket:
+        assert Caller(socket).event("error")["code"] == "unknown_codec"
+
+
 def test_agent_mode_takes_the_microphone_and_refuses_what_is_pushed(client, manager):
     with joined(client, mode="agent", codec="jpeg") as caller:
         caller.send("audio.commit")

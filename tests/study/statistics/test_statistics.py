@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.statistics import agreement, bootstrap, clustered, davidson, gsb, permutation, power
+from study.statistics import agreement, bootstrap, clustered, davidson, gsb, permutation
 
 
 def test_forms_of_the_known_example():
@@ -153,6 +153,24 @@ def test_interval_and_p_value_agree_and_few_items_make_it_broad():
     assert clustered.two_way_interval(one, 0.05) is None
 
 
+@pytest.mark.parametrize("items", [5, 6, 12])
+def test_near_unanimity_the_interval_ends_where_the_p_value_does(items):
+    """Full agreement of n clusters excludes no net preference above 2 (alpha / 2)^(1/n) - 1."""
+    agreed = bootstrap.Table(np.ones((30, items)), np.ones((30, items)))
+    low, high = clustered.two_way_interval(agreed, 0.05)
+    assert (low, high) == (pytest.approx(2 * 0.025 ** (1 / items) - 1), 1.0)
+    assert (low > 0) == (clustered.two_way_test(agreed) <= 0.05)
+    assert clustered.at_the_floor(agreed, 0.05)
+    assert clustered.two_way_interval(bootstrap.Table(-agreed.sums, agreed.numbers), 0.05) == (
+        -1.0,
+        -low,
+    )
+    split = bootstrap.Table(
+        agreed.sums * np.where(np.arange(30) % 2, 1, -1)[:, None], agreed.numbers
+    )
+    assert not clustered.at_the_floor(split, 0.05)
+
+
 def test_people_with_few_votes_count_for_less():
     rng, rejected = np.random.default_rng(6), 0
     for _ in range(500):
@@ -186,15 +204,38 @@ def test_davidson_recovers_what_made_the_votes():
     assert chances["left"] > chances["tie"] > chances["right"]
 
 
-def test_davidson_gradient_is_that_of_its_loss():
-    from scipy.optimize import check_grad
+def test_the_fit_is_the_maximum_of_the_posterior():
+    from scipy.optimize import minimize
 
     votes = davidson_votes(np.random.default_rng(0), np.array([0.5, 0.0, -0.5]), 1.0, 0.1, 60)
-    start = np.array([0.3, -0.2, 0.1, 0.4, -0.3])
-    error = check_grad(
-        lambda x: davidson._loss(x, votes, 3)[0], lambda x: davidson._loss(x, votes, 3)[1], start
-    )
-    assert error < 1e-3
+
+    def loss(x):
+        a, b = x[votes.left] + x[4], x[votes.right]
+        logits = np.stack([a, x[3] + (a + b) / 2, b])
+        chosen = logits[1 - votes.outcome, np.arange(60)]
+        prior = davidson.PRIOR / 2 * (x**2).sum()
+        return (np.log(np.exp(logits).sum(axis=0)) - chosen).sum() + prior
+
+    best = minimize(loss, np.zeros(5)).x
+    fitted = davidson.fit(votes, 3)
+    assert fitted.strengths == pytest.approx(best[:3] - best[:3].mean(), abs=1e-4)
+    assert fitted.nu == pytest.approx(np.exp(best[3]), abs=1e-4)
+    assert fitted.left_advantage == pytest.approx(best[4], abs=1e-4)
+
+
+def test_intervals_of_strengths_need_two_of_each_and_grow_with_the_items_differences():
+    rng = np.random.default_rng(1)
+    votes = davidson_votes(rng, np.array([0.5, 0.0, -0.5]), 1.0, 0.0, 600)
+    people, items = rng.integers(0, 30, 600), rng.integers(0, 10, 600)
+    plain = davidson.intervals(votes, people, items, 3, 0.05)
+    assert (plain[:, 0] < davidson.fit(votes, 3).strengths).all()
+    one_sided = np.where(items % 2 == 0, votes.outcome, -votes.outcome)
+    torn = davidson.Votes(votes.left, votes.right, one_sided, votes.weight)
+    assert (
+        np.ptp(davidson.intervals(torn, people, items, 3, 0.05), axis=1)
+        > 1.5 * np.ptp(plain, axis=1)
+    ).any()
+    assert davidson.intervals(votes, np.zeros(600, int), items, 3, 0.05) is None
 
 
 def test_davidson_refuses_disconnected_systems_and_stays_finite_on_total_wins():
@@ -206,31 +247,6 @@ def test_davidson_refuses_disconnected_systems_and_stays_finite_on_total_wins():
     )
     fitted = davidson.fit(wins, 2)
     assert 1 < fitted.strengths[0] < 20
-
-
-@pytest.mark.parametrize(
-    ("rate", "votes"),
-    [(0.60, (210, 290, 358)), (0.65, (97, 130, 157)), (0.70, (54, 73, 88)), (0.75, (35, 46, 57))],
-)
-def test_decisive_votes_needed(rate, votes):
-    alphas = (0.05, 0.05 / 4, 0.05 / 12)
-    assert tuple(power.decisive_votes(rate, alpha) for alpha in alphas) == votes
-    assert (
-        power.exact_power(votes[0], rate, 0.05) >= 0.8 > power.exact_power(votes[0] - 1, rate, 0.05)
-    )
-
-
-def test_ties_and_clusters_raise_the_plan():
-    plan = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=10_000)
-    assert (plan.decisive, plan.votes) == (54, 217)
-    few = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=8)
-    assert few.votes > 1.2 * plan.votes
-    too_few = power.plan(0.7, 0.05, tie_share=0.5, design_effect=2.0, items=5)
-    assert (too_few.votes, too_few.fewest_items) == (None, 6)
-
-
-def test_a_tiny_difference_needs_the_votes_that_it_needs():
-    assert power.decisive_votes(0.505, 0.05) == pytest.approx(78_500, rel=0.01)
 
 
 def test_agreement_of_equal_and_of_random_raters():

@@ -47,8 +47,22 @@ def test_playback_is_judged(change, expected):
     assert quality.judge_playback(PLAYED | change, LIMITS) == expected
 
 
-def test_no_telemetry_is_unchecked_and_never_a_fail():
-    assert quality.judge_playback({}, LIMITS).verdict == "unchecked"
+def test_what_a_browser_cannot_tell_is_unchecked_and_never_a_fail():
+    assert quality.judge_playback({"plays": 1}, LIMITS).verdict == "unchecked"
+
+
+def test_a_vote_without_any_playing_was_not_made_on_the_page():
+    assert quality.judge_playback({}, LIMITS) == Judgement("fail", ("unplayed",))
+    assert quality.judge_playback(PLAYED | {"plays": 0}, LIMITS) == Judgement("fail", ("unplayed",))
+
+
+@pytest.mark.parametrize(
+    ("answer_ms", "spare", "verdict"),
+    [(300.0, 9.0, "fail"), (9000.0, 0.3, "fail"), (2000.0, 2.0, "pass"), (None, 2.0, "pass")],
+)
+def test_five_answers_in_a_third_of_a_second_do_not_pass(answer_ms, spare, verdict):
+    """By the page's own clock or by the server's, whichever says less."""
+    assert quality.judge_speed(answer_ms, spare, 5, LIMITS).verdict == verdict
 
 
 def test_catch_trials_are_judged():

@@ -41,12 +41,13 @@ def test_the_last_vote_finishes_even_when_the_study_closes_before_the_next_call(
     client = api_client(context)
     person = someone(client, context)
     person.admit()
-    for _ in range(assignment.length(context.config.trials)):
+    for _ in range(assignment.length(context.config.trials, 8)):
         person.post("vote", person.ballot(person.next()))
     lifecycle.set_state(context.store, "closed", clock())
     state = person.post("state", {"participant": person.token})
     assert (state["state"], state["code"]) == ("finished", "DONE")
-    assert person.post("next", {"participant": person.token}) == {"done": True, "code": "DONE"}
+    done = person.post("next", {"participant": person.token})
+    assert (done["done"], done["code"]) == (True, "DONE")
 
 
 def test_the_players_reports_do_not_use_up_the_calls_of_the_vote(built, tmp_path, clock):
@@ -134,6 +135,54 @@ def test_a_vote_before_the_end_is_refused(client, context):
     assert refused(client, person.ballot(served)) == (425, "too_early")
     context.clock.pass_time(served["seconds"] / 2)
     assert client.post("/api/vote", json=person.ballot(served)).status_code == 200
+
+
+def test_one_byte_of_each_clip_is_not_a_clip_that_was_fetched(client, context):
+    person = someone(client, context)
+    person.admit()
+    served = person.post("next", {"participant": person.token})
+    sizes = {}
+    for side in ("left", "right"):
+        reply = client.get(f"/media/{served[side]}", headers={"Range": "bytes=0-0"})
+        assert reply.status_code == 206
+        sizes[side] = int(reply.headers["content-range"].split("/")[1])
+        client.get(f"/media/{served[side]}", headers={"Range": f"bytes={sizes[side] - 1}-"})
+    context.clock.pass_time(60)
+    assert refused(client, person.ballot(served)) == (425, "too_early")
+    for side in ("left", "right"):  # in pieces, as some players fetch
+        half = sizes[side] // 2
+        client.get(f"/media/{served[side]}", headers={"Range": f"bytes=0-{half}"})
+        client.get(f"/media/{served[side]}", headers={"Range": f"bytes={half + 1}-"})
+    context.clock.pass_time(served["seconds"] + 1)
+    assert client.post("/api/vote", json=person.ballot(served)).status_code == 200
+
+
+def test_a_pair_that_was_watched_before_a_reload_need_not_be_watched_again(client, context, ballot):
+    person, _ = ballot
+    served = person.post("next", {"participant": person.token})
+    assert client.post("/api/vote", json=person.ballot(served)).status_code == 200
+
+
+def test_answers_that_come_too_fast_and_votes_that_no_page_made_fail(client, context):
+    person = someone(client, context)
+    person.admit()
+    for change in ({"answer_ms": 300.0}, {"plays": 0}):
+        body = person.ballot(person.next())
+        body["playback"] = body["playback"] | change
+        assert client.post("/api/vote", json=body).status_code == 200
+    with context.store.read() as session:
+        reasons = [vote.record["reasons"] for vote in session.scalars(select(Vote))]
+    assert reasons == [["fast"], ["unplayed"]]
+
+
+def test_practice_says_which_side_was_wrong_and_whether_the_device_will_do(client, context, ballot):
+    _, body = ballot
+    body["playback"] = body["playback"] | {"drift_p95_ms": 400.0}
+    receipt = client.post("/api/vote", json=body).json()
+    with context.store.read() as session:
+        record = session.scalar(select(Vote)).record
+    assert record[receipt["side"]]["variant"] == f"training_{receipt['hint']}"
+    assert receipt["device"] == ["drift"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,12 @@ from flowact.training.loop.checkpoints import load_averaged_weights
 from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import Loop, LoopSettings
 from flowact.training.tokenizer import clips as clips_module
-from flowact.training.tokenizer.assemble import TokenizerRuns, load_tokenizer, shipped_tokenizer
+from flowact.training.tokenizer.assemble import (
+    TokenizerRuns,
+    load_tokenizer,
+    shipped_tokenizer,
+    with_decoders,
+)
 from flowact.training.tokenizer.clips import (
     ClipFolder,
     ColourJitter,
@@ -246,13 +251,26 @@ def test_decoder_and_encoder_are_trained_apart_and_joined(toy_data, tmp_path) ->
     export(shipped_tokenizer(tmp_path), None, tmp_path / "again")
     again = Tokenizer.from_pretrained(tmp_path / "again" / "tokenizer").state_dict()
     assert all(torch.equal(again[name], value) for name, value in tokenizer.state_dict().items())
+    other = tmp_path / "other"
+    loop = LoopSettings(other, LearningRateSchedule(1e-3), steps=2)
+    train_decoder(ViewConfig(view="face", **SMALL), toy_data, loop, DecoderSettings(batch=1))
+    mixed = with_decoders(shipped_tokenizer(tmp_path), other).state_dict()
+    changed = {
+        name
+        for name, value in tokenizer.state_dict().items()
+        if not torch.equal(mixed[name], value)
+    }
+    assert changed
+    assert all(
+        name.startswith(("face.decoder.", "face.reference.", "face.code.")) for name in changed
+    )
 
 
 def test_an_export_takes_a_tokenizer_from_one_place(tmp_path, capsys) -> None:
     out, run = str(tmp_path / "made"), str(tmp_path)
     for arguments, reason in (
-        ([], "Give the four runs of a tokenizer, or one checkpoint with --tokenizer."),
-        (["--face-decoder", run, "--tokenizer", run], "Give the four runs of a tokenizer"),
+        ([], "Give the four runs of a tokenizer, or one checkpoint with --tokenizer"),
+        (["--face-encoder", run, "--tokenizer", run], "Give the four runs of a tokenizer"),
         (["--tokenizer", run], f"{run} is no checkpoint with a tokenizer"),
     ):
         assert main(["train", "export", "--out", out, *arguments]) == 2

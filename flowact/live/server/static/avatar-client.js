@@ -31,6 +31,7 @@ export class AvatarClient extends EventTarget {
   /** Join; must run inside a click, or the browser keeps the voice silent. Resolves when the session is there. */
   async start() {
     this.speaker = await makeSpeaker(this.assets);
+    this.url.searchParams.set("codec", await bestCodec());
     this.painter = new Painter(this.canvas, {
       clock: () => this.speaker.now(),
       wantKey: () => this.send({ type: "media.key" }),

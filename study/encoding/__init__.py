@@ -1,0 +1,1 @@
+"""The bytes of clips: what is encoded, and how no size tells one from another."""

@@ -1,0 +1,1 @@
+"""What a lab brings, looked at before anything is built: every file read, every difference named."""
