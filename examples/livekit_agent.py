@@ -1,7 +1,7 @@
 """A LiveKit agent that is seen: FlowAct's avatar speaks what the agent says.
 
-Needs `pip install 'flowact[livekit]'`, a LiveKit server (LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET)
-and the models that the agent is given by name; LiveKit's own documentation lists them.
+Shows the plugin in an agent. Needs `pip install 'flowact[livekit]'`, a LiveKit server (LIVEKIT_URL, LIVEKIT_API_KEY,
+LIVEKIT_API_SECRET) and the models that the agent is given by name; LiveKit's own documentation lists them.
 
     python examples/livekit_agent.py dev
 """

@@ -1,7 +1,7 @@
 """A Pipecat pipeline whose voice is seen: a recording in place of a voice, counted pictures in place of a room.
 
-Needs `pipecat-ai` (see docs/adapters.md). In a real bot the avatar stands between the text-to-speech service and
-the output transport, and everything else stays as it is.
+Shows the frame processor. Needs `pipecat-ai` (see docs/adapters.md). In a real bot the avatar stands between the
+text-to-speech service and the output transport, and everything else stays as it is.
 
     python examples/pipecat_pipeline.py --audio my_voice.wav
 """

@@ -1,6 +1,6 @@
 """Make a session on a running server, push a recording into it, keep what it showed as mp4.
 
-Start the server with a key: `FLOWACT_API_KEYS=secret flowact live`.
+Shows the session API and its client. Start the server with a key: `FLOWACT_API_KEYS=secret flowact live`.
 
     python examples/session_client.py --key secret --audio my_voice.wav --out said.mp4
 """

@@ -45,14 +45,20 @@ class Character:
 
 
 def character_names() -> list[str]:
-    """Return the names of all characters, sorted."""
-    return sorted(portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+    """Return the names of all characters, those that are drawn first, each kind sorted."""
+    names = (portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
+    return sorted(names, key=lambda name: (_is_photograph(name), name))
 
 
 def drawn_character_names() -> list[str]:
     """Return the names of those that the renderer draws, whose exact motion can be rendered too; sorted."""
-    people = map(character, character_names())
-    return [person.name for person in people if "look" in json.loads(person.card.read_bytes())]
+    return [name for name in character_names() if not _is_photograph(name)]
+
+
+def _is_photograph(name: str) -> bool:
+    """Whether a character's card says which photograph it is."""
+    card = folder() / "characters" / name / "character.json"
+    return card.is_file() and "photograph" in json.loads(card.read_bytes())
 
 
 def character(name: str) -> Character:

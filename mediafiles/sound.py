@@ -143,9 +143,9 @@ class Mixdown:
 
 
 def mixed(block: Floats, weights: tuple[float, float]) -> Floats:
-    """One channel `[samples]` from a block `[1 or 2, samples]`."""
+    """One channel `[samples]` from a block `[1 or 2, samples]`; a single one has both weights."""
     if len(block) == 1:
-        return np.asarray(block[0], np.float32)
+        return np.asarray(sum(weights) * block[0], np.float32)
     return np.asarray(weights[0] * block[0] + weights[1] * block[1], np.float32)
 
 

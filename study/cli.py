@@ -184,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_design(add: Add) -> None:
     add("init", _init, "make a new folder with study.yaml and a manifest to fill in")
+    plan.declare(add)
     material.declare(add)
     add("audit", _audit, "show that nothing but the picture differs between sides")
 

@@ -42,7 +42,7 @@ TOOLS = {
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""
-BROUGHT = {"grimp": "import-linter", "gradio-client": "gradio"}
+BROUGHT = {"grimp": "import-linter", "gradio-client": "gradio", "tokenizers": "transformers"}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
 UNNAMED = {
     "dlib": ["dlib-bin"],

@@ -48,7 +48,7 @@ class AvatarHost:
         visible_mark: bool = True,
         spare: bool = False,
     ) -> None:
-        self._options = WorkerOptions(checkpoint, threads, visible_mark)
+        self._options = WorkerOptions(checkpoint, threads, visible_mark=visible_mark)
         self._spare = spare
         self._supervisor: Supervisor | None = None
         self._sessions: dict[str, AvatarSession] = {}

@@ -1,4 +1,8 @@
-"""`flowact bench`: of the pipeline, or with `--live` of the live page in a browser."""
+"""`flowact bench`: of the pipeline, with `--live` of the live page in a browser, with `--gpu` of a GPU.
+
+The last one needs neither the page nor codecs for media: a rented machine is ready as soon as PyTorch,
+diffusers and this package's core are.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +14,25 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
 from flowact import assets
-from flowact.bench import measures, pipeline
-from flowact.bench.chromium import chromium
-from flowact.bench.conversation import conversation
-from flowact.bench.measures import Figure
-from flowact.bench.server import ServerProcess, serving
 from flowact.commands.shared_options import add_machine_arguments
 from flowact.errors import UserError
-from flowact.hardware.load_pipeline import load_pipeline
-from flowact.live.session.recorder import MINUTES
-from flowact.media import Recording
-from flowact.portrait import load_reference
+
+if TYPE_CHECKING:
+    from flowact.bench.gpu.report import Row, SectionReport
+    from flowact.bench.measures import Figure
+    from flowact.bench.pipeline import Benchmark
+    from flowact.bench.server import ServerProcess
 
 CLICKS: Final = 10
 CUT_SECONDS: Final = 5.0
-SETTLED_SECONDS: Final = 60.0 * MINUTES + 20.0
-"""After which a soak first looks at the memory: the server then keeps as much to record as it ever does."""
+SETTLING_SECONDS: Final = 20.0
+"""After the recorder is full, before a soak first looks at the memory."""
 MOST_MICROPHONE_SECONDS: Final = 30.0
 
 
@@ -53,6 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="of the live page, only watch the memory, for so long",
     )
+    parser.add_argument(
+        "--gpu",
+        metavar="OUT.json",
+        type=Path,
+        help="measure a GPU in at most nine minutes: products, streams, decoders, transformers of the "
+        "large presets with random weights; on a processor a dry run",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -65,15 +73,67 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--soak takes a number of minutes above 0 and needs --live.")
     if not 0 < args.seconds < math.inf:
         raise UserError(f"--seconds must be a number above 0, not {args.seconds:g}.")
+    if args.gpu is not None:
+        _bench_gpu(args)
+        return
     numbers = _bench_live(args) if args.live else _bench_pipeline(args)
     if args.json is not None:
         _write_json(args.json, numbers)
 
 
+def _bench_gpu(args: argparse.Namespace) -> None:
+    """Run all sections; the file is complete after each number, whatever happens later."""
+    import torch
+
+    from flowact.bench.gpu.report import GpuReport, describe_machine
+    from flowact.bench.gpu.run import run_sections
+    from flowact.bench.gpu.sections import SECTIONS, choose_subject
+
+    console = Console()
+    subject = choose_subject(args.preset, args.devices, args.seconds)
+    if subject.quick:
+        console.print(
+            "A dry run on the processor: it shows that every section works, and no speed."
+        )
+    report = GpuReport(args.gpu, {**describe_machine(subject.device), "dry_run": subject.quick})
+    report.write()
+
+    def told(section: str, row: Row) -> None:
+        console.print(_line(section, row), markup=False, soft_wrap=True)
+
+    with torch.no_grad():
+        run_sections(SECTIONS, subject, report, told)
+    console.print(_sections_table(report.sections))
+    console.print(f"{args.gpu}: {sum(len(s.rows) for s in report.sections)} numbers.")
+
+
+def _line(section: str, row: Row) -> str:
+    value = "-" if row.value is None else f"{row.value:g} {row.unit}"
+    expected = "" if row.predicted is None else f" (predicted {row.predicted:g})"
+    note = f" [{row.note}]" if row.note else ""
+    return f"  {section}: {row.what}: {value}{expected}{note}"
+
+
+def _sections_table(sections: list[SectionReport]) -> Table:
+    table = Table(title="Sections")
+    for column in ("section", "state", "seconds", "numbers", "why"):
+        table.add_column(column)
+    for part in sections:
+        table.add_row(part.name, part.state, f"{part.seconds:g}", str(len(part.rows)), part.why)
+    return table
+
+
 def _bench_pipeline(args: argparse.Namespace) -> object:
+    from flowact.bench import pipeline
+    from flowact.hardware.load_pipeline import load_pipeline
+    from flowact.media import Recording
+    from flowact.portrait import load_reference
+
     person = assets.character(args.character) if args.character else assets.default_character()
     speech = Recording.open(args.audio or assets.sample_speech())
-    loaded = load_pipeline(args.checkpoint, args.threads)
+    loaded = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    )
     picture = load_reference(person.portrait)
     benchmark = pipeline.measure(loaded, picture, speech.repeated(args.seconds))
     _print_benchmark(benchmark, Console())
@@ -81,9 +141,9 @@ def _bench_pipeline(args: argparse.Namespace) -> object:
 
 
 def _bench_live(args: argparse.Namespace) -> object:
+    figures: list[Figure] = []
     console = Console()
     console.print(f"Measuring for some minutes; {_load()}.")
-    figures = []
     with tempfile.TemporaryDirectory(prefix="flowact-bench-") as folder:
         for figure in _measured(args, Path(folder)):
             figures.append(figure)
@@ -94,13 +154,21 @@ def _bench_live(args: argparse.Namespace) -> object:
 
 
 def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
+    from flowact.bench import measures
+    from flowact.bench.chromium import chromium
+    from flowact.bench.conversation import conversation
+    from flowact.bench.server import serving
+    from flowact.live.session.recorder import MINUTES
+    from flowact.media import Recording
+
+    settled = 60.0 * MINUTES + SETTLING_SECONDS
     speech = Recording.open(args.audio or assets.sample_speech())
     long = measures.write_recording(folder / "speech.wav", speech.repeated(args.seconds))
     heard = speech.repeated(min(args.seconds, MOST_MICROPHONE_SECONDS))
     microphone = measures.write_recording(folder / "microphone.wav", heard)
     with serving(*_flags(args)) as server, chromium(microphone) as browser:
         if args.soak is not None:
-            yield from measures.memory(browser, server, 60 * args.soak, SETTLED_SECONDS)
+            yield from measures.memory(browser, server, 60 * args.soak, settled)
         else:
             yield from _all(browser, server, long, args.seconds)
     if args.soak is None:
@@ -108,6 +176,8 @@ def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
 
 
 def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -> Iterator[Figure]:
+    from flowact.bench import measures
+
     yield from measures.first_frame(browser, server, CLICKS)
     yield from measures.speech(browser, server, recording, seconds)
     yield from measures.typed(browser, server, CLICKS // 2)
@@ -120,7 +190,12 @@ def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -
 
 
 def _flags(args: argparse.Namespace) -> list[str]:
-    given = {"--checkpoint": args.checkpoint, "--threads": args.threads}
+    given = {
+        "--checkpoint": args.checkpoint,
+        "--threads": args.threads,
+        "--preset": args.preset,
+        "--devices": args.devices,
+    }
     return [str(word) for flag, value in given.items() if value for word in (flag, value)]
 
 
@@ -138,7 +213,7 @@ def _figures_table(figures: list[Figure]) -> Table:
     return table
 
 
-def _print_benchmark(benchmark: pipeline.Benchmark, console: Console) -> None:
+def _print_benchmark(benchmark: Benchmark, console: Console) -> None:
     table = Table(title="Milliseconds per chunk of 12 frames (0.48 s)")
     table.add_column("stage")
     for column in ("p50", "p95", "runs"):

@@ -198,7 +198,9 @@ def _behaviours(args: argparse.Namespace) -> dict[str, Section]:
     from flowact.evaluation.measures.reconstruction import own_tokenizer
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    ).pipeline
     found = recognise(pipeline.transformer, pipeline.scheduler.settings, own_tokenizer(pipeline))
     mean = sum(found.made.values()) / len(found.made)
     return {
@@ -225,10 +227,11 @@ def ablate(args: argparse.Namespace) -> None:
     from flowact.evaluation.measures import ablation
     from flowact.evaluation.measures.reconstruction import own_tokenizer
     from flowact.evaluation.report.report import plain
-    from flowact.hardware.linear.choice import NATIVE
+    from flowact.hardware.linear.switch import NATIVE
     from flowact.hardware.load_pipeline import load_pipeline
 
-    pipeline = load_pipeline(args.checkpoint, args.threads, linear=NATIVE).pipeline
+    loaded = load_pipeline(args.checkpoint, args.threads, args.preset, args.devices, linear=NATIVE)
+    pipeline = loaded.pipeline
     tokenizer, clips = own_tokenizer(pipeline), ablation.sentences(args.clips or ABLATED_CLIPS)
     chosen = list(ablation.variants(pipeline.transformer, pipeline.scheduler))
     for text in args.against:

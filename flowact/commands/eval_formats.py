@@ -36,8 +36,8 @@ def measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     from flowact.evaluation import number_formats
     from flowact.evaluation.judges.readers import load_readers
     from flowact.evaluation.subjects import held_out, speaking_clips
-    from flowact.hardware.linear.choice import NATIVE
     from flowact.hardware.linear.offered import write_formats
+    from flowact.hardware.linear.switch import NATIVE
     from flowact.hardware.load_pipeline import load_pipeline
     from flowact.pipeline import FlowActPipeline
 

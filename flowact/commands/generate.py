@@ -86,14 +86,9 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
-    from flowact.live.speech.presence import speech_remark
-
     console = Console(stderr=True)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
-    for remark in (*recording.remarks, speech_remark(recording)):
-        if remark:
-            console.print(remark)
     check_target(args.out)
     if args.out.exists() and args.out.samefile(args.audio):
         raise UserError(f"{args.out} is the recording itself; give the video another name.")
@@ -108,17 +103,24 @@ def write_video(
     Args:
         reference: uint8 `[480, 480, 3]`.
         recording: what is said.
-        args: `out`, `action`, `seed`, `label`, `checkpoint` and `threads`.
+        args: `out`, `action`, `seed`, `label`, `checkpoint`, `threads`, `preset` and `devices`.
         console: where to talk to the user.
     """
     from flowact.hardware.load_pipeline import load_pipeline
+    from flowact.hardware.memory import memory_suffices
+    from flowact.live.speech.presence import speech_remark
 
     action = resolve(args.action)
     if not action.exact:
         console.print(action.message)
-    loaded = load_pipeline(args.checkpoint, args.threads)
+    loaded = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    )
+    for remark in (*recording.remarks, speech_remark(recording)):
+        if remark:
+            console.print(remark)
     start = time.perf_counter()
-    with _progress(console) as progress:
+    with memory_suffices(), _progress(console) as progress:
         _write(loaded, reference, recording, args, progress)
     taken = time.perf_counter() - start
     console.print(

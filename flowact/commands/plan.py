@@ -7,23 +7,14 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
 from flowact.hardware.precision import Capability, plan_precision
-from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, count, seconds
-from flowact.mmdit.memory import MemoryInput
-from flowact.mmdit.model import FlowActTransformer
-from flowact.presets import Preset, TransformerSize, load_preset, preset_names
-from flowact.timebase import FRAMES_PER_CHUNK, FRAMES_PER_LATENT, LATENTS_PER_CHUNK
-from flowact.tokenizer.adapter import CONTEXT
-
-STREAM_CHUNKS: Final = 3
-MEMORY_LATENTS: Final = 6
-"""Reference, three long-term and two short-term latents."""
-HEARD_LATENTS: Final = 2
-"""Short-term latents that come with their sound."""
+from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, seconds
+from flowact.hardware.workload import Work, count_work
+from flowact.presets import Preset, load_preset, preset_names
+from flowact.timebase import FRAMES_PER_CHUNK
 
 _COLUMNS: Final = (
     "GPU", "products", "memory ms", "denoise ms", "decode ms", "fps, 1 GPU", "fps, 2 GPUs",
@@ -31,19 +22,9 @@ _COLUMNS: Final = (
 _ASSUMPTIONS: Final = (
     f"Times per chunk of {FRAMES_PER_CHUNK} frames: an operator takes 4 us plus the larger of its "
     f"arithmetic and its memory traffic at {UTILISATION:.0%} of the data sheet. Two GPUs: "
-    "as if the transformer and the decoder ran at the same time, each on its own; like eight-bit "
-    "products, that is not written yet. No weights of this size exist; nothing was measured."
+    "transformer and decoder at the same time, each on its own (--devices). No weights of this size "
+    "exist; nothing was measured."
 )
-
-
-@dataclass(frozen=True)
-class Work:
-    """The operators behind one chunk of 12 frames, stage by stage."""
-
-    parameters: int
-    memory: list[Operator]
-    denoise: list[Operator]
-    decode: list[Operator]
 
 
 @dataclass(frozen=True)
@@ -104,49 +85,6 @@ def predict(work: Work, gpu: Gpu, linear: str) -> SpeedEstimate:
         fps_one_gpu=round(FRAMES_PER_CHUNK / total, 1),
         fps_two_gpus=round(FRAMES_PER_CHUNK / longest, 1),
     )
-
-
-def count_work(preset: Preset) -> Work:
-    """Count the operators of one chunk of a stream: memory once, one denoising call, decoding."""
-    with torch.device("meta"):
-        transformer = FlowActTransformer(**preset.transformer.model_dump())
-        memory, denoise = _count_transformer(transformer, preset.transformer)
-        decode = _count_wan(preset.transformer)
-    return Work(sum(p.numel() for p in transformer.parameters()), memory, denoise, decode)
-
-
-def _count_transformer(
-    transformer: FlowActTransformer, size: TransformerSize
-) -> tuple[list[Operator], list[Operator]]:
-    latent = (size.latent_channels, size.latent_height, size.latent_width)
-    bank = MemoryInput(
-        latents=torch.empty(1, MEMORY_LATENTS, *latent),
-        roles=torch.zeros(MEMORY_LATENTS, dtype=torch.long),
-        times=torch.empty(1, MEMORY_LATENTS),
-        levels=torch.empty(1, MEMORY_LATENTS),
-        audio=torch.empty(1, HEARD_LATENTS * FRAMES_PER_LATENT, size.audio_dim),
-    )
-    length = STREAM_CHUNKS * LATENTS_PER_CHUNK
-    cache = transformer.encode_memory(bank)
-    stream = (
-        torch.empty(1, length, *latent),
-        torch.empty(1, length),
-        torch.empty(1, (length + 1) * FRAMES_PER_LATENT, size.audio_dim),
-        torch.empty(1, STREAM_CHUNKS, size.text_tokens, size.text_dim),
-    )
-    return (
-        count(lambda: transformer.encode_memory(bank)),
-        count(lambda: transformer(*stream, memory=cache)),
-    )
-
-
-def _count_wan(size: TransformerSize) -> list[Operator]:
-    """Count the decoding of a chunk as it is done live: latent by latent, each behind its context."""
-    from diffusers import AutoencoderKLWan
-
-    vae = AutoencoderKLWan(z_dim=size.latent_channels)
-    shape = (1, size.latent_channels, CONTEXT + 1, size.latent_height, size.latent_width)
-    return LATENTS_PER_CHUNK * count(lambda: vae.decode(torch.empty(shape)))
 
 
 def _print_table(preset: Preset, work: Work, predictions: list[SpeedEstimate]) -> None:

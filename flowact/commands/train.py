@@ -10,7 +10,7 @@ from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import LoopSettings
 
 if TYPE_CHECKING:
-    from flowact.tokenizer.tokenizer import Tokenizer
+    from flowact.training.parts import Parts
 
 TRANSFORMER_STAGES = (
     ("adapt", "autoregressive adaptation of the transformer", 24, 1e-3),
@@ -32,14 +32,16 @@ SAMPLING_OPTIONS: tuple[tuple[str, type, str], ...] = (
 COUNTED = ("batch", "people", "steps", "minutes", "learning_rate", "seconds")
 """Options of the stages that make sense above 0 only."""
 
-HELDOUT_CLIPS = 24
-"""Imagined clips of held-out voice and sentences."""
+IMAGINED = 2400
+"""Clips that are imagined unless somebody asks for another number."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one subcommand per stage, in the order of the recipe."""
     stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     _declare_tokenizer(stages.add_parser("tokenizer", help="train one view of the tokenizer"))
+    summary = "the codec of a preset, and what hears and reads for its transformer"
+    _declare_parts(stages.add_parser("parts", help=summary))
     summary = "imagine performances, and encode clips, for the transformer"
     _declare_latents(stages.add_parser("latents", help=summary))
     summary = "train the network that looks at portraits, on head shots that it renders"
@@ -68,9 +70,26 @@ def _declare_tokenizer(tokenizer: argparse.ArgumentParser) -> None:
     tokenizer.set_defaults(start=_train_tokenizer)
 
 
+def _declare_parts(parts: argparse.ArgumentParser) -> None:
+    parts.add_argument("--preset", default="large", help="what they are for (%(default)s)")
+    parts.add_argument("--out", type=Path, required=True, help="folder of the parts")
+    source = "folder or hub id of its weights (random ones)"
+    parts.add_argument(
+        "--codec", metavar="SOURCE", help=f"video autoencoder of diffusers: {source}"
+    )
+    parts.add_argument("--audio", metavar="SOURCE", help=f"network of transformers: {source}")
+    parts.add_argument("--text", metavar="SOURCE", help=f"network of transformers: {source}")
+    parts.add_argument(
+        "--tiny-decoder", metavar="FILE", type=Path, help="taew2_2.pth of TAEHV, to decode quicker"
+    )
+    parts.set_defaults(start=_make_parts)
+
+
 def _declare_latents(latents: argparse.ArgumentParser) -> None:
     latents.add_argument("--out", type=Path, required=True, help="folder of the encoded clips")
-    latents.add_argument("--imagined", type=int, default=2400, help="clips made without pictures")
+    latents.add_argument(
+        "--imagined", type=int, help="clips made without pictures (2400; none with --parts)"
+    )
     latents.add_argument("--seconds", type=float, default=8.0, help="length of an imagined clip")
     latents.add_argument(
         "--voices",
@@ -81,6 +100,9 @@ def _declare_latents(latents: argparse.ArgumentParser) -> None:
     latents.add_argument("--data", type=Path, help="rendered clips to encode, train/ and heldout/")
     latents.add_argument(
         "--tokenizer", type=Path, help="trained tokenizer that encodes the rendered clips"
+    )
+    latents.add_argument(
+        "--parts", type=Path, help="folder of `train parts` that encodes them, instead"
     )
     latents.add_argument(
         "--encode-steps",
@@ -152,6 +174,9 @@ def _declare_export(export: argparse.ArgumentParser) -> None:
             )
     export.add_argument(
         "--tokenizer", type=Path, help="checkpoint whose tokenizer is taken, instead of those runs"
+    )
+    export.add_argument(
+        "--parts", type=Path, help="folder of `train parts` that the transformer was trained for"
     )
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
     export.add_argument(
@@ -233,40 +258,30 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
 
 
+def _make_parts(args: argparse.Namespace) -> None:
+    from flowact.presets import load_preset
+    from flowact.training.parts import Sources, make_parts
+
+    sources = Sources(args.codec, args.audio, args.text, args.tiny_decoder)
+    make_parts(load_preset(args.preset), sources).save(args.out)
+    print(f"{args.out}: parts of the preset {args.preset}")  # noqa: T201 - the result
+
+
 def _make_latents(args: argparse.Namespace) -> None:
-    from flowact.training.data.latents import SPLITS, LatentFolder
-    from flowact.training.data.motion_only_clips import make_folder, training_voices
-    from flowact.training.transformer.latent_probe import fit_probe
+    from flowact.training.data.make_latents import LatentRequest, make_latents
 
-    if (args.data is None) != (args.tokenizer is None):
-        raise UserError("--data and --tokenizer belong together: give both or none of them.")
-    if args.encode_steps < 0:
-        raise UserError(f"--encode-steps must be 0 or more, not {args.encode_steps}.")
-    if args.encode_steps and args.data is None:
-        raise UserError("--encode-steps belongs to --data: imagined clips need no encoding.")
-    voices = training_voices(args.voices)
-    imagined = sum(
-        make_folder(args.out / split, min(args.imagined, limit), args.seconds, voices)
-        for split, limit in zip(SPLITS, (args.imagined, HELDOUT_CLIPS), strict=True)
+    request = LatentRequest(
+        args.out,
+        (0 if args.parts else IMAGINED) if args.imagined is None else args.imagined,
+        args.seconds,
+        args.voices,
+        args.data,
+        args.tokenizer,
+        args.parts,
+        args.encode_steps,
     )
-    encoded = _encode_rendered(args) if args.data else 0
-    train, heldout = (LatentFolder(args.out / split).clips for split in SPLITS)
-    fit_probe(train[:300], heldout).save(args.out / "readout.safetensors")
+    encoded, imagined = make_latents(request)
     print(f"{encoded} clips encoded and {imagined} imagined in {args.out}")  # noqa: T201 - the result
-
-
-def _encode_rendered(args: argparse.Namespace) -> int:
-    from functools import partial
-
-    from flowact.tokenizer.fitting import fit_latents
-    from flowact.tokenizer.tokenizer import Tokenizer
-    from flowact.training.data.latents import encode_folders
-
-    if not (args.tokenizer / Tokenizer.config_name).is_file():
-        raise UserError(f"{args.tokenizer} is no tokenizer: {Tokenizer.config_name} is missing.")
-    tokenizer = Tokenizer.from_pretrained(args.tokenizer).eval().requires_grad_(False)
-    fit = partial(fit_latents, tokenizer, steps=args.encode_steps) if args.encode_steps else None
-    return encode_folders(tokenizer, args.data, args.out, fit)
 
 
 def _train_landmarks(args: argparse.Namespace) -> None:
@@ -313,15 +328,16 @@ def _export(args: argparse.Namespace) -> None:
 
     asked = {name: getattr(args, name) for name, _, _ in SAMPLING_OPTIONS}
     sampling = {name: value for name, value in asked.items() if value is not None}
-    tokenizer = _chosen_tokenizer(args)
-    export(tokenizer, args.transformer, args.out, sampling, args.audio, args.calibration)
+    parts = _chosen_parts(args)
+    export(parts, args.transformer, args.out, sampling, args.audio, args.calibration)
     if args.transformer is None:
         print(f"{args.out}: only the tokenizer, since no --transformer was given")  # noqa: T201
     else:
         print(args.out)  # noqa: T201 - the result
 
 
-def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":
+def _chosen_parts(args: argparse.Namespace) -> "Parts":
+    from flowact.training.parts import Parts
     from flowact.training.tokenizer.assemble import (
         TokenizerRuns,
         load_tokenizer,
@@ -329,12 +345,15 @@ def _chosen_tokenizer(args: argparse.Namespace) -> "Tokenizer":
         with_decoders,
     )
 
-    parts = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
-    if args.tokenizer and not (args.whole_encoder or args.face_encoder):
+    runs = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
+    if args.parts and not any((*runs, args.tokenizer)):
+        return Parts.load(args.parts)
+    if args.tokenizer and not (args.whole_encoder or args.face_encoder or args.parts):
         decoders = [run for run in (args.whole_decoder, args.face_decoder) if run]
-        return with_decoders(shipped_tokenizer(args.tokenizer), *decoders)
-    if all(parts) and not args.tokenizer:
-        return load_tokenizer(TokenizerRuns(*parts))
+        return Parts(with_decoders(shipped_tokenizer(args.tokenizer), *decoders))
+    if all(runs) and not (args.tokenizer or args.parts):
+        return Parts(load_tokenizer(TokenizerRuns(*runs)))
     raise UserError(
-        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders."
+        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders, "
+        "or --parts."
     )

@@ -8,21 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flowact.conditioning.audio import (
-    HOP,
-    MARGIN,
-    MEL_AFTER,
-    MEL_BEFORE,
-    MEL_PER_TOKEN,
-    log_mel,
-)
-from flowact.timebase import FRAMES_PER_LATENT, SAMPLES_PER_FRAME
+from flowact.conditioning.features import AudioFeatures, LogMel
+from flowact.timebase import FRAMES_PER_LATENT
 
 LATENTS_BEHIND: Final = 2
 """Latents before the stream whose sound goes with the short-term memory."""
 LATENTS_AHEAD: Final = 1
 """Latents after the stream whose sound the stream may hear."""
 FRAMES_BEHIND: Final = LATENTS_BEHIND * FRAMES_PER_LATENT
+LOG_MEL: Final = LogMel()
 
 
 @dataclass(frozen=True)
@@ -30,17 +24,18 @@ class AudioWindow:
     """Sound round the stream, one token per video frame.
 
     Attributes:
-        mel: log-mel frames `[batch, 10 + 4 * tokens + 2, 80]`.
+        features: `[batch, rows, width]`, as `AudioFeatures` gives them; log-mel frames
+            `[batch, 10 + 4 * tokens + 2, 80]` unless a preset names another kind.
         known: `[batch, tokens]` bool, false where the sound is not known yet.
     """
 
-    mel: Tensor
+    features: Tensor
     known: Tensor
 
     @classmethod
     def stack(cls, windows: Sequence[Self]) -> Self:
         """Put the windows of several sessions into one batch."""
-        return cls(torch.cat([w.mel for w in windows]), torch.cat([w.known for w in windows]))
+        return cls(torch.cat([w.features for w in windows]), torch.cat([w.known for w in windows]))
 
 
 def window_tokens(stream_latents: int) -> int:
@@ -79,26 +74,34 @@ class AudioTimeline:
         """Forget the sound from sample `end` on, as when a speaker is interrupted."""
         return replace(self, samples=self.samples[: max(end - self.start, 0)])
 
-    def trimmed(self, frame: int) -> Self:
+    def trimmed(self, frame: int, features: AudioFeatures = LOG_MEL) -> Self:
         """Drop what no window of a stream that begins at `frame` or later reads."""
-        first = frame - FRAMES_BEHIND
-        needed = (first * MEL_PER_TOKEN - MEL_BEFORE) * HOP - MARGIN
+        needed, _ = features.span(frame - FRAMES_BEHIND, 1)
         begin = min(max(needed, self.start), self.end)
         return replace(self, samples=self.samples[begin - self.start :], start=begin)
 
-    def window(self, frame: int, stream_latents: int) -> AudioWindow:
+    def window(
+        self, frame: int, stream_latents: int, features: AudioFeatures = LOG_MEL
+    ) -> AudioWindow:
         """Cut the window of a stream of so many latents that begins at video frame `frame`.
 
         Raises:
             ValueError: if that sound was trimmed away.
         """
         first, tokens = frame - FRAMES_BEHIND, window_tokens(stream_latents)
-        begin = (first * MEL_PER_TOKEN - MEL_BEFORE) * HOP - MARGIN
-        stop = ((first + tokens) * MEL_PER_TOKEN + MEL_AFTER) * HOP + MARGIN
+        known = features.ends(first, tokens) <= self.end
+        return AudioWindow(self.features(first, tokens, features), known[None])
+
+    def features(self, first: int, frames: int, features: AudioFeatures = LOG_MEL) -> Tensor:
+        """Features `[1, rows, width]` of some video frames, as if what is not known were silent.
+
+        Raises:
+            ValueError: if that sound was trimmed away.
+        """
+        begin, stop = features.span(first, frames)
         if max(begin, 0) < self.start:
             raise ValueError(f"sound from sample {begin} on is needed; kept from {self.start} on")
         inside = self.samples[max(begin - self.start, 0) : max(stop - self.start, 0)]
         before = max(-begin, 0)
         padded = F.pad(inside, (before, stop - begin - before - inside.shape[0]))
-        ends = (first + torch.arange(1, tokens + 1)) * SAMPLES_PER_FRAME + MEL_AFTER * HOP + MARGIN
-        return AudioWindow(log_mel(padded[None]), (ends <= self.end)[None])
+        return features.extract(padded[None], first, frames)

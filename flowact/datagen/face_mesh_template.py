@@ -38,7 +38,7 @@ COLUMN: Final = 0.06
 """Columns of front teeth, and the width of one in decimetres."""
 FRONT: Final = 0.25
 """How far behind the foremost tooth a vertex may be to be in front."""
-INNER_LIPS: Final = tuple(vertex for name, vertex in VERTEX.items() if name.startswith(("inner_",)))
+INNER_LIPS: Final = tuple(vertex for name, vertex in VERTEX.items() if name.startswith("inner_"))
 
 
 def make_template() -> MeshTemplate:

@@ -6,13 +6,16 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast, get_args
 
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
+from flowact.hardware.linear.switch import LINEAR_HELP, parse_linear
 from flowact.live.endpoints import Endpoints, from_environment
 from flowact.logs import LEVELS, LogSettings
+from flowact.parallel import Exchange
 from flowact.planner.multimodal import PlannerSettings, planner_settings
+from flowact.presets import load_preset
 
 _ENVIRONMENT: Final = "FLOWACT_"
 SERVER_LOG: Final = LogSettings("info")
@@ -27,6 +30,12 @@ class LiveSettings:
         host, port: where to listen.
         checkpoint: folder of the weights; `None` for those of the repository.
         threads: processor threads of the worker.
+        preset: sizes of the model; without a checkpoint of them its weights are random.
+        devices: where it runs, as PyTorch names devices, with commas between.
+        linear: arithmetic of the video layers; see `flowact.hardware.linear`.
+        ranks: processes that share the transformer frame by frame.
+        exchange: how they meet in attention.
+        decoder_apart: decode in a process of its own.
         sessions: visitors who see an avatar at the same time; more wait.
         origins: further origins that may connect, besides the page's own.
         spare: keep a second worker loaded, for the case that the first one dies.
@@ -46,6 +55,12 @@ class LiveSettings:
     port: int = 7860
     checkpoint: Path | None = None
     threads: int | None = None
+    preset: str | None = None
+    devices: str | None = None
+    linear: str = "auto"
+    ranks: int = 1
+    exchange: Exchange = "gather"
+    decoder_apart: bool = False
     sessions: int = 2
     origins: tuple[str, ...] = ()
     spare: bool = True
@@ -79,6 +94,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to listen on (7860)")
     parser.add_argument("--checkpoint", metavar="DIR", type=Path, help="other weights")
     parser.add_argument("--threads", metavar="N", type=int, help="processor threads (up to 4)")
+    parser.add_argument(
+        "--preset", metavar="NAME", help="sizes of the model, a name or a .yaml file"
+    )
+    parser.add_argument("--devices", metavar="LIST", help="where it runs: cpu, or cuda:0,cuda:1")
+    parser.add_argument("--linear", metavar="FORMAT", help=LINEAR_HELP)
+    parser.add_argument("--ranks", metavar="N", type=int, help="processes that share the model (1)")
+    parser.add_argument("--exchange", choices=get_args(Exchange), help="how they do so (gather)")
+    parser.add_argument(
+        "--decoder-apart", choices=("yes", "no"), help="decode in a process of its own (no)"
+    )
     parser.add_argument("--sessions", metavar="N", type=int, help="visitors at the same time (2)")
     parser.add_argument("--origins", metavar="A,B", help="further origins that may connect")
     parser.add_argument("--study", metavar="DIR", type=Path, help="another study to show")
@@ -121,9 +146,28 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
         raise UserError(f"There is no checkpoint in {checkpoint}: {CHECKPOINT_INDEX} is missing.")
     if settings.threads is not None and settings.threads < 1:
         raise UserError(f"--threads must be at least 1, not {settings.threads}.")
+    _check_model(settings)
     if not 0 <= settings.port < 65536:
         raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
     return settings
+
+
+def _check_model(settings: LiveSettings) -> None:
+    """Refuse at once what the worker would refuse when the page is already there."""
+    if settings.preset is not None:
+        load_preset(settings.preset)
+    if settings.devices is not None:
+        from flowact.hardware.devices import choose_devices  # which brings PyTorch
+
+        devices = choose_devices(settings.devices)
+        needed = settings.ranks + settings.decoder_apart
+        if devices[0].type == "cuda" and len(set(devices)) < needed:
+            raise UserError(
+                f"{needed} processes need a GPU each, but --devices names {len(set(devices))}."
+            )
+    if settings.ranks < 1:
+        raise UserError(f"--ranks must be at least 1, not {settings.ranks}.")
+    parse_linear(settings.linear)
 
 
 def _value(name: str, args: argparse.Namespace, environment: Mapping[str, str]) -> Any:
@@ -154,6 +198,12 @@ def _level(value: str) -> str:
     return value.lower()
 
 
+def _exchange(value: str) -> Exchange:
+    if value not in get_args(Exchange):
+        raise ValueError(value)
+    return cast(Exchange, value)
+
+
 _CONVERTERS: Final[dict[str, Any]] = {
     "port": int,
     "threads": int,
@@ -167,6 +217,9 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "visible_mark": _yes,
     "open": _yes,
     "check": _yes,
+    "ranks": int,
+    "decoder_apart": _yes,
+    "exchange": _exchange,
     "log_level": _level,
     "log_json": _yes,
 }

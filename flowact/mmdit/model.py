@@ -23,6 +23,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from flowact.conditioning.audio import AudioEncoder
+from flowact.conditioning.projection import AudioProjection, TextProjection
 from flowact.conditioning.text import TextEncoder
 from flowact.mmdit.block import Block, Tokens
 from flowact.mmdit.division import UNDIVIDED, Division
@@ -67,6 +68,9 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers: number of blocks.
         mlp_ratio: hidden width of the feed-forward layers over their input width.
         text_tokens: tokens per chunk that the text encoder makes.
+        audio_width: of pretrained features of sound, see `conditioning.pretrained_audio`; 0 if the
+            audio encoder reads log-mel frames.
+        text_width: of pretrained embeddings of text; 0 if the text encoder reads hashed words.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -86,6 +90,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers: int = 8,
         mlp_ratio: float = 4.0,
         text_tokens: int = 2,
+        audio_width: int = 0,
+        text_width: int = 0,
     ) -> None:
         super().__init__()
         self.grid = PatchGrid.of(latent_height, latent_width, patch_size, views)
@@ -93,8 +99,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         values = latent_channels * patch_size**2
         widths = {"video": dim, "audio": audio_dim, "text": text_dim}
 
-        self.audio_encoder = AudioEncoder(audio_dim, audio_layers)
-        self.text_encoder = TextEncoder(text_dim, text_tokens)
+        self.audio_encoder = make_audio_encoder(audio_dim, audio_layers, audio_width)
+        self.text_encoder = make_text_encoder(text_dim, text_tokens, text_width)
         self.video_in = nn.Linear(values, dim)
         self.cell_embedding = nn.Parameter(torch.randn(self.grid.tokens, dim) * 0.02)
         self.role_embedding = nn.Embedding(3, dim)
@@ -187,14 +193,14 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         clean = self.grid.unpatchify(tokens_out).to(latents.dtype)
         return (latents - clean) / levels.clamp(min=LOWEST_LEVEL)[..., None, None, None]
 
-    def encode_audio(self, mel: Tensor, known: Tensor) -> Tensor:
-        """Log-mel frames and what is known of them to audio tokens; see `AudioEncoder`."""
-        tokens: Tensor = self.audio_encoder(mel, known)
+    def encode_audio(self, features: Tensor, known: Tensor) -> Tensor:
+        """Features of sound and what is known of it to audio tokens; see `AudioEncoder`."""
+        tokens: Tensor = self.audio_encoder(features, known)
         return tokens
 
-    def encode_text(self, pieces: Tensor) -> Tensor:
-        """Hashed text pieces `[batch, chunks, pieces]` to text tokens; see `TextEncoder`."""
-        tokens: Tensor = self.text_encoder(pieces)
+    def encode_text(self, features: Tensor) -> Tensor:
+        """Features of texts `[batch, chunks, ...]` to text tokens; see `TextEncoder`."""
+        tokens: Tensor = self.text_encoder(features)
         return tokens
 
     def _video(self, latents: Tensor, condition: Tensor, times: Tensor) -> Tokens:
@@ -234,3 +240,13 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         chunks = -(-length // LATENTS_PER_CHUNK)
         if text.shape[1] != chunks:
             raise ValueError(f"text of {text.shape[1]} chunks; {length} latents are {chunks}")
+
+
+def make_audio_encoder(dim: int, layers: int, width: int) -> AudioEncoder | AudioProjection:
+    """The audio encoder of a transformer: of log-mel frames, or of pretrained features `width` wide."""
+    return AudioProjection(width, dim, layers) if width else AudioEncoder(dim, layers)
+
+
+def make_text_encoder(dim: int, tokens: int, width: int) -> TextEncoder | TextProjection:
+    """The text encoder of a transformer: of hashed words, or of pretrained embeddings `width` wide."""
+    return TextProjection(width, dim, tokens) if width else TextEncoder(dim, tokens)

@@ -18,6 +18,12 @@ LANDMARKS: Final = tuple(row for row, name in enumerate(POINTS) if "pupil" not i
 """Rows of the landmarks that are vertices; eyeballs turn under the lids and are none."""
 VERTEX: Final = {POINTS[row]: vertex for vertex, row in enumerate(LANDMARKS)}
 """Vertex of a landmark by its name."""
+EYE_SIDES: Final = ("left", "right")
+LIDS: Final = {
+    side: tuple(VERTEX[name] for name in VERTEX if name.startswith("eye_") and name.endswith(side))
+    for side in EYE_SIDES
+}
+"""Vertices of the lids and corners of each eye."""
 RING: Final = 1.4
 """How far from the middle of the face its mesh ends, in distances of its outermost landmarks."""
 SKIN, EYE, MOUTH, UPPER_TEETH, LOWER_TEETH = range(5)
@@ -74,11 +80,3 @@ def load_template() -> MeshTemplate:
         )
     except (SafetensorError, KeyError) as error:
         raise UserError(f"{path} is damaged or of another version.") from error
-
-
-EYE_SIDES: Final = ("left", "right")
-LIDS: Final = {
-    side: tuple(VERTEX[name] for name in VERTEX if name.startswith("eye_") and name.endswith(side))
-    for side in EYE_SIDES
-}
-"""Vertices of the lids and corners of each eye."""

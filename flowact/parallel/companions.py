@@ -1,4 +1,4 @@
-"""The processes that follow a worker's leader: started with it, watched with it, ended with it."""
+"""The processes that a worker's leader has beside it: started with it, watched with it, ended with it."""
 
 from __future__ import annotations
 
@@ -16,39 +16,52 @@ from flowact.parallel.membership import Lead, Membership
 
 
 class Companions:
-    """All ranks of a group but the first.
+    """All ranks of a group but the first, and the decoder's process if it has one.
 
     Args:
-        target: what each runs: called with its pipe to the leader, its membership and the options.
+        follow: what a rank runs: called with its pipe to the leader, its membership and the options.
+        decode: what the decoder's process runs: called with its pipe and the options.
         options: passed on.
-        ranks: ranks of the group; with one there are no companions.
+        ranks: ranks of the group.
+        decoder_apart: whether the decoder has a process of its own.
 
     Attributes:
         lead: the first rank's place in the group, if there is one.
     """
 
-    def __init__(self, target: Callable[..., None], options: Any, ranks: int) -> None:
+    def __init__(
+        self,
+        follow: Callable[..., None],
+        decode: Callable[..., None],
+        options: Any,
+        ranks: int,
+        decoder_apart: bool,
+    ) -> None:
         self.lead: Lead | None = None
         self._pipes: list[Connection] = []
         self._processes: list[SpawnProcess] = []
-        if ranks > 1:
-            self._start(target, options, ranks)
-
-    def _start(self, target: Callable[..., None], options: Any, ranks: int) -> None:
+        if ranks == 1 and not decoder_apart:
+            return
         self._folder = Path(tempfile.mkdtemp(prefix="flowact-group-"))
         meeting = self._folder / "meeting"
-        spawn = multiprocessing.get_context("spawn")
         for rank in range(1, ranks):
-            ours, theirs = spawn.Pipe()
-            member = Membership(rank, ranks, meeting)
-            process = spawn.Process(
-                target=target, args=(theirs, member, options), name="flowact-rank", daemon=True
-            )
-            process.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._processes.append(process)
-        self.lead = Lead(Membership(0, ranks, meeting), tuple(self._pipes))
+            self._start(follow, Membership(rank, ranks, meeting), options)
+        followers = tuple(self._pipes)
+        decoder = self._start(decode, options) if decoder_apart else None
+        self.lead = Lead(Membership(0, ranks, meeting), followers, decoder)
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> Connection:
+        """Start a process with its end of a pipe, and return the leader's end."""
+        spawn = multiprocessing.get_context("spawn")
+        ours, theirs = spawn.Pipe()
+        process = spawn.Process(
+            target=target, args=(theirs, *arguments), name="flowact-rank", daemon=True
+        )
+        process.start()
+        theirs.close()
+        self._pipes.append(ours)
+        self._processes.append(process)
+        return ours
 
     @property
     def pids(self) -> list[int | None]:

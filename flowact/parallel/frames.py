@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,9 +23,8 @@ from flowact.errors import UserError
 from flowact.mmdit.block import Attended, Projected, attend_jointly
 from flowact.mmdit.memory import KeyValue
 from flowact.mmdit.model import FlowActTransformer
+from flowact.parallel import Exchange
 from flowact.parallel.group import Group
-
-Exchange = Literal["gather", "ulysses"]
 
 
 def divide(length: int, ranks: int) -> tuple[int, ...]:

@@ -29,6 +29,10 @@ class Group(Protocol):
         """`[size, ...]`, part `i` for rank `i`, to the same shape, part `i` from rank `i`."""
 
 
+_gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
+"""Its newer name, where PyTorch has it; the older one warns there."""
+
+
 class ProcessGroup:
     """A group of `torch.distributed`: NCCL between GPUs, gloo between processors.
 
@@ -46,7 +50,7 @@ class ProcessGroup:
     def all_gather(self, part: Tensor) -> Tensor:
         """See `Group`."""
         made = part.new_empty(self.size * part.shape[0], *part.shape[1:])
-        dist.all_gather_into_tensor(made, part.contiguous(), self._group)
+        _gather(made, part.contiguous(), self._group)
         return made.unflatten(0, (self.size, -1))
 
     def all_to_all(self, parts: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ class Membership:
 
 @dataclass(frozen=True)
 class Lead:
-    """The first rank's place: its membership, and a pipe to each of the others."""
+    """The first rank's place: its membership, a pipe to each of the others, and one to the decoder's process."""
 
     membership: Membership
     followers: tuple[Connection, ...]
+    decoder: Connection | None

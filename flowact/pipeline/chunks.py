@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flowact.conditioning.features import COMPACT, AudioFeatures, ConditionFeatures
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.stages import PipelineStage
@@ -35,8 +36,12 @@ class HasLatent(Protocol):
 class StreamingDecoder(Protocol[Features, Memory]):
     """What the pipeline asks of the tokenizer."""
 
+    @property
+    def uses_landmarks(self) -> bool:
+        """Whether `reference_features` makes use of landmarks."""
+
     def reference_features(self, reference: Tensor, points: Tensor | None = None) -> Features:
-        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1] and their `frame_points`, once per session."""
+        """Look at pictures `[batch, 3, 480, 480]` in [-1, 1] and their landmarks `[batch, 89, 2]`; see `look_at`."""
 
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
@@ -45,6 +50,16 @@ class StreamingDecoder(Protocol[Features, Memory]):
         self, state: Memory, z: Tensor, features: Features, *, coarse: bool = False
     ) -> tuple[Tensor, Memory]:
         """Latents `[batch, n, ...]` to uint8 frames `[batch, 4 * n, 480, 480, 3]`; coarse ones cost less."""
+
+
+def look_at(
+    tokenizer: StreamingDecoder[Features, Memory],
+    frames: Tensor,
+    device: torch.device | None = None,
+) -> Features:
+    """What a tokenizer knows of pictures `[batch, 3, 480, 480]` in [-1, 1], given their landmarks if it uses them."""
+    points = frame_points(frames) if tokenizer.uses_landmarks else None
+    return tokenizer.reference_features(frames.to(device), points)
 
 
 class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
@@ -60,9 +75,7 @@ class EncodeReference(PipelineStage[None, NDArray[np.uint8], Features]):
     @torch.no_grad()
     def run(self, state: None, given: NDArray[np.uint8]) -> tuple[None, Features]:
         """Compute what every later chunk will want to know of the picture."""
-        frames = to_frames(given)
-        points = frame_points(frames)
-        return state, self._tokenizer.reference_features(frames.to(self._device), points)
+        return state, look_at(self._tokenizer, to_frames(given), self._device)
 
 
 @dataclass(frozen=True)
@@ -80,11 +93,15 @@ class BufferAudio(PipelineStage[AudioBuffer, NDArray[np.float32], AudioTimeline]
     takes: ClassVar = np.ndarray
     gives: ClassVar = AudioTimeline
 
+    def __init__(self, features: AudioFeatures = COMPACT.audio) -> None:
+        self._features = features
+
     def run(
         self, state: AudioBuffer, given: NDArray[np.float32]
     ) -> tuple[AudioBuffer, AudioTimeline]:
         """Append the samples to the timeline and forget what no later chunk can hear."""
-        timeline = state.timeline.push(torch.from_numpy(given)).trimmed(state.frame)
+        timeline = state.timeline.push(torch.from_numpy(given))
+        timeline = timeline.trimmed(state.frame, self._features)
         return AudioBuffer(timeline, state.frame + FRAMES_PER_CHUNK), timeline
 
 
@@ -95,12 +112,19 @@ class Denoise(PipelineStage[SessionState, AudioTimeline, Tensor]):
     takes: ClassVar = AudioTimeline
     gives: ClassVar = Tensor
 
-    def __init__(self, model: FlowActTransformer, settings: StepSettings, action: str) -> None:
+    def __init__(
+        self,
+        model: FlowActTransformer,
+        settings: StepSettings,
+        action: str,
+        features: ConditionFeatures = COMPACT,
+    ) -> None:
         self._model, self._settings, self._action = model, settings, action
+        self._features = features
 
     def run(self, state: SessionState, given: AudioTimeline) -> tuple[SessionState, Tensor]:
         """Do one step of the session."""
-        conditions = Conditions.of(state, [given], [self._action])
+        conditions = Conditions.of(state, [given], [self._action], self._features)
         return step(self._model, state, conditions, self._settings)
 
 
@@ -114,12 +138,18 @@ class Decode(PipelineStage[Memory, Tensor, NDArray[np.uint8]]):
     takes: ClassVar = Tensor
     gives: ClassVar = np.ndarray
 
-    def __init__(self, tokenizer: StreamingDecoder[Features, Memory], features: Features) -> None:
-        self._tokenizer, self._features = tokenizer, features
+    def __init__(
+        self,
+        tokenizer: StreamingDecoder[Features, Memory],
+        features: Features,
+        device: torch.device,
+    ) -> None:
+        self._tokenizer, self._features, self._device = tokenizer, features, device
 
     def run(self, state: Memory, given: Tensor) -> tuple[Memory, NDArray[np.uint8]]:
         """Decode a latent `[1, 1, ...]`; the state carries what it follows on."""
-        frames, state = self._tokenizer.decode_uint8(state, given, self._features)
+        latent = given.to(self._device)
+        frames, state = self._tokenizer.decode_uint8(state, latent, self._features)
         return state, frames[0].numpy(force=True)
 
 

@@ -26,6 +26,8 @@ from flowact.tokenizer.layers import to_channels_last
 _log = logging.getLogger(__name__)
 
 COMPONENTS: Final = ("transformer", "tokenizer", "scheduler")
+FURTHER: Final = ("audio_features", "text_features")
+"""Components of checkpoints whose conditions come from pretrained networks."""
 DEFAULT: Final = "default"
 """Name of the checkpoint that comes with FlowAct."""
 HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
@@ -37,7 +39,11 @@ from flowact.pipeline.diffusion_pipeline import FlowActDiffusionPipeline as Flow
 
 __all__ = ["FlowActPipeline"]
 '''
-HUB_FILES: Final = [CHECKPOINT_INDEX, f"{MODULE}.py", *(f"{name}/*" for name in COMPONENTS)]
+HUB_FILES: Final = [
+    CHECKPOINT_INDEX,
+    f"{MODULE}.py",
+    *(f"{name}/*" for name in (*COMPONENTS, *FURTHER)),
+]
 
 
 def save_components(path: Path, pipeline: str, components: dict[str, ConfigMixin]) -> None:
@@ -103,7 +109,8 @@ def load_components(path: Path, dtype: torch.dtype, device: torch.device) -> dic
         UserError: not a checkpoint, files missing or damaged, or weights that do not fit.
     """
     index = _read_index(path)
-    components = {name: _load(path, name, index, dtype) for name in COMPONENTS}
+    named = [*COMPONENTS, *(name for name in FURTHER if _is_entry(index, name))]
+    components = {name: _load(path, name, index, dtype) for name in named}
     for component in components.values():
         if isinstance(component, ModelMixin):
             # The file does not keep the layout that convolutions are fast in.

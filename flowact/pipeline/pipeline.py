@@ -17,6 +17,7 @@ from torch import Tensor
 
 from flowact import assets
 from flowact.conditioning.actions import resolve
+from flowact.conditioning.features import COMPACT, AudioFeatures, ConditionFeatures, TextFeatures
 from flowact.conditioning.window import AudioTimeline
 from flowact.media import Recording, VideoWriter
 from flowact.mmdit.model import FlowActTransformer
@@ -89,6 +90,8 @@ class FlowActPipeline:
         transformer: predicts the velocity of latents from sound and action.
         tokenizer: turns frames into latents and back.
         scheduler: how to sample.
+        audio_features: what the transformer's audio encoder reads; without one, log-mel frames.
+        text_features: what its text encoder reads; without one, hashed words.
     """
 
     def __init__(
@@ -96,8 +99,11 @@ class FlowActPipeline:
         transformer: FlowActTransformer,
         tokenizer: StreamingDecoder[Any, Any],
         scheduler: SamplingConfig,
+        audio_features: AudioFeatures | None = None,
+        text_features: TextFeatures | None = None,
     ) -> None:
         self.transformer, self.tokenizer, self.scheduler = transformer, tokenizer, scheduler
+        self.audio_features, self.text_features = audio_features, text_features
 
     @classmethod
     def from_pretrained(
@@ -123,16 +129,32 @@ class FlowActPipeline:
     @property
     def components(self) -> dict[str, Any]:
         """The parts by the names of their folders in a checkpoint."""
-        return {
+        parts = {
             "transformer": self.transformer,
             "tokenizer": self.tokenizer,
             "scheduler": self.scheduler,
+            "audio_features": self.audio_features,
+            "text_features": self.text_features,
         }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    @property
+    def features(self) -> ConditionFeatures:
+        """What the transformer is given of sound and text."""
+        return ConditionFeatures(
+            self.audio_features or COMPACT.audio, self.text_features or COMPACT.text
+        )
 
     @property
     def device(self) -> torch.device:
-        """Where the networks compute."""
+        """Where the transformer computes."""
         device: torch.device = self.transformer.device
+        return device
+
+    @property
+    def decoder_device(self) -> torch.device:
+        """Where frames are decoded: another device, if there are two."""
+        device: torch.device = getattr(self.tokenizer, "device", self.device)
         return device
 
     @property
@@ -248,12 +270,13 @@ class FlowActPipeline:
         """
         handover = prefetch if concurrent else _directly
         times = times if times is not None else StageTimes()
-        look = EncodeReference(self.tokenizer, self.transformer.device)
+        look = EncodeReference(self.tokenizer, self.decoder_device)
         (features,) = look.over(None, [_checked(reference)], times)
-        latents = handover(self._latents(features.latent[:, None], audio, action, seed, times))
+        first = features.latent[:, None].to(self.device)
+        latents = handover(self._latents(first, audio, action, seed, times))
         every_latent = chain.from_iterable(chunk.split(1, dim=1) for chunk in latents)
         shown = islice(every_latent, -(-audio.video_frames // FRAMES_PER_LATENT))
-        decoder = Decode(self.tokenizer, features)
+        decoder = Decode(self.tokenizer, features, self.decoder_device)
         start = self.tokenizer.initial_state(features)
         # Closed in the order of the threads that read them, last one first.
         with closing(latents), closing(handover(decoder.over(start, shown, times))) as pictures:
@@ -272,8 +295,9 @@ class FlowActPipeline:
         heard = AudioTimeline.empty()
         for block in islice(blocks, chunks):
             heard = heard.push(torch.from_numpy(block))
-        sound = BufferAudio().over(AudioBuffer(heard), blocks, times)
-        denoiser = Denoise(self.transformer, settings, resolve(action).matched_phrase)
+        sound = BufferAudio(self.features.audio).over(AudioBuffer(heard), blocks, times)
+        phrase = resolve(action).matched_phrase
+        denoiser = Denoise(self.transformer, settings, phrase, self.features)
         session = SessionState.start(reference.float(), [seed], chunks)
         yield from denoiser.over(session, sound, times)
 

@@ -16,7 +16,7 @@ from flowact.pipeline import FlowActPipeline
 from flowact.serving.audio_source import Silence, to_pcm16
 from flowact.serving.messages import MediaSegment, Timings
 from flowact.serving.session import WorkerSession
-from flowact.serving.snapshot import SessionSnapshot, to_bytes
+from flowact.serving.snapshot import SessionSnapshot, stored
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLE_RATE, SAMPLES_PER_LATENT
 
 SNAPSHOT_EVERY: Final = 4
@@ -61,6 +61,7 @@ class ChunkRenderer:
     ) -> None:
         self._session, self._chunk = session, chunk
         self._tokenizer, self._decoder = pipeline.tokenizer, chunk.snapshot.decoder
+        self._device = pipeline.decoder_device
         self._taken = session.source.take()
         self._coarse = hurried and not self._taken.speaking
         self._first, self._flush = session.segment, session.flush
@@ -71,7 +72,7 @@ class ChunkRenderer:
     def segment(self, part: int) -> MediaSegment:
         """Decode and encode one latent."""
         begun = time.time()
-        session, latent = self._session, self._chunk.latents[:, [part]]
+        session, latent = self._session, self._chunk.latents[:, [part]].to(self._device)
         frames, self._decoder = self._tokenizer.decode_uint8(
             self._decoder, latent, session.features, coarse=self._coarse
         )
@@ -110,4 +111,5 @@ class ChunkRenderer:
         """Move the session on and return its snapshot when one is due."""
         number = self._session.chunk
         self._session.snapshot = replace(self._chunk.snapshot, decoder=self._decoder)
-        return to_bytes(self._session.snapshot) if number % SNAPSHOT_EVERY == 0 else None
+        due = number % SNAPSHOT_EVERY == 0
+        return stored(self._session.snapshot, self._tokenizer) if due else None

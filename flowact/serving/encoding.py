@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -73,7 +74,22 @@ class H264Encoder:
         return EncodedFrame(data, any(packet.is_keyframe for packet in packets))
 
 
-class JpegEncoder:
+class _PictureEncoder(ABC):
+    """Every frame on its own."""
+
+    def restart(self) -> None:  # noqa: B027 - for all of them there is nothing to do
+        """Do nothing: every picture stands for itself."""
+
+    def encode(self, frames: NDArray[np.uint8]) -> tuple[EncodedFrame, ...]:
+        """Encode frames; each becomes one picture."""
+        return tuple(EncodedFrame(self._encode(image), key=True) for image in frames)
+
+    @abstractmethod
+    def _encode(self, image: NDArray[np.uint8]) -> bytes:
+        """One picture, uint8 `[480, 480, 3]`, marked."""
+
+
+class JpegEncoder(_PictureEncoder):
     """Every frame a JPEG picture, for browsers that cannot decode video frame by frame."""
 
     def __init__(self, mark: Watermark) -> None:
@@ -84,13 +100,6 @@ class JpegEncoder:
         context.qmin = context.qmax = 4
         self._context, self._canvas, self._count = context, Canvas(mark.apply), 0
         self._converter = VideoReformatter()
-
-    def restart(self) -> None:
-        """Do nothing: every picture stands for itself."""
-
-    def encode(self, frames: NDArray[np.uint8]) -> tuple[EncodedFrame, ...]:
-        """Encode frames; each becomes one JPEG file."""
-        return tuple(EncodedFrame(self._encode(image), key=True) for image in frames)
 
     def _encode(self, image: NDArray[np.uint8]) -> bytes:
         frame = self._converter.reformat(
@@ -107,18 +116,11 @@ class JpegEncoder:
         return b"".join(bytes(packet) for packet in self._context.encode(frame))
 
 
-class RawEncoder:
-    """Every frame as RGB bytes, for programs that draw or encode themselves; marked as well."""
+class RawEncoder(_PictureEncoder):
+    """Every frame as RGB bytes, `480 * 480 * 3`, for programs that draw or encode themselves; marked as well."""
 
     def __init__(self, mark: Watermark) -> None:
         self._canvas, self._converter = Canvas(mark.apply), VideoReformatter()
-
-    def restart(self) -> None:
-        """Do nothing: every picture stands for itself."""
-
-    def encode(self, frames: NDArray[np.uint8]) -> tuple[EncodedFrame, ...]:
-        """Mark frames; each becomes `480 * 480 * 3` bytes."""
-        return tuple(EncodedFrame(self._encode(image), key=True) for image in frames)
 
     def _encode(self, image: NDArray[np.uint8]) -> bytes:
         frame = self._converter.reformat(

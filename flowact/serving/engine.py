@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final
 
+import torch
 from torch import Tensor
 
 from flowact.conditioning.window import AudioTimeline
+from flowact.hardware.memory import FULL, is_out_of_memory
 from flowact.media.watermark import Watermark
 from flowact.parallel.lockstep import Alone, Stepper
 from flowact.pipeline import FlowActPipeline
@@ -83,7 +85,7 @@ class Engine:
             name = getattr(command, "session", "")
             self.sessions.pop(name, None)
             _log.exception("session %s ends: a command failed", name)
-            self._emit(SessionError(name, str(error), fatal=True))
+            self._emit(SessionError(name, _told(error), fatal=True))
 
     def _handle(self, command: Command) -> None:
         if isinstance(command, Create):
@@ -144,11 +146,9 @@ class Engine:
         timelines = [session.listened() for session in group]
         try:
             stepped = self._step(group, timelines)
-        except (FloatingPointError, ValueError) as error:
-            self._recover(group, error)
+        except (FloatingPointError, ValueError, RuntimeError, MemoryError) as error:
+            self._recover(group, _bearable(error))
             return
-        for session in group:
-            session.failed = False
         self._emit(Heartbeat("denoise"))
         took = time.time() - started
         renderings = [
@@ -160,6 +160,22 @@ class Engine:
             )
             for session, (snapshot, latents), begin in zip(group, stepped, begins, strict=True)
         ]
+        try:
+            self._paint(group, renderings, begins, now)
+        except (RuntimeError, MemoryError) as error:
+            self._recover(group, _bearable(error))
+            return
+        for session in group:
+            session.failed = False
+
+    def _paint(
+        self,
+        group: Sequence[WorkerSession],
+        renderings: Sequence[ChunkRenderer],
+        begins: Sequence[float],
+        now: float,
+    ) -> None:
+        """Decode, encode and send the chunks of a group, part by part."""
         for part in range(LATENTS_PER_CHUNK):
             segments = self._painters.map(lambda one, at=part: one.segment(at), renderings)
             for session, segment, begin in zip(group, segments, begins, strict=True):
@@ -176,12 +192,17 @@ class Engine:
     ) -> list[tuple[SessionSnapshot, Tensor]]:
         """Bring a group of sessions one chunk forward without touching them."""
         state = stack_sessions([session.snapshot.state for session in group])
-        conditions = Conditions.of(state, timelines, [session.action for session in group])
+        actions, features = [session.action for session in group], self._pipeline.features
+        conditions = Conditions.of(state, timelines, actions, features)
         state, latents = self._stepper([session.name for session in group], state, conditions)
         states = split_sessions(state)
         return [
             (
-                SessionSnapshot(one, session.snapshot.decoder, timeline.trimmed(one.frames[0])),
+                SessionSnapshot(
+                    one,
+                    session.snapshot.decoder,
+                    timeline.trimmed(one.frames[0], features.audio),
+                ),
                 latents[[row]],
             )
             for row, (session, one, timeline) in enumerate(
@@ -208,7 +229,21 @@ class Engine:
         session.snapshot = replace(session.snapshot, state=session.snapshot.state.restarted())
         if fatal:
             self.sessions.pop(session.name, None)
-        self._emit(SessionError(session.name, str(error), fatal=fatal))
+        self._emit(SessionError(session.name, _told(error), fatal=fatal))
+
+
+def _bearable(error: Exception) -> Exception:
+    """The error, if sessions can go on after it; what is unknown ends the worker, and another takes over."""
+    if is_out_of_memory(error):
+        torch.cuda.empty_cache()
+    elif not isinstance(error, FloatingPointError | ValueError):
+        raise error
+    return error
+
+
+def _told(error: Exception) -> str:
+    """What a viewer is told of an error."""
+    return FULL if is_out_of_memory(error) else str(error)
 
 
 def _alike(sessions: Sequence[WorkerSession]) -> list[list[WorkerSession]]:

@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from flowact.pipeline import FlowActPipeline
-from flowact.pipeline.chunks import to_frames
-from flowact.portrait import frame_points
+from flowact.pipeline.chunks import look_at, to_frames
 from flowact.timebase import FRAME_SIZE
 
 PICTURE_BYTES: Final = FRAME_SIZE * FRAME_SIZE * 3
@@ -69,9 +68,5 @@ class ReferenceCache:
     @torch.no_grad()
     def _look(self, picture: NDArray[np.uint8]) -> EncodedReference:
         tokenizer = self._pipeline.tokenizer
-        frames = to_frames(picture)
-        points = frame_points(frames)
-        features = tokenizer.reference_features(
-            frames.to(self._pipeline.transformer.device), points
-        )
+        features = look_at(tokenizer, to_frames(picture), self._pipeline.decoder_device)
         return EncodedReference(features, tokenizer.initial_state(features))

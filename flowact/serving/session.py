@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import Final
 
 import torch
@@ -16,8 +15,7 @@ from flowact.serving.encoding import make_encoder
 from flowact.serving.messages import Create, PushAudio, Say
 from flowact.serving.pacing import REMEMBERED, Pace
 from flowact.serving.reference_cache import EncodedReference
-from flowact.serving.snapshot import SessionSnapshot, from_bytes
-from flowact.streaming import batch
+from flowact.serving.snapshot import SessionSnapshot, restored
 from flowact.streaming.state import SessionState
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
 
@@ -105,10 +103,8 @@ def _first_snapshot(
     create: Create, pipeline: FlowActPipeline, reference: EncodedReference
 ) -> SessionSnapshot:
     if create.snapshot is not None:
-        snapshot = from_bytes(create.snapshot, type(reference.decoder))
-        # The worker that wrote it may have found another number format to be the fastest.
-        return replace(snapshot, decoder=batch.match(snapshot.decoder, reference.decoder))
+        return restored(create.snapshot, pipeline.tokenizer, reference.decoder)
     chunks = pipeline.scheduler.settings.schedule.chunks
-    latent = reference.features.latent[:, None].float()
+    latent = reference.features.latent[:, None].float().to(pipeline.device)
     state = SessionState.start(latent, [create.seed], chunks)
     return SessionSnapshot(state, reference.decoder, AudioTimeline.empty())

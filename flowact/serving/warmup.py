@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from flowact.errors import UserError
 from flowact.media.watermark import Watermark
 from flowact.parallel.lockstep import Stepper
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.engine import Engine
-from flowact.serving.messages import Create, Event
+from flowact.serving.messages import Create, Event, SessionError
 from flowact.serving.reference_cache import ReferenceCache
 from flowact.timebase import FRAME_SIZE
 
@@ -21,7 +22,11 @@ CHUNKS: Final = 4
 def warm_up(
     pipeline: FlowActPipeline, mark: Watermark, references: ReferenceCache, stepper: Stepper
 ) -> None:
-    """Generate a few chunks of a session that nobody sees."""
+    """Generate a few chunks of a session that nobody sees.
+
+    Raises:
+        UserError: that is not possible, for want of memory as a rule.
+    """
     events: list[Event] = []
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
     engine = Engine(pipeline, events.append, mark, references, lambda: float(next(clock)), stepper)
@@ -29,3 +34,6 @@ def warm_up(
     engine.handle(Create("warm-up", grey, seed=0, action="idling"))
     for _ in range(CHUNKS):
         engine.advance()
+    for event in events:
+        if isinstance(event, SessionError):
+            raise UserError(event.message)

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from flowact import logs
 from flowact.errors import UserError
 from flowact.logs import LogSettings
+from flowact.parallel import Exchange
 from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
@@ -47,18 +48,31 @@ class WorkerOptions:
     Attributes:
         checkpoint: folder of the weights; `None` for those that come with the repository.
         threads: processor threads; `None` for as many as there are, up to four.
+        preset: sizes of the model; `None` for those of the checkpoint.
+        devices: where it runs, as `--devices` says; `None` for the best that there is.
         visible_mark: write "AI-generated" into the picture.
         log: what the worker's process logs.
         ranks: processes that share the transformer.
         exchange: how they meet in attention: `gather` or `ulysses`.
+        decoder_apart: decode in a process of its own.
+        linear: arithmetic of the video layers, as `--linear` says.
     """
 
     checkpoint: Path | None = None
     threads: int | None = None
+    preset: str | None = None
+    devices: str | None = None
     visible_mark: bool = True
     log: LogSettings = field(default_factory=LogSettings)
     ranks: int = 1
-    exchange: Literal["gather", "ulysses"] = "gather"
+    exchange: Exchange = "gather"
+    decoder_apart: bool = False
+    linear: str = "auto"
+
+    def device(self, place: int) -> str | None:
+        """The device of a rank, or with -1 of the decoder; on processors they may share one."""
+        names = self.devices.split(",") if self.devices else []
+        return names[place if place < 0 else place % len(names)] if names else None
 
 
 def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = None) -> None:
@@ -79,7 +93,7 @@ def follow_worker(leader: Connection, membership: Membership, options: WorkerOpt
     from flowact.parallel.lockstep import follow
 
     try:
-        loaded = _load(options, leader.recv())
+        loaded = _load(options, options.device(membership.rank), leader.recv())
         with membership.joined(loaded.pipeline.device) as group:
             follow(leader, _sharing(loaded, group, options))
     except UserError:
@@ -87,6 +101,21 @@ def follow_worker(leader: Connection, membership: Membership, options: WorkerOpt
         leader.poll(None)
     except EOFError:
         _log.info("the leader is gone, so is its rank %d", membership.rank)
+
+
+def decode_worker(leader: Connection, options: WorkerOptions) -> None:
+    """Decode for a worker until it is gone; the target of the decoder's process."""
+    _begin(options)
+    from flowact.pipeline.remote_decoder import serve_decoder
+    from flowact.serving.snapshot import light
+
+    try:
+        pipeline = _load(options, options.device(-1), leader.recv()).pipeline
+        serve_decoder(leader, pipeline.tokenizer, pipeline.decoder_device, light)
+    except UserError:
+        leader.poll(None)  # as above
+    except EOFError:
+        _log.info("the leader is gone, so is its decoder")
 
 
 def _begin(options: WorkerOptions) -> None:
@@ -102,7 +131,7 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
     from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
 
-    loaded = _load(options)
+    loaded = _load(options, options.device(0) if options.decoder_apart else options.devices)
     with _stepping(loaded, options, lead) as stepper:
         mark = Watermark(visible=options.visible_mark)
         references = ReferenceCache(loaded.pipeline, named_portraits())
@@ -113,22 +142,38 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
         _loop(connection, engine)
 
 
-def _load(options: WorkerOptions, precision: PrecisionPlan | None = None) -> Loaded:
+def _load(
+    options: WorkerOptions, devices: str | None, precision: PrecisionPlan | None = None
+) -> Loaded:
     from flowact.hardware.load_pipeline import load_pipeline
 
-    return load_pipeline(options.checkpoint, options.threads, precision=precision)
+    return load_pipeline(
+        options.checkpoint,
+        options.threads,
+        options.preset,
+        devices,
+        linear=options.linear,
+        precision=precision,
+    )
 
 
 @contextmanager
 def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iterator[Stepper]:
-    """Make chunks alone or, within the block, as the first of a group."""
+    """Make chunks alone or, within the block, as the first of a group; let another process decode."""
     from flowact.parallel.lockstep import Alone, Leader
+    from flowact.pipeline.remote_decoder import RemoteDecoder
 
     if lead is None:
         yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
         return
-    for follower in lead.followers:
-        follower.send(loaded.precision)  # or each would measure, and might find otherwise
+    for companion in (*lead.followers, *([lead.decoder] if lead.decoder else [])):
+        companion.send(loaded.precision)  # or each would measure, and might find otherwise
+    if lead.decoder is not None:
+        uses_landmarks = loaded.pipeline.tokenizer.uses_landmarks
+        loaded.pipeline.tokenizer = RemoteDecoder(lead.decoder, uses_landmarks)
+    if not lead.followers:
+        yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
+        return
     with lead.membership.joined(loaded.pipeline.device) as group:
         yield Leader(_sharing(loaded, group, options), lead.followers)
 

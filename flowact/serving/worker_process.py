@@ -17,7 +17,7 @@ from typing import Final
 
 from flowact.parallel.companions import Companions, how_ended
 from flowact.serving.messages import Command, Event, Ready, Shutdown
-from flowact.serving.worker import WorkerOptions, follow_worker, serve
+from flowact.serving.worker import WorkerOptions, decode_worker, follow_worker, serve
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,9 @@ class WorkerProcess:
         self, options: WorkerOptions, received: Callable[[WorkerProcess, Event], None]
     ) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self._companions = Companions(follow_worker, options, options.ranks)
+        self._companions = Companions(
+            follow_worker, decode_worker, options, options.ranks, options.decoder_apart
+        )
         self._connection, theirs = spawn.Pipe()
         self._process = spawn.Process(
             target=serve,

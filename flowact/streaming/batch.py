@@ -38,7 +38,7 @@ def move(value: T, device: torch.device) -> T:
 
 
 def match(value: T, example: T) -> T:
-    """The same on the device and in the format of `example`, tensor by tensor."""
+    """The same on the device and in the format of `example`, tensor by tensor; an empty tuple stays empty."""
     matched: T = _map_tensors(lambda tensors: tensors[0].to(tensors[1]), [value, example])
     return matched
 
@@ -48,7 +48,9 @@ def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[An
     if isinstance(first, Tensor):
         return function(list(values))
     if type(first) is tuple:
-        return tuple(_map_tensors(function, entries) for entries in zip(*values, strict=True))
+        return tuple(
+            _map_tensors(function, entries) for entries in zip(*values, strict=bool(first))
+        )
     if not is_dataclass(first) or isinstance(first, type):
         return first
     return replace(

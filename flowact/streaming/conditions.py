@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from flowact.conditioning.text import hash_pieces
+from flowact.conditioning.features import COMPACT, ConditionFeatures
 from flowact.conditioning.window import FRAMES_BEHIND, AudioTimeline, AudioWindow
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.blinks import scheduled
@@ -24,7 +24,8 @@ class Conditions:
 
     Attributes:
         audio: sound round the stream.
-        text: hashed text of the action `[batch, pieces]`; all 0 for none.
+        text: features of the action's text, `[batch, ...]`; hashed pieces unless a preset names
+            another kind, and all 0 for no action.
         blinks: whether and when the lids fall in each latent of the stream, `[batch, L]`; see
             `streaming.blinks`.
     """
@@ -35,9 +36,13 @@ class Conditions:
 
     @classmethod
     def of(
-        cls, state: SessionState, timelines: Sequence[AudioTimeline], actions: Sequence[str]
+        cls,
+        state: SessionState,
+        timelines: Sequence[AudioTimeline],
+        actions: Sequence[str],
+        features: ConditionFeatures = COMPACT,
     ) -> Self:
-        """Cut each session's window from its timeline, hash its action's text, look up its blinks.
+        """Cut each session's window from its timeline, read its action's text, look up its blinks.
 
         Raises:
             ValueError: if the batch sizes differ.
@@ -46,10 +51,10 @@ class Conditions:
         if len(set(sizes)) != 1:
             raise ValueError(f"(sessions, timelines, actions) are {sizes}; expected equal numbers")
         windows = [
-            timeline.window(frame, state.stream.shape[1])
+            timeline.window(frame, state.stream.shape[1], features.audio)
             for timeline, frame in zip(timelines, state.frames, strict=True)
         ]
-        text = torch.stack([hash_pieces(text) for text in actions])
+        text = torch.stack([features.text.extract(text) for text in actions])
         first = state.emitted * LATENTS_PER_CHUNK
         blinks = scheduled(state.generators, first, state.stream.shape[1])
         return cls(AudioWindow.stack(windows), text, blinks)
@@ -79,8 +84,8 @@ def encode_conditions(
 ) -> EncodedConditions:
     """Run the small encoders that are part of the model."""
     device = model.device
-    mel, known = conditions.audio.mel.to(device), conditions.audio.known.to(device)
-    encoded = model.encode_audio(mel, known)
+    audio, known = conditions.audio.features.to(device), conditions.audio.known.to(device)
+    encoded = model.encode_audio(audio, known)
     stream = encoded[:, FRAMES_BEHIND:]
     text = model.encode_text(conditions.text.to(device)[:, None])
     return EncodedConditions(

@@ -124,7 +124,7 @@ class ViewAutoencoder(nn.Module):
         return held, *layers.last(1)
 
     def _mesh(self, motion: Tensor, reference: ViewReference) -> Tensor | None:
-        """What the faces' meshes show of a motion `[batch, n, channels]`, `[batch * n, 9, 60, 60]`."""
+        """What the faces' meshes show of a motion `[batch, n, channels]`, `[batch * n, 9, 120, 120]`."""
         if reference.faces is None:
             return None
         limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)

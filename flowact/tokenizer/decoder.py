@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from flowact.motion.face_points import POINTS
 from flowact.timebase import FRAMES_PER_LATENT
@@ -12,7 +11,7 @@ from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
-from flowact.tokenizer.face_mesh.raster import PLANES
+from flowact.tokenizer.face_mesh.guide import MeshGuide, NoMesh
 from flowact.tokenizer.layers import (
     FeatureModulation,
     Pyramid,
@@ -169,9 +168,7 @@ class ViewDecoder(nn.Module):
             nn.Sequential(*(ResidualBlock(width) for _ in range(n))) for width, n in counts
         )
         if config.mesh:
-            self.take_mesh = nn.ModuleList(
-                zero_init(conv(PLANES, width, 1)) for width in (coarse, middle)
-            )
+            self.mesh_guide = MeshGuide(self.view, config.frame_widths)
         self.coarse_flow = zero_init(conv(coarse, 2, 3))
         self.up_middle = Upsample(coarse, middle)
         self.take_features = conv(config.reference_widths[1], middle, 1)
@@ -210,7 +207,7 @@ class ViewDecoder(nn.Module):
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
             frames: which of the four frames to paint.
-            mesh: what `mesh_maps` gives for them, `[n, 9, 60, 60]`; None in a view without a mesh.
+            mesh: what `mesh_maps` gives for them, `[n, 9, 120, 120]`; None in a view without a mesh.
 
         Returns:
             Layers of `batch * 4` frames, or of so many fewer.
@@ -220,38 +217,25 @@ class ViewDecoder(nn.Module):
         blended = torch.lerp(held[:, None], shared[:, frames], blend).flatten(0, 1)
         blended = blended.contiguous(memory_format=torch.channels_last)
         x = region.cut(blended + self.place)
-        if mesh is not None:
-            mesh = mesh.contiguous(memory_format=torch.channels_last)
-            x = x + self.take_mesh[0](region.cut(F.avg_pool2d(mesh, 2)).to(x.dtype))
-        x = self.blocks[0](modulate(x, first))
-        coarse = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
-        seen = None
-        if mesh is not None:
-            coarse, seen = self._follow_mesh(coarse, mesh, region)
+        placed = NoMesh() if mesh is None else self.mesh_guide.place(mesh, region)
+        x = self.blocks[0](modulate(placed.coarse(x), first))
+        head = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
+        coarse, seen = placed.follow(head)
         features = self.take_features(self._warp_features(coarse, reference.warpable, region))
-        if seen is not None:
-            features = features + self.take_mesh[1](seen.to(x.dtype))
-        x = self.blocks[1](self.up_middle(x, features, second))
-        flow = (coarse + self.fine_flow(x).float() * FLOW_UNIT).contiguous()
+        x = self.blocks[1](self.up_middle(x, placed.middle(features, seen), second))
+        step = self.fine_flow(x).float() * FLOW_UNIT
+        flow = (coarse + step).contiguous()
         size = VIEW_SIZE // 2 * self.paint_scale
         warp = render_warp(flow, reference.picture, self.view, size, region)
-        pixels = fold(warp, self.paint_scale).to(x.dtype)
-        x = self.blocks[2](self.up_fine(x, self.take_pixels(pixels), third))
+        pixels = self.take_pixels(fold(warp, self.paint_scale).to(x.dtype))
+        pixels, parts = placed.fine(pixels, head + step)
+        x = self.blocks[2](self.up_fine(x, pixels, third))
         painted = unfold(self.leave(x), self.paint_scale)
-        mask = torch.sigmoid(painted[:, :1] + MASK_BIAS)
+        mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
         return Layers(flow, mask, painted[:, 1:], warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
         return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)
-
-    def _follow_mesh(self, flow: Tensor, mesh: Tensor, region: Region) -> tuple[Tensor, Tensor]:
-        """The flow with the mesh's own behind it, `[n, 2, 60, 60]`, and the mesh's planes as that moves them.
-
-        The mesh acts with a still head, so the flow first leads to where the head was in the reference.
-        """
-        grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
-        moved = F.grid_sample(mesh, grid, padding_mode="border", align_corners=False)
-        return flow + moved[:, :2], moved
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))

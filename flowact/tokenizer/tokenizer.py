@@ -145,6 +145,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""
         self._helper = helper
 
+    @property
+    def uses_landmarks(self) -> bool:
+        """Whether `reference_features` makes use of landmarks."""
+        return self.face.config.mesh or self.whole.config.mesh
+
     def reference_features(
         self, reference: Tensor, points: Tensor | None = None
     ) -> ReferenceFeatures:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import torch
 
+from flowact.errors import UserError
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import to_frames
 from flowact.portrait import named_portraits
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.data.latents import LatentFolder
+from flowact.training.parts import TOKENIZER, Parts
 from flowact.training.tokenizer.calibration import calibrate
-from flowact.training.tokenizer.starting_weights import TOKENIZER
 from flowact.training.transformer.run_weights import (
     load_audio_encoder,
     load_transformer,
@@ -22,7 +23,7 @@ CALIBRATION_CLIPS = 24
 
 
 def export(
-    tokenizer: Tokenizer,
+    parts: Parts,
     transformer_run: Path | None,
     out: Path,
     sampling: Mapping[str, object] | None = None,
@@ -32,7 +33,7 @@ def export(
     """Write averaged weights, in half precision, as a checkpoint of the pipeline.
 
     Args:
-        tokenizer: joined from its runs, or of another checkpoint.
+        parts: the tokenizer, joined from its runs or of another checkpoint, and what hears and reads.
         transformer_run: run of the transformer's last stage; without it only the `tokenizer`
             folder is written.
         out: folder of the checkpoint.
@@ -43,7 +44,10 @@ def export(
             decode in eight bits; without it they decode as the tokenizer did before, which is in the
             format of the weights if it was just joined.
     """
+    tokenizer = parts.tokenizer
     if calibration is not None:
+        if not isinstance(tokenizer, Tokenizer):
+            raise UserError("--calibration is for FlowAct's own tokenizer; this one needs none.")
         portraits = [to_frames(picture) for picture in named_portraits()]
         clips = LatentFolder(calibration).clips[:CALIBRATION_CLIPS]
         ranges = calibrate(tokenizer, portraits, [clip.z.float() for clip in clips])
@@ -57,7 +61,8 @@ def export(
         load_audio_encoder(transformer, audio)
     _to_half(transformer)
     scheduler = trained_sampling(transformer_run, **(sampling or {}))
-    FlowActPipeline(transformer, tokenizer, scheduler).save_pretrained(out)
+    pipeline = FlowActPipeline(transformer, tokenizer, scheduler, parts.audio, parts.text)
+    pipeline.save_pretrained(out)
 
 
 def _to_half(network: torch.nn.Module) -> None:

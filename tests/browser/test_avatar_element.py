@@ -15,9 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flowact.bench.chromium import chromium
 from flowact.bench.server import serving
-from flowact.errors import UserError
 from flowact.live.api import asyncapi
 from tests.tiny_assets import write_assets
 
@@ -58,16 +56,6 @@ def server(shop, tmp_path_factory):
     flags = ("--threads", "1", "--spare", "no", "--sample-study", "no", "--origins", shop[1])
     with serving(*flags, environment=environment) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with contextlib.ExitStack() as stack:
-        try:
-            found = stack.enter_context(chromium())
-        except UserError as missing:
-            pytest.skip(str(missing))
-        yield found
 
 
 @pytest.fixture

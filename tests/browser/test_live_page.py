@@ -11,11 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from flowact.bench.chromium import chromium, visiting
+from flowact.bench.chromium import visiting
 from flowact.bench.server import is_running, serving
 from flowact.bench.wire import wired
 from flowact.commands.verify import verify
-from flowact.errors import UserError
 from tests.tiny_assets import write_assets
 
 VOICE = "asked to first frame with voice"
@@ -60,17 +59,6 @@ def server(assets):
     environment = {"FLOWACT_ASSETS": str(assets)}
     with serving("--threads", "1", "--spare", "no", environment=environment) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser():
-    try:
-        opened = chromium()
-        found = opened.__enter__()
-    except UserError as missing:
-        pytest.skip(str(missing))
-    yield found
-    opened.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -76,4 +76,6 @@ def test_an_error_of_the_user_is_one_sentence_without_a_traceback() -> None:
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("flowact: There is no preset 'huge'; known are default, large.")
+    assert result.stderr.startswith(
+        "flowact: There is no preset 'huge'; known are default, large, medium."
+    )

@@ -63,12 +63,12 @@ def test_the_face_is_shown_with_all_its_pixels(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["nowhere.mp4"], "There is no video nowhere.mp4."),
-        (["text.mp4"], "text.mp4 is not a video that can be read."),
+        (["text.mp4"], "text.mp4 is not a video that can be read"),
         (["talk.mp4", "--rows", "0"], "--rows must be at least 1, not 0."),
         (["talk.mp4", "--out", "nowhere/sheet.png"], "cannot be written"),
         (["talk.mp4", "--out", "sheet.xyz"], "cannot be written"),
         (["short.mp4"], "ends before its first chunk border"),
-        (["sound.mp4"], "has no pictures in it"),
+        (["sound.mp4"], "has no picture in it"),
     ],
 )
 @pytest.mark.usefixtures("video")

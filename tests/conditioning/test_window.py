@@ -19,7 +19,7 @@ def test_a_window_is_a_slice_of_the_whole_clip(samples: torch.Tensor) -> None:
     first = 4 * (24 - 8) - 10
     assert window.known.all()
     assert window.known.shape == (1, window_tokens(LATENTS)) == (1, 48)
-    torch.testing.assert_close(window.mel, mel[:, first : first + 204], atol=1e-5, rtol=0)
+    torch.testing.assert_close(window.features, mel[:, first : first + 204], atol=1e-5, rtol=0)
 
 
 def test_how_sound_arrives_does_not_matter(samples: torch.Tensor) -> None:
@@ -27,7 +27,7 @@ def test_how_sound_arrives_does_not_matter(samples: torch.Tensor) -> None:
     for piece in samples.split(1000):
         timeline = timeline.push(piece)
     once = AudioTimeline.empty().push(samples)
-    assert torch.equal(timeline.window(36, LATENTS).mel, once.window(36, LATENTS).mel)
+    assert torch.equal(timeline.window(36, LATENTS).features, once.window(36, LATENTS).features)
 
 
 def test_the_future_is_unknown_and_its_beginning_is_exact(samples: torch.Tensor) -> None:
@@ -38,14 +38,16 @@ def test_the_future_is_unknown_and_its_beginning_is_exact(samples: torch.Tensor)
         known = int(window.known.sum())
         assert known == 8 - 12 + count
         mels = 10 + 4 * known + 2
-        torch.testing.assert_close(window.mel[:, :mels], whole.mel[:, :mels], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            window.features[:, :mels], whole.features[:, :mels], atol=1e-5, rtol=0
+        )
 
 
 def test_before_a_session_there_was_silence(samples: torch.Tensor) -> None:
     silent_start = AudioTimeline.empty().push(torch.cat((torch.zeros(640 * 24), samples)))
     late = silent_start.window(24, LATENTS)
     early = AudioTimeline.empty().push(samples).window(0, LATENTS)
-    torch.testing.assert_close(early.mel, late.mel, atol=1e-5, rtol=0)
+    torch.testing.assert_close(early.features, late.features, atol=1e-5, rtol=0)
 
 
 def test_trimming_keeps_all_that_later_windows_read(samples: torch.Tensor) -> None:
@@ -54,7 +56,9 @@ def test_trimming_keeps_all_that_later_windows_read(samples: torch.Tensor) -> No
     assert trimmed.start == 640 * (48 - 8) - 160 * 10 - 120
     assert trimmed.end == timeline.end
     for frame in (48, 60):
-        assert torch.equal(trimmed.window(frame, LATENTS).mel, timeline.window(frame, LATENTS).mel)
+        assert torch.equal(
+            trimmed.window(frame, LATENTS).features, timeline.window(frame, LATENTS).features
+        )
     with pytest.raises(ValueError, match="kept from"):
         trimmed.window(36, LATENTS)
 
@@ -76,7 +80,7 @@ def test_windows_of_several_sessions_form_a_batch(samples: torch.Tensor) -> None
     timeline = AudioTimeline.empty().push(samples)
     one, two = timeline.window(12, LATENTS), timeline.window(24, LATENTS)
     both = AudioWindow.stack([one, two])
-    assert torch.equal(both.mel[1:], two.mel)
+    assert torch.equal(both.features[1:], two.features)
 
 
 def test_stereo_is_refused() -> None:

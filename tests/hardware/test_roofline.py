@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from flowact.commands.plan import count_work, predict
+from flowact.commands.plan import predict
 from flowact.hardware.roofline import GPUS, LAUNCH_SECONDS, Gpu, count, seconds
+from flowact.hardware.workload import count_work
 from flowact.mmdit.model import FlowActTransformer
 from flowact.presets import Preset, load_preset
 
@@ -17,8 +18,10 @@ GPU = Gpu("one TFLOP/s, one TB/s", (8, 0), {"native": 1.0, "int8": 2.0}, 1.0)
 def small_large() -> Preset:
     """The large preset with two narrow layers, so that counting it takes no time."""
     preset = load_preset("large")
-    size = preset.transformer.model_copy(update={"dim": 256, "heads": 2, "layers": 2})
-    return preset.model_copy(update={"transformer": size})
+    size = preset.transformer.model_copy(update={"dim": 1024, "heads": 8, "layers": 2})
+    narrow = {**preset.codec.sizes, "base_dim": 8, "decoder_base_dim": 8}
+    codec = preset.codec.model_copy(update={"sizes": narrow})
+    return preset.model_copy(update={"transformer": size, "codec": codec})
 
 
 def test_work_and_traffic_of_a_matrix_product() -> None:
@@ -62,7 +65,7 @@ def test_the_memory_costs_its_attention_and_nothing_else(small_large: Preset) ->
         with FlopCounterMode(display=False) as without_memory, torch.no_grad():
             model(latents, torch.empty(1, 9), audio, text)
     work = count_work(small_large)
-    stream, memory = 9 * 900 + 40 + 3 * size.text_tokens, 6 * 900 + 8
+    stream, memory = 9 * 225 + 40 + 3 * size.text_tokens, 6 * 225 + 8
     attention = 4 * stream * memory * size.heads * size.head_dim * size.layers
     counted = sum(operator.flops for operator in work.denoise)
     assert counted == without_memory.get_total_flops() + attention

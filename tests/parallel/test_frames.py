@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from flowact.errors import UserError
-from flowact.parallel.frames import Exchange, divide, share_frames
+from flowact.parallel import Exchange
+from flowact.parallel.frames import divide, share_frames
 from tests.parallel.sessions import difference, stream
 from tests.thread_group import ThreadGroup, on_ranks
 from tests.tiny_transformer import tiny_transformer

@@ -101,7 +101,8 @@ def test_a_repository_of_the_hub_is_fetched_by_the_hubs_own_call(
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert FlowActPipeline.from_pretrained("flowact/default")
-    patterns = ["model_index.json", "pipeline.py", "transformer/*", "tokenizer/*", "scheduler/*"]
+    folders = ("transformer", "tokenizer", "scheduler", "audio_features", "text_features")
+    patterns = ["model_index.json", "pipeline.py", *(f"{folder}/*" for folder in folders)]
     assert asked == [("flowact/default", patterns)]
 
 

@@ -48,8 +48,8 @@ def first_chunk() -> torch.Tensor:
     state = replace(state, stream=2 * pattern(1, chunks * LATENTS_PER_CHUNK, *latent))
     conditions = Conditions.of(state, [AudioTimeline.empty()], ["smile"])
     sound = conditions.audio
-    mel = 3 * pattern(*sound.mel.shape)
-    heard = replace(sound, mel=mel, known=torch.ones_like(sound.known))
+    mel = 3 * pattern(*sound.features.shape)
+    heard = replace(sound, features=mel, known=torch.ones_like(sound.known))
     _, finished = step(pipeline.transformer, state, replace(conditions, audio=heard), settings)
     return finished
 

@@ -24,8 +24,12 @@ def test_every_preset_names_itself_and_all_that_the_network_can_be_told(name: st
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ("layers: 28", "layer: 28", "transformer.layer"),
-        ("dim: 2048", "dim: -1", "greater than 0"),
+        ("layers: 30", "layer: 30", "transformer.layer"),
+        ("dim: 3072", "dim: -1", "greater than 0"),
+        ("patch_size: 2\n  views", "patch_size: 4\n  views", "30x30 cells does not divide"),
+        ("latent_height: 30", "latent_height: 60", "this codec makes 48x30x30"),
+        ("z_dim: 48", "z_dim: 16", "latents of 48x30x30; this codec makes 16x30x30"),
+        ("scale_factor_temporal: 4", "scale_factor_temporal: 8", "codec: .*8 frames per latent"),
         ("head_dim: 128", "head_dim: 100", "multiple of 16"),
         ("AutoencoderKLWan", "AutoencoderKL", "codec.kind"),
         ("name:", "{", "not a YAML file"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from flowact.errors import UserError
 from flowact.media.watermark import Watermark
 from flowact.serving.audio_source import to_pcm16
 from flowact.serving.engine import Engine
@@ -23,6 +24,7 @@ from flowact.serving.messages import (
     SetAction,
 )
 from flowact.serving.reference_cache import ReferenceCache
+from flowact.serving.warmup import warm_up
 from flowact.timebase import SAMPLES_PER_CHUNK, SAMPLES_PER_LATENT
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import speech, tiny_pipeline
@@ -244,3 +246,32 @@ def test_a_closed_session_is_gone_and_late_commands_for_it_are_harmless(bench):
     bench.do(create("a"), Close("a"), Interrupt("a", 3), Close("a"))
     assert bench.engine.sessions == {}
     assert bench.segments(1) == []
+
+
+@pytest.mark.parametrize("place", ["denoise", "decode"])
+def test_a_full_memory_is_told_and_the_session_goes_on(bench, monkeypatch, place: str) -> None:
+    bench.do(create("a"), create("b")).segments(2)
+    before = {name: each.chunk for name, each in bench.engine.sessions.items()}
+
+    def full(*given, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    with monkeypatch.context() as patch:
+        if place == "decode":
+            patch.setattr(type(bench.engine._pipeline.tokenizer), "decode_uint8", full)
+        else:
+            patch.setattr(bench.engine, "_stepper", full)
+        bench.segments(1)
+    told = [event for event in bench.events if isinstance(event, SessionError)]
+    assert {event.session for event in told} == {"a", "b"} == set(bench.engine.sessions)
+    assert all(e.message.startswith("The memory is full") and not e.fatal for e in told)
+    assert {name: each.chunk for name, each in bench.engine.sessions.items()} == before
+    assert {segment.session for segment in bench.segments(2)} == {"a", "b"}
+
+
+def test_a_worker_whose_memory_is_full_from_the_start_says_so(pipeline) -> None:
+    def full(*given, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with pytest.raises(UserError, match="The memory is full: a smaller preset"):
+        warm_up(pipeline, Watermark(), ReferenceCache(pipeline), full)

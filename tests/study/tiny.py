@@ -21,6 +21,9 @@ SMALL = Stimuli(width=64, height=64, fps=10, crf=30, preset="ultrafast")
 FORM = ClipFormat(64, 64, 10, crf=30, preset="ultrafast")
 
 
+TO_ANSWER = 1.0  # seconds between the end of both clips and the vote; faster ones fail
+
+
 class Clock:
     """Seconds since 1970, moved by hand."""
 
@@ -110,7 +113,9 @@ def someone(
     def choose(pair: dict[str, Any], _dimension: str) -> str:
         return ("left", "same", "right")[pair["position"] % 3] if answer == "varied" else answer
 
-    return SimulatedParticipant(client, context, choose, pass_time)
+    return SimulatedParticipant(
+        client, context, choose, lambda seconds: pass_time(seconds + TO_ANSWER)
+    )
 
 
 def take_part(

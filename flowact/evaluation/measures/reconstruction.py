@@ -13,6 +13,7 @@ from flowact.errors import UserError
 from flowact.evaluation.judges.scores import decibel, ssim_map
 from flowact.evaluation.measures.measurements import Curve
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.chunks import look_at
 from flowact.portrait import frame_points
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.fitting import fit_latents
@@ -76,7 +77,7 @@ def _measure(
     encoded = _encode(trained, truth, reference)
     portrait = _given(trained, reference)
     target = signed(truth)[None].to(trained.device)
-    points = frame_points(signed(reference))
+    points = frame_points(signed(reference)) if trained.uses_landmarks else None
     fitted = fit_latents(trained, encoded, target, portrait, points, steps)
     made, first_look = (_decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
     truth = truth[lead:]
@@ -104,8 +105,7 @@ def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
 @torch.inference_mode()
 def _decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
     """Frames uint8 [n, 3, 480, 480] of latents of the person of a portrait [1, 3, 480, 480]."""
-    points = frame_points(signed(reference))
-    features = tokenizer.reference_features(_given(tokenizer, reference), points)
+    features = look_at(tokenizer, _given(tokenizer, reference))
     state = tokenizer.initial_state(features)
     made, _ = tokenizer.decode_uint8(state, latents, features, follow=1.0)
     return made[0].movedim(-1, 1).cpu()

@@ -46,7 +46,9 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     pictures, recording = _pictures(args), _recording(args)
     for path in pictures.values():
         load_reference(path)  # what cannot be used is said before anything is generated
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    ).pipeline
     rows = _portraits(pipeline, panel, {args.anchor: anchor.portrait} | pictures, recording, args)
     return {
         "pictures": rows,

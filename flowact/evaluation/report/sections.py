@@ -37,7 +37,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, Section]:
     """All measurements of the arguments, by section; pictures go to the report folder."""
     readers = load_readers()
     voices = None if args.recordings is None else _recordings(args)
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    ).pipeline
     report: dict[str, Section] = {}
     if args.data is not None:
         report |= _on_clips(args, pipeline, *readers)
@@ -51,7 +53,9 @@ def portraits(args: argparse.Namespace) -> dict[str, Section]:
     reader, _ = load_readers()
     pictures = unseen_identities.pictures_in(args.portraits)
     cast = [assets.character(name).portrait for name in assets.drawn_character_names()]
-    pipeline = load_pipeline(args.checkpoint, args.threads).pipeline
+    pipeline = load_pipeline(
+        args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
+    ).pipeline
     known, found = (
         list(_shown(unseen_identities.measure(pipeline, reader, paths), what, len(paths)))
         for paths, what in ((cast, "known people"), (pictures, "other pictures"))

@@ -12,15 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowact.hardware.linear.switch import Backend
 from flowact.mmdit.quantised import EightBits, Granularity, LinearMaker, QuantisedLinear
-
-Backend = Literal["torch", "torchao", "te"]
 
 TE_ROWS: Final = 16
 """Transformer Engine multiplies whole multiples of so many tokens."""

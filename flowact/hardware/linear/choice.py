@@ -1,54 +1,26 @@
-"""The switch `--linear`, and how what it asks for is tried and put in place."""
+"""How what `--linear` asks for is tried on a device and put in place."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Final, NamedTuple, cast, get_args
+from typing import Final
 
 import torch
 from torch import nn
 
-from flowact.errors import UserError
-from flowact.hardware.linear.backends import Backend, Candidate, candidates
+from flowact.hardware.linear.backends import Candidate, candidates
+from flowact.hardware.linear.switch import NATIVE, LinearChoice
 from flowact.hardware.precision import LinearFormat
 from flowact.mmdit.model import FlowActTransformer
 from flowact.mmdit.quantised import EightBits, eight_bit_layers, quantise
 
 _log = logging.getLogger(__name__)
 
-NATIVE: Final = "native"
-WRITTEN: Final = "auto, native, int8 or fp8, the last two perhaps with :torchao or :te behind"
 MOST_ERROR: Final = 0.1
 """Relative error of a layer's result above which a way to multiply is taken for broken."""
 _PROBE: Final = (48, 256, 512)
 """Tokens, width and outputs of the layer that is tried."""
-
-
-class LinearChoice(NamedTuple):
-    """What a user asks for.
-
-    Attributes:
-        form: `auto` for what the precision plan says.
-        backend: the library that multiplies.
-    """
-
-    form: str = "auto"
-    backend: Backend = "torch"
-
-
-def parse_linear(text: str) -> LinearChoice:
-    """Read the value of `--linear`.
-
-    Raises:
-        UserError: it is none.
-    """
-    form, _, backend = text.partition(":")
-    backend = backend or "torch"
-    known = form in ("int8", "fp8") and backend in get_args(Backend)
-    if not (known or text in ("auto", NATIVE)) or (form, backend) == ("int8", "te"):
-        raise UserError(f"--linear takes {WRITTEN} (te only behind fp8), not {text!r}.")
-    return LinearChoice(form, cast(Backend, backend))
 
 
 def apply_linear(

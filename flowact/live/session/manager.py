@@ -76,7 +76,16 @@ class SessionManager:
 
         settings = self.settings
         options = WorkerOptions(
-            settings.checkpoint, settings.threads, settings.visible_mark, settings.log
+            settings.checkpoint,
+            settings.threads,
+            settings.preset,
+            settings.devices,
+            settings.visible_mark,
+            settings.log,
+            settings.ranks,
+            settings.exchange,
+            settings.decoder_apart,
+            settings.linear,
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())

@@ -24,16 +24,18 @@ from flowact.tokenizer.warp import FLOW_CELLS
 
 PLANES: Final = 9
 """Flow (x, y), face or not, place on the average face (x, y), between lids, between lips, upper teeth, lower teeth."""
-_SAMPLES: Final = 2
-"""Per cell and side; a lid is a few cells."""
-_GRID: Final = FLOW_CELLS * _SAMPLES
+MESH_CELLS: Final = 2 * FLOW_CELLS
+"""Side of the grid over a view that the maps are drawn on; a lid is a few cells."""
+PARTS: Final = slice(5, PLANES)
+"""The planes of eyes, mouth and teeth."""
+LIPS: Final = 6
+"""The plane of what is between the lips."""
 _PARTS: Final = np.zeros((5, 4), np.float32)
 """Which of the last four planes a kind of triangle belongs to; teeth are between the lips, too."""
 _PARTS[[EYE, MOUTH, UPPER_TEETH, LOWER_TEETH], [0, 1, 1, 1]] = 1
 _PARTS[[UPPER_TEETH, LOWER_TEETH], [2, 3]] = 1
 _OPEN: Final = -1
 """Where no triangle is."""
-_SHARE: Final = np.float32(1 / _SAMPLES**2)
 
 
 @torch.autocast("cpu", enabled=False)  # geometry, of which training must not lose bits
@@ -48,7 +50,7 @@ def mesh_maps(faces: FittedFaces, curves: Tensor, view: View) -> Tensor:
         view: that the maps cover.
 
     Returns:
-        `[batch * n, 9, 60, 60]`: the displacement to where the reference shows what is there, in frame
+        `[batch * n, 9, 120, 120]`: the displacement to where the reference shows what is there, in frame
         coordinates (2 is the frame's width), then shares 0..1 or places -1..1 as `PLANES` says; all are 0
         off the face.
     """
@@ -65,11 +67,11 @@ def mesh_maps(faces: FittedFaces, curves: Tensor, view: View) -> Tensor:
 
 
 def _covered(vertices: Tensor, view: View) -> tuple[Tensor, Tensor]:
-    """The triangle at each sample of a view, `[n, 120, 120]`, and the shares of its corners, `[n, 120, 120, 3]`."""
+    """The triangle at each cell of a view, `[n, 120, 120]`, and the shares of its corners, `[n, 120, 120, 3]`."""
     corner = torch.tensor([view.left, view.top], dtype=torch.float32)
-    places = ((vertices - corner) * (_GRID / view.size)).numpy()
-    covered = np.full((len(places), _GRID, _GRID), _OPEN, np.int32)
-    weights = np.zeros((len(places), _GRID, _GRID, 3), np.float32)
+    places = ((vertices - corner) * (MESH_CELLS / view.size)).numpy()
+    covered = np.full((len(places), MESH_CELLS, MESH_CELLS), _OPEN, np.int32)
+    weights = np.zeros((len(places), MESH_CELLS, MESH_CELLS, 3), np.float32)
     triangles = load_template().triangles.numpy()
     for frame in zip(places, covered, weights, strict=True):
         _draw(triangles, *frame)
@@ -78,7 +80,7 @@ def _covered(vertices: Tensor, view: View) -> tuple[Tensor, Tensor]:
 
 def _maps(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
     template = load_template()
-    maps = np.zeros((len(covered), PLANES, FLOW_CELLS, FLOW_CELLS), np.float32)
+    maps = np.zeros((len(covered), PLANES, MESH_CELLS, MESH_CELLS), np.float32)
     mesh = (template.triangles.numpy(), template.kinds.numpy(), _places())
     frames = (covered.numpy(), weights.numpy(), backwards.numpy(), maps)
     for frame in zip(*frames, strict=True):
@@ -87,13 +89,13 @@ def _maps(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
 
 
 def _flow(covered: Tensor, weights: Tensor, backwards: Tensor) -> Tensor:
-    """What `_shade` makes the flow, `[n, 2, 60, 60]`, by operations that have a gradient."""
+    """What `_shade` makes the flow, `[n, 2, 120, 120]`, by operations that have a gradient."""
     template, at = load_template(), covered.clamp(min=0).long()
     counts = (covered != _OPEN) & (template.kinds[at] != EYE)
     corners = template.triangles.long()[at].flatten(1)
     values = torch.gather(backwards, 1, corners[..., None].expand(-1, -1, 2))
-    mixed = (values.unflatten(1, (_GRID, _GRID, 3)) * weights[..., None]).sum(3)
-    return F.avg_pool2d((mixed * counts[..., None]).movedim(-1, 1), _SAMPLES)
+    mixed = (values.unflatten(1, (MESH_CELLS, MESH_CELLS, 3)) * weights[..., None]).sum(3)
+    return (mixed * counts[..., None]).movedim(-1, 1)
 
 
 @lru_cache(maxsize=1)
@@ -107,11 +109,11 @@ def _places() -> Floats:
 
 @compiled
 def _draw(triangles: Integers, vertices: Floats, covered: Integers, weights: Floats) -> None:
-    """Draw triangles `[T, 3]` in their order: which one covers each sample, and how near its corners are.
+    """Draw triangles `[T, 3]` in their order: which one covers each cell, and how near its corners are.
 
     Args:
         triangles: `[T, 3]`.
-        vertices: in samples of the grid, `[V, 2]`.
+        vertices: in cells of the grid, `[V, 2]`.
         covered: `[n, n]`, written where a triangle is.
         weights: barycentric coordinates `[n, n, 3]`, the same.
     """
@@ -149,7 +151,7 @@ def _shade(
     backwards: Floats,
     maps: Floats,
 ) -> None:
-    """Add what is at each sample to the mean of its cell.
+    """Write what is at each cell.
 
     Args:
         triangles: `[T, 3]`.
@@ -158,21 +160,20 @@ def _shade(
         covered: what `_draw` wrote.
         weights: the same.
         backwards: from each vertex to where it is in the reference, `[V, 2]`.
-        maps: zeros `[9, 60, 60]`, added to.
+        maps: zeros `[9, 120, 120]`, written.
     """
     for y in range(covered.shape[0]):
         for x in range(covered.shape[1]):
             t = covered[y, x]
             if t == _OPEN:
                 continue
-            i, j = y // _SAMPLES, x // _SAMPLES
             for k in range(3):
-                vertex, share = triangles[t, k], weights[y, x, k] * _SHARE
+                vertex, share = triangles[t, k], weights[y, x, k]
                 for axis in range(2):
                     # An eyeball stays where it is when lids pass over it.
                     if kinds[t] != EYE:
-                        maps[axis, i, j] += share * backwards[vertex, axis]
-                    maps[3 + axis, i, j] += share * places[vertex, axis]
-            maps[2, i, j] += _SHARE
+                        maps[axis, y, x] += share * backwards[vertex, axis]
+                    maps[3 + axis, y, x] += share * places[vertex, axis]
+            maps[2, y, x] = 1
             for part in range(_PARTS.shape[1]):
-                maps[5 + part, i, j] += _SHARE * _PARTS[kinds[t], part]
+                maps[5 + part, y, x] = _PARTS[kinds[t], part]

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
@@ -21,7 +21,14 @@ from flowact.conditioning.audio import (
     SILENT_MEL,
     log_mel_of_clip,
 )
-from flowact.conditioning.window import LATENTS_BEHIND, AudioWindow, window_tokens
+from flowact.conditioning.features import AudioFeatures
+from flowact.conditioning.window import (
+    FRAMES_BEHIND,
+    LATENTS_BEHIND,
+    AudioTimeline,
+    AudioWindow,
+    window_tokens,
+)
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
@@ -29,10 +36,14 @@ from flowact.motion.arkit import ARKIT, columns
 from flowact.portrait import frame_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
+from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer
 
 _LIDS: Final = columns("eyeBlink")
 SPLITS: Final = ("train", "heldout")
 RESCAN_SECONDS: Final = 60.0
+TENSORS: Final = frozenset({"z", "reference", "mel", "motion", "behaviour"})
+HEARD: Final = "heard"
+"""The one tensor that not every clip has."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,9 @@ class LatentClip:
         mel: log-mel frames, float16 `[16 * n, 80]`.
         motion: ARKit activations, then pose, float16 `[4 * n, 52 + pose]`.
         behaviour: index into `BEHAVIOURS`, uint8 `[4 * n]`.
-        meta: what the clip says of itself.
+        meta: what the clip says of itself, and `codec`, the digest of the codec that made its latents.
+        heard: features of a pretrained network, float16 `[8 + 4 * n, width]`, from eight frames before
+            the clip on; `None` for models that hear log-mel frames.
     """
 
     z: Tensor
@@ -54,6 +67,7 @@ class LatentClip:
     motion: Tensor
     behaviour: Tensor
     meta: Mapping[str, Any]
+    heard: Tensor | None = None
 
     def __len__(self) -> int:
         """Count the latents."""
@@ -63,6 +77,11 @@ class LatentClip:
     def curves(self) -> Tensor:
         """ARKit activations `[4 * n, 52]`."""
         return self.motion[:, : len(ARKIT)]
+
+    @property
+    def codec(self) -> str:
+        """Digest of the codec that made the latents; empty for FlowAct's own."""
+        return str(self.meta.get("codec", ""))
 
     @property
     def blinks(self) -> Tensor:
@@ -76,6 +95,8 @@ class LatentClip:
 
     def window(self, latent: int, stream_latents: int) -> AudioWindow:
         """Cut the sound round a stream; it is silent before the clip and unknown after."""
+        if self.heard is not None:
+            return self._heard_window(self.heard, latent, window_tokens(stream_latents))
         first = (latent - LATENTS_BEHIND) * FRAMES_PER_LATENT
         tokens = window_tokens(stream_latents)
         begin = first * MEL_PER_TOKEN - MEL_BEFORE
@@ -88,9 +109,16 @@ class LatentClip:
             F.pad(inside, margins, value=SILENT_MEL)[None], last[None] <= len(self.mel)
         )
 
+    @staticmethod
+    def _heard_window(heard: Tensor, latent: int, tokens: int) -> AudioWindow:
+        first = latent * FRAMES_PER_LATENT
+        inside = heard[first : first + tokens].float()
+        rows = F.pad(inside, (0, 0, 0, tokens - len(inside)))
+        return AudioWindow(rows[None], (torch.arange(tokens) < len(inside))[None])
+
     def save(self, path: Path) -> None:
         """Write the clip so that a reader sees the whole file or none."""
-        tensors = {name: value for name, value in vars(self).items() if name != "meta"}
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         with atomic_write(path) as temporary:
             save_file(tensors, temporary, metadata={"meta": json.dumps(dict(self.meta))})
 
@@ -100,7 +128,7 @@ class LatentClip:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             meta = json.loads(file.metadata()["meta"])
-        if tensors.keys() != {f.name for f in fields(cls)} - {"meta"}:
+        if tensors.keys() - {HEARD} != TENSORS:
             raise UserError(f"{path} is no encoded clip of this version; make it anew.")
         return cls(**tensors, meta=meta)
 
@@ -126,7 +154,14 @@ class LatentFolder:
             self._known.add(path)
             clip = LatentClip.load(path)
             if len(clip) >= self.shortest:
+                self._check_codec(path, clip)
                 self.clips.append(clip)
+
+    def _check_codec(self, path: Path, clip: LatentClip) -> None:
+        """Latents of two codecs mean different pictures, and no transformer can learn both."""
+        first = self.clips[0] if self.clips else clip
+        if clip.z.shape[1:] != first.z.shape[1:] or clip.codec != first.codec:
+            raise UserError(f"{path} was made by another codec than the other clips beside it.")
 
 
 class Encoder(Protocol):
@@ -140,42 +175,80 @@ Fit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Latents, their frames, the reference and its landmarks to better latents; see `tokenizer.fitting.fit_latents`."""
 
 
+@dataclass(frozen=True)
+class ClipEncoding:
+    """How clips are encoded.
+
+    Attributes:
+        tokenizer: makes their latents.
+        digest: of the tokenizer, kept in every clip; empty for FlowAct's own.
+        fit: improves what the tokenizer found.
+        audio: hears for the model; `None` if it hears log-mel frames.
+    """
+
+    tokenizer: Encoder
+    digest: str = ""
+    fit: Fit | None = None
+    audio: AudioFeatures | None = None
+
+
 @torch.no_grad()
-def encode_clip(
-    tokenizer: Encoder, clip: Clip, latents_at_once: int = 8, fit: Fit | None = None
-) -> LatentClip:
-    """Encode a rendered clip with a frozen tokenizer; `fit` improves what it found."""
+def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> LatentClip:
+    """Encode a rendered clip with a frozen tokenizer."""
     reference = _pixels(clip.reference_image()[None])
     held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
-    still = tokenizer.encode(held, reference)
+    still, z = _latents(how.tokenizer, clip, reference, held, latents_at_once)
+    if how.fit is not None:
+        frames, points = _pixels(clip.pictures(slice(0, len(clip))))[None], frame_points(reference)
+        still = how.fit(still, held, reference, points)
+        z = how.fit(z, frames, reference, points)
+    samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
+    return LatentClip(
+        z=z[0].half().contiguous(),
+        reference=still[0].half().contiguous(),
+        mel=log_mel_of_clip(samples[None])[0].half(),
+        motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
+        behaviour=torch.from_numpy(np.array(clip.behaviour)),
+        meta={**clip.meta, **({"codec": how.digest} if how.digest else {})},
+        heard=_heard(how.audio, samples, len(clip)) if how.audio else None,
+    )
+
+
+def _latents(
+    tokenizer: Encoder, clip: Clip, reference: Tensor, held: Tensor, latents_at_once: int
+) -> tuple[Tensor, Tensor]:
+    """Latents of the portrait `[1, 1, ...]` and of the frames `[1, n, ...]`.
+
+    An autoencoder of diffusers sees the clip as one video behind the portrait, piece by piece in its own
+    causal cache; FlowAct's own encoder looks at every frame alone.
+    """
+    if isinstance(tokenizer, DiffusersVideoTokenizer):
+        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
+        still = tokenizer.reference_features(reference).latent[:, None]
+        return still, tokenizer.encode(frames, reference)
     span = latents_at_once * FRAMES_PER_LATENT
     parts = [
         tokenizer.encode(_pixels(clip.pictures(slice(start, start + span)))[None], reference)
         for start in range(0, len(clip), span)
     ]
-    z = torch.cat(parts, 1)
-    if fit is not None:
-        frames, points = _pixels(clip.pictures(slice(0, len(clip))))[None], frame_points(reference)
-        still, z = fit(still, held, reference, points), fit(z, frames, reference, points)
-    samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)
-    return LatentClip(
-        z=z[0].half(),
-        reference=still[0].half(),
-        mel=log_mel_of_clip(samples[None])[0].half(),
-        motion=torch.from_numpy(np.concatenate([clip.curves, clip.pose.reshape(len(clip), -1)], 1)),
-        behaviour=torch.from_numpy(np.array(clip.behaviour)),
-        meta=clip.meta,
-    )
+    return tokenizer.encode(held, reference), torch.cat(parts, 1)
 
 
-def encode_folders(tokenizer: Encoder, clips: Path, latents: Path, fit: Fit | None = None) -> int:
+def _heard(audio: AudioFeatures, samples: Tensor, frames: int) -> Tensor:
+    """Features of a clip's sound as a stream would have them, `[8 + frames, width]`."""
+    timeline = AudioTimeline.empty().push(samples)
+    rows = timeline.features(-FRAMES_BEHIND, FRAMES_BEHIND + frames, audio)
+    return rows[0].half().cpu().contiguous()
+
+
+def encode_folders(how: ClipEncoding, clips: Path, latents: Path) -> int:
     """Encode the clips of `clips/train` and `clips/heldout` that `latents` lacks; count them."""
     made = 0
     for split in SPLITS:
         for source in sorted((clips / split).glob("*.npz")):
             target = latents / split / f"{source.stem}.safetensors"
             if not target.exists():
-                encode_clip(tokenizer, Clip.load(source), fit=fit).save(target)
+                encode_clip(how, Clip.load(source)).save(target)
                 made += 1
     return made
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from flowact.conditioning.actions import PHRASES
 from flowact.conditioning.audio import MEL_PER_TOKEN, SILENT_MEL
-from flowact.conditioning.text import hash_pieces
+from flowact.conditioning.features import COMPACT, TextFeatures
 from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
 from flowact.motion.arkit import columns
 from flowact.streaming.batch import stack
@@ -83,7 +83,7 @@ class Sample:
         stream: clean latents `[batch, L, channels, height, width]`.
         memory: the latents before them.
         audio: the sound round them.
-        text: hashed text of each chunk's action `[batch, chunks, pieces]`.
+        text: features of the text of each chunk's action `[batch, chunks, ...]`.
         blinks: whether and when the lids fall in each latent of the stream `[batch, L]`; see
             `streaming.blinks`.
         motion: of the stream, curves and pose, `[batch, 4 * L, channels]`.
@@ -136,8 +136,9 @@ class SampleSource:
         seed: int,
         augmentation: Augmentation | None = None,
         rank: int = 0,
+        text: TextFeatures = COMPACT.text,
     ) -> None:
-        self.folder, self.batch, self.dropout = folder, batch, dropout
+        self.folder, self.batch, self.dropout, self.text = folder, batch, dropout, text
         self.augmentation = augmentation or Augmentation()
         self.rank = rank
         self.rng = _part(np.random.PCG64(seed), rank)
@@ -174,9 +175,10 @@ class SampleSource:
         clip, remembered = self._clip(layout)
         latest = min(len(clip) - layout.stream, len(remembered))
         start = int(self.rng.integers(layout.history, latest + 1))
-        sample = cut_sample(clip, start, layout, remembered)
+        sample = cut_sample(clip, start, layout, remembered, self.text)
         window = self._dropped(sample.audio, layout)
-        window = replace(window, mel=self.augmentation(window.mel, self.rng))
+        if clip.heard is None:  # features of a pretrained network are no log-mel frames
+            window = replace(window, features=self.augmentation(window.features, self.rng))
         text = sample.text if self.rng.random() >= self.dropout.text else 0 * sample.text
         told = self.rng.random() >= self.dropout.blinks
         blinks = sample.blinks if told else torch.full_like(sample.blinks, UNKNOWN)
@@ -216,7 +218,13 @@ def cut_short(window: AudioWindow, stream: int, rng: np.random.Generator) -> Aud
     return replace(window, known=known)
 
 
-def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor) -> Sample:
+def cut_sample(
+    clip: LatentClip,
+    start: int,
+    layout: Layout,
+    remembered: Tensor,
+    text: TextFeatures = COMPACT.text,
+) -> Sample:
     """Cut the sample whose stream begins at latent `start` of a clip.
 
     Args:
@@ -224,6 +232,7 @@ def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor)
         start: at least `layout.history`.
         layout: which latents to take.
         remembered: where to take the memory from, the clip's own latents or generated ones.
+        text: reads the actions.
     """
     long_term = torch.tensor([start - age for age in layout.ages], dtype=torch.int64)
     memory = MemoryBank(
@@ -237,17 +246,17 @@ def cut_sample(clip: LatentClip, start: int, layout: Layout, remembered: Tensor)
         stream=clip.z[start : start + layout.stream][None].float(),
         memory=memory,
         audio=clip.window(start, layout.stream),
-        text=_random_phrases(clip.behaviour[frames])[None],
+        text=_random_phrases(clip.behaviour[frames], text)[None],
         blinks=clip.blinks[start : start + layout.stream][None],
         motion=clip.motion[frames][None].float(),
         emphasis=lip_loss_weights(clip, frames)[None],
     )
 
 
-def _random_phrases(behaviour: Tensor) -> Tensor:
-    """Hash one random phrase for the most frequent behaviour of every chunk: `[chunks, pieces]`."""
+def _random_phrases(behaviour: Tensor, text: TextFeatures) -> Tensor:
+    """Read one random phrase for the most frequent behaviour of every chunk: `[chunks, ...]`."""
     labels = [chunk.mode().values for chunk in behaviour.split(FRAMES_PER_CHUNK)]
-    tables = [hashed_phrases()[int(label)] for label in labels]
+    tables = [known_phrases(text)[int(label)] for label in labels]
     return torch.stack([table[torch.randint(len(table), ())] for table in tables])
 
 
@@ -260,6 +269,6 @@ def lip_loss_weights(clip: LatentClip, frames: slice) -> Tensor:
 
 
 @cache
-def hashed_phrases() -> tuple[Tensor, ...]:
-    """Hash the phrases of every behaviour, `[phrases, pieces]` each."""
-    return tuple(torch.stack([hash_pieces(p) for p in phrases]) for phrases in PHRASES.values())
+def known_phrases(text: TextFeatures = COMPACT.text) -> tuple[Tensor, ...]:
+    """Features of the phrases of every behaviour, `[phrases, ...]` each."""
+    return tuple(torch.stack([text.extract(p) for p in phrases]) for phrases in PHRASES.values())

@@ -38,6 +38,9 @@ class Backend(Protocol):
     def any(self, here: bool) -> bool:
         """Whether it is so in any process: all must end after the same step."""
 
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+
 
 class SingleProcess:
     """One process on the CPU with bf16 autocast."""
@@ -67,6 +70,9 @@ class SingleProcess:
     def any(self, here: bool) -> bool:
         """Nobody else is there."""
         return here
+
+    def wait(self) -> None:
+        """Nobody else is there."""
 
 
 class Accelerated:
@@ -105,6 +111,10 @@ class Accelerated:
         """Ask all processes."""
         flag = torch.tensor(float(here), device=self.device)
         return bool(cast(Tensor, self._accelerator.reduce(flag, "sum")) > 0)
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self._accelerator.wait_for_everyone()
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

@@ -144,6 +144,7 @@ class Loop:
                 if save.due():
                     self.save()
         self.save()
+        self.backend.wait()  # the others may read the checkpoint as soon as they return
         if stop:
             raise UserError(
                 f"{self.settings.run} was interrupted at step {self.step}; the same command goes on with it."

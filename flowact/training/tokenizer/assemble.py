@@ -17,7 +17,7 @@ FOLLOW = 0.5
 """How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
 
 SHARPEN = 0.3
-"""How much a checkpoint's references are sharpened: PSNR stays, a seventh more of the finest detail is left."""
+"""How much a checkpoint's references are sharpened; more begins to cost PSNR on held-out clips."""
 SHOWN = ("feather", "follow", "coarse_whole")
 """How a tokenizer shows what its views paint: fields of its configuration."""
 

@@ -6,7 +6,7 @@ from itertools import cycle
 import torch
 from torch import Tensor
 
-from flowact.portrait import frame_points
+from flowact.pipeline.chunks import look_at
 from flowact.tokenizer.int8 import Ranges, record_ranges
 from flowact.tokenizer.tokenizer import ActivationRanges, Tokenizer
 
@@ -25,7 +25,7 @@ def calibrate(
         portraits: `[1, 3, 480, 480]` each, in [-1, 1].
         clips: latents `[n, 16, 8, 16]` each.
     """
-    looks = [tokenizer.reference_features(p, frame_points(p)) for p in portraits]
+    looks = [look_at(tokenizer, portrait) for portrait in portraits]
     with (
         record_ranges(tokenizer.whole.decoder) as whole,
         record_ranges(tokenizer.face.decoder) as face,

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from flowact.conditioning.audio import AudioEncoder
+from flowact.conditioning.projection import AudioProjection
 from flowact.conditioning.window import FRAMES_BEHIND, AudioWindow
 from flowact.datagen.performance.behaviours import opens_without_speech
 from flowact.datagen.voice.visemes import MOUTH
+from flowact.mmdit.model import make_audio_encoder
 from flowact.presets import load_preset
 from flowact.streaming.batch import move, stack
 from flowact.timebase import FRAMES_PER_LATENT
@@ -30,6 +32,7 @@ from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values, correlation
 from flowact.training.loop.run_folder import save_config
+from flowact.training.parts import check_clips
 from flowact.training.transformer.latent_probe import LatentProbe, curve_index
 from flowact.training.transformer.run_weights import starting_audio_encoder
 
@@ -46,7 +49,7 @@ _JAW: Final = _MOUTH.index(curve_index("jawOpen"))
 class CurveHead(nn.Module):
     """The audio encoder, and a head that reads the curves of the mouth from its tokens."""
 
-    def __init__(self, encoder: AudioEncoder) -> None:
+    def __init__(self, encoder: AudioEncoder | AudioProjection) -> None:
         super().__init__()
         self.audio_encoder = encoder
         for module in encoder.modules():
@@ -56,7 +59,7 @@ class CurveHead(nn.Module):
 
     def forward(self, window: AudioWindow) -> Tensor:
         """Standardised curves `[batch, tokens - 12, curves]` of the stream that a window is about."""
-        heard = self.audio_encoder(window.mel, window.known)
+        heard = self.audio_encoder(window.features, window.known)
         stream = heard[:, FRAMES_BEHIND : FRAMES_BEHIND + STREAM * FRAMES_PER_LATENT]
         curves: Tensor = self.head(stream)
         return curves.float()
@@ -113,7 +116,9 @@ class AudioEncoderStage:
         """A random window of a random clip, in another voice."""
         clip = self.folder.clips[rng.integers(len(self.folder.clips))]
         spoken = self._cut(clip, int(rng.integers(0, len(clip) - STREAM + 1)))
-        audio = replace(spoken.audio, mel=AUGMENTATION(spoken.audio.mel, rng))
+        audio = spoken.audio
+        if clip.heard is None:  # features of a pretrained network are no log-mel frames
+            audio = replace(audio, features=AUGMENTATION(audio.features, rng))
         if rng.random() < Dropout().horizon:
             audio = cut_short(audio, STREAM, rng)
         known = audio.known[:, FRAMES_BEHIND:][:, : spoken.weight.shape[1]]
@@ -157,11 +162,12 @@ def train_audio_encoder(
     torch.manual_seed(seed)
     backend = choose_backend()
     sizes = load_preset(preset).transformer
-    encoder = AudioEncoder(sizes.audio_dim, sizes.audio_layers)
+    encoder = make_audio_encoder(sizes.audio_dim, sizes.audio_layers, sizes.audio_width)
     if init is not None:
         load_matching_weights(encoder, starting_audio_encoder(init))
     save_config(loop.run, sizes.model_dump())
     folder = LatentFolder(data / "train", STREAM)
+    check_clips(data, folder.clips[0], sizes, preset)
     heldout = LatentFolder(data / "heldout", STREAM).clips
     readout = LatentProbe.load(data / "readout.safetensors")
     stage = AudioEncoderStage(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from flowact.conditioning.features import COMPACT
 from flowact.conditioning.window import FRAMES_BEHIND
 from flowact.mmdit.memory import REFERENCE
 from flowact.mmdit.model import FlowActTransformer
@@ -21,6 +22,7 @@ from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values
 from flowact.training.loop.run_folder import save_config
+from flowact.training.parts import check_clips, load_text_features
 from flowact.training.transformer.flow_matching import (
     CURVES,
     SAMPLING_SHIFT,
@@ -143,7 +145,7 @@ class TrainingForward(nn.Module):
             scale: guidance scale `[batch]` that a distilled model shall imitate.
         """
         model, sample = self.transformer, batch.sample
-        heard = model.encode_audio(sample.audio.mel, sample.audio.known)
+        heard = model.encode_audio(sample.audio.features, sample.audio.known)
         memory = sample.memory.as_input(heard[:, :FRAMES_BEHIND])
         cache = None
         if memory.latents.shape[1]:
@@ -211,8 +213,9 @@ class DiffusionStage:
         transformer = cast(TrainingForward, model).transformer
         length = min(len(clip) for clip in self.heldout)
         clips = [clip.shortened(length) for clip in self.heldout][: self.settings.heldout]
-        made = generate(transformer, clips, self.sampling).cpu()
-        wrong = generate(transformer, clips, self.sampling, [*clips[1:], clips[0]]).cpu()
+        others, text = [*clips[1:], clips[0]], self.source.text
+        made = generate(transformer, clips, self.sampling, text=text).cpu()
+        wrong = generate(transformer, clips, self.sampling, others, text=text).cpu()
         drawn = made[:DRAWN]
         truth = torch.stack([clip.z[: drawn.shape[1]].float() for clip in clips[:DRAWN]])
         draw_motion(run / "samples" / f"{step:08d}.jpg", drawn, truth)
@@ -235,7 +238,7 @@ class DiffusionStage:
         strength = float(rng.uniform(forcing.weakest, 1))
         self.model.eval()
         seed = int(rng.integers(2**31))
-        made = follow(self.model.transformer, cut, self.sampling, strength, seed)
+        made = follow(self.model.transformer, cut, self.sampling, strength, seed, self.source.text)
         self.model.train()
         torch.clear_autocast_cache()  # it holds weights that were cast without a gradient
         for index, latents in zip(chosen, made, strict=True):
@@ -293,8 +296,8 @@ def load_stage_inputs(
         UserError: something given is missing, or the audio encoder has other sizes.
     """
     torch.manual_seed(seed)
-    sizes = load_preset(preset).transformer.model_dump()
-    transformer = FlowActTransformer(**sizes)
+    size = load_preset(preset).transformer
+    transformer = FlowActTransformer(**(sizes := size.model_dump()))
     fresh = tuple(transformer.state_dict())
     if init is not None:
         fresh = load_matching_weights(transformer, starting_transformer(init))
@@ -303,8 +306,10 @@ def load_stage_inputs(
         fresh = tuple(name for name in fresh if not name.startswith(AUDIO_ENCODER))
     transformer.to(device)
     folder = LatentFolder(data / "train", SHORTEST_CLIP)
+    check_clips(data, folder.clips[0], size, preset)
     heldout = LatentFolder(data / "heldout", SHORTEST_CLIP).clips
-    source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank)
+    text = load_text_features(data) or COMPACT.text
+    source = SampleSource(folder, settings.batch, settings.dropout, seed, rank=rank, text=text)
     readout = move(LatentProbe.load(data / "readout.safetensors"), device)
     save_config(run, sizes)  # not before all that is read was there
     return StageInputs(transformer, source, heldout, readout, fresh)

@@ -98,8 +98,7 @@ def fit_probe(
     targets = ((motion - mean) / deviation).flatten(1)
     centre, offset = inputs.mean(0), targets.mean(0)
     x, y = inputs - centre, targets - offset
-    ridge = noise**2 * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    matrix = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    matrix = _ridge(x, y, noise**2 * len(x))
     fitted = LatentProbe(
         matrix.float(),
         (offset - centre @ matrix).float(),
@@ -108,6 +107,18 @@ def fit_probe(
         torch.ones(motion.shape[-1]),
     )
     return LatentProbe(**{**vars(fitted), "share": explained_share(fitted, heldout)})
+
+
+def _ridge(x: Tensor, y: Tensor, penalty: float) -> Tensor:
+    """Solve `(x' x + penalty) matrix = x' y` in whichever of its two forms is smaller.
+
+    A latent of a large autoencoder has more values than there are clips' latents.
+    """
+    rows, columns = x.shape
+    identity = torch.eye(min(rows, columns), dtype=x.dtype)
+    if rows < columns:
+        return x.T @ torch.linalg.solve(x @ x.T + penalty * identity, y)
+    return torch.linalg.solve(x.T @ x + penalty * identity, x.T @ y)
 
 
 def explained_share(readout: LatentProbe, clips: Sequence[LatentClip]) -> Tensor:

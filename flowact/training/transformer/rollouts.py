@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from flowact.conditioning.features import COMPACT, TextFeatures
 from flowact.conditioning.window import AudioWindow
 from flowact.mmdit.model import FlowActTransformer
 from flowact.streaming.batch import move
@@ -18,7 +19,7 @@ from flowact.streaming.state import SessionState
 from flowact.streaming.step import step
 from flowact.timebase import FRAMES_PER_CHUNK, LATENTS_PER_CHUNK
 from flowact.training.data.latents import LatentClip
-from flowact.training.data.samples import hashed_phrases
+from flowact.training.data.samples import known_phrases
 
 
 def generate(
@@ -27,6 +28,7 @@ def generate(
     settings: StepSettings,
     sounds: Sequence[LatentClip] | None = None,
     seed: int = 0,
+    text: TextFeatures = COMPACT.text,
 ) -> Tensor:
     """Stream along clips of one length, from their references and sound.
 
@@ -36,6 +38,7 @@ def generate(
         settings: of the step.
         sounds: clips to take the sound from instead.
         seed: of the first clip's noise; the next has the next.
+        text: reads the actions.
 
     Returns:
         `[clips, latents, channels, height, width]`, whole chunks.
@@ -45,7 +48,7 @@ def generate(
     made = []
     for chunk in range(chunks):
         conditions = move(
-            _conditions(clips, sounds or clips, chunk, state.stream.shape[1]), model.device
+            _conditions(clips, sounds or clips, chunk, state.stream.shape[1], text), model.device
         )
         state, latents = step(model, state, conditions, settings)
         made.append(latents)
@@ -58,6 +61,7 @@ def follow(
     settings: StepSettings,
     strength: float,
     seed: int,
+    text: TextFeatures = COMPACT.text,
 ) -> Tensor:
     """Make clips anew in the way of a stream, yet on their own path.
 
@@ -71,6 +75,7 @@ def follow(
         settings: of the step.
         strength: noise level at which chunks enter, 0..1.
         seed: of the noise.
+        text: reads the actions.
 
     Returns:
         `[clips, latents, channels, height, width]`: as many chunks as streams fit into the clips.
@@ -87,7 +92,7 @@ def follow(
     made = []
     for first in range(0, truth.shape[1] - length - LATENTS_PER_CHUNK + 1, LATENTS_PER_CHUNK):
         chunk = first // LATENTS_PER_CHUNK
-        conditions = move(_conditions(clips, clips, chunk, length), model.device)
+        conditions = move(_conditions(clips, clips, chunk, length, text), model.device)
         state, latents = step(model, state, conditions, settings)
         made.append(latents)
         state = _entering_from(state, truth[:, first + length :], strength)
@@ -106,10 +111,15 @@ def _start(
 
 
 def _conditions(
-    clips: Sequence[LatentClip], sounds: Sequence[LatentClip], chunk: int, length: int
+    clips: Sequence[LatentClip],
+    sounds: Sequence[LatentClip],
+    chunk: int,
+    length: int,
+    text: TextFeatures,
 ) -> Conditions:
     frames = slice(chunk * FRAMES_PER_CHUNK, (chunk + 1) * FRAMES_PER_CHUNK)
-    phrases = [hashed_phrases()[int(clip.behaviour[frames].mode().values)][0] for clip in clips]
+    table = known_phrases(text)
+    phrases = [table[int(clip.behaviour[frames].mode().values)][0] for clip in clips]
     windows = [sound.window(chunk * LATENTS_PER_CHUNK, length) for sound in sounds]
     latents = slice(chunk * LATENTS_PER_CHUNK, chunk * LATENTS_PER_CHUNK + length)
     blinks = torch.stack([_padded(clip.blinks[latents], length) for clip in clips])

@@ -8,7 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from flowact import assets
-from flowact.portrait import frame_points, load_reference
+from flowact.pipeline.chunks import look_at
+from flowact.portrait import load_reference
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.tokenizer import LATENT_SHAPE, Tokenizer
 
@@ -53,7 +54,7 @@ def _tokenizer(checkpoint: Path) -> Tokenizer:
 def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Tensor) -> Tensor:
     """The portrait, then pictures at equal distances, `[240, 240 * (SHOTS + 1), 3]` uint8."""
     frames = portrait.movedim(-1, 0)[None].float() / 127.5 - 1
-    features = tokenizer.reference_features(frames, frame_points(frames))
+    features = look_at(tokenizer, frames)
     shots = [portrait]
     for at in torch.linspace(1, len(latents) - 1, SHOTS).int().tolist():
         before, now = (latents[i][None].float() for i in (at - 1, at))

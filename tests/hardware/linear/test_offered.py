@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from flowact.errors import UserError
-from flowact.hardware.linear.choice import LinearChoice, apply_linear
+from flowact.hardware.linear.choice import apply_linear
 from flowact.hardware.linear.offered import FormatCost, read_formats, refusals, write_formats
+from flowact.hardware.linear.switch import LinearChoice
 from tests.tiny_transformer import tiny_transformer
 
 GOOD = FormatCost(0.03, 0.04, 0.881, -0.002, 0.925, True)

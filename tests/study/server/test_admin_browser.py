@@ -10,7 +10,7 @@ from study.analysis.verify import verify
 from study.checks.simulated_participant import SimulatedParticipant
 from study.server import admin_auth
 from tests.study.chromium import fits, served, shot, visit
-from tests.study.tiny import SYSTEMS, Clock, api_client
+from tests.study.tiny import SYSTEMS, TO_ANSWER, Clock, api_client
 
 WORD = "correct horse battery"
 PEOPLE = 8
@@ -27,9 +27,12 @@ def running(tmp_path_factory):
         def undecided(_served, _dimension: str) -> str:
             return dice.choice(("left", "same", "right"))
 
+        def pass_time(seconds: float) -> None:
+            earlier.clock.pass_time(seconds + TO_ANSWER)
+
         for _ in range(PEOPLE):
             client = api_client(earlier)
-            person = SimulatedParticipant(client, earlier, undecided, earlier.clock.pass_time)
+            person = SimulatedParticipant(client, earlier, undecided, pass_time)
             person.admit()
             for _served in person.trials():
                 pass
@@ -72,7 +75,7 @@ def test_an_operator_watches_without_learning_who_is_ahead(running, browser, siz
     shot(page, f"admin-{size}-3-participants")
     show(page, "Plan")
     page.get_by_role("button", name="Estimate").click()
-    page.get_by_text("design effect").wait_for()
+    page.get_by_text("Votes on the smallest comparison so far").wait_for()
     shot(page, f"admin-{size}-4-plan")
     show(page, "Results")
     page.get_by_role("button", name="Compute").click()

@@ -176,12 +176,12 @@ def test_a_weak_device_is_told_before_the_work(running, browser):
 
 def test_a_browser_that_refuses_to_play_is_told_what_to_do(running, begun):
     begun.evaluate(
-        "window.play = HTMLMediaElement.prototype.play;"
-        "HTMLMediaElement.prototype.play = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        "() => { window.play = HTMLMediaElement.prototype.play;"
+        "HTMLMediaElement.prototype.play = () => Promise.reject(new DOMException('', 'NotAllowedError')) }"
     )
     begun.locator(".play").click()
     begun.get_by_text(WORDS["trial"]["refused"]).wait_for()
-    begun.evaluate("HTMLMediaElement.prototype.play = window.play")
+    begun.evaluate("() => { HTMLMediaElement.prototype.play = window.play }")
     begun.locator(".play").click()
     begun.locator(".trial.watched").wait_for()
 

@@ -12,13 +12,13 @@ FLOW, FACE_PLANE, EYES, LIPS, TEETH = slice(0, 2), 2, 5, 6, slice(7, 9)
 
 def at(maps: torch.Tensor, point: torch.Tensor) -> torch.Tensor:
     """The maps' values `[9]` in the cell where a point of the frame is."""
-    x, y = ((point - torch.tensor([FACE.left, FACE.top])) * (60 / FACE.size)).long().tolist()
+    x, y = ((point - torch.tensor([FACE.left, FACE.top])) * (120 / FACE.size)).long().tolist()
     return maps[0, :, y, x]
 
 
 def test_a_still_face_samples_itself(points) -> None:
     maps = mesh_maps(fit_faces(points), torch.zeros(1, 1, 52), FACE)
-    assert maps.shape == (1, 9, 60, 60)
+    assert maps.shape == (1, 9, 120, 120)
     assert not maps[:, FLOW].any()
     assert at(maps, points[0, LANDMARKS[VERTEX["nose_tip"]]])[FACE_PLANE] == 1
     assert not maps[0, :, 0, 0].any()

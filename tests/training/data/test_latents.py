@@ -8,7 +8,13 @@ import torch
 from flowact.cli import main
 from flowact.conditioning.window import AudioTimeline
 from flowact.errors import UserError
-from flowact.training.data.latents import LatentClip, LatentFolder, encode_clip, encode_folders
+from flowact.training.data.latents import (
+    ClipEncoding,
+    LatentClip,
+    LatentFolder,
+    encode_clip,
+    encode_folders,
+)
 from tests.training.tokenizer.toy_clips import toy_clip as rendered
 from tests.training.toy_latents import toy_clip, write_toys
 
@@ -38,7 +44,7 @@ def test_a_clip_comes_back_from_its_file(tmp_path: Path) -> None:
 def test_training_hears_what_a_session_hears() -> None:
     rng = np.random.default_rng(0)
     samples = (rng.normal(0, 0.1, 640 * 16) * 32768).astype(np.int16)
-    clip = encode_clip(Brightness(), replace(rendered(0, 16), audio=samples))
+    clip = encode_clip(ClipEncoding(Brightness()), replace(rendered(0, 16), audio=samples))
     timeline = AudioTimeline.empty().push(torch.from_numpy(samples / 32768.0))
     for latent in (0, 1, 3):
         live, cached = timeline.window(4 * latent, 3), clip.window(latent, 3)
@@ -46,7 +52,9 @@ def test_training_hears_what_a_session_hears() -> None:
         assert known == 8 + 15 - 4 * latent
         assert known <= cached.known.sum() <= known + 1
         heard = slice(max(0, 10 + 4 * (8 - 4 * latent)), 10 + 4 * known + 2)
-        torch.testing.assert_close(live.mel[:, heard], cached.mel[:, heard], atol=2e-3, rtol=0)
+        torch.testing.assert_close(
+            live.features[:, heard], cached.features[:, heard], atol=2e-3, rtol=0
+        )
 
 
 def test_sound_after_a_clip_is_unknown_and_before_it_silent() -> None:
@@ -54,13 +62,13 @@ def test_sound_after_a_clip_is_unknown_and_before_it_silent() -> None:
     window = clip.window(9, 9)
     # Tokens from frame 28 on; 48 frames exist, the last needs two mel frames more.
     assert window.known[0].tolist() == [True] * 19 + [False] * 29
-    assert (clip.window(0, 3).mel[0, : 10 + 32] == -2).all()
+    assert (clip.window(0, 3).features[0, : 10 + 32] == -2).all()
 
 
 def test_a_clip_is_encoded_relative_to_its_reference() -> None:
     clip = rendered(0, 8)
     encoder = Brightness()
-    encoded = encode_clip(encoder, clip, latents_at_once=1)
+    encoded = encode_clip(ClipEncoding(encoder), clip, latents_at_once=1)
     assert encoded.z.shape == (2, 16, 8, 16)
     assert encoded.mel.shape == (32, 80)
     assert encoded.reference.abs().max() < 1e-3
@@ -74,12 +82,14 @@ def test_a_clip_is_encoded_relative_to_its_reference() -> None:
 def test_what_fits_gets_the_whole_clip_at_once() -> None:
     clip, seen = rendered(0, 8), []
 
-    def fit(latents: torch.Tensor, frames: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    def fit(
+        latents: torch.Tensor, frames: torch.Tensor, reference: torch.Tensor, points: torch.Tensor
+    ) -> torch.Tensor:
         seen.append((latents.shape[1], frames.shape[1], float(reference.mean())))
         return latents + 1
 
-    plain = encode_clip(Brightness(), clip, latents_at_once=1)
-    fitted = encode_clip(Brightness(), clip, latents_at_once=1, fit=fit)
+    plain = encode_clip(ClipEncoding(Brightness()), clip, latents_at_once=1)
+    fitted = encode_clip(ClipEncoding(Brightness(), fit=fit), clip, latents_at_once=1)
     assert [lengths[:2] for lengths in seen] == [(1, 4), (2, 8)]
     torch.testing.assert_close(fitted.z, plain.z + 1)
     torch.testing.assert_close(fitted.reference, plain.reference + 1)
@@ -102,10 +112,10 @@ def test_only_clips_that_are_missing_are_encoded(tmp_path: Path) -> None:
     for split, seed in (("train", 0), ("train", 1), ("heldout", 2)):
         clip.save(tmp_path / "clips" / split / f"{seed:08d}.npz")
     encoder = Brightness()
-    assert encode_folders(encoder, tmp_path / "clips", tmp_path / "latents") == 3
+    assert encode_folders(ClipEncoding(encoder), tmp_path / "clips", tmp_path / "latents") == 3
     clip.save(tmp_path / "clips" / "train" / "00000009.npz")
     seen = encoder.frames
-    assert encode_folders(encoder, tmp_path / "clips", tmp_path / "latents") == 1
+    assert encode_folders(ClipEncoding(encoder), tmp_path / "clips", tmp_path / "latents") == 1
     assert encoder.frames == seen + 4 + 4
     assert (tmp_path / "latents" / "train" / "00000009.safetensors").is_file()
 

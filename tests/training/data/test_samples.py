@@ -115,7 +115,9 @@ def test_nothing_is_dropped_or_changed_when_nothing_shall_be(tmp_path: Path) -> 
         sample = drawn.draw()
         clip = drawn.folder.clips[0]
         assert (sample.text != 0).any(-1).all()
-        assert (sample.audio.mel.amin() >= -2) and sample.audio.mel.amax() <= clip.mel.amax()
+        assert (
+            sample.audio.features.amin() >= -2
+        ) and sample.audio.features.amax() <= clip.mel.amax()
         assert sample.audio.known[:, : 8 + 4].all()
 
 
@@ -135,8 +137,8 @@ def test_a_horizon_hides_the_future_only(tmp_path: Path) -> None:
 
 
 def test_sound_is_made_louder_softer_and_noisier(tmp_path: Path) -> None:
-    plain = source(tmp_path, NEVER).draw().audio.mel
-    changed = source(tmp_path, NEVER, Augmentation(gain=0.3, noise=1.0)).draw().audio.mel
+    plain = source(tmp_path, NEVER).draw().audio.features
+    changed = source(tmp_path, NEVER, Augmentation(gain=0.3, noise=1.0)).draw().audio.features
     assert changed.amin() >= -2
     assert changed.flatten(1).amin(1).std() > 0.1
     assert plain.flatten(1).amin(1).std() == 0

@@ -24,6 +24,7 @@ from flowact.training.export import export
 from flowact.training.loop.checkpoints import load_averaged_weights
 from flowact.training.loop.learning_rate import LearningRateSchedule
 from flowact.training.loop.loop import Loop, LoopSettings
+from flowact.training.parts import Parts
 from flowact.training.tokenizer import clips as clips_module
 from flowact.training.tokenizer.assemble import (
     TokenizerRuns,
@@ -243,12 +244,12 @@ def test_decoder_and_encoder_are_trained_apart_and_joined(toy_data, tmp_path) ->
                 train_decoder(config, toy_data, loop, DecoderSettings(batch=1))
             else:
                 train_encoder(config, toy_data, loop, batch=1)
-    export(load_tokenizer(TokenizerRuns(**runs)), None, tmp_path)
+    export(Parts(load_tokenizer(TokenizerRuns(**runs))), None, tmp_path)
     tokenizer = Tokenizer.from_pretrained(tmp_path / "tokenizer")
     weight = load_averaged_weights(runs["face_encoder"])["leave.weight"]
     torch.testing.assert_close(tokenizer.face.encoder.leave.weight, weight.half().float())
     assert float(tokenizer.whole.code.deviation.max()) < 1
-    export(shipped_tokenizer(tmp_path), None, tmp_path / "again")
+    export(Parts(shipped_tokenizer(tmp_path)), None, tmp_path / "again")
     again = Tokenizer.from_pretrained(tmp_path / "again" / "tokenizer").state_dict()
     assert all(torch.equal(again[name], value) for name, value in tokenizer.state_dict().items())
     other = tmp_path / "other"

@@ -1,0 +1,183 @@
+"""A tokenizer in a process of its own, fed latents from point to point.
+
+What it knows of portraits and what its decoder remembers stay there; the other side holds handles. A handle is a
+value like any state: decoding gives a new one, and an old one can be decoded from again. What no handle points to
+any more is forgotten there with the next request.
+"""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from flowact.pipeline.chunks import StreamingDecoder
+from flowact.streaming import batch
+
+_CPU: Final = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Handle:
+    """Something in the decoder's process."""
+
+    key: int
+
+
+@dataclass(frozen=True, eq=False)
+class RemoteFeatures(Handle):
+    """What the decoder's process knows of portraits; their latent `[batch, c, h, w]` is here too."""
+
+    latent: Tensor
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call.
+
+    Attributes:
+        method: of `_Decoder`.
+        arguments: tensors on the processor, numbers, and keys of what is there.
+        dropped: keys that nobody will use again.
+    """
+
+    method: str
+    arguments: Sequence[Any]
+    dropped: Sequence[int]
+
+
+class RemoteDecoder:
+    """Stands for a tokenizer in another process; several threads may call it.
+
+    Args:
+        pipe: to `serve_decoder`.
+        uses_landmarks: whether the tokenizer there makes use of them.
+    """
+
+    def __init__(self, pipe: Connection, uses_landmarks: bool) -> None:
+        self.uses_landmarks = uses_landmarks
+        self._pipe, self._lock = pipe, threading.Lock()
+        self._keys, self._dropped = itertools.count(), deque[int]()
+
+    def reference_features(self, reference: Tensor, points: Tensor | None = None) -> RemoteFeatures:
+        """See `StreamingDecoder`."""
+        key = next(self._keys)
+        latent: Tensor = self._call("look", key, reference.cpu(), points)
+        return self._watched(RemoteFeatures(key, latent))
+
+    def initial_state(self, features: RemoteFeatures) -> Handle:
+        """See `StreamingDecoder`."""
+        key = next(self._keys)
+        self._call("begin", key, features.key)
+        return self._watched(Handle(key))
+
+    def decode_uint8(
+        self, state: Handle, z: Tensor, features: RemoteFeatures, *, coarse: bool = False
+    ) -> tuple[Tensor, Handle]:
+        """See `StreamingDecoder`."""
+        key = next(self._keys)
+        frames: Tensor = self._call("decode", key, state.key, z.cpu(), features.key, coarse)
+        return frames, self._watched(Handle(key))
+
+    def fetch(self, state: Handle) -> Any:
+        """The state itself, as a snapshot stores it."""
+        return self._call("fetch", state.key)
+
+    def adopt(self, state: Any, like: Handle) -> Handle:
+        """Give a stored state back; it takes the formats of another one."""
+        key = next(self._keys)
+        self._call("adopt", key, state, like.key)
+        return self._watched(Handle(key))
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        with self._lock:
+            dropped = [self._dropped.popleft() for _ in range(len(self._dropped))]
+            self._pipe.send_bytes(pickle.dumps(Request(method, arguments, dropped)))
+            answer = pickle.loads(self._pipe.recv_bytes())  # noqa: S301 - our own process wrote it
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _watched(self, handle: Any) -> Any:
+        weakref.finalize(handle, self._dropped.append, handle.key)
+        return handle
+
+
+def serve_decoder(
+    pipe: Connection,
+    tokenizer: StreamingDecoder[Any, Any],
+    device: torch.device,
+    light: Callable[[Any], Any] = lambda state: state,
+) -> None:
+    """Decode for a `RemoteDecoder` until it is gone.
+
+    Args:
+        pipe: to it.
+        tokenizer: that decodes.
+        device: where.
+        light: what of a state goes into a snapshot.
+    """
+    decoder = _Decoder(tokenizer, device, light)
+    for request in _requests(pipe):
+        for key in request.dropped:
+            decoder.held.pop(key, None)
+        try:
+            answer = getattr(decoder, request.method)(*request.arguments)
+        except (
+            RuntimeError,
+            ValueError,
+            LookupError,
+        ) as error:  # the session's, which the other side ends
+            answer = RuntimeError(str(error))
+        pipe.send_bytes(pickle.dumps(answer))
+
+
+def _requests(pipe: Connection) -> Iterator[Request]:
+    while True:
+        try:
+            yield pickle.loads(pipe.recv_bytes())  # noqa: S301 - our own process wrote it
+        except EOFError:
+            return
+
+
+class _Decoder:
+    """The tokenizer's side: what handles point to."""
+
+    def __init__(
+        self,
+        tokenizer: StreamingDecoder[Any, Any],
+        device: torch.device,
+        light: Callable[[Any], Any],
+    ) -> None:
+        self._tokenizer, self._device, self._light = tokenizer, device, light
+        self.held: dict[int, Any] = {}
+
+    @torch.no_grad()
+    def look(self, key: int, reference: Tensor, points: Tensor | None) -> Tensor:
+        self.held[key] = self._tokenizer.reference_features(reference.to(self._device), points)
+        latent: Tensor = self.held[key].latent
+        return latent.cpu()
+
+    def begin(self, key: int, features: int) -> None:
+        self.held[key] = self._tokenizer.initial_state(self.held[features])
+
+    def decode(self, key: int, state: int, z: Tensor, features: int, coarse: bool) -> Tensor:
+        frames, self.held[key] = self._tokenizer.decode_uint8(
+            self.held[state], z.to(self._device), self.held[features], coarse=coarse
+        )
+        return frames.cpu()
+
+    def fetch(self, state: int) -> Any:
+        return batch.move(self._light(self.held[state]), _CPU)
+
+    def adopt(self, key: int, state: Any, like: int) -> None:
+        self.held[key] = batch.match(state, self.held[like])

@@ -1,0 +1,28 @@
+"""The live page by a tiny random instance of the large presets' kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flowact.bench.chromium import visiting
+from flowact.bench.server import serving
+from tests.tiny_assets import write_assets
+from tests.tiny_preset import write_preset
+
+
+def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
+    preset = write_preset(tmp_path / "tiny.yaml")
+    environment = {"FLOWACT_ASSETS": str(write_assets(tmp_path / "assets"))}
+    flags = ["--preset", str(preset), "--devices", "cpu,cpu", "--threads", "1", "--spare", "no"]
+    with (
+        serving(*flags, environment=environment) as server,
+        visiting(browser, server.address) as visitor,
+    ):
+        visitor.start()
+        visitor.wait_painted(60)  # a snapshot was taken: what the decoder remembers is in it
+        visitor.sample()
+        visitor.wait_stage("asked to first frame with voice")
+        server.kill_worker()
+        told = "document.querySelector('[data-part=notice]').textContent"
+        visitor.wait(f"{told}.includes('started again')")
+        visitor.wait_painted(visitor.summary()["frames_painted"] + 25)
