@@ -22,7 +22,7 @@ class Persona:
         title: how people call the character.
         description: who it is, in the second person, for the language model.
         greeting: what it says when a conversation begins; empty for nothing.
-        voice: name of the engine that suits it; empty for the first.
+        voice: name of the voice that suits it, with or without its engine; empty for the first.
     """
 
     title: str = ""
@@ -44,7 +44,8 @@ def read_persona(character: Character) -> Persona:
     try:
         card = json.loads(character.card.read_text(encoding="utf-8"))
         words = [
-            str(card.get(key, ""))[:MOST_CHARACTERS] for key in ("title", "persona", "greeting")
+            str(card.get(key, ""))[:MOST_CHARACTERS]
+            for key in ("title", "persona", "greeting", "voice")
         ]
     except (OSError, ValueError, AttributeError) as error:
         _log.warning("the card of %s cannot be read: %r", character.name, error)

@@ -45,13 +45,17 @@ class Conversation:
 
     def __init__(self, chat: ChatModel | None, persona: str, act: Callable[[str], None]) -> None:
         self._chat, self._act = chat, act
-        self._persona = f"{persona} {MANNER}" if persona else MANNER
+        self._persona = _with_manner(persona)
         self.history = ConversationHistory()
 
     @property
     def can_answer(self) -> bool:
         """Whether a language model is configured."""
         return self._chat is not None
+
+    def become(self, persona: str) -> None:
+        """Answer as somebody else from now on."""
+        self._persona = _with_manner(persona)
 
     async def answer(self, question: str) -> AsyncGenerator[str, None]:
         """Yield the answer as it is written.
@@ -102,3 +106,7 @@ class Conversation:
             return "That is no known action."
         self._act(action)
         return "It is being done."
+
+
+def _with_manner(persona: str) -> str:
+    return f"{persona} {MANNER}" if persona else MANNER

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from flowact.errors import UserError
@@ -48,6 +48,7 @@ class Surroundings:
         flush: throws away what waits to be sent to the viewer.
         act: lets the avatar do a behaviour.
         begun: chooses what the avatar does when it begins to speak.
+        now: seconds of a monotonic clock.
     """
 
     session: str
@@ -56,6 +57,7 @@ class Surroundings:
     flush: Callable[[], None]
     act: Callable[[str], None]
     begun: Callable[[], None]
+    now: Callable[[], float] = time.monotonic
 
 
 class Dialogue:
@@ -66,6 +68,7 @@ class Dialogue:
         mouth: what the avatar says.
         answering: whether an answer to the viewer is being made or given.
         voice: name of the voice; empty for the best one.
+        question: what the viewer said last; empty before that.
 
     Args:
         services: voices, recogniser and language model.
@@ -79,9 +82,10 @@ class Dialogue:
         self._services, self._around, self._persona = services, around, persona
         self._greeting = persona.greeting
         self.mode: Mode = "off"
-        self.answering, self.voice = False, persona.voice
+        self.answering, self.voice, self.question = False, self._usual_voice, ""
         self.mouth = Mouth(
-            around.session, around.command, around.send_event, around.flush, around.begun
+            *(around.session, around.command, around.send_event, around.flush, around.begun),
+            around.now,
         )
         self._listener = Listener(services.recogniser, services.endpoints.language)
         prompt = persona.prompt(services.endpoints.persona)
@@ -93,6 +97,11 @@ class Dialogue:
     def viewer_speaks(self) -> bool:
         """Whether the viewer is heard in a conversation."""
         return self.mode == "conversation" and self._listener.activity.speaking
+
+    @property
+    def _usual_voice(self) -> str:
+        """The person's own, unless the owner has a server speak for everybody."""
+        return "" if self._services.endpoints.speaking.configured else self._persona.voice
 
     @property
     def clause(self) -> str:
@@ -129,8 +138,13 @@ class Dialogue:
 
     def choose(self, voice: str, language: str) -> None:
         """Take another voice for answers, and another language to be spoken to."""
-        self.voice = voice or self._persona.voice
+        self.voice = voice or self._usual_voice
         self._listener.language = language or self._services.endpoints.language
+
+    def become(self, description: str) -> None:
+        """Answer as somebody else from now on; what was said stays."""
+        self._persona = replace(self._persona, description=description)
+        self._conversation.become(self._persona.prompt(self._services.endpoints.persona))
 
     def set_microphone(self, mode: Mode) -> None:
         """Change what the microphone is for."""
@@ -189,6 +203,7 @@ class Dialogue:
         """Forget everything that was said."""
         self._give_up()
         self._listener.close()
+        self.question = ""
         self._conversation.history.clear()
 
     # -- the avatar's side ---------------------------------------------------------------------
@@ -244,6 +259,7 @@ class Dialogue:
         if self._work is not None:
             self._work.cancel()
         self._work, self.answering = None, False
+        self.mouth.note_heard()
         for said in (self._held, self.mouth.utterance):
             if said is not None:
                 self._settle(said)
@@ -285,7 +301,7 @@ class Dialogue:
         await self._reply_to(said)
 
     async def _reply_to(self, question: str) -> None:
-        self.answering = True
+        self.answering, self.question = True, question
         self._around.send_event("heard", text=question)
         answer = read_ahead(self._captioned(clauses(self._conversation.answer(question))))
         if not self._services.engines:
@@ -300,8 +316,9 @@ class Dialogue:
         shown = ""
         async with aclosing(answer):
             async for clause in answer:
-                shown += clause if not shown or shown.endswith(_WORDLESS_ENDS) else f" {clause}"
-                self._around.send_event("reply", text=shown, done=False)
+                more = clause if not shown or shown.endswith(_WORDLESS_ENDS) else f" {clause}"
+                shown += more
+                self._around.send_event("reply", text=shown, delta=more, done=False)
                 yield clause
         self._around.send_event("reply", text=shown, done=True)
 

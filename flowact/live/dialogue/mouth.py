@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.avatar.playback import PlaybackClock
 from flowact.avatar.speech_feeder import SpeechFeeder
 from flowact.errors import UserError
 from flowact.live.dialogue.utterance import Utterance
 from flowact.serving.messages import Command, Interrupt, MediaSegment
-from flowact.timebase import SAMPLES_PER_LATENT
+from flowact.timebase import SAMPLE_RATE
 
 Signal = NDArray[np.float32]
 SendEvent = Callable[..., None]
@@ -34,6 +35,7 @@ class Mouth:
         send_event: tells the viewer.
         flush: throws away what waits to be sent to the viewer.
         begun: called when speech begins, before its first sound is fed: the action should be in time.
+        now: seconds of a monotonic clock.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Mouth:
         send_event: SendEvent,
         flush: Callable[[], None],
         begun: Callable[[], None],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._command, self._begun = session, command, begun
         self._send_event, self._flush = send_event, flush
@@ -50,6 +53,7 @@ class Mouth:
         self.utterance: Utterance | None = None
         self.speaks = False
         self._feeder: SpeechFeeder | None = None
+        self._playback, self._noted_ms = PlaybackClock(now), 0
 
     async def say(self, utterance: Utterance) -> None:
         """Feed an utterance, or the rest of one, under an epoch of its own that its first sound begins.
@@ -67,6 +71,7 @@ class Mouth:
         self.begin(utterance.source, took)
         self.speaks = True
         self._begun()
+        self._noted_ms = 0
         feeder = self._feeder = SpeechFeeder(self._session, self.epoch, self._command)
         try:
             await feeder.feed(_chained(first, sounds))
@@ -82,6 +87,8 @@ class Mouth:
 
     def hush(self) -> Utterance | None:
         """Be silent at once: what was made before is not shown any more. Returns what was being said."""
+        self.note_heard()
+        self._playback.flush()
         stopped, self.utterance, self._feeder, self.speaks = self.utterance, None, None, False
         self.epoch += 1
         self._oldest = self.epoch
@@ -102,18 +109,28 @@ class Mouth:
 
     def shown(self, segment: MediaSegment) -> Utterance | None:
         """Take note of a segment that is sent; return the utterance that is over with it, if one is."""
+        self._playback.add(segment.epoch, voiced=segment.speaking)
         if segment.epoch < self.epoch:
             return None  # silence that was on its way when the speech was begun
         self.speaks = segment.speaking and not segment.finished
         if self._feeder is None or segment.epoch != self._feeder.epoch:
             return None
         self._feeder.spoken(segment)
-        if self.utterance is not None and segment.speaking:
-            self.utterance.heard(SAMPLES_PER_LATENT)
+        self.note_heard()
         if not segment.finished:
             return None
         over, self.utterance, self._feeder = self.utterance, None, None
+        if over is not None:
+            over.heard_all()
         return over
+
+    def note_heard(self) -> None:
+        """Tell the utterance how much of it has been played: less than was sent, by what the viewer has in hand."""
+        if self.utterance is None or self._feeder is None:
+            return
+        played = self._playback.played_ms(self._feeder.epoch)
+        self.utterance.heard((played - self._noted_ms) * SAMPLE_RATE // 1000)
+        self._noted_ms = played
 
 
 async def _chained(first: Signal, rest: AsyncIterator[Signal]) -> AsyncIterator[Signal]:

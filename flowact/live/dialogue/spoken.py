@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Final, TypeVar
+
+import numpy as np
 
 from flowact.avatar.speech_feeder import in_thread
 from flowact.errors import UserError
@@ -14,6 +16,7 @@ from flowact.live.speech.clauses import cut
 from flowact.live.speech.tts import TTSEngine, reader
 
 T = TypeVar("T")
+_SILENCE: Final = np.zeros(0, np.float32)
 
 
 async def spoken(
@@ -42,6 +45,7 @@ async def spoken(
                 async for sound in sounds:
                     yield SpokenPiece(sound, begins)
                     begins = ""
+            yield SpokenPiece(_SILENCE, begins, ends=True)
     if unread is not None:
         raise unread
 

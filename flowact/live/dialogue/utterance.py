@@ -12,23 +12,37 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.timebase import SAMPLE_RATE
+
 Signal = NDArray[np.float32]
 PIECES_AHEAD: Final = 8
 """Pieces of sound that are made before they are wanted."""
+SAMPLES_PER_WORD: Final = SAMPLE_RATE // 3
+"""Of usual speech: how long a clause will be while its sound is still being made."""
 
 
 @dataclass(frozen=True)
 class SpokenPiece:
-    """Some sound, and the clause that begins with it; empty inside a clause and for sound without words."""
+    """Some sound.
+
+    Attributes:
+        sound: mono at 16 kHz; may be empty.
+        clause: what begins with it; empty inside a clause and for sound without words.
+        ends: whether its clause is over with it.
+    """
 
     sound: Signal
     clause: str = ""
+    ends: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Mark:
+    """A clause and the samples at which it begins and ends; it may not be known yet where it ends."""
+
     clause: str
     begin: int
+    end: int | None = None
 
 
 class Utterance:
@@ -77,9 +91,11 @@ class Utterance:
                 self._kept.append((self._taken, piece.sound))
                 self._taken += len(piece.sound)
                 yield piece.sound
+            if piece.ends and self._marks:
+                self._marks[-1].end = self._taken
 
     def heard(self, samples: int) -> None:
-        """Take note that so many more samples have been heard, and forget their sound."""
+        """Take note that so many more samples have been played, and forget their sound."""
         self._heard = min(self._heard + samples, self._taken)
         while self._kept:
             begin, sound = self._kept[0]
@@ -99,13 +115,17 @@ class Utterance:
 
     def words_heard(self) -> str:
         """Return the text as far as it was heard; of the clause in which it stopped, its share of words."""
-        ends = [*(mark.begin for mark in self._marks[1:]), self._taken]
         said: list[str] = []
-        for mark, end in zip(self._marks, ends, strict=False):
+        for mark in self._marks:
             words = mark.clause.split()
+            end = mark.end or max(self._taken, mark.begin + len(words) * SAMPLES_PER_WORD)
             share = (self._heard - mark.begin) / max(end - mark.begin, 1)
             said += words[: int(len(words) * min(max(share, 0.0), 1.0))]
         return " ".join(said)
+
+    def heard_all(self) -> None:
+        """Take note that it was played to its end."""
+        self.heard(self._taken - self._heard)
 
     def close(self) -> None:
         """Stop making it and forget what is left."""

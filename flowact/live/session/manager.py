@@ -18,7 +18,7 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
-from flowact.live.persona import NOBODY, read_persona
+from flowact.live.persona import NOBODY, Persona, read_persona
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
@@ -125,7 +125,7 @@ class SessionManager:
         """
         picture = self.picture(visitor, character, upload)
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
-        persona = NOBODY if upload else read_persona(self._character(character))
+        persona = self.persona(character, upload)
         session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
         self.enter(session, picture, codec)
         return session
@@ -144,6 +144,10 @@ class SessionManager:
             UserError: there is none of that name.
         """
         return self.uploads.picture(visitor, upload) if upload else self.portrait(character)
+
+    def persona(self, character: str, upload: str) -> Persona:
+        """Return who a character is in a conversation; somebody's own picture is nobody in particular."""
+        return NOBODY if upload else read_persona(self._character(character))
 
     def enter(self, session: LiveSession, picture: NDArray[np.uint8], codec: Codec) -> None:
         """Let a session that has a place begin at the worker.

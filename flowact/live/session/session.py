@@ -216,6 +216,8 @@ class ViewerSession:
                 viewer_speaking=dialogue.viewer_speaks,
                 avatar_speaking=speaks,
                 text=dialogue.clause,
+                reply=dialogue.mouth.epoch,
+                viewer_text=dialogue.question,
                 reply_expected=dialogue.answering and not speaks,
                 asked=asked.replace("_", " "),
                 asked_by=by,

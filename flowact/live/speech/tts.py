@@ -152,7 +152,8 @@ def find_engines(
         found.append(RemoteTTS(client, voice_name))
     if shutil.which("flite"):
         licence = "Festival Lite and its voices, free for any use (BSD-like)"
-        for name, title in (("slt", "Ada (English)"), ("rms", "Ben (English)")):
+        titles = {"slt": "Ada (English)", "rms": "Ben (English)", "awb": "Rob (Scottish English)"}
+        for name, title in titles.items():
             found.append(LocalTTS(f"flite:{name}", title, licence, _LATIN, helper))
     if shutil.which("espeak-ng"):
         variants = (("en-us+f3", "Eve (ten languages)"), ("en-us+m3", "Max (ten languages)"))

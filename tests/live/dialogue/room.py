@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flowact.live.api.page_events import translated
 from flowact.live.dialogue.dialogue import Dialogue, Surroundings
 from flowact.live.speech.services import SpeechRoom, SpeechServices
 from flowact.media import Recording
@@ -41,6 +42,7 @@ class Room:
         self.acted: list[str] = []
         self._source: Reply | None = None
         self._epoch = self._index = 0
+        self.now = 0.0
         around = Surroundings(
             session="room",
             command=self._command,
@@ -48,6 +50,7 @@ class Room:
             flush=lambda: None,
             act=self.acted.append,
             begun=lambda: None,
+            now=lambda: self.now,
         )
         self.dialogue = Dialogue(services, around, **options)
 
@@ -102,6 +105,7 @@ class Room:
                     )
                 )
                 self._index, spoken = self._index + 1, spoken + 1
+                self.now += 0.16
             if chunk.finished:
                 self._source = None
             await asyncio.sleep(0.005)
@@ -118,6 +122,10 @@ async def room(endpoints, engines=None, **options: object):
     made = Room(SpeechServices(engines, services.chat, services.recogniser, endpoints), **options)
     try:
         yield made
+        for event in made.events:  # programs are told the same as the page, in their own words
+            kind = event.pop("type")
+            told = translated(kind, event)
+            assert told is not None or kind == "finished"
     finally:
         made.dialogue.close()
         await speech.close()

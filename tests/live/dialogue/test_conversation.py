@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from flowact.live.settings import LiveSettings
 from flowact.media import Recording
 from flowact.media.audio import to_wave
 from flowact.serving.audio_source import to_pcm16
+from tests.live.api.test_sessions import joined
+from tests.live.conftest import KEY
 from tests.live.speech.services import FaultyScript, services, status
 from tests.live.viewer import visiting, wait_until_ready
 from tests.tiny_pipeline import speech
@@ -29,7 +32,7 @@ def talking(assets_folder, monkeypatch):
     script.reactions = {"audio/speech": sound}
     with services(script) as endpoints:
         speaking = replace(endpoints, speaking=endpoints.answering)
-        settings = LiveSettings(threads=1, spare=False, endpoints=speaking)
+        settings = LiveSettings(threads=1, spare=False, endpoints=speaking, api_keys=(KEY,))
         with TestClient(create_app(settings)) as client:
             wait_until_ready(client)
             yield client, script
@@ -92,3 +95,39 @@ def test_typed_text_is_not_explained_as_an_answer_and_greets_once(talking):
         plans = [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "plan"]
     assert [plan["behaviour"] for plan in plans].count("waving") == 1
     assert not any("answer" in plan["why"] for plan in plans)
+
+
+def test_a_program_s_agent_is_the_character_of_the_card(talking, assets_folder):
+    client, script = talking
+    card = assets_folder / "characters" / "mira" / "character.json"
+    words = {"title": "Mira", "persona": "You are Mira, a cook.", "greeting": "Hi, I am Mira."}
+    card.write_text(json.dumps(words), encoding="utf-8")
+    try:
+        with joined(client, mode="agent", codec="jpeg", character="mira") as caller:
+            caller.send("microphone.set", mode="conversation")
+            assert caller.event("reply.done")["text"] == "Hi, I am Mira."
+            assert not caller.event("playback.finished")["interrupted"]
+            for packet in turn():
+                caller.socket.send_bytes(packet)
+            caller.event("user.speech_started")
+            caller.event("user.speech_stopped")
+            assert caller.event("transcript.final")["text"] == "Hello there."
+            assert caller.event("reply.delta")["text"] == "Hello to you."
+            assert caller.event("reply.done")["text"] == "Hello to you."
+            caller.event("playback.started")
+            assert caller.event("playback.finished")["played_ms"] >= 900
+            caller.send("session.update", persona="You are Ann, a pilot.", language="de")
+            assert caller.event("session.updated")["language"] == "de"
+            caller.send("text.ask", text="Who are you?")
+            assert caller.event("reply.done")["text"] == "Hello to you."
+    finally:
+        card.unlink()
+    chats = [json.loads(body)["messages"] for body in script.bodies("chat/completions")]
+    assert "You are Mira, a cook." in chats[0][0]["content"]
+    assert "You have just said: Hi, I am Mira." in chats[0][0]["content"]
+    assert "You are Ann, a pilot." in chats[1][0]["content"]
+    assert [turn["content"] for turn in chats[1][1:]] == [
+        "Hello there.",
+        "Hello to you.",
+        "Who are you?",
+    ]
