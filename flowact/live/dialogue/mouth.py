@@ -14,7 +14,7 @@ from flowact.avatar.speech_feeder import SpeechFeeder
 from flowact.errors import UserError
 from flowact.live.dialogue.utterance import Utterance
 from flowact.serving.messages import Command, Interrupt, MediaSegment
-from flowact.timebase import SAMPLE_RATE
+from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_LATENT
 
 Signal = NDArray[np.float32]
 SendEvent = Callable[..., None]
@@ -116,6 +116,8 @@ class Mouth:
         if self._feeder is None or segment.epoch != self._feeder.epoch:
             return None
         self._feeder.spoken(segment)
+        if self.utterance is not None and segment.speaking:
+            self.utterance.sent(SAMPLES_PER_LATENT)
         self.note_heard()
         if not segment.finished:
             return None

@@ -66,7 +66,7 @@ class Utterance:
         self._made: asyncio.Queue[SpokenPiece | Exception | None] = asyncio.Queue(PIECES_AHEAD)
         self._marks: list[_Mark] = []
         self._kept: deque[tuple[int, Signal]] = deque()
-        self._taken = self._heard = 0
+        self._taken = self._sent = self._heard = 0
         self._complete = False
         self._making = asyncio.create_task(self._make(pieces))
 
@@ -76,6 +76,7 @@ class Utterance:
         Raises:
             UserError: it could not be made.
         """
+        self._sent = self._heard  # what was sent and not played is sent again
         for _, sound in list(self._kept):
             yield sound
         while not self._complete:
@@ -94,6 +95,10 @@ class Utterance:
             if piece.ends and self._marks:
                 self._marks[-1].end = self._taken
 
+    def sent(self, samples: int) -> None:
+        """Take note that so many more samples are on their way to the viewer."""
+        self._sent = min(self._sent + samples, self._taken)
+
     def heard(self, samples: int) -> None:
         """Take note that so many more samples have been played, and forget their sound."""
         self._heard = min(self._heard + samples, self._taken)
@@ -109,8 +114,8 @@ class Utterance:
 
     @property
     def clause(self) -> str:
-        """The clause that is heard now."""
-        begun = [mark.clause for mark in self._marks if mark.begin <= self._heard]
+        """The clause that is made into pictures now; it is heard a moment later."""
+        begun = [mark.clause for mark in self._marks if mark.begin <= self._sent]
         return begun[-1] if begun else ""
 
     def words_heard(self) -> str:

@@ -100,6 +100,7 @@ def test_typed_text_is_not_explained_as_an_answer_and_greets_once(talking):
 def test_a_program_s_agent_is_the_character_of_the_card(talking, assets_folder):
     client, script = talking
     card = assets_folder / "characters" / "mira" / "character.json"
+    before = card.read_text(encoding="utf-8")
     words = {"title": "Mira", "persona": "You are Mira, a cook.", "greeting": "Hi, I am Mira."}
     card.write_text(json.dumps(words), encoding="utf-8")
     try:
@@ -121,7 +122,7 @@ def test_a_program_s_agent_is_the_character_of_the_card(talking, assets_folder):
             caller.send("text.ask", text="Who are you?")
             assert caller.event("reply.done")["text"] == "Hello to you."
     finally:
-        card.unlink()
+        card.write_text(before, encoding="utf-8")
     chats = [json.loads(body)["messages"] for body in script.bodies("chat/completions")]
     assert "You are Mira, a cook." in chats[0][0]["content"]
     assert "You have just said: Hi, I am Mira." in chats[0][0]["content"]

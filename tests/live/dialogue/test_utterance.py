@@ -61,6 +61,11 @@ def test_a_clause_whose_sound_is_still_being_made_is_not_taken_for_heard():
     assert pytest.approx(WORD, abs=1) == SAMPLES_PER_WORD
 
 
+def segment(epoch: int, index: int) -> MediaSegment:
+    sound, times = bytes(2 * SAMPLES_PER_LATENT), Timings(0, 0, 0, 0, 0, 0, 0)
+    return MediaSegment("m", epoch, index, (), sound, True, 9, False, False, times, None)
+
+
 def test_what_was_sent_and_not_yet_played_was_not_heard():
     async def scene() -> tuple[str, int]:
         clock, sent = [0.0], []
@@ -69,12 +74,11 @@ def test_what_was_sent_and_not_yet_played_was_not_heard():
         )
         utterance = Utterance(spoken(said(*CLAUSES), {"beeps": Beeps()}, ""), "voice")
         await mouth.say(utterance)
-        times = Timings(0, 0, 0, 0, 0, 0, 0)
         for index in range(6):  # almost a second, sent at once
-            sound = bytes(2 * SAMPLES_PER_LATENT)
-            mouth.shown(
-                MediaSegment("m", mouth.epoch, index, (), sound, True, 9, False, False, times, None)
-            )
+            mouth.shown(segment(mouth.epoch, index))
+        assert utterance.clause == CLAUSES[0]
+        mouth.shown(segment(mouth.epoch, 6))
+        assert utterance.clause == CLAUSES[1], "the gesture is made with its words"
         clock[0] = 0.4
         stopped = mouth.hush()
         rest = sum([len(sound) async for sound in stopped.sounds()])
