@@ -18,11 +18,18 @@ from flowact.live.endpoints import Endpoint, Endpoints
 from flowact.live.server.page import navigation
 from flowact.live.server.routes import STATIC
 
-_ROLES: Final = (
-    ("hearing", "What you say is written down by"),
-    ("answering", "What you say or type in a conversation is answered by"),
-    ("speaking", "What the avatar says is spoken by"),
-)
+_ROLES: Final = {
+    "hearing": ("What you say is written down by", "What you say is written down by nobody."),
+    "answering": (
+        "What you say or type in a conversation is answered by",
+        "Nobody answers: no language model is configured.",
+    ),
+    "speaking": (
+        "What the avatar says is spoken by",
+        "What the avatar says is spoken on this server itself.",
+    ),
+}
+"""Of each role the sentence about its server, and the sentence where there is none."""
 
 _RELATIVE: Final = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.DOTALL)
 _IMAGE: Final = re.compile(r"<img[^>]*>")
@@ -36,8 +43,8 @@ def about(pages: Sequence[tuple[str, str]], endpoints: Endpoints) -> str:
         endpoints: of whose owners visitors should know.
     """
     services = "".join(
-        f"<li>{sentence} {html.escape(_owner(getattr(endpoints, role)))}.</li>"
-        for role, sentence in _ROLES
+        f"<li>{html.escape(_told(getattr(endpoints, role), *sentences))}</li>"
+        for role, sentences in _ROLES.items()
     )
     return _filled(
         "about.html",
@@ -67,10 +74,12 @@ def _filled(name: str, **values: str) -> str:
     return Template((STATIC / name).read_text(encoding="utf-8")).substitute(values)
 
 
+def _told(endpoint: Endpoint, somebody: str, nobody: str) -> str:
+    return f"{somebody} {_owner(endpoint)}." if endpoint.configured else nobody
+
+
 def _owner(endpoint: Endpoint) -> str:
     """Say whose server it is, as far as visitors are concerned."""
-    if not endpoint.configured:
-        return "nobody outside this server"
     host = urlsplit(endpoint.base_url).hostname or ""
     try:
         near = ipaddress.ip_address(host).is_private

@@ -31,7 +31,7 @@ def test_the_about_page_says_whose_servers_hear_and_answer(monkeypatch):
     page = about([("Live", "./"), ("About", "about")], Endpoints(hearing=own, answering=FAR))
     assert "written down by a server of the owner of this page" in page
     assert "answered by api.example.com, under its own terms" in page
-    assert "spoken by nobody outside this server" in page and "secret" not in page
+    assert "spoken on this server itself" in page and "secret" not in page
     monkeypatch.delenv("FLOWACT_ASSETS")
     assert "<table>" in model_card() and "<script" not in model_card()
 

@@ -1,6 +1,6 @@
 // The picture and what stands on it: who is seen, who speaks, the talk button, volume, full screen.
 
-const SPEAKING_MS = 300; // after the last frame with speech
+const SPEAKING_MS = 600; // after the last frame with speech
 const LABELS = { you: "you speak", thinking: "thinking", speaking: "speaking", listening: "listening" };
 const SPEAKING = 4;
 
