@@ -39,6 +39,7 @@ TOOLS = {
     "ipykernel": "what nbclient runs a notebook in",
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
     "silero-vad": "brings the weights that `flowact.live.dialogue.silero` reads",
+    "pytest-timeout": "pytest loads it for its setting `timeout`",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""
