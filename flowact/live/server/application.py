@@ -57,9 +57,16 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
         return PlainTextResponse("there is nothing here", 404)
 
+    _add_pages(app, manager)
+    return app
+
+
+def _add_pages(app: FastAPI, manager: SessionManager) -> None:
+    """Serve the pages that are no Gradio."""
+
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
-        return about(app.state.pages, settings.endpoints)
+        return about(app.state.pages, manager.settings.endpoints)
 
     @app.get("/about/model-card", response_class=HTMLResponse)
     async def model_card_page() -> str:
@@ -72,8 +79,6 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     @app.get("/stage", response_class=HTMLResponse)
     async def stage_page() -> HTMLResponse:
         return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
-
-    return app
 
 
 def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
