@@ -13,9 +13,9 @@ from typing import Any, Final, Literal
 from flowact.errors import UserError
 from flowact.live.dialogue.conversation import Conversation
 from flowact.live.dialogue.listener import Listener
-from flowact.live.dialogue.mouth import Mouth, SendEvent
+from flowact.live.dialogue.mouth import AvatarMouth, SendEvent
 from flowact.live.dialogue.spoken import read_ahead, recorded, spoken, typed
-from flowact.live.dialogue.utterance import SpokenPiece, Utterance
+from flowact.live.dialogue.utterance import SpokenPiece, SpokenUtterance
 from flowact.live.persona import NOBODY, Persona
 from flowact.live.speech.clauses import clauses
 from flowact.live.speech.services import SpeechServices
@@ -38,7 +38,7 @@ NO_HEARING: Final = "Nothing on this server understands speech; type to talk wit
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class DialogueContext:
     """What a dialogue reaches outside itself.
 
     Attributes:
@@ -72,18 +72,18 @@ class Dialogue:
 
     Args:
         services: voices, recogniser and language model.
-        around: see `Surroundings`.
+        around: see `DialogueContext`.
         persona: who the avatar is in a conversation.
     """
 
     def __init__(
-        self, services: SpeechServices, around: Surroundings, persona: Persona = NOBODY
+        self, services: SpeechServices, around: DialogueContext, persona: Persona = NOBODY
     ) -> None:
         self._services, self._around, self._persona = services, around, persona
         self._greeting = persona.greeting
         self.mode: Mode = "off"
         self.answering, self.voice, self.question = False, self._usual_voice, ""
-        self.mouth = Mouth(
+        self.mouth = AvatarMouth(
             *(around.session, around.command, around.send_event, around.flush, around.begun),
             around.now,
         )
@@ -91,7 +91,7 @@ class Dialogue:
         prompt = persona.prompt(services.endpoints.persona)
         self._conversation = Conversation(services.chat, prompt, around.act)
         self._work: asyncio.Task[None] | None = None
-        self._held: Utterance | None = None
+        self._held: SpokenUtterance | None = None
 
     @property
     def viewer_speaks(self) -> bool:
@@ -210,7 +210,7 @@ class Dialogue:
 
     def _say(self, pieces: AsyncGenerator[SpokenPiece, None], source: str) -> None:
         self._make_room()
-        self._start(self.mouth.say(Utterance(pieces, source)))
+        self._start(self.mouth.say(SpokenUtterance(pieces, source)))
 
     def _greet(self) -> None:
         """Say the character's greeting, once, where a conversation is possible at all."""
@@ -266,7 +266,7 @@ class Dialogue:
         self._held = None
         self.mouth.forget()
 
-    def _settle(self, said: Utterance) -> None:
+    def _settle(self, said: SpokenUtterance) -> None:
         """An utterance is over: of an answer, what was heard belongs to the conversation."""
         if said.answers:
             self._conversation.history.answered(said.words_heard())
@@ -309,7 +309,7 @@ class Dialogue:
                 pass
             raise UserError("This machine has no voice; the answer can only be read.")
         pieces = spoken(answer, self._services.engines, self.voice)
-        await self.mouth.say(Utterance(pieces, "voice", answers=True))
+        await self.mouth.say(SpokenUtterance(pieces, "voice", answers=True))
 
     async def _captioned(self, answer: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Pass clauses on and show the viewer the answer as it grows."""

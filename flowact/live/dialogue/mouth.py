@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from flowact.avatar.playback import PlaybackClock
 from flowact.avatar.speech_feeder import SpeechFeeder
 from flowact.errors import UserError
-from flowact.live.dialogue.utterance import Utterance
+from flowact.live.dialogue.utterance import SpokenUtterance
 from flowact.serving.messages import Command, Interrupt, MediaSegment
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_LATENT
 
@@ -21,7 +21,7 @@ SendEvent = Callable[..., None]
 NOTHING: Final = "There is nothing to say in that."
 
 
-class Mouth:
+class AvatarMouth:
     """One session's speech.
 
     Attributes:
@@ -50,12 +50,12 @@ class Mouth:
         self._session, self._command, self._begun = session, command, begun
         self._send_event, self._flush = send_event, flush
         self.epoch = self._oldest = 0
-        self.utterance: Utterance | None = None
+        self.utterance: SpokenUtterance | None = None
         self.speaks = False
         self._feeder: SpeechFeeder | None = None
         self._playback, self._noted_ms = PlaybackClock(now), 0
 
-    async def say(self, utterance: Utterance) -> None:
+    async def say(self, utterance: SpokenUtterance) -> None:
         """Feed an utterance, or the rest of one, under an epoch of its own that its first sound begins.
 
         Raises:
@@ -85,7 +85,7 @@ class Mouth:
         self._send_event("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=voice_ms)
         return self.epoch
 
-    def hush(self) -> Utterance | None:
+    def hush(self) -> SpokenUtterance | None:
         """Be silent at once: what was made before is not shown any more. Returns what was being said."""
         self.note_heard()
         self._playback.flush()
@@ -107,7 +107,7 @@ class Mouth:
         """Whether a segment is still to be shown, or was made before an interruption."""
         return segment.epoch >= self._oldest
 
-    def shown(self, segment: MediaSegment) -> Utterance | None:
+    def shown(self, segment: MediaSegment) -> SpokenUtterance | None:
         """Take note of a segment that is sent; return the utterance that is over with it, if one is."""
         self._playback.add(segment.epoch, voiced=segment.speaking)
         if segment.epoch < self.epoch:

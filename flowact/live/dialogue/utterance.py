@@ -45,7 +45,7 @@ class _Mark:
     end: int | None = None
 
 
-class Utterance:
+class SpokenUtterance:
     """Something to say, made ahead of time by a task of its own.
 
     It can be stopped and gone on with: what was not heard is kept until `close`.

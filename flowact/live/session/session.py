@@ -18,7 +18,7 @@ from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
-from flowact.live.dialogue.dialogue import Dialogue, Mode, Surroundings
+from flowact.live.dialogue.dialogue import Dialogue, DialogueContext, Mode
 from flowact.live.persona import NOBODY, Persona
 from flowact.live.protocol import requests
 from flowact.live.session.packetizer import Packetizer
@@ -83,7 +83,7 @@ class ViewerSession:
         self.decisions: deque[dict[str, object]] = deque(maxlen=MOST_DECISIONS)
         self.left: float | None = None
         self._began = time.monotonic()
-        self._dialogue = Dialogue(services.speech, self._surroundings(), persona)
+        self._dialogue = Dialogue(services.speech, self._dialogue_context(), persona)
         self._ticker = asyncio.create_task(self._plan_forever())
 
     @property
@@ -192,8 +192,8 @@ class ViewerSession:
         """Be silent now: nothing of what was said before is sent any more."""
         self._dialogue.interrupt()
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(
+    def _dialogue_context(self) -> DialogueContext:
+        return DialogueContext(
             session=self.name,
             command=self._command,
             send_event=self.send_event,

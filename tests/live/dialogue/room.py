@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from flowact.live.api.page_events import translated
-from flowact.live.dialogue.dialogue import Dialogue, Surroundings
+from flowact.live.dialogue.dialogue import Dialogue, DialogueContext
 from flowact.live.speech.services import SpeechRoom, SpeechServices
 from flowact.media import Recording
 from flowact.serving.audio_source import Reply, from_pcm16, to_pcm16
@@ -43,7 +43,7 @@ class Room:
         self._source: Reply | None = None
         self._epoch = self._index = 0
         self.now = 0.0
-        around = Surroundings(
+        around = DialogueContext(
             session="room",
             command=self._command,
             send_event=lambda kind, **content: self.events.append({"type": kind, **content}),

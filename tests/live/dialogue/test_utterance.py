@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from flowact.live.dialogue.mouth import Mouth
+from flowact.live.dialogue.mouth import AvatarMouth
 from flowact.live.dialogue.spoken import spoken
-from flowact.live.dialogue.utterance import SAMPLES_PER_WORD, Utterance
+from flowact.live.dialogue.utterance import SAMPLES_PER_WORD, SpokenUtterance
 from flowact.serving.messages import MediaSegment, Timings
 from flowact.timebase import SAMPLES_PER_LATENT
 from tests.live.dialogue.room import Beeps
@@ -26,7 +26,7 @@ def told(heard: int, taken: int, *clauses: str) -> str:
     """The words that were heard, when so many samples were played and so many pieces were asked for."""
 
     async def scene() -> str:
-        utterance = Utterance(spoken(said(*clauses), {"beeps": Beeps()}, ""), "voice")
+        utterance = SpokenUtterance(spoken(said(*clauses), {"beeps": Beeps()}, ""), "voice")
         sounds = utterance.sounds()
         for _ in range(taken):
             await anext(sounds)
@@ -69,10 +69,10 @@ def segment(epoch: int, index: int) -> MediaSegment:
 def test_what_was_sent_and_not_yet_played_was_not_heard():
     async def scene() -> tuple[str, int]:
         clock, sent = [0.0], []
-        mouth = Mouth(
+        mouth = AvatarMouth(
             "m", sent.append, lambda *_, **__: None, lambda: None, lambda: None, lambda: clock[0]
         )
-        utterance = Utterance(spoken(said(*CLAUSES), {"beeps": Beeps()}, ""), "voice")
+        utterance = SpokenUtterance(spoken(said(*CLAUSES), {"beeps": Beeps()}, ""), "voice")
         await mouth.say(utterance)
         for index in range(6):  # almost a second, sent at once
             mouth.shown(segment(mouth.epoch, index))
