@@ -7,7 +7,6 @@ import json
 import threading
 import time
 
-from anyio import BrokenResourceError, ClosedResourceError
 from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.protocol.binary import MessageKind, unpack
@@ -64,9 +63,7 @@ def _pinging(viewer: Viewer):
     over = threading.Event()
 
     def ping() -> None:
-        with contextlib.suppress(
-            RuntimeError, BrokenResourceError, ClosedResourceError
-        ):  # the visit is over
+        with contextlib.suppress(Exception):  # the visit is over, in whatever way
             while not over.wait(PING_SECONDS):
                 viewer.send("ping", at=0.0)
 
