@@ -24,6 +24,14 @@ def exact_products() -> Iterator[None]:
         torch.set_float32_matmul_precision("highest")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def shared_processor() -> Iterator[None]:
+    """A library may make itself real-time where it is run by root: then servers and other tests starve."""
+    yield
+    if hasattr(os, "sched_getscheduler"):
+        assert os.sched_getscheduler(0) == os.SCHED_OTHER, "this process has real-time priority now"
+
+
 LANES: Final = {
     "servers": (
         "tests/attacks/",

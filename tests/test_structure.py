@@ -38,7 +38,8 @@ TOOLS = {
     "hatchling": "builds the wheel that a test installs",
     "ipykernel": "what nbclient runs a notebook in",
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
-    "silero-vad": "brings the weights that `flowact.live.session.silero` reads",
+    "silero-vad": "brings the weights that `flowact.live.dialogue.silero` reads",
+    "pytest-timeout": "pytest loads it for its setting `timeout`",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""

@@ -17,6 +17,7 @@ def write_assets(folder: Path) -> Path:
     home = folder / "characters" / "mira"
     home.mkdir(parents=True)
     Image.fromarray(picture()).save(home / "portrait.png")
+    (home / "character.json").write_text('{"name": "mira", "title": "Mira"}')
     tiny_pipeline().save_pretrained(folder / "checkpoint")
     write_wave(folder / "speech" / "welcome.wav", speech(2.0).read())
     return folder

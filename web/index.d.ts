@@ -1,6 +1,7 @@
 /** Events of the server, by type; see /v1/asyncapi.json. */
 export interface AvatarEvents {
   "session.created": { session: string; resume_token: string; codec: string; resumed: boolean };
+  "session.updated": { voice: string; language: string };
   "queue.position": { position: number };
   "playback.started": { item_id: string; epoch: number };
   "playback.finished": { item_id: string; played_ms: number; interrupted: boolean };
@@ -11,7 +12,7 @@ export interface AvatarEvents {
   "transcript.final": { text: string };
   "reply.delta": { text: string };
   "reply.done": { text: string };
-  "microphone.changed": { mode: "off" | "puppet" | "conversation" };
+  "microphone.changed": { mode: "off" | "puppet" | "conversation"; why: string };
   "action.changed": { behaviour: string; why: string; at: number };
   notice: { message: string };
   pong: { at: number; server_ms: number };
@@ -37,6 +38,10 @@ export interface ItemOptions {
 interface AvatarMethods {
   /** Let a voice of the server speak a text. */
   say(text: string, options?: ItemOptions & { voice?: string }): void;
+  /** Ask a question as if the viewer had typed it, in mode `agent`. */
+  ask(text: string): void;
+  /** Change how the session talks; what is left out stays. Mode `avatar` has a voice alone. */
+  update(options: { voice?: string; language?: string; persona?: string }): void;
   /** Let the person do something, in words. */
   act(text: string): void;
   /** Push 16-bit mono sound of an item. */

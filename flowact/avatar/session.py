@@ -301,6 +301,7 @@ class AvatarSession:
                 at=time.monotonic() - self._began,
                 avatar_speaking=item is not None,
                 text=item.text if item is not None else "",
+                reply=item.epoch if item is not None else 0,
                 asked=asked,
             )
         )

@@ -76,13 +76,19 @@ class Visitor:
         """Press End."""
         self.page.click("[data-part=end]")
 
+    def tab(self, name: str) -> None:
+        """Turn to one of the tabs: talk, say, act, more."""
+        self.page.click(f"[data-tab={name}]")
+
     def say(self, text: str) -> None:
         """Type a sentence and press Enter."""
+        self.tab("say")
         self.page.fill("[data-part=text]", text)
         self.page.press("[data-part=text]", "Enter")
 
     def sample(self) -> None:
         """Press the button of the first sample."""
+        self.tab("say")
         self.page.click("[data-sample]")
 
     def upload(self, recording: Path) -> None:
@@ -91,6 +97,7 @@ class Visitor:
 
     def microphone(self, mode: str) -> None:
         """Choose what the microphone is for, and wait until it is."""
+        self.tab("talk")
         self.page.locator(f"label:has([name=flowact-microphone][value={mode}])").click()
         self.wait(f"flowactSession.mic.mode === '{mode}'")
 

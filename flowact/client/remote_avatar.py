@@ -131,6 +131,20 @@ class RemoteAvatar:
         """Let a voice of the server speak a text."""
         await self._send(events.TextSay(type="text.say", text=text, item_id=item_id, voice=voice))
 
+    async def ask(self, text: str) -> None:
+        """Ask a question as if the viewer had typed it, in mode `agent`."""
+        await self._send(events.TextAsk(type="text.ask", text=text))
+
+    async def update(
+        self, *, voice: str | None = None, language: str | None = None, persona: str | None = None
+    ) -> None:
+        """Change how the session talks; what is left out stays. See `events.SessionUpdate`."""
+        await self._send(
+            events.SessionUpdate(
+                type="session.update", voice=voice, language=language, persona=persona
+            )
+        )
+
     async def act(self, text: str) -> None:
         """Let the person do something, in words."""
         await self._send(events.ActionSet(type="action.set", text=text))

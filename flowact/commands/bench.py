@@ -156,6 +156,7 @@ def _bench_live(args: argparse.Namespace) -> object:
 def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
     from flowact.bench import measures
     from flowact.bench.chromium import chromium
+    from flowact.bench.conversation import conversation
     from flowact.bench.server import serving
     from flowact.live.session.recorder import MINUTES
     from flowact.media import Recording
@@ -170,6 +171,8 @@ def _measured(args: argparse.Namespace, folder: Path) -> Iterator[Figure]:
             yield from measures.memory(browser, server, 60 * args.soak, settled)
         else:
             yield from _all(browser, server, long, args.seconds)
+    if args.soak is None:
+        yield from conversation(folder, speech, _flags(args), CLICKS // 2)
 
 
 def _all(browser: Any, server: ServerProcess, recording: Path, seconds: float) -> Iterator[Figure]:

@@ -6,6 +6,7 @@ This is where the two halves of the repository meet: nothing else in FlowAct kno
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import socket
@@ -21,6 +22,7 @@ from flowact import assets, logs
 from flowact.errors import UserError
 from flowact.live.server.application import create_app, mount_page
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
+from flowact.live.speech.check import check
 from study.server.body_limit import BodyLimit
 
 __all__ = ["add_arguments", "create_application", "run"]
@@ -32,6 +34,9 @@ def run(args: argparse.Namespace) -> None:
     """Build the application and serve it until it is stopped."""
     settings = from_arguments(args, os.environ)
     logs.configure(settings.log)
+    if settings.check:
+        asyncio.run(_check(settings))
+        return
     assets.default_character()  # without one there is nobody to show
     with _listen(settings) as listener:
         config = uvicorn.Config(
@@ -45,6 +50,22 @@ def run(args: argparse.Namespace) -> None:
         )
         _announce(settings, listener.getsockname()[1])
         uvicorn.Server(config).run(sockets=[listener])
+
+
+async def _check(settings: LiveSettings) -> None:
+    """Say of every configured server what it answers.
+
+    Raises:
+        UserError: one does not answer as it should.
+    """
+    failed = 0
+    async for line, well in check(settings.endpoints):
+        sys.stdout.write(f"{'ok' if well else 'NO'}  {line}\n")
+        failed += not well
+    if failed:
+        raise UserError(
+            f"{failed} of the configured servers cannot be used; the log above says why."
+        )
 
 
 def create_application(settings: LiveSettings) -> FastAPI:
@@ -105,6 +126,6 @@ def _mount_study(app: FastAPI, folder: Path, state: Path) -> None:
     from study.server.app import mount
 
     try:
-        mount(app, folder, state)
+        mount(app, folder, state, home="../")
     except (StudyError, OSError) as error:
         raise UserError(f"The study in {folder} cannot be shown: {error}") from error

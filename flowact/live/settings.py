@@ -11,6 +11,7 @@ from typing import Any, Final, cast, get_args
 from flowact.assets import CHECKPOINT_INDEX
 from flowact.errors import UserError
 from flowact.hardware.linear.switch import LINEAR_HELP, parse_linear
+from flowact.live.endpoints import Endpoints, from_environment
 from flowact.logs import LEVELS, LogSettings
 from flowact.parallel import Exchange
 from flowact.planner.multimodal import PlannerSettings, planner_settings
@@ -18,23 +19,7 @@ from flowact.presets import load_preset
 
 _ENVIRONMENT: Final = "FLOWACT_"
 SERVER_LOG: Final = LogSettings("info")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An OpenAI-compatible server that hears, answers and speaks; an empty model is not used."""
-
-    base_url: str = ""
-    api_key: str = ""
-    chat_model: str = "gpt-4o-mini"
-    transcription_model: str = "whisper-1"
-    speech_model: str = ""
-    speech_voice: str = "alloy"
-
-    @property
-    def configured(self) -> bool:
-        """Whether there is a server to ask."""
-        return bool(self.base_url)
+NO_ENDPOINTS: Final = Endpoints()
 
 
 @dataclass(frozen=True)
@@ -59,8 +44,9 @@ class LiveSettings:
         sample_study: whether that one is shown.
         state: folder that the study's votes are written to.
         open: show the page in a browser of this machine, where there is a screen.
+        check: ask the configured servers once, say what came of it, and end.
         log: what the server and its worker log.
-        endpoint: a language model's server.
+        endpoints: servers that hear, answer and speak.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -83,8 +69,9 @@ class LiveSettings:
     sample_study: bool = True
     state: Path = Path("out/state")
     open: bool = False
+    check: bool = False
     log: LogSettings = SERVER_LOG
-    endpoint: Endpoint = Endpoint()
+    endpoints: Endpoints = NO_ENDPOINTS
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -92,9 +79,9 @@ class LiveSettings:
 
 EPILOG: Final = (
     "Every option can be given as an environment variable too, FLOWACT_PORT for --port and so on. "
-    "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set "
-    "(with FLOWACT_OPENAI_API_KEY, FLOWACT_CHAT_MODEL, FLOWACT_TRANSCRIPTION_MODEL, "
-    "FLOWACT_SPEECH_MODEL and FLOWACT_SPEECH_VOICE). Several servers behind one address need "
+    "A language model answers in conversation when FLOWACT_OPENAI_BASE_URL is set (with "
+    "FLOWACT_OPENAI_API_KEY); FLOWACT_CHAT_*, FLOWACT_TRANSCRIPTION_* and FLOWACT_SPEECH_* name a "
+    "server, key and model for each part: see docs/conversation.md. Several servers behind one address need "
     "the same secret in FLOWACT_TICKET_KEY. FLOWACT_API_KEYS holds the secrets, separated by commas, "
     "of programs that may make sessions under /v1."
 )
@@ -126,6 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    parser.add_argument(
+        "--check", action="store_const", const="yes", help="ask the configured servers once and end"
+    )
     parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
 
 
@@ -144,7 +134,7 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     settings = LiveSettings(
         **chosen,
         log=log,
-        endpoint=_endpoint(environment),
+        endpoints=from_environment(environment),
         ticket_key=key,
         planner=planner_settings(environment),
         api_keys=api_keys,
@@ -226,23 +216,10 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "spare": _yes,
     "visible_mark": _yes,
     "open": _yes,
+    "check": _yes,
     "ranks": int,
     "decoder_apart": _yes,
     "exchange": _exchange,
     "log_level": _level,
     "log_json": _yes,
 }
-
-
-def _endpoint(environment: Mapping[str, str]) -> Endpoint:
-    names = {
-        "base_url": "FLOWACT_OPENAI_BASE_URL",
-        "api_key": "FLOWACT_OPENAI_API_KEY",
-        "chat_model": "FLOWACT_CHAT_MODEL",
-        "transcription_model": "FLOWACT_TRANSCRIPTION_MODEL",
-        "speech_model": "FLOWACT_SPEECH_MODEL",
-        "speech_voice": "FLOWACT_SPEECH_VOICE",
-    }
-    return Endpoint(
-        **{key: environment[name] for key, name in names.items() if name in environment}
-    )

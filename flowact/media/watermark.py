@@ -26,7 +26,13 @@ DETECTED: Final = 6.0
 """Standard deviations: chance reaches this once in a thousand million pictures."""
 _CLIP: Final = 2.0
 _LABEL: Final = "AI-generated"
-_WHITE: Final = 225
+_WHITE: Final = 230
+_BLACK: Final = 16
+_INK: Final = 0.95
+_PLATE: Final = 0.7
+"""Opacity of the plate under the writing: on white clothes, white letters alone cannot be read."""
+_RIM: Final = 4
+"""Pixels of the plate around the writing."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,10 @@ class Watermark:
             # In video range there is room for the pattern at both ends: the sum never wraps.
             luma += _pattern_bytes()
         if self.visible:
-            opacity = _label()
-            corner = luma[-opacity.shape[0] - 10 : -10, 12 : 12 + opacity.shape[1]]
-            corner[:] = np.rint(corner + opacity * (_WHITE - corner.astype(np.float32)))
+            ink, plate = _label()
+            corner = luma[-ink.shape[0] - 8 : -8, 10 : 10 + ink.shape[1]]
+            behind = corner + plate * (_BLACK - corner.astype(np.float32))
+            corner[:] = np.rint(behind + ink * (_WHITE - behind))
 
 
 def score(luma: NDArray[np.uint8]) -> float:
@@ -90,10 +97,13 @@ def _pattern_bytes() -> NDArray[np.uint8]:
 
 
 @cache
-def _label() -> NDArray[np.float32]:
-    """Opacity of the written mark `[height, width]`, 0..0.8."""
+def _label() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Opacities `[height, width]` of the written mark, and of the dark plate with round corners under it."""
     font = ImageFont.load_default(size=15)
     width, height = (round(value) for value in font.getbbox(_LABEL)[2:])
-    image = Image.new("L", (width + 2, height + 4))
-    ImageDraw.Draw(image).text((1, 1), _LABEL, fill=255, font=font)
-    return np.asarray(image, np.float32) * np.float32(0.8 / 255)
+    size = (width + 2 * _RIM, height + 2 * _RIM)
+    writing, plate = Image.new("L", size), Image.new("L", size)
+    ImageDraw.Draw(writing).text((_RIM, _RIM - 1), _LABEL, fill=255, font=font)
+    ImageDraw.Draw(plate).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), 5, fill=255)
+    ink, behind = (np.asarray(image, np.float32) for image in (writing, plate))
+    return ink * np.float32(_INK / 255), behind * np.float32(_PLATE / 255)

@@ -17,17 +17,23 @@ class Observation:
         at: seconds since the session began.
         viewer_speaking: whether the viewer's voice is heard now.
         avatar_speaking: whether the avatar is speaking now.
-        text: what the avatar is saying, as far as it is known as text.
-        reply_expected: the viewer has finished and an answer is being made.
-        asked: an action that the viewer asked for just now; empty otherwise.
+        text: the clause that the avatar is saying, as far as it is known as text.
+        reply: number of what it says; another number is another reply.
+        viewer_text: what the viewer said last, as far as it is known as text.
+        reply_expected: the viewer has asked something and an answer is being made.
+        asked: an action that somebody asked for just now; empty otherwise.
+        asked_by: who did, "you" being the viewer.
     """
 
     at: float
     viewer_speaking: bool = False
     avatar_speaking: bool = False
     text: str = ""
+    reply: int = 0
+    viewer_text: str = ""
     reply_expected: bool = False
     asked: str = ""
+    asked_by: str = "you"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ _CUES: Final = (
     (r"\b(no|never|sorry|cannot)\b", "shaking", "disagreement"),
     (r"\b(let me think|hmm|maybe)\b", "thinking", "hesitation"),
 )
+_ARMS: Final = frozenset({"waving", "shrugging", "thumbs_up", "pointing", "thinking"})
+"""Behaviours that are mostly hands and arms."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,14 @@ class _Held:
 
 
 class RuleBasedPlanner:
-    """Listens while the viewer speaks, speaks while there is speech, gestures at words."""
+    """Listens while the viewer speaks, speaks while there is speech, gestures at words.
 
-    def __init__(self) -> None:
+    Args:
+        arms: whether words may move the arms; of a picture that shows none, they are made up.
+    """
+
+    def __init__(self, *, arms: bool = True) -> None:
+        self._arms = arms
         self._current = "idling"
         self._held: _Held | None = None
         self._text = ""
@@ -59,7 +66,9 @@ class RuleBasedPlanner:
         if observation.asked:
             match = resolve(observation.asked)
             self._held = _Held(match.behaviour, at + ASKED_SECONDS)
-            return self._decide(at, match.behaviour, f"you asked for “{observation.asked}”")
+            return self._decide(
+                at, match.behaviour, f"{observation.asked_by} asked for “{observation.asked}”"
+            )
         if self._held is not None and at < self._held.until and not self._barged(observation):
             return None
         self._held = None
@@ -78,7 +87,8 @@ class RuleBasedPlanner:
         if observation.avatar_speaking:
             return self._speak(observation)
         if observation.reply_expected:
-            return self._decide(at, "thinking", "you finished; an answer is being made")
+            behaviour = "thinking" if self._arms else "listening"
+            return self._decide(at, behaviour, "you finished; an answer is being made")
         if at - self._quiet_since > BORED_AFTER:
             self._quiet_since = at
             self._held = _Held("smiling", at + SMILE_SECONDS)
@@ -97,7 +107,7 @@ class RuleBasedPlanner:
         if observation.text and observation.text != self._text:
             self._text = observation.text
             cue = find_cue(observation.text)
-            if cue is not None:
+            if cue is not None and (self._arms or cue[0] not in _ARMS):
                 self._held = _Held(cue[0], observation.at + CUE_SECONDS)
                 return self._decide(observation.at, cue[0], f"the text holds {cue[1]}")
         return self._decide(observation.at, "speaking", "there is something to say")
@@ -109,7 +119,7 @@ class RuleBasedPlanner:
             self._viewer_since = observation.at
         if observation.viewer_speaking or observation.avatar_speaking:
             self._quiet_since = observation.at
-        if not observation.avatar_speaking:
+        if not observation.text:
             self._text = ""
 
     def _barged(self, observation: Observation) -> bool:

@@ -124,3 +124,13 @@ def _softened(picture: U8, within: NDArray[np.float32], deviation: float) -> U8:
         .round()
         .astype(np.uint8)
     )
+
+
+def made_up(to_frame: Floats, picture_size: tuple[int, int]) -> float:
+    """Return the share of the frame that lies beyond the rim of a picture (width, height)."""
+    width, height = picture_size
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    edge = float(FRAME_SIZE)
+    frame = np.array([[0, 0], [edge, 0], [edge, edge], [0, edge]], np.float32)
+    shown, _ = cv2.intersectConvexConvex(moved(corners, to_frame).astype(np.float32), frame)
+    return 1.0 - float(shown) / edge**2

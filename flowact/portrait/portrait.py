@@ -11,7 +11,7 @@ from PIL import Image
 from flowact import assets
 from flowact.media.image import read_picture
 from flowact.motion.face_points import STEADY
-from flowact.portrait.align import USUAL, cut, frame_of, moved
+from flowact.portrait.align import USUAL, cut, frame_of, made_up, moved
 from flowact.portrait.faces import GRID, Face, find_drawn_faces, find_faces
 from flowact.portrait.notices import notices, refuse_unusable
 from flowact.timebase import FRAME_SIZE
@@ -28,6 +28,12 @@ AWAY: Final = (
     "model expects it; in another size it would be cut to fit."
 )
 LYING: Final = "The face is not upright in this picture, so the picture was turned."
+INVENTED: Final = (
+    "{:.0%} of the frame is beyond the rim of this picture and made up; one with more room round "
+    "the head would be better."
+)
+MUCH: Final = 0.12
+"""Share of the frame from which that is said."""
 OFF: Final = 12.0
 """Mean distance in pixels from the usual places from which a face of a ready-made frame is said to be elsewhere."""
 
@@ -69,6 +75,9 @@ def look_at_portrait(picture: U8) -> Portrait:
     to_frame = frame_of(face.points, (width, height))
     lying = () if upright is picture else (LYING,)
     said = lying + notices(upright, faces)
+    invented = made_up(to_frame, (width, height))
+    if invented > MUCH and not any("made up" in sentence for sentence in said):
+        said += (INVENTED.format(invented),)
     return Portrait(cut(upright, to_frame), face, moved(face.points, to_frame), said)
 
 

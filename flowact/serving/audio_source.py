@@ -18,8 +18,8 @@ Signal = NDArray[np.float32]
 
 LISTEN_AHEAD: Final = 44 * SAMPLES_PER_FRAME
 """The longest window of the default schedule and a little more; silence is known this far ahead."""
-JITTER: Final = 2 * SAMPLES_PER_FRAME
-"""Live sound kept in hand beyond a chunk, so that a late packet leaves no hole."""
+PATIENCE: Final = 0.25
+"""Seconds beyond its time that a chunk waits for the rest of its live sound."""
 MOST_BACKLOG: Final = SAMPLES_PER_CHUNK + 6 * SAMPLES_PER_FRAME
 """More live sound than this is delay that the viewer would hear; the oldest is dropped."""
 MOST_PENDING: Final = 30 * SAMPLE_RATE
@@ -28,6 +28,9 @@ MOST_PENDING: Final = 30 * SAMPLE_RATE
 
 class AudioSource(Protocol):
     """A session's sound from the next chunk on."""
+
+    def begin(self, by_clock: float) -> float:
+        """Return when work on the next chunk is to begin, if the clock alone said `by_clock`."""
 
     def ahead(self) -> Signal:
         """Return what is known of the future, at least one chunk."""
@@ -49,6 +52,10 @@ class AudioChunk:
 
 class Silence:
     """Nothing is said, and it is known that nothing will be."""
+
+    def begin(self, by_clock: float) -> float:
+        """Return the clock's time."""
+        return by_clock
 
     def ahead(self) -> Signal:
         """Return zeros as far as the model listens."""
@@ -79,6 +86,10 @@ class Reply:
         self._samples = np.concatenate([self._samples, samples])
         self._complete = self._complete or final
 
+    def begin(self, by_clock: float) -> float:
+        """Return the clock's time."""
+        return by_clock
+
     def ahead(self) -> Signal:
         """Return the known speech; after its end, silence is known as well."""
         known = self._samples[:LISTEN_AHEAD]
@@ -94,12 +105,22 @@ class Reply:
 
 
 class Microphone:
-    """Live sound: spoken as soon as a chunk of it has come, and silence until then."""
+    """Live sound: spoken as soon as a chunk of it has come, and silence until then.
+
+    Sound comes at the pace of time itself, so that it, and not the clock, says when a chunk begins: a
+    packet that is late delays a chunk and leaves no hole, and nothing waits in reserve.
+    """
 
     def __init__(self) -> None:
         self._samples = np.zeros(0, np.float32)
         self._received = 0.0
         self._flowing = False
+
+    def begin(self, by_clock: float) -> float:
+        """Begin at once when a chunk has come, and a little late rather than without its last packet."""
+        if len(self._samples) >= SAMPLES_PER_CHUNK:
+            return float("-inf")
+        return by_clock + PATIENCE if self._flowing else by_clock
 
     def push(self, samples: Signal, received: float) -> None:
         """Append what the microphone heard, `received` being when its last sample was here."""
@@ -125,9 +146,9 @@ class Microphone:
         return AudioChunk(_padded(sound, SAMPLES_PER_CHUNK), True, waiting, False, heard)
 
     def _arm(self) -> None:
-        """Begin once a chunk and the jitter reserve are there, dropping what is older than that."""
-        if not self._flowing and len(self._samples) >= SAMPLES_PER_CHUNK + JITTER:
-            self._samples = self._samples[-(SAMPLES_PER_CHUNK + JITTER) :]
+        """Begin once a chunk is there, dropping what is older than that."""
+        if not self._flowing and len(self._samples) >= SAMPLES_PER_CHUNK:
+            self._samples = self._samples[-SAMPLES_PER_CHUNK:]
             self._flowing = True
 
 

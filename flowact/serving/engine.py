@@ -17,6 +17,7 @@ from flowact.hardware.memory import FULL, is_out_of_memory
 from flowact.media.watermark import Watermark
 from flowact.parallel.lockstep import Alone, Stepper
 from flowact.pipeline import FlowActPipeline
+from flowact.serving.audio_source import Microphone
 from flowact.serving.chunk_renderer import ChunkRenderer, Denoised
 from flowact.serving.load_meter import LoadMeter
 from flowact.serving.messages import (
@@ -129,12 +130,19 @@ class Engine:
         self._load_meter.worked(now, self._now())
 
     def _begin(self, session: WorkerSession) -> float:
-        return session.pace.begin(session.segment, lead(session.taken))
+        """Return when work on a session's next chunk begins."""
+        return session.source.begin(session.pace.begin(session.segment, lead(session.taken)))
+
+    def _due(self, session: WorkerSession, now: float) -> float:
+        """Return when it should have begun, for the figures: live sound is taken when it is there."""
+        if isinstance(session.source, Microphone) or session.pace.origin is None:
+            return now
+        return self._begin(session)
 
     def _advance(self, group: Sequence[WorkerSession]) -> None:
         """Make one chunk of every session of a group, and send it segment by segment."""
         started, now = time.time(), self._now()
-        begins = [self._begin(session) if session.pace.origin else now for session in group]
+        begins = [self._due(session, now) for session in group]
         timelines = [session.listened() for session in group]
         try:
             stepped = self._step(group, timelines)

@@ -62,6 +62,8 @@ class WorkerSession:
     def say(self, command: Say) -> None:
         """Begin a reply, or append to the one of the same epoch."""
         if not (isinstance(self.source, Reply) and command.epoch == self.epoch):
+            if isinstance(self.source, Silence):
+                self.pace = Pace()  # wanted now: the viewer hurries through the silence in hand
             self.source, self.epoch = Reply(), command.epoch
             self._restart_stream()
         self.source.extend(from_pcm16(command.sound), command.final)

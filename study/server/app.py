@@ -22,8 +22,10 @@ from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyCon
 FONTS = ["system-ui", "sans-serif"]
 
 
-def mount_study(app: FastAPI, context: StudyContext, prefix: str = "") -> FastAPI:
+def mount_study(app: FastAPI, context: StudyContext, prefix: str = "", home: str = "") -> FastAPI:
     """Serve `context` under `prefix` (for example "/study") of `app` and return `app`.
+
+    Its first page links back to `home`, if that is given.
 
     The order matters: routes and the guarded admin page come before the public Blocks, which would
     otherwise answer for every path below it.
@@ -49,7 +51,7 @@ def mount_study(app: FastAPI, context: StudyContext, prefix: str = "") -> FastAP
     )
     gr.mount_gradio_app(
         app,
-        voting_page.voting_blocks(context),
+        voting_page.voting_blocks(context, home),
         prefix or "/",
         theme=theme,
         css=voting_page.style(),
@@ -61,7 +63,9 @@ def mount_study(app: FastAPI, context: StudyContext, prefix: str = "") -> FastAP
     return app
 
 
-def mount(app: FastAPI, folder: Path, state: Path, prefix: str = "/study") -> FastAPI:
+def mount(
+    app: FastAPI, folder: Path, state: Path, prefix: str = "/study", home: str = ""
+) -> FastAPI:
     """Serve a built and audited study from `folder`, which may be read-only, with votes in `state`.
 
     This is how an application shows the sample study. The database is a file in `state` that is named
@@ -74,7 +78,7 @@ def mount(app: FastAPI, folder: Path, state: Path, prefix: str = "/study") -> Fa
     state.mkdir(parents=True, exist_ok=True)
     name = f"study-{canonical.digest([config.hash(), index.hash()])[:12]}.db"
     here = config.model_copy(update={"database": f"sqlite:///{state.resolve()}/{name}"})
-    return mount_study(app, lifecycle.open_study(folder, here, index), prefix)
+    return mount_study(app, lifecycle.open_study(folder, here, index), prefix, home)
 
 
 def create_app(context: StudyContext, prefix: str = "") -> FastAPI:

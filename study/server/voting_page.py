@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ SECONDS_PER_ANSWER, SECONDS_PER_PAIR = 7, 4  # to read and decide; to load and b
 SECONDS_TO_BEGIN = 90  # consent, the sound check
 ENOUGH_FINISHED = 5  # people whose own times replace the estimate
 
-SHELL = '<div class="study" id="study"><p class="study-wait" aria-live="polite">…</p></div>'
+SHELL = '<div class="study" id="study" data-home="{}"><p class="study-wait" aria-live="polite">…</p></div>'
 START = """
 const base = (window.gradio_config?.root ?? '').replace(/[/]$/, '');
 import(base + '/page/main.js').then((page) => page.start(element.querySelector('#study'), base));
@@ -52,13 +53,13 @@ def page_options(context: StudyContext) -> dict[str, Any]:
     }
 
 
-def voting_blocks(context: StudyContext) -> Any:
-    """The page as Blocks, to be mounted by study.server.app."""
+def voting_blocks(context: StudyContext, home: str = "") -> Any:
+    """The page as Blocks, to be mounted by study.server.app; `home` is a page that it links back to."""
     import gradio as gr
 
     title = context.config.title[offered(context.config)[0]]
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML(html_template=SHELL, js_on_load=START, apply_default_css=False)
+        gr.HTML(html_template=SHELL.format(escape(home)), js_on_load=START, apply_default_css=False)
     return blocks
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from flowact.bench.chromium import visiting
@@ -134,7 +135,7 @@ def test_a_puppet_says_what_the_microphone_hears_and_shows_the_delay(visit):
     )
     visitor.microphone("conversation")
     visitor.wait(
-        "document.querySelector('[data-part=notice]').textContent.includes('FLOWACT_OPENAI')"
+        "document.querySelector('[data-part=notice]').textContent.includes('cannot answer')"
     )
 
 
@@ -180,7 +181,7 @@ def test_permission_that_comes_after_the_visitor_has_left_opens_nothing(visit):
         COUNTS + "window.permission = new Promise((give) => { window.permit = give; });"
     )
     visitor.wait_painted(4)
-    visitor.page.locator("label:has([value=conversation])").click()
+    visitor.page.click("[data-part=talk]")
     assert visitor.page.evaluate(SHOWN) == "off", "until there is a track"
     visitor.end()
     visitor.page.evaluate("permit()")
@@ -212,6 +213,7 @@ def test_what_went_wrong_is_gone_when_something_works(visit):
 def test_an_action_is_done_and_explained(visit):
     visitor = visit()
     visitor.wait_painted(4)
+    visitor.tab("act")
     visitor.page.click("[data-action=nod]")
     visitor.page.click("text=What it chose, and why")
     visitor.wait("document.querySelector('[data-part=plan]').textContent.includes('you asked for')")
@@ -284,6 +286,7 @@ def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
     visitor = visit(start=False)
     picture = tmp_path / "wall.png"
     Image.new("RGB", (600, 500), "#b0a090").save(picture)
+    visitor.tab("more")
     visitor.page.click("text=Bring a picture of your own")
     assert visitor.page.is_disabled("[data-part=picture]")
     visitor.page.check("[data-part=consent]")
@@ -300,6 +303,7 @@ def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
 def test_the_last_minutes_are_saved_with_their_marks(visit, tmp_path):
     visitor = visit()
     visitor.wait_painted(30)
+    visitor.tab("more")
     visitor.page.click("text=Save the last minutes")
     with visitor.page.expect_download() as download:
         visitor.page.click("[data-part=keep]")
@@ -316,15 +320,62 @@ def test_a_file_that_is_not_sound_is_refused_in_a_sentence(visit, tmp_path):
     assert visitor.text("notice").startswith("song.wav is not audio")
 
 
+@pytest.mark.parametrize("size", [(1280, 860), (390, 844)], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_any_page(visit, server, size, scheme):
+    axe = Axe()
+    visitor = visit()
+    visitor.page.set_viewport_size({"width": size[0], "height": size[1]})
+    visitor.page.emulate_media(color_scheme=scheme)
+    visitor.wait_painted(4)
+    found = []
+    for tab in ("talk", "say", "act", "more"):
+        visitor.tab(tab)
+        found += axe.run(visitor.page).response["violations"]
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    visitor.page.goto(f"{server.address}about")
+    found += axe.run(visitor.page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
+
+
+def test_what_is_typed_and_what_is_answered_is_shown_on_the_picture(visit):
+    visitor = visit()
+    visitor.wait_painted(4)
+    visitor.page.evaluate("""() => {
+        const hear = (message) => flowactSession.dispatchEvent(
+            new CustomEvent(message.type, { detail: message }));
+        hear({ type: "viewer", speaking: true });
+        window.first = document.querySelector("[data-part=state]").textContent;
+        hear({ type: "viewer", speaking: false });
+        window.second = document.querySelector("[data-part=state]").textContent;
+        hear({ type: "heard", text: "Are you there?" });
+        hear({ type: "reply", text: "Yes,", done: false });
+        hear({ type: "reply", text: "Yes, I am.", done: true });
+    }""")
+    assert visitor.page.evaluate("[first, second]") == ["you speak", "thinking"]
+    assert visitor.page.locator("[data-part=transcript] li").all_inner_texts() == [
+        "You\nAre you there?",
+        "Avatar\nYes, I am.",
+    ]
+    assert visitor.page.inner_text("[data-part=captions]") == "Yes, I am."
+
+
 def test_the_page_is_usable_on_a_phone_and_by_keyboard(visit):
     visitor = visit(start=False)
     visitor.page.set_viewport_size({"width": 390, "height": 844})
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
     names = []
-    for _ in range(12):
+    for _ in range(24):
         visitor.page.keyboard.press("Tab")
-        names.append(visitor.page.evaluate("document.activeElement.dataset.part ?? ''"))
-    assert {"start", "text"} <= set(names)
+        names.append(
+            visitor.page.evaluate(
+                "document.activeElement.dataset.part ?? document.activeElement.dataset.tab"
+            )
+        )
+    assert {"start", "talk", "device"} <= set(names)
+    visitor.page.focus("[data-tab=talk]")
+    visitor.page.keyboard.press("ArrowRight")
+    assert visitor.page.is_visible("[data-part=text]")
     visitor.page.focus("[data-part=start]")
     visitor.page.keyboard.press("Enter")
     assert visitor.page.evaluate("document.activeElement.closest('[data-part=stage]') !== null")

@@ -3,6 +3,7 @@ import pytest
 from flowact import logs
 from flowact.argument_parser import ShortErrorParser
 from flowact.errors import UserError
+from flowact.live.endpoints import Endpoint
 from flowact.live.settings import add_arguments, from_arguments
 
 
@@ -19,10 +20,17 @@ def test_flags_win_over_the_environment_and_that_over_the_defaults():
     assert (made.port, made.sessions, made.spare, made.host) == (8000, 4, False, "127.0.0.1")
 
 
-def test_the_language_model_comes_from_the_environment_only():
-    made = settings([], {"FLOWACT_OPENAI_BASE_URL": "http://x/v1", "FLOWACT_CHAT_MODEL": "m"})
-    assert made.endpoint.configured and made.endpoint.chat_model == "m"
-    assert not settings([]).endpoint.configured
+def test_one_address_serves_all_roles_and_each_may_have_its_own():
+    one = {"FLOWACT_OPENAI_BASE_URL": "http://x/v1/", "FLOWACT_OPENAI_API_KEY": "k"}
+    made = settings([], {**one, "FLOWACT_CHAT_MODEL": "m"}).endpoints
+    assert made.answering == Endpoint("http://x/v1", "k", "m")
+    assert made.hearing.configured and not made.speaking.configured
+    own = {"FLOWACT_CHAT_BASE_URL": "http://y", "FLOWACT_TRANSCRIPTION_API_KEY": "t"}
+    made = settings([], {**one, **own}).endpoints
+    assert made.answering.api_key == "", "a key goes to no other server than its own"
+    assert made.hearing.api_key == "t" and made.hearing.base_url == "http://x/v1"
+    assert not settings([]).endpoints.answering.configured
+    assert "k" not in repr(made.hearing).split("model")[0]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,7 @@ def test_the_language_model_comes_from_the_environment_only():
         (["--threads", "many"], {}),
         (["--nonsense"], {}),
         (["--checkpoint", "nowhere"], {}),
+        ([], {"FLOWACT_OPENAI_BASE_URL": "localhost:11434"}),
         (["--preset", "huge"], {}),
         (["--devices", "cuda:99"], {}),
         ([], {"FLOWACT_DEVICES": "mps"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 
 from starlette.websockets import WebSocketDisconnect
@@ -57,11 +58,31 @@ class Viewer:
 
 
 @contextlib.contextmanager
+def _pinging(viewer: Viewer):
+    """Ping as the page does, also while nothing comes: a new worker may be long in coming."""
+    over = threading.Event()
+
+    def ping() -> None:
+        with contextlib.suppress(Exception):  # the visit is over, in whatever way
+            while not over.wait(PING_SECONDS):
+                viewer.send("ping", at=0.0)
+
+    thread = threading.Thread(target=ping, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(PATIENCE)
+
+
+@contextlib.contextmanager
 def visiting(client, ticket, **hello):
     with client.websocket_connect("/live/socket") as socket:
         viewer = Viewer(socket)
         viewer.send("hello", token=ticket, **hello)
-        yield viewer
+        with _pinging(viewer):
+            yield viewer
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             viewer.send("bye")
 

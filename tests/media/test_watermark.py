@@ -44,6 +44,24 @@ def test_the_hidden_mark_survives_jpeg_and_scaling():
     assert score(np.asarray(small)) > DETECTED
 
 
+def light(luma: np.ndarray) -> np.ndarray:
+    """Relative luminance of grey in video range."""
+    return (((luma.astype(np.float32) - 16) / 219).clip(0, 1)) ** 2.2
+
+
+def test_the_visible_mark_can_be_read_on_any_picture():
+    random = np.random.Generator(np.random.PCG64(3))
+    walls = [np.full((480, 480), grey, np.uint8) for grey in (16, 90, 128, 180, 235)]
+    walls += [random.integers(16, 236, (480, 480)).astype(np.uint8) for _ in range(5)]
+    for wall in walls:
+        marked = wall.copy()
+        Watermark(visible=True, hidden=False).apply(marked)
+        row, column = np.nonzero(marked.astype(int) != wall)
+        patch = marked[row.min() : row.max() + 1, column.min() : column.max() + 1]
+        writing, plate = np.quantile(light(patch), [0.97, 0.5])
+        assert (writing + 0.05) / (plate + 0.05) > 4.5
+
+
 def test_the_visible_mark_brightens_a_corner_and_nothing_else():
     dark = np.full((480, 480), 40, np.uint8)
     Watermark(visible=True, hidden=False).apply(dark)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,7 +50,7 @@ class Clip:
 def write(path: Path, clip: Clip) -> Path:
     """Grey pictures with a red bar on top, white for a tenth of a second; a beep of as long."""
     options = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=options) as container:
+    with usual_priority(), av.open(str(path), "w", options=options) as container:
         video = container.add_stream(clip.codec, rate=clip.fps)
         video.width, video.height, video.pix_fmt = *clip.size, clip.pixels
         fine = Fraction(1, 12_800)
@@ -83,6 +85,17 @@ FAST = {
     "libvpx-vp9": {"cpu-used": "8", "deadline": "realtime"},
     "libsvtav1": {"preset": "12", "svtav1-params": "lp=1"},
 }
+
+
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does for root: the thread that calls it gets real-time priority, and keeps it.
+
+    Whatever that thread starts afterwards has it too, and nothing else on the machine gets a turn.
+    """
+    yield
+    if hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def picture(clip: Clip, time: float) -> np.ndarray:

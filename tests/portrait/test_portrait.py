@@ -114,6 +114,13 @@ def test_beyond_the_rim_of_a_close_up_the_picture_goes_on() -> None:
     assert away(found) < 14
 
 
+def test_hair_at_the_upper_rim_does_not_go_on_as_stripes_and_what_is_made_up_is_said() -> None:
+    found = look(portrait("mira").crop((70, 100, 410, 440)).resize((680, 680)))
+    assert "made up" in " ".join(found.notices)
+    grey = found.pixels.astype(np.float32).mean(2)
+    assert np.abs(np.diff(grey[1])).max() < 4, "the first row is smooth"
+
+
 def test_of_several_faces_the_largest_is_taken_and_it_is_said() -> None:
     wall = on_a_wall(portrait("mira"), 420, (20, 200))
     wall.paste(portrait("theo").resize((260, 260)), (580, 60))

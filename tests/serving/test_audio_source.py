@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from flowact.serving.audio_source import (
-    JITTER,
     LISTEN_AHEAD,
     MOST_BACKLOG,
     MOST_PENDING,
+    PATIENCE,
     Microphone,
     Reply,
     Silence,
@@ -50,23 +50,35 @@ def test_a_reply_holds_a_bounded_amount():
         reply.extend(np.zeros(MOST_PENDING + 1, np.float32), final=False)
 
 
-def test_a_microphone_begins_with_a_chunk_and_its_reserve_and_drops_what_is_older():
-    microphone, samples = Microphone(), ramp(SAMPLES_PER_CHUNK + JITTER + 640)
+def test_a_microphone_begins_with_a_chunk_and_drops_what_is_older():
+    microphone, samples = Microphone(), ramp(SAMPLES_PER_CHUNK + 640)
     microphone.push(samples[:-640], received=10.0)
     microphone.push(samples[-640:], received=10.04)
     taken = microphone.take()
-    assert np.array_equal(taken.sound, samples[640 : 640 + SAMPLES_PER_CHUNK])
-    assert taken.received == pytest.approx(10.04 - JITTER / 16_000)
+    assert np.array_equal(taken.sound, samples[640:])
+    assert taken.received == pytest.approx(10.04)
 
 
 def test_a_microphone_is_silent_before_it_has_enough_and_starts_again_after_a_hole():
     microphone = Microphone()
-    microphone.push(ramp(SAMPLES_PER_CHUNK), received=1.0)
+    microphone.push(ramp(SAMPLES_PER_CHUNK - 1), received=1.0)
     assert not microphone.take().speaking
-    microphone.push(ramp(JITTER), received=1.1)
+    microphone.push(ramp(101), received=1.1)
     assert microphone.take().speaking
-    assert len(microphone.take().sound) == SAMPLES_PER_CHUNK  # the reserve, then zeros
+    microphone.push(ramp(100), received=1.2)
+    assert len(microphone.take().sound) == SAMPLES_PER_CHUNK  # what there is, then zeros
     assert not microphone.take().speaking
+
+
+def test_live_sound_and_not_the_clock_says_when_a_chunk_begins():
+    microphone = Microphone()
+    assert microphone.begin(5.0) == 5.0, "silence is made by the clock"
+    microphone.push(ramp(SAMPLES_PER_CHUNK), received=1.0)
+    assert microphone.begin(5.0) < 0
+    microphone.take()
+    assert microphone.begin(5.0) == 5.0 + PATIENCE, "a late packet delays a chunk"
+    microphone.push(ramp(SAMPLES_PER_CHUNK), received=1.5)
+    assert microphone.begin(5.0) < 0
 
 
 def test_a_microphone_never_hoards():

@@ -101,6 +101,16 @@ def test_a_reply_is_heard_exactly_and_once_and_silence_follows(bench):
     assert [segment.speaking for segment in segments] == [True] * 6 + [False] * 3
 
 
+def test_a_reply_to_a_silent_session_is_wanted_at_once(bench):
+    bench.do(create("a")).segments(2)
+    bench.clock.now += 0.05
+    assert bench.engine.wait() > 0, "the next silence is not due yet"
+    bench.do(Say("a", 1, to_pcm16(voice(2.0)), final=True))
+    assert bench.engine.wait() == 0
+    bench.segments(1)
+    assert bench.engine.wait() > 0, "what follows is due as ever"
+
+
 def test_the_same_sound_in_pieces_gives_the_same_pictures(pipeline):
     sound, made = voice(2), []
     for segments in (1, 2):
@@ -155,9 +165,23 @@ def test_a_puppet_says_what_the_microphone_hears(bench):
     bench.do(create("a"), Puppet("a", 1)).segments(1)
     bench.do(PushAudio("a", to_pcm16(sound[: SAMPLES_PER_CHUNK + 1280]), 123.0))
     segments = bench.segments(1)
-    assert b"".join(segment.sound for segment in segments) == to_pcm16(sound[:SAMPLES_PER_CHUNK])
-    assert segments[0].sound == to_pcm16(sound[:SAMPLES_PER_LATENT])
-    assert [segment.timings.heard for segment in segments] == pytest.approx([122.6, 122.76, 122.92])
+    newest = sound[1280 : SAMPLES_PER_CHUNK + 1280]
+    assert b"".join(segment.sound for segment in segments) == to_pcm16(newest)
+    assert segments[0].sound == to_pcm16(newest[:SAMPLES_PER_LATENT])
+    assert [segment.timings.heard for segment in segments] == pytest.approx([122.68, 122.84, 123.0])
+
+
+def test_a_puppet_waits_for_a_late_packet_and_begins_with_it(bench):
+    sound = voice(2)
+    bench.do(create("a"), Puppet("a", 1)).segments(1)
+    bench.do(PushAudio("a", to_pcm16(sound[:SAMPLES_PER_CHUNK]), 1.0)).segments(1)
+    bench.clock.now += 0.5
+    assert bench.engine.wait() > 0, "the chunk is due, but its sound is not here"
+    assert bench.segments(0) == []
+    bench.do(PushAudio("a", to_pcm16(sound[:SAMPLES_PER_CHUNK]), 1.5))
+    assert bench.engine.wait() == 0
+    late = bench.segments(1)
+    assert all(segment.speaking and np.isfinite(segment.timings.waited) for segment in late)
 
 
 def test_sessions_stepped_together_are_what_they_are_alone(pipeline):

@@ -7,7 +7,8 @@ from typing import Final
 from flowact.avatar.playback import PlaybackClock
 from flowact.live.api import events
 from flowact.live.api.page_events import translated
-from flowact.live.api.problem import ApiError
+from flowact.live.api.problem import ApiError, check_voice
+from flowact.live.persona import NOBODY, Persona
 from flowact.live.protocol import requests
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.planner import Planner
@@ -18,7 +19,13 @@ PACKET_BYTES: Final = 1_280
 
 
 class AgentSession(ViewerSession):
-    """A session that listens to a viewer's microphone and answers."""
+    """A session that listens to a viewer's microphone and answers.
+
+    Args:
+        name, visitor, services, planner, persona: see `ViewerSession`.
+        voice: name of the voice; empty for the person's own.
+        language: ISO 639-1 code that the viewer speaks; empty to find out.
+    """
 
     def __init__(
         self,
@@ -26,8 +33,13 @@ class AgentSession(ViewerSession):
         visitor: str,
         services: SessionServices,
         planner: Planner | None = None,
+        persona: Persona = NOBODY,
+        voice: str = "",
+        language: str = "",
     ) -> None:
-        super().__init__(name, visitor, services, planner)
+        super().__init__(name, visitor, services, planner, persona)
+        self._card, self._voice, self._language = persona, voice, language
+        self._dialogue.choose(voice, language)
         self._clock, self._item = PlaybackClock(), -1
 
     def send_segment(self, segment: MediaSegment) -> None:
@@ -66,6 +78,10 @@ class AgentSession(ViewerSession):
         match event:
             case events.TextSay(text=text, voice=voice):
                 self.handle(requests.SayText(type="say", text=text, voice=voice))
+            case events.TextAsk(text=text):
+                self.handle(requests.Ask(type="ask", text=text))
+            case events.SessionUpdate():
+                self._update(event)
             case events.ActionSet(text=text):
                 self.handle(requests.Act(type="action", text=text))
             case events.MicrophoneSet(mode=mode):
@@ -81,6 +97,17 @@ class AgentSession(ViewerSession):
                     "wrong_mode",
                     f"{event.type} is for sessions of mode avatar; this one has mode agent.",
                 )
+
+    def _update(self, event: events.SessionUpdate) -> None:
+        check_voice(event.voice, self._services.speech.engines)
+        if event.voice is not None:
+            self._voice = event.voice
+        if event.language is not None:
+            self._language = event.language
+        if event.persona is not None:
+            self._dialogue.become(event.persona or self._card.description)
+        self._dialogue.choose(self._voice, self._language)
+        self.tell(events.SessionUpdated(voice=self._voice, language=self._language))
 
     def _end_item(self, *, interrupted: bool) -> None:
         item, self._item = self._item, -1

@@ -16,7 +16,7 @@ from flowact.avatar.session import AvatarSession
 from flowact.errors import UserError
 from flowact.live.api import events
 from flowact.live.api.page_events import translated
-from flowact.live.api.problem import ApiError, problem_of
+from flowact.live.api.problem import ApiError, check_voice, problem_of
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
@@ -161,20 +161,18 @@ class PushSession:
         """
         match event:
             case events.AudioStart():
-                if not 8_000 <= event.rate <= 96_000:
-                    raise ApiError("invalid_rate", "Sound has 8000 to 96000 samples a second.")
-                self._work.put_nowait(self._avatar.finish)
-                self._next = event
+                self._begin_item(event)
             case events.AudioCommit():
                 self._work.put_nowait(self._avatar.finish)
                 self._next = self._unnamed()
             case events.AudioClear():
                 self._clear()
             case events.TextSay():
-                engine = self._engine(event.voice or self._voice)
-                if not event.text.strip():
-                    raise ApiError("empty_text", "There is nothing to say in that text.")
-                self._work.put_nowait(partial(self._say, engine, event))
+                self._say_text(event)
+            case events.SessionUpdate(voice=voice, language=None, persona=None):
+                check_voice(voice, self._engines)
+                self._voice = self._voice if voice is None else voice
+                self.tell(events.SessionUpdated(voice=self._voice))
             case events.ActionSet(text=text):
                 self.tell(events.NoticeEvent(message=self._avatar.act(text).message))
             case events.MediaKey():
@@ -187,11 +185,22 @@ class PushSession:
                     f"{event.type} is for sessions of mode agent; this one has mode avatar.",
                 )
 
+    def _begin_item(self, start: events.AudioStart) -> None:
+        if not 8_000 <= start.rate <= 96_000:
+            raise ApiError("invalid_rate", "Sound has 8000 to 96000 samples a second.")
+        self._work.put_nowait(self._avatar.finish)
+        self._next = start
+
+    def _say_text(self, event: events.TextSay) -> None:
+        engine = self._engine(event.voice or self._voice)
+        if not event.text.strip():
+            raise ApiError("empty_text", "There is nothing to say in that text.")
+        self._work.put_nowait(partial(self._say, engine, event))
+
     def _engine(self, voice: str) -> TTSEngine:
         if not self._engines:
             raise ApiError("no_voice", "This server has no voice; push sound instead of text.")
-        if voice and voice not in self._engines:
-            raise ApiError("unknown_voice", "There is no such voice; see GET /v1/voices.")
+        check_voice(voice, self._engines)
         return self._engines[voice] if voice else next(iter(self._engines.values()))
 
     async def _append(self, sound: bytes, start: events.AudioStart) -> None:

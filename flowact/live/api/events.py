@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from flowact.live.api.models import LANGUAGE, LONGEST_PERSONA
 from flowact.live.api.problem import ApiError
 
 LONGEST_TEXT: Final = 1_000
@@ -55,6 +56,28 @@ class TextSay(_Up):
     voice: str = Field("", max_length=60)
 
 
+class TextAsk(_Up):
+    """Answer what the viewer has typed, in mode `agent`."""
+
+    type: Literal["text.ask"]
+    text: str
+
+
+class SessionUpdate(_Up):
+    """Change how the session talks; what is left out stays. Mode `avatar` has a voice alone.
+
+    Attributes:
+        voice: name of a voice of this server; empty for the person's own.
+        language: ISO 639-1 code that the viewer speaks; empty to find out.
+        persona: who answers from now on, in the second person; empty for what the card says.
+    """
+
+    type: Literal["session.update"]
+    voice: str | None = Field(None, max_length=60)
+    language: str | None = Field(None, pattern=LANGUAGE)
+    persona: str | None = Field(None, max_length=LONGEST_PERSONA)
+
+
 class ActionSet(_Up):
     """Do something, in words."""
 
@@ -93,6 +116,8 @@ ClientEvent = Annotated[
     | AudioCommit
     | AudioClear
     | TextSay
+    | TextAsk
+    | SessionUpdate
     | ActionSet
     | MicrophoneSet
     | MediaKey
@@ -129,6 +154,14 @@ class SessionCreated(BaseModel):
     codec: str
     resumed: bool = False
     limits: SocketLimits = SocketLimits()
+
+
+class SessionUpdated(BaseModel):
+    """How the session talks from now on."""
+
+    type: Literal["session.updated"] = "session.updated"
+    voice: str
+    language: str = ""
 
 
 class QueuePosition(BaseModel):
@@ -217,6 +250,9 @@ class MicrophoneChanged(BaseModel):
 
     type: Literal["microphone.changed"] = "microphone.changed"
     mode: Literal["off", "puppet", "conversation"]
+    why: str = Field(
+        "", description="Why the server changed it by itself; empty if it was asked to."
+    )
 
 
 class ActionChanged(BaseModel):
@@ -255,6 +291,7 @@ class ErrorEvent(BaseModel):
 
 ServerEvent = (
     SessionCreated
+    | SessionUpdated
     | QueuePosition
     | PlaybackStarted
     | PlaybackFinished
@@ -286,7 +323,7 @@ def parse_event(message: str) -> ClientEvent:
     except (ValidationError, RecursionError) as error:
         reason = _reason(error) if isinstance(error, ValidationError) else "it is nested too deep"
         raise ApiError("invalid_event", f"That is no event of {_NAME}: {reason}.") from error
-    if isinstance(event, TextSay) and len(event.text) > LONGEST_TEXT:
+    if isinstance(event, TextSay | TextAsk) and len(event.text) > LONGEST_TEXT:
         raise ApiError(
             "text_too_long",
             f"That text has {len(event.text)} characters; at most {LONGEST_TEXT} at a time.",

@@ -14,6 +14,11 @@ FIRST_USE_SECONDS: Final = 60
 """A client token must be used so soon."""
 
 
+LONGEST_PERSONA: Final = 2_000
+LANGUAGE: Final = "^([a-z]{2})?$"
+"""Of ISO 639-1, or nothing."""
+
+
 class SessionSpec(BaseModel):
     """What kind of session to make.
 
@@ -23,6 +28,9 @@ class SessionSpec(BaseModel):
         codec: of the frames.
         voice: which voice speaks texts; the best one without it.
         mode: `avatar` speaks what the program pushes; `agent` listens to a viewer and answers.
+        persona: who answers in mode `agent`, in the second person; what the character's card says without it.
+        greeting: what it says when a conversation begins; the card's without it and without a persona.
+        language: that the viewer speaks, an ISO 639-1 code; found out without it.
         ttl_s: seconds after which the session ends by itself.
     """
 
@@ -33,6 +41,9 @@ class SessionSpec(BaseModel):
     codec: Literal["h264", "jpeg"] = "h264"
     voice: str = Field("", max_length=60)
     mode: Literal["avatar", "agent"] = "avatar"
+    persona: str = Field("", max_length=LONGEST_PERSONA)
+    greeting: str = Field("", max_length=300)
+    language: str = Field("", pattern=LANGUAGE)
     ttl_s: int = Field(3_600, ge=10, le=LONGEST_SESSION)
 
 

@@ -11,9 +11,12 @@ Content = dict[str, Any]
 
 
 def translated(kind: str, content: Content) -> events.ServerEvent | None:
-    """Return the event for one of the page's messages; `None` for what only the page needs."""
-    made = _EVENTS.get(kind)
-    return made(content) if made is not None else None
+    """Return the event for one of the page's messages; `None` for what only the page needs.
+
+    Raises:
+        KeyError: no such message is known.
+    """
+    return _EVENTS[kind](content)
 
 
 def _epoch(content: Content) -> events.ServerEvent:
@@ -27,18 +30,27 @@ def _viewer(content: Content) -> events.ServerEvent:
     return events.SpeechStarted() if content["speaking"] else events.SpeechStopped()
 
 
+def _reply(content: Content) -> events.ServerEvent:
+    if content["done"]:
+        return events.ReplyDone(text=content["text"])
+    return events.ReplyDelta(text=content["delta"])
+
+
 def _error(content: Content) -> events.ServerEvent:
     fatal = bool(content.get("fatal", False))
     return events.ErrorEvent(code="refused", message=str(content["text"]), fatal=fatal)
 
 
-_EVENTS: Final[dict[str, Callable[[Content], events.ServerEvent]]] = {
+_EVENTS: Final[dict[str, Callable[[Content], events.ServerEvent | None]]] = {
     "epoch": _epoch,
     "viewer": _viewer,
     "error": _error,
     "heard": lambda content: events.TranscriptFinal(text=content["text"]),
-    "reply": lambda content: events.ReplyDone(text=content["text"]),
-    "microphone": lambda content: events.MicrophoneChanged(mode=content["mode"]),
+    "reply": _reply,
+    "finished": lambda _content: None,  # told with how much was heard, as `playback.finished`
+    "microphone": lambda content: events.MicrophoneChanged(
+        mode=content["mode"], why=content.get("why", "")
+    ),
     "notice": lambda content: events.NoticeEvent(message=content["text"]),
     "pong": lambda content: events.PongEvent(at=content["at"], server_ms=content["server_ms"]),
     "plan": lambda content: events.ActionChanged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Final
 
 from pydantic import BaseModel, Field
@@ -65,3 +66,13 @@ def problem_of(error: UserError) -> Problem:
             code=error.code, message=str(error), retryable=error.retryable, fatal=error.fatal
         )
     return Problem(code=REFUSED, message=str(error))
+
+
+def check_voice(voice: str | None, engines: Container[str]) -> None:
+    """Refuse a voice that this server has not; none at all is the usual one.
+
+    Raises:
+        ApiError: there is no such voice.
+    """
+    if voice and voice not in engines:
+        raise ApiError("unknown_voice", "There is no such voice; see GET /v1/voices.", status=404)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -13,7 +13,8 @@ from flowact.errors import UserError
 from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
 from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
-from flowact.live.api.problem import ApiError
+from flowact.live.api.problem import ApiError, check_voice
+from flowact.live.persona import Persona
 from flowact.live.session.manager import SessionManager
 
 ApiSession = PushSession | AgentSession
@@ -72,10 +73,7 @@ class SessionRegistry:
             self._manager.picture(visitor, spec.character, upload)
         except UserError as error:
             raise ApiError("unknown_picture", str(error), status=404) from error
-        if spec.voice and spec.voice not in self._manager.engines:
-            raise ApiError(
-                "unknown_voice", "There is no such voice; see GET /v1/voices.", status=404
-            )
+        check_voice(spec.voice, self._manager.engines)
         loop = asyncio.get_running_loop()
         expires = datetime.now(UTC) + timedelta(seconds=spec.ttl_s)
         made = Reservation(secrets.token_hex(8), spec, visitor, upload, expires)
@@ -138,10 +136,17 @@ class SessionRegistry:
         """
         manager, spec = self._manager, reservation.spec
         picture = manager.picture(reservation.visitor, spec.character, reservation.upload)
+        planner = manager.planner(picture, arms=not reservation.upload)
         session: ApiSession
         if spec.mode == "agent":
             session = AgentSession(
-                reservation.id, reservation.visitor, manager.services, manager.planner(picture)
+                reservation.id,
+                reservation.visitor,
+                manager.services,
+                planner,
+                _asked(spec, manager.persona(spec.character, reservation.upload)),
+                spec.voice,
+                spec.language,
             )
         else:
             session = PushSession(
@@ -152,7 +157,7 @@ class SessionRegistry:
                 manager.engines,
                 spec.voice,
                 manager.uploads.discard,
-                manager.planner(picture),
+                planner,
             )
         manager.enter(session, picture, spec.codec)
         return session
@@ -208,3 +213,10 @@ class SessionRegistry:
         task = asyncio.create_task(self.end(reservation))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _asked(spec: SessionSpec, card: Persona) -> Persona:
+    """Return who is to converse: the card's greeting is for the card's persona alone."""
+    if spec.persona:
+        return replace(card, description=spec.persona, greeting=spec.greeting)
+    return replace(card, greeting=spec.greeting or card.greeting)

@@ -12,7 +12,7 @@ LONGEST_TEXT: Final = 1_000
 """Characters of one thing to say: about a minute of speech."""
 LONGEST_ACTION: Final = 120
 LONGEST_MESSAGE: Final = 16_384
-"""Bytes of one message of any kind from a viewer; microphone packets have 1280."""
+"""Bytes of one message of any kind from a viewer; microphone packets have 640."""
 
 
 class _Request(BaseModel):
@@ -44,6 +44,21 @@ class SayText(_Request):
     type: Literal["say"]
     text: str
     voice: str = Field("", max_length=60)
+
+
+class Ask(_Request):
+    """Answer a question that the viewer has typed."""
+
+    type: Literal["ask"]
+    text: str
+
+
+class SetVoice(_Request):
+    """Speak answers with a voice, and be spoken to in a language (ISO 639-1); empty for the server's choice."""
+
+    type: Literal["voice"]
+    voice: str = Field("", max_length=60)
+    language: str = Field("", pattern="^([a-z]{2})?$")
 
 
 class PlayUpload(_Request):
@@ -102,6 +117,8 @@ class Bye(_Request):
 Request = Annotated[
     Hello
     | SayText
+    | Ask
+    | SetVoice
     | PlayUpload
     | PlaySample
     | Act
@@ -127,7 +144,7 @@ def parse(message: str) -> Request:
         request: Request = _ADAPTER.validate_json(message)
     except (ValidationError, RecursionError) as error:
         raise UserError("The page sent a message that this server does not understand.") from error
-    if isinstance(request, SayText) and len(request.text) > LONGEST_TEXT:
+    if isinstance(request, SayText | Ask) and len(request.text) > LONGEST_TEXT:
         raise UserError(
             f"That text has {len(request.text)} characters; at most {LONGEST_TEXT} at a time."
         )

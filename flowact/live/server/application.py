@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from starlette.middleware.cors import CORSMiddleware
 
 from flowact.live.api.routes import make_api
-from flowact.live.server.page import HEAD, about, live_blocks, stage, theme
+from flowact.live.server.about import about, model_card
+from flowact.live.server.page import HEAD, live_blocks, stage, theme
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -56,15 +57,28 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
         return PlainTextResponse("there is nothing here", 404)
 
+    _add_pages(app, manager)
+    return app
+
+
+def _add_pages(app: FastAPI, manager: SessionManager) -> None:
+    """Serve the pages that are no Gradio."""
+
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
-        return about(app.state.pages)
+        return about(app.state.pages, manager.settings.endpoints)
+
+    @app.get("/about/model-card", response_class=HTMLResponse)
+    async def model_card_page() -> str:
+        return model_card()
+
+    @app.get("/about/")
+    async def about_folder() -> Response:
+        return RedirectResponse("../about")
 
     @app.get("/stage", response_class=HTMLResponse)
     async def stage_page() -> HTMLResponse:
         return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
-
-    return app
 
 
 def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:

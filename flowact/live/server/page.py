@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
-import logging
 import secrets
 from collections.abc import Sequence
 from string import Template
@@ -13,17 +11,30 @@ from typing import Final
 import gradio as gr
 
 from flowact import assets
+from flowact.live.persona import read_persona
 from flowact.live.server.gradio_endpoints import add_endpoints
 from flowact.live.server.routes import STATIC
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.session import sample_names
 
-_log = logging.getLogger(__name__)
-
 QUICK_ACTIONS: Final = (
     *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
     *("point at me", "thumbs up", "listen"),
 )
+SPOKEN_LANGUAGES: Final = {
+    "en": "English",
+    "de": "Deutsch",
+    "es": "español",
+    "fr": "français",
+    "it": "italiano",
+    "pt": "português",
+    "ru": "русский",
+    "zh": "中文",
+    "ja": "日本語",
+    "ko": "한국어",
+    "ar": "العربية",
+    "hi": "हिन्दी",
+}
 HEAD: Final = (
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
     '<link rel="stylesheet" href="live/static/live.css">'
@@ -59,12 +70,6 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def about(pages: Sequence[tuple[str, str]]) -> str:
-    """Return the page about FlowAct; the last of `pages` is this one."""
-    template = Template((STATIC / "about.html").read_text(encoding="utf-8"))
-    return template.substitute(navigation=_navigation(pages, len(pages) - 1))
-
-
 def stage(manager: SessionManager) -> str:
     """Return the page that shows the picture alone; every load is a visitor of its own."""
     template = Template((STATIC / "stage.html").read_text(encoding="utf-8"))
@@ -74,16 +79,18 @@ def stage(manager: SessionManager) -> str:
 def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> str:
     template = Template((STATIC / "live.html").read_text(encoding="utf-8"))
     return template.substitute(
-        navigation=_navigation(pages, 0),
+        navigation=navigation(pages, 0),
         people=_people(),
         voices=_voices(manager),
         samples=_samples(),
         actions=_actions(),
-        conversation="yes" if manager.client.endpoint.configured else "no",
+        languages=_languages(manager.settings.endpoints.language),
+        **_conversation(manager),
     )
 
 
-def _navigation(pages: Sequence[tuple[str, str]], current: int) -> str:
+def navigation(pages: Sequence[tuple[str, str]], current: int) -> str:
+    """Return the links to all pages, the current one marked."""
     return "".join(
         f'<a href="{html.escape(path)}"{" aria-current=page" if index == current else ""}>'
         f"{html.escape(title)}</a>"
@@ -92,31 +99,44 @@ def _navigation(pages: Sequence[tuple[str, str]], current: int) -> str:
 
 
 def _people() -> str:
-    names = assets.character_names()
     chosen = assets.default_character().name
+    people = (
+        (name, read_persona(assets.character(name)).title) for name in assets.character_names()
+    )
     return "".join(
         f'<button type="button" data-character="{name}" aria-pressed="{str(name == chosen).lower()}">'
-        f'<img src="live/portrait/{name}" alt="" width="96" height="96">{html.escape(_title(name))}'
-        "</button>"
-        for name in map(html.escape, names)
+        f'<img src="live/portrait/{name}" alt="" width="96" height="96">{title}</button>'
+        for name, title in ((html.escape(name), html.escape(title)) for name, title in people)
     )
 
 
-def _title(name: str) -> str:
-    """Return how a character is called, from the card or else from the name."""
-    try:
-        card = json.loads(assets.character(name).card.read_text(encoding="utf-8"))
-        return str(card["title"])
-    except (OSError, ValueError, KeyError) as error:
-        _log.warning("the card of %s cannot be read: %r", name, error)
-        return name.capitalize()
-
-
 def _voices(manager: SessionManager) -> str:
-    return "".join(
+    if not manager.speech.services.engines:
+        return ""
+    usual = '<option value="" title="The voice that suits the person.">The person\'s own</option>'
+    return usual + "".join(
         f'<option value="{html.escape(engine.name)}" title="{html.escape(engine.licence)}">'
-        f"{html.escape(engine.name)}</option>"
-        for engine in manager.engines.values()
+        f"{html.escape(engine.title)}</option>"
+        for engine in manager.speech.services.engines.values()
+    )
+
+
+def _conversation(manager: SessionManager) -> dict[str, str]:
+    """What the page offers of a conversation: by voice if something hears, by text if something answers."""
+    speech = manager.speech.services
+    answers = speech.chat is not None
+    return {
+        "conversation": "yes" if answers and speech.recogniser is not None else "no",
+        "askable": "" if answers else "disabled",
+        "placeholder": "Write to the avatar" if answers else "No language model is configured here",
+    }
+
+
+def _languages(usual: str) -> str:
+    names = {"": "any language", **SPOKEN_LANGUAGES}
+    return "".join(
+        f'<option value="{code}"{" selected" if code == usual else ""}>{name}</option>'
+        for code, name in names.items()
     )
 
 

@@ -138,6 +138,7 @@ def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
                 "dtype": ready.dtype if ready else None,
                 "sessions": len(manager.sessions),
                 "places": manager.admission.places,
+                "speech": manager.speech.health(),
             },
             status_code=200 if manager.down is None else 503,
         )

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -17,11 +18,12 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
+from flowact.live.persona import NOBODY, Persona, read_persona
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
-from flowact.live.speech.openai_client import OpenAIClient
-from flowact.live.speech.tts import TTSEngine, find_engines, make_helper, warm_up
+from flowact.live.speech.services import SpeechRoom
+from flowact.live.speech.tts import TTSEngine
 from flowact.planner import Planner, RuleBasedPlanner
 from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
@@ -33,7 +35,6 @@ _log = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
-HELPER_SECONDS: Final = 3.0
 _TIDY_SECONDS: Final = 2.0
 
 
@@ -42,9 +43,8 @@ class SessionManager:
 
     Attributes:
         settings: what the owner chose.
-        tickets, admission, uploads, client: see their classes.
+        tickets, admission, uploads, speech: see their classes.
         services: what sessions share.
-        engines: voices by name.
         sessions: sessions by name.
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
@@ -55,11 +55,9 @@ class SessionManager:
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
-        self.client = OpenAIClient(settings.endpoint)
-        self._helper = make_helper()
-        self.engines: dict[str, TTSEngine] = find_engines(self.client, self._helper)
+        self.speech = SpeechRoom(settings.endpoints)
         self.sessions: dict[str, LiveSession] = {}
-        self.services = SessionServices(self.send, self.uploads, self.engines, self.client)
+        self.services = SessionServices(self.send, self.uploads, self.speech.services)
         self._plans = PlannerEndpoint(settings.planner)
         self.ready: Ready | None = None
         self.down: str | None = None
@@ -91,7 +89,7 @@ class SessionManager:
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
-        self._warming = asyncio.create_task(warm_up(self.engines))
+        self._warming = asyncio.create_task(self.speech.warm_up())
 
     async def close(self) -> None:
         """End all sessions, the worker and the helper; delete all uploads."""
@@ -102,11 +100,7 @@ class SessionManager:
             await self.end(session)
         if self._supervisor is not None:
             await asyncio.to_thread(self._supervisor.close)
-        try:
-            ending = asyncio.to_thread(self._helper.shutdown, cancel_futures=True)
-            await asyncio.wait_for(ending, HELPER_SECONDS)
-        except TimeoutError:
-            _log.warning("the voices' helper process hangs; it ends with this process")
+        await self.speech.close()
         await self._plans.close()
         self.uploads.close()
 
@@ -127,15 +121,18 @@ class SessionManager:
             UserError: no such character or picture, or there is no worker.
         """
         picture = self.picture(visitor, character, upload)
-        session = ViewerSession(secrets.token_hex(8), visitor, self.services, self.planner(picture))
+        planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
+        persona = self.persona(character, upload)
+        session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
         self.enter(session, picture, codec)
         return session
 
-    def planner(self, picture: NDArray[np.uint8]) -> Planner:
+    def planner(self, picture: NDArray[np.uint8], *, arms: bool = True) -> Planner:
         """Return what chooses the actions of a new session: rules, and a model over them if there is one."""
+        rules = RuleBasedPlanner(arms=arms)
         if not self._plans.settings.configured:
-            return RuleBasedPlanner()
-        return MultimodalPlanner(self._plans, picture)
+            return rules
+        return MultimodalPlanner(self._plans, picture, rules)
 
     def picture(self, visitor: str, character: str, upload: str) -> NDArray[np.uint8]:
         """Return the picture of a visitor's or of a character, uint8 `[480, 480, 3]`.
@@ -144,6 +141,10 @@ class SessionManager:
             UserError: there is none of that name.
         """
         return self.uploads.picture(visitor, upload) if upload else self.portrait(character)
+
+    def persona(self, character: str, upload: str) -> Persona:
+        """Return who a character is in a conversation; somebody's own picture is nobody in particular."""
+        return NOBODY if upload else read_persona(self._character(character))
 
     def enter(self, session: LiveSession, picture: NDArray[np.uint8], codec: Codec) -> None:
         """Let a session that has a place begin at the worker.
@@ -172,10 +173,18 @@ class SessionManager:
         Raises:
             UserError: there is no such character.
         """
-        found = assets.character(character) if character else assets.default_character()
+        found = self._character(character)
         if found.name not in self._portraits:
             self._portraits[found.name] = load_reference(found.portrait)
         return self._portraits[found.name]
+
+    @property
+    def engines(self) -> Mapping[str, TTSEngine]:
+        """Voices by name, the best first."""
+        return self.speech.services.engines
+
+    def _character(self, name: str) -> assets.Character:
+        return assets.character(name) if name else assets.default_character()
 
     def _receive(self, report: Report) -> None:
         match report:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from flowact.errors import UserError
-from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
+from flowact.live.dialogue.silero import WINDOW, VoiceState, voice_probability
 from flowact.media import Recording
 from flowact.timebase import SAMPLE_RATE
 

@@ -1,4 +1,4 @@
-"""Text to speech for the page: whichever engines this machine has, with their licences.
+"""Text to speech: the voices that this machine has, with their licences.
 
 Every engine runs outside this process: flite and espeak-ng as programs, the wheel of espeak-ng in
 a helper process, because its library keeps its state in globals; an endpoint over the network.
@@ -7,48 +7,52 @@ a helper process, because its library keeps its state in globals; an endpoint ov
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
-import multiprocessing
-import re
 import shutil
-import signal
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Final, Protocol
 
-import av
-import numpy as np
-from numpy.typing import NDArray
-
 from flowact.datagen.voice.speech import voice
 from flowact.errors import UserError
-from flowact.live.speech.openai_client import OpenAIClient
-from flowact.timebase import SAMPLE_RATE
+from flowact.live.speech.clauses import cut
+from flowact.live.speech.endpoint_client import EndpointClient
+from flowact.live.speech.helper import HelperProcess
+from flowact.live.speech.sound import Level, Signal, decode_sound, decode_stream, normalised
+from flowact.live.speech.writing import LANGUAGES, LATIN, called, script
 
 _log = logging.getLogger(__name__)
 
-Signal = NDArray[np.float32]
 SPEAKING_SECONDS: Final = 30.0
-_SENTENCE: Final = re.compile(r"[^.!?;:\n]+[.!?;:\n]*")
-_LONGEST_SENTENCE: Final = 220
+_LATIN: Final = frozenset({LATIN})
+_ALL: Final = frozenset(LANGUAGES) | _LATIN
+_ESPEAK: Final = _ALL - {"HIRAGANA", "KATAKANA"}
+"""eSpeak spells what is not kana in a Japanese text."""
+_ESPEAK_LICENCE: Final = "eSpeak NG, GPL-3.0-or-later, runs as a program of its own"
 
 
 class TTSEngine(Protocol):
-    """Speaks one sentence at a time."""
+    """Speaks one clause at a time."""
 
     @property
     def name(self) -> str:
-        """What the page calls it, like `flite:slt`."""
+        """What requests call it, like `flite:slt`."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
 
     @property
     def licence(self) -> str:
         """Of the engine and its voice."""
 
-    async def speak(self, sentence: str) -> Signal:
-        """Return mono samples at 16 kHz.
+    @property
+    def scripts(self) -> frozenset[str]:
+        """What it can read, as `writing.script` names it."""
+
+    def speak(self, clause: str) -> AsyncGenerator[Signal, None]:
+        """Yield mono samples at 16 kHz as they are made.
 
         Raises:
             UserError: the engine could not.
@@ -61,22 +65,20 @@ class LocalTTS:
 
     Attributes:
         name: `flite:...` or `espeak:...`.
-        licence: of the engine and the voice.
-        helper: where it runs; one process for all visitors, started when it is first needed.
+        title, licence, scripts: see `TTSEngine`.
+        helper: where it runs; one process for all visitors.
     """
 
     name: str
+    title: str
     licence: str
-    helper: ProcessPoolExecutor = field(repr=False)
+    scripts: frozenset[str]
+    helper: HelperProcess = field(repr=False)
 
-    async def speak(self, sentence: str) -> Signal:
-        """Speak in the helper; a text that takes longer than half a minute is given up."""
-        loop = asyncio.get_running_loop()
-        try:
-            work = loop.run_in_executor(self.helper, _speak_locally, self.name, sentence)
-            return await asyncio.wait_for(work, SPEAKING_SECONDS)
-        except TimeoutError as error:
-            raise UserError(f"The voice {self.name} took too long over that text.") from error
+    async def speak(self, clause: str) -> AsyncGenerator[Signal, None]:
+        """Speak in the helper, in the language of the clause's script."""
+        name = for_script(self.name, script(clause))
+        yield normalised(await self.helper.run(speak_locally, name, clause))
 
 
 @dataclass(frozen=True)
@@ -84,72 +86,116 @@ class ProgramTTS:
     """The program espeak-ng, where its library has no wheel."""
 
     variant: str
-    licence: str = "eSpeak NG, GPL-3.0-or-later, runs as a program of its own"
+    title: str
+    licence: str = _ESPEAK_LICENCE
+    scripts: frozenset[str] = _ESPEAK
 
     @property
     def name(self) -> str:
         """`espeak:` and the variant."""
         return f"espeak:{self.variant}"
 
-    async def speak(self, sentence: str) -> Signal:
-        """Run the program on one sentence and resample what it gives."""
+    async def speak(self, clause: str) -> AsyncGenerator[Signal, None]:
+        """Run the program on one clause and resample what it gives."""
+        variant = for_script(self.name, script(clause)).partition(":")[2]
         process = await asyncio.create_subprocess_exec(
-            *("espeak-ng", "--stdout", "-v", self.variant, "--stdin"),
+            *("espeak-ng", "--stdout", "-v", variant, "--stdin"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
         try:
-            data, _ = await asyncio.wait_for(process.communicate(sentence.encode()), 30)
+            communicating = process.communicate(clause.encode())
+            data, _ = await asyncio.wait_for(communicating, SPEAKING_SECONDS)
         except TimeoutError as error:
             process.kill()
             raise UserError("The voice took too long over that text.") from error
-        return decode_sound(data)
+        yield normalised(decode_sound(data))
 
 
 @dataclass(frozen=True)
 class RemoteTTS:
-    """The speech model of an OpenAI-compatible server."""
+    """The speech model of an OpenAI-compatible server; it reads every script, as far as we know."""
 
-    client: OpenAIClient
+    client: EndpointClient
+    voice: str
+    title: str = "Remote"
     licence: str = "spoken by the configured endpoint; its terms apply"
+    scripts: frozenset[str] = _ALL
 
     @property
     def name(self) -> str:
-        """The endpoint's model and voice."""
-        return f"endpoint:{self.client.endpoint.speech_voice}"
+        """The endpoint's voice."""
+        return f"endpoint:{self.voice}"
 
-    async def speak(self, sentence: str) -> Signal:
-        """Ask the server for a sentence."""
-        return decode_sound(await self.client.speak(sentence))
+    async def speak(self, clause: str) -> AsyncGenerator[Signal, None]:
+        """Ask the server for a clause and pass its sound on while it comes."""
+        body = {
+            "model": self.client.endpoint.model,
+            "voice": self.voice,
+            "input": clause,
+            "response_format": "wav",
+        }
+        level = Level()
+        async with self.client.post("audio/speech", json=body) as answer:
+            async for block in decode_stream(answer.aiter_bytes()):
+                if len(block):
+                    yield level.apply(block)
 
 
-def make_helper() -> ProcessPoolExecutor:
-    """Return the helper process of all local voices; it starts when it is first needed."""
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(1, spawn, initializer=_leave_interrupts_to_the_server)
-
-
-def _leave_interrupts_to_the_server() -> None:
-    """Ctrl-C reaches every process of a terminal; the server ends the helper when it is done."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def find_engines(client: OpenAIClient, helper: ProcessPoolExecutor) -> dict[str, TTSEngine]:
+def find_engines(
+    client: EndpointClient, voice_name: str, helper: HelperProcess
+) -> dict[str, TTSEngine]:
     """Return the voices of this machine by name, the best first; there may be none."""
     found: list[TTSEngine] = []
-    if client.endpoint.configured and client.endpoint.speech_model:
-        found.append(RemoteTTS(client))
+    if client.endpoint.configured:
+        found.append(RemoteTTS(client, voice_name))
     if shutil.which("flite"):
-        licence = "Festival Lite and its voice slt, free for any use (BSD-like)"
-        found += [LocalTTS(f"flite:{name}", licence, helper) for name in ("slt", "rms")]
+        licence = "Festival Lite and its voices, free for any use (BSD-like)"
+        titles = {"slt": "Ada (English)", "rms": "Ben (English)", "awb": "Rob (Scottish English)"}
+        for name, title in titles.items():
+            found.append(LocalTTS(f"flite:{name}", title, licence, _LATIN, helper))
     if shutil.which("espeak-ng"):
-        found += [ProgramTTS(variant) for variant in ("en-us+f3", "en-us+m3")]
+        variants = (("en-us+f3", "Eve (ten languages)"), ("en-us+m3", "Max (ten languages)"))
+        found += [ProgramTTS(variant, title) for variant, title in variants]
     elif find_spec("espeakng_loader") is not None:
-        licence = "eSpeak NG, GPL-3.0-or-later, runs in a process of its own"
-        names = ("espeak:en-us+f4", "espeak:en-us+m3")
-        found += [LocalTTS(name, licence, helper) for name in names]
+        voices = (
+            ("espeak:en-us+f4", "Eve (ten languages)"),
+            ("espeak:en-us+m3", "Max (ten languages)"),
+        )
+        found += [LocalTTS(name, title, _ESPEAK_LICENCE, _ESPEAK, helper) for name, title in voices]
     return {engine.name: engine for engine in found}
+
+
+def reader(engines: Mapping[str, TTSEngine], wanted: str, text: str) -> TTSEngine:
+    """Return the wanted voice, or another one if it cannot read the text's script.
+
+    A name may leave the engine out: `slt` is the first voice called that.
+
+    Raises:
+        UserError: no voice can.
+    """
+    if not engines:
+        raise UserError(
+            "This machine has no voice; install flite or espeak-ng, or upload a recording."
+        )
+    written = script(text)
+    called_so = [each for name, each in engines.items() if wanted in (name, name.partition(":")[2])]
+    chosen = next(iter(called_so or engines.values()))
+    able = [engine for engine in (chosen, *engines.values()) if written in engine.scripts]
+    if not able:
+        raise UserError(
+            f"No voice on this machine reads {called(written)}; write in Latin letters, or choose "
+            "another voice."
+        )
+    return able[0]
+
+
+async def speak_text(engine: TTSEngine, text: str) -> AsyncGenerator[Signal, None]:
+    """Yield the sound of a text clause by clause: the first is heard while others are made."""
+    for clause in cut(text):
+        async for sound in engine.speak(clause):
+            yield sound
 
 
 async def warm_up(engines: Mapping[str, TTSEngine]) -> None:
@@ -157,56 +203,22 @@ async def warm_up(engines: Mapping[str, TTSEngine]) -> None:
     for engine in engines.values():
         if isinstance(engine, LocalTTS):
             try:
-                await engine.speak("Hello.")
+                async for _ in engine.speak("Hello."):
+                    pass
             except UserError as error:  # whoever asks for it will be told
                 _log.warning("the voice %s cannot be warmed up: %s", engine.name, error)
             return
 
 
-def sentences(text: str) -> list[str]:
-    """Cut a text where a speaker breathes; no piece is longer than 220 characters."""
-    segments: list[str] = []
-    for match in _SENTENCE.finditer(text):
-        rest = match.group().strip()
-        while len(rest) > _LONGEST_SENTENCE:
-            cut = rest.rfind(" ", 0, _LONGEST_SENTENCE)
-            cut = cut if cut > 0 else _LONGEST_SENTENCE
-            segments.append(rest[:cut].strip())
-            rest = rest[cut:].strip()
-        if re.search(r"\w", rest):
-            segments.append(rest)
-    return segments
+def for_script(name: str, written: str) -> str:
+    """Return eSpeak's voice of a name in the language that a script needs."""
+    engine, _, variant = name.partition(":")
+    if engine != "espeak" or written not in LANGUAGES:
+        return name
+    language, _ = LANGUAGES[written]
+    return f"espeak:{language}+{variant.partition('+')[2]}"
 
 
-async def speak_text(engine: TTSEngine, text: str) -> AsyncIterator[Signal]:
-    """Yield the sound of a text sentence by sentence: the first is heard while others are made."""
-    for sentence in sentences(text):
-        yield normalised(await engine.speak(sentence))
-
-
-def normalised(samples: Signal, peak: float = 0.5) -> Signal:
-    """Bring every voice to the same peak, which the model was trained at about."""
-    loudest = float(np.abs(samples).max(initial=0))
-    return samples * np.float32(peak / loudest) if loudest > 1e-4 else samples
-
-
-def decode_sound(data: bytes) -> Signal:
-    """Decode a sound file in memory to mono at 16 kHz.
-
-    Raises:
-        UserError: it cannot be decoded.
-    """
-    try:
-        with av.open(io.BytesIO(data), "r") as container:
-            resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
-            frames = [*container.decode(audio=0), None]
-            segments = [
-                made.to_ndarray()[0] for frame in frames for made in resampler.resample(frame)
-            ]
-    except (av.FFmpegError, IndexError) as error:
-        raise UserError("The voice gave something that is not sound.") from error
-    return np.concatenate(segments) if segments else np.zeros(0, np.float32)
-
-
-def _speak_locally(name: str, sentence: str) -> Signal:
-    return voice(name).speak(sentence).audio
+def speak_locally(name: str, clause: str) -> Signal:
+    """Speak in this process, mono at 16 kHz."""
+    return voice(name).speak(clause).audio

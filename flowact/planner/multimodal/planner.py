@@ -24,23 +24,24 @@ QUIET_SECONDS: Final = 6.0
 STALE_SECONDS: Final = 6.0
 MOST_A_MINUTE: Final = 20
 _RECENT: Final = 3
-Moment = tuple[bool, bool, bool, str]
+Moment = tuple[bool, bool, bool, int]
+"""Viewer speaks, avatar speaks, a reply is expected, and which reply it is: a new clause is no new moment."""
 
 
 @dataclass(frozen=True)
 class _Laid:
-    """A plan, when it was made, and the moment that it was made for."""
+    """A plan, and when it was made."""
 
     plan: ActionPlan
     at: float
-    moment: Moment
 
 
 class MultimodalPlanner:
     """Rules, with a model's plan laid over them while it is fresh.
 
     What the viewer asks for comes first, then listening, then the plan, then words in the text. A plan
-    holds for six seconds, as long as the same thing goes on: an interruption or a new reply ends it.
+    holds for six seconds, as long as the same thing goes on: an interruption, the viewer's words or a new
+    reply end it, the next clause of the same reply does not.
     `observe` never waits; the model is asked in a task of its own, one at a time.
 
     Args:
@@ -60,7 +61,7 @@ class MultimodalPlanner:
         self._asking: asyncio.Task[None] | None = None
         self._asked_at: deque[float] = deque(maxlen=MOST_A_MINUTE)
         self._laid: _Laid | None = None
-        self._moment: Moment = (False, False, False, "")
+        self._moment: Moment = (False, False, False, 0)
         self._ruled = Decision(0.0, "idling", resolve("idling").matched_phrase, "nobody speaks")
         self._shown, self._recent = "idling", deque[str](maxlen=_RECENT)
         self._free_at = 0.0
@@ -77,7 +78,7 @@ class MultimodalPlanner:
             return self._show(self._ruled)
         self._follow(observation)
         listening = observation.viewer_speaking
-        self._ask_if_due(at, listening=listening)
+        self._ask_if_due(observation)
         planned = None if listening or at < self._free_at else self._planned(at)
         return self._show(planned or Decision(at, *_parts(self._ruled)))
 
@@ -98,14 +99,15 @@ class MultimodalPlanner:
             observation.viewer_speaking,
             observation.avatar_speaking,
             observation.reply_expected,
-            observation.text,
+            observation.reply,
         )
         if moment == self._moment:
             return
         self._moment, self._laid = moment, None
         self._wanted = not observation.viewer_speaking
 
-    def _ask_if_due(self, at: float, *, listening: bool) -> None:
+    def _ask_if_due(self, observation: Observation) -> None:
+        at, listening = observation.at, observation.viewer_speaking
         last = self._asked_at[-1] if self._asked_at else -QUIET_SECONDS
         due = self._wanted or at - last >= QUIET_SECONDS
         spent = len(self._asked_at) == MOST_A_MINUTE and at - self._asked_at[0] < 60
@@ -116,33 +118,33 @@ class MultimodalPlanner:
             return
         self._wanted = False
         self._asked_at.append(at)
-        self._asking = asyncio.create_task(self._ask(at, self._moment))
+        self._asking = asyncio.create_task(self._ask(observation, self._moment))
 
-    async def _ask(self, at: float, moment: Moment) -> None:
+    async def _ask(self, observation: Observation, moment: Moment) -> None:
         """Ask for a plan and lay it, unless something else goes on by then."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
             async with asyncio.timeout(self._endpoint.settings.deadline):
-                plan = await self._endpoint.plan(self._situation(moment))
+                plan = await self._endpoint.plan(self._situation(observation))
         except TimeoutError:
             self._endpoint.timed_out()
         except NoPlanError:
             pass  # the endpoint has said why, once
         else:
             if moment == self._moment:
-                self._laid = _Laid(plan, at + loop.time() - begun, moment)
+                self._laid = _Laid(plan, observation.at + loop.time() - begun)
 
-    def _situation(self, moment: Moment) -> Situation:
-        _, avatar_speaking, reply_expected, text = moment
+    def _situation(self, observation: Observation) -> Situation:
         state = "nobody speaks"
-        if avatar_speaking:
+        if observation.avatar_speaking:
             state = "the avatar speaks"
-        elif reply_expected:
+        elif observation.reply_expected:
             state = "the viewer has finished; an answer is being made"
         return Situation(
             state=state,
-            text=text,
+            text=observation.text,
+            viewer_text=observation.viewer_text,
             recent=tuple(self._recent),
             picture=self._senses.picture,
             viewer_sound=self._senses.recording("viewer"),

@@ -39,6 +39,7 @@ class PlannerScene(BaseModel):
         return Observation(
             at=0.0,
             text=self.text,
+            viewer_text=self.viewer_text,
             avatar_speaking=self.state == _SPEAKS,
             reply_expected=self.state == _ANSWERS,
         )

@@ -156,7 +156,9 @@ class Journey {
   }
 
   header(served) {
-    const parts = [h('span', { class: 'name' }, this.texts.title)];
+    const { home } = this.root.dataset;
+    const back = home && !served ? h('a', { class: 'home', href: home }, 'FlowAct') : null;
+    const parts = [back, h('span', { class: 'name' }, this.texts.title)];
     if (served) {
       const own = served.position - served.practice;
       const ticks = Array.from({ length: served.total - served.practice }, (_, index) => {

@@ -165,6 +165,10 @@ def test_wrong_events_are_coded_errors_and_the_session_lives(client, manager):
             (json.dumps({"type": "action.set", "text": "x" * 200}), "text_too_long"),
             (json.dumps({"type": "audio.start", "rate": 3}), "invalid_rate"),
             (json.dumps({"type": "microphone.set", "mode": "off"}), "wrong_mode"),
+            (json.dumps({"type": "text.ask", "text": "Why?"}), "wrong_mode"),
+            (json.dumps({"type": "session.update", "persona": "You are Ann."}), "wrong_mode"),
+            (json.dumps({"type": "session.update", "voice": "nobody"}), "unknown_voice"),
+            (json.dumps({"type": "session.update", "language": "English"}), "invalid_event"),
         ):  # fmt: skip
             if isinstance(message, bytes):
                 caller.socket.send_bytes(message)
@@ -255,6 +259,8 @@ def test_only_the_owners_keys_make_sessions(client, headers, code):
         (b'{"character": "nobody"}', 404, "unknown_picture"),
         (b'{"picture_id": "no.thing"}', 404, "unknown_picture"),
         (b'{"voice": "nobody"}', 404, "unknown_voice"),
+        (b'{"language": "English"}', 422, "invalid_request"),
+        (b'{"persona": "' + b"x" * 2_001 + b'"}', 422, "invalid_request"),
         (b'{"character": "' + b"x" * 99_000 + b'"}', 413, "too_large"),
     ],
 )

@@ -94,7 +94,7 @@ def test_the_microphone_is_spoken_by_the_puppet_even_after_a_crash(
     def refuse(*_):
         raise AssertionError("a puppet's sound needs no voice detection")
 
-    monkeypatch.setattr("flowact.live.session.turn_detector.voice_probability", refuse)
+    monkeypatch.setattr("flowact.live.dialogue.turn_detector.voice_probability", refuse)
     with visiting(client, ticket, codec="jpeg") as viewer:
         viewer.media(MessageKind.SOUND)
         viewer.send("microphone", mode="puppet")

@@ -109,8 +109,19 @@ def test_a_plan_is_stale_after_six_seconds_and_over_when_something_else_goes_on(
     oracle = Oracle(reply((0, "smiling", 8)))
     decided = play(oracle, [speaking(1.0), speaking(1.2), speaking(1.3 + STALE_SECONDS)])
     assert decided == ["speaking", "smiling", "speaking"]
-    decided = play(oracle, [speaking(1.0), speaking(1.2), speaking(1.4, "Another reply.")])
+    decided = play(oracle, [speaking(1.0), speaking(1.2), speaking(1.4, reply=2)])
     assert decided == ["speaking", "smiling", "speaking"]
+
+
+def test_a_plan_holds_through_all_clauses_of_a_reply_and_the_model_is_asked_once(play):
+    oracle = Oracle(reply((0, "smiling", 5)))
+    clauses = [
+        speaking(1.0 + step / 2, f"Clause {step}.", reply=3, viewer_text="Why?")
+        for step in range(9)
+    ]
+    decided = play(oracle, clauses)
+    assert decided == ["speaking", "smiling", *[None] * 7]
+    assert [situation.viewer_text for situation in oracle.asked] == ["Why?"]
 
 
 def test_an_answer_that_comes_after_an_interruption_is_dropped(play):
@@ -123,7 +134,7 @@ def test_an_answer_that_comes_after_an_interruption_is_dropped(play):
 
 def test_the_model_is_asked_at_events_never_more_often_than_it_may(play):
     oracle = Oracle(reply((0, "smiling", 1)))
-    texts = [speaking(1.0 + step / 5, f"Reply {step}.") for step in range(600)]
+    texts = [speaking(1.0 + step / 5, f"Reply {step}.", reply=step) for step in range(600)]
     play(oracle, texts)
     assert len(oracle.asked) <= 2 * MOST_A_MINUTE
     assert len(oracle.asked) >= 120 / APART_SECONDS - 3

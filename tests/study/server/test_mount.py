@@ -19,9 +19,9 @@ SAMPLE = Path(__file__).parents[3] / "assets" / "study"
 
 
 def test_the_sample_study_is_served_below_its_path(tmp_path):
-    app = mount(FastAPI(), SAMPLE, tmp_path / "state")
+    app = mount(FastAPI(), SAMPLE, tmp_path / "state", home="../live")
     with TestClient(app) as client:
-        assert client.get("/study/").status_code == 200
+        assert "../live" in client.get("/study/").text, "it links back"
         assert client.get("/study/page/options").json()["pairs"] == 14
         entered = client.post("/study/api/enter", json={"locale": "zh"})
         assert len(entered.json()["participant"]) >= 20

@@ -27,3 +27,8 @@ def test_a_comparison_without_votes_has_not_succeeded():
 def test_the_items_that_are_needed():
     assert Families(15, 0).needed(0.05) == (10, None)
     assert Families(3, 12).needed(0.05) == (7, 9)
+
+
+def test_holm_as_worked_out_by_hand():
+    first, _ = adjusted([0.03, 0.01, 0.04, 0.005], [], Families(4, 0))
+    assert first == pytest.approx([0.06, 0.03, 0.06, 0.02])

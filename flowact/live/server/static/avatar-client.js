@@ -58,6 +58,16 @@ export class AvatarClient extends EventTarget {
     this.send({ type: "text.say", text, item_id: itemId, voice });
   }
 
+  /** Ask a question as if the viewer had typed it, in mode agent. */
+  ask(text) {
+    this.send({ type: "text.ask", text });
+  }
+
+  /** Change how the session talks; what is left out stays. */
+  update({ voice, language, persona } = {}) {
+    this.send({ type: "session.update", voice, language, persona });
+  }
+
   /** Let the person do something, in words. */
   act(text) {
     this.send({ type: "action.set", text });

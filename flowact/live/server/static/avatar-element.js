@@ -63,6 +63,14 @@ export class FlowActAvatarElement extends HTMLElement {
     this.client?.say(text, options);
   }
 
+  ask(text) {
+    this.client?.ask(text);
+  }
+
+  update(options) {
+    this.client?.update(options);
+  }
+
   act(text) {
     this.client?.act(text);
   }

@@ -1,7 +1,7 @@
 // What the running session measures: delays, frames, offsets. Bounded, and kept as plain numbers.
 
 const KEEP = 3000;
-const UPLINK_PACKET_MS = 40;
+const UPLINK_PACKET_MS = 20;
 
 export class Figures {
   constructor() {
@@ -43,6 +43,11 @@ export class Figures {
     this.askedAt = performance.now();
   }
 
+  /** The viewer speaks, or has not for so long. */
+  heardViewer({ speaking, quiet_ms: quiet = 0 }) {
+    this.fellSilentAt = speaking ? null : performance.now() - quiet;
+  }
+
   interrupted() {
     this.interruptedAt = performance.now();
   }
@@ -66,6 +71,10 @@ export class Figures {
     if (first && this.askedAt) {
       this.add("asked to first frame with voice", now - this.askedAt);
       this.askedAt = null;
+    }
+    if (first && this.fellSilentAt) {
+      this.add("end of speech to first voiced frame", now - this.fellSilentAt);
+      this.fellSilentAt = null;
     }
     this.add("A/V offset", header.mediaMs - mediaNow);
     this.add("started to painted", this.serverNow() - header.startedMs);

@@ -1,7 +1,7 @@
-// Microphone sound to packets of 40 ms, 16-bit mono at 16 kHz.
+// Microphone sound to packets of 20 ms, 16-bit mono at 16 kHz.
 
 const RATE = 16000;
-const PACKET = 640;
+const PACKET = 320;
 
 class Microphone extends AudioWorkletProcessor {
   constructor() {

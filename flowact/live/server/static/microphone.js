@@ -14,6 +14,7 @@ export class MicrophoneSwitch {
   constructor(hooks) {
     this.hooks = hooks;
     this.mode = "off";
+    this.device = "";
     this.choices = 0; // a later choice makes one void that still waits for the visitor's permission
   }
 
@@ -21,7 +22,7 @@ export class MicrophoneSwitch {
   async choose(mode) {
     const choice = ++this.choices;
     if (mode !== "off" && !this.track) {
-      const track = await Microphone.open(this.hooks.base, (packet, from) => {
+      const track = await Microphone.open(this.hooks.base, this.device, (packet, from) => {
         if (from === this.track) this.hooks.packet(packet);
       });
       if (choice !== this.choices) return track.close();
@@ -30,6 +31,16 @@ export class MicrophoneSwitch {
     }
     this.#set(mode);
     return this.hooks.tell(mode);
+  }
+
+  /** Take another device; one that is open is closed first. */
+  async use(device) {
+    if (device === this.device) return;
+    this.device = device;
+    if (!this.track) return;
+    const { mode } = this;
+    await this.choose("off");
+    await this.choose(mode).catch((error) => this.hooks.changed("off", error.message));
   }
 
   /** Take over what the server says; a mode without a track is none, and the server is told so. */
@@ -61,12 +72,15 @@ export class MicrophoneSwitch {
 
 /** An open track and the worklet that cuts it into packets. */
 class Microphone {
-  static async open(base, packet) {
+  static async open(base, device, packet) {
     if (!navigator.mediaDevices?.getUserMedia) throw new Error(NONE);
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({
-        audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+        audio: {
+          echoCancellation: true, noiseSuppression: true, autoGainControl: true,
+          ...(device && { deviceId: { exact: device } }),
+        },
       });
     } catch {
       throw new Error(REFUSED);

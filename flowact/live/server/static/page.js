@@ -1,22 +1,27 @@
 // The page: connects what the visitor touches with the session.
 
+import { Devices } from "./devices.js";
 import { save, sendFile } from "./files.js";
-import { addPlan, oneLine, showFigures, spoken } from "./panels.js";
+import { addPlan, counts, quietLine, showFigures, spoken } from "./panels.js";
+import { Stage } from "./picture.js";
 import { Session } from "./session.js";
+import { Tabs } from "./tabs.js";
 import { newTicket, theTicket } from "./ticket.js";
+import { Transcript } from "./transcript.js";
 
 const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const CODEC = new URLSearchParams(location.search).get("codec") ?? "";
 const REFRESH_MS = 500;
 const FRESH_MS = 2_000; // a notice this new may be about what has just begun
 const FADES_MS = 10_000;
+const WELCOME = "Press Start, or type something to say.";
 const MICROPHONE_HINTS = {
-  off: "Off. Type, upload, or choose what the microphone is for.",
+  off: "Off. Nothing is heard or sent.",
   puppet: "The avatar says what you say, as soon as it has heard it.",
   conversation: "The avatar listens while you speak and answers when you have finished.",
 };
 const ASKING = "Waiting for the browser to give the microphone ...";
-const NO_ANSWERS = "It listens, but cannot answer yet: the owner of this page has to set FLOWACT_OPENAI_BASE_URL.";
+const NO_ANSWERS = "It listens, but this server has no language model to answer with.";
 
 class Page {
   constructor(root) {
@@ -24,9 +29,14 @@ class Page {
     this.session = null;
     this.character = "";
     this.upload = "";
+    this.stage = new Stage((name) => this.part(name));
+    this.tabs = new Tabs(root);
+    this.transcript = new Transcript(this.part("transcript"), this.part("captions"));
+    this.devices = new Devices((name) => this.part(name), (device) => this.session?.mic.use(device));
     this.#chooseFirst();
     this.#wireSession();
     this.#wireSpeech();
+    this.#wireConversation();
     this.#wireActions();
     this.#wireFiles();
     this.#describeMicrophone();
@@ -48,7 +58,8 @@ class Page {
   #wireSession() {
     this.on("start", "click", () => this.#start());
     this.on("end", "click", () => this.#stop());
-    this.on("interrupt", "click", () => this.session?.interrupt());
+    this.on("interrupt", "click", () => this.#interrupt());
+    this.on("volume", "input", () => this.session?.setVolume(this.devices.volume));
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.session?.interrupt());
     window.addEventListener("pagehide", () => this.session?.stop());
     for (const button of this.root.querySelectorAll("[data-character]")) {
@@ -61,11 +72,17 @@ class Page {
       base: BASE, ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
     });
     this.session = window.flowactSession = session;
+    const byKeyboard = document.activeElement === this.part("start");
+    this.stage.cover();
     this.root.dataset.live = "yes";
-    if (document.activeElement === this.part("start")) this.part("interrupt").focus();
+    if (byKeyboard) this.part("talk").focus(); // the button that was pressed is gone
+    this.part("meter").textContent = "";
     this.#status("connecting ...");
     this.#notice("");
     this.#follow(session);
+    session.setVolume(this.devices.volume);
+    session.mic.use(this.devices.chosen);
+    session.choose(this.part("voice").value, this.part("language").value);
     session.start().catch((error) => this.#fail(`The page could not start: ${error.message}`));
   }
 
@@ -77,15 +94,21 @@ class Page {
     return session;
   }
 
+  #interrupt() {
+    this.session?.interrupt();
+    this.part("talk").focus(); // the button hides with the speech
+  }
+
   #stop() {
     this.session?.stop();
     this.session = null;
     this.upload = ""; // deleted with its session
     this.#ring();
     this.root.dataset.live = "no";
-    this.part("viewer").hidden = true;
+    this.stage.reset();
+    this.transcript.clear();
     this.part("doing").textContent = "idling";
-    this.part("meter").textContent = "Press Start, or type something to say.";
+    this.part("meter").textContent = WELCOME;
     this.#showMicrophone("off");
     this.#status("");
   }
@@ -95,21 +118,28 @@ class Page {
       if (this.session === session) act(detail);
     });
     on("state", ({ name }) => this.#status(name === "live" ? "live" : `${name} ...`, name));
-    on("busy", ({ position }) => this.#status(`busy, you are number ${position} in line`));
+    on("busy", ({ position }) => this.#status(`busy, you are number ${position} in line`, "busy"));
     on("notice", ({ text }) => this.#notice(text));
-    on("error", ({ text, fatal }) => (fatal ? this.#fail(text) : this.#notice(text, "error")));
+    on("error", ({ text, fatal }) => (fatal ? this.#fail(text) : this.#refused(text)));
     on("plan", (decision) => {
       addPlan(this.part("plan"), decision);
       this.part("doing").textContent = spoken(decision.behaviour);
     });
-    on("heard", ({ text }) => this.#notice(`You: ${text}`));
-    on("reply", ({ text }) => this.#notice(text));
-    on("viewer", ({ speaking }) => { this.part("viewer").hidden = !speaking; });
+    on("heard", ({ text }) => this.transcript.heard(text));
+    on("reply", (reply) => this.transcript.reply(reply));
+    on("viewer", ({ speaking }) => this.stage.viewerSpeaks(speaking));
+    on("painted", ({ header }) => this.stage.painted(header));
+    on("level", ({ packet }) => this.devices.heard(packet));
+    on("epoch", ({ source }) => source && this.#outdated());
     on("microphone", ({ mode, why }) => {
       this.#showMicrophone(mode);
       if (why) this.#notice(why);
     });
-    on("epoch", ({ source }) => source && this.#outdated());
+  }
+
+  #refused(text) {
+    this.stage.expects(false);
+    this.#notice(text, "error");
   }
 
   #fail(text) {
@@ -150,7 +180,7 @@ class Page {
   }
 
   #portrait(image) {
-    if (!this.session) this.part("canvas").getContext("2d").drawImage(image, 0, 0, 480, 480);
+    if (!this.session) this.stage.portrait(image);
   }
 
   // -- what it says --------------------------------------------------------------------------
@@ -171,14 +201,12 @@ class Page {
     for (const button of this.root.querySelectorAll("[data-sample]")) {
       button.addEventListener("click", () => this.#with((session) => session.sample(button.dataset.sample)));
     }
-    for (const radio of this.root.querySelectorAll("[name=flowact-microphone]")) {
-      radio.addEventListener("change", () => this.#listen(radio.value));
-    }
   }
 
   #describeVoice() {
     const chosen = this.part("voice").selectedOptions[0];
     this.part("licence").textContent = chosen?.title ?? "No voice on this machine: install flite or espeak-ng.";
+    this.session?.choose(this.part("voice").value, this.part("language").value);
   }
 
   /** Do something with a live session; what goes wrong is said. */
@@ -186,7 +214,45 @@ class Page {
     try {
       await act(await this.#live());
     } catch (error) {
-      this.#notice(error.message, "error");
+      this.#refused(error.message);
+    }
+  }
+
+  // -- conversation --------------------------------------------------------------------------
+
+  #wireConversation() {
+    for (const radio of this.root.querySelectorAll("[name=flowact-microphone]")) {
+      radio.addEventListener("change", () => this.#listen(radio.value));
+    }
+    this.on("talk", "click", () => this.#listen(this.mode === "off" ? this.#usualMode() : "off"));
+    this.on("language", "change", () => this.#describeVoice());
+    this.on("ask", "submit", (event) => {
+      event.preventDefault();
+      const question = this.part("question").value.trim();
+      if (!question) return;
+      this.part("question").value = "";
+      this.#with((session) => {
+        session.ask(question);
+        this.stage.expects(true);
+      });
+    });
+    this.on("copy-transcript", "click", () => this.#copyTranscript());
+    this.on("save-transcript", "click", () => {
+      save(new Blob([this.transcript.text()], { type: "text/plain" }), "flowact-transcript.txt");
+    });
+  }
+
+  /** Where nobody answers, the microphone is good for a puppet. */
+  #usualMode() {
+    return this.part("microphone-hint").dataset.conversation === "yes" ? "conversation" : "puppet";
+  }
+
+  async #copyTranscript() {
+    try {
+      await navigator.clipboard.writeText(this.transcript.text());
+      this.#notice("Copied.");
+    } catch {
+      this.#notice("This browser does not let the page copy; save the transcript instead.", "error");
     }
   }
 
@@ -197,6 +263,7 @@ class Page {
     if (mode !== "off") this.part("microphone-hint").textContent = ASKING;
     await this.#with((session) => session.microphone(mode));
     this.#showMicrophone(this.mode);
+    this.devices.list();
   }
 
   get mode() {
@@ -207,6 +274,8 @@ class Page {
     for (const radio of this.root.querySelectorAll("[name=flowact-microphone]")) {
       radio.checked = radio.value === mode;
     }
+    this.stage.microphone(mode);
+    if (mode === "off") this.devices.silent();
     this.#describeMicrophone();
   }
 
@@ -323,8 +392,11 @@ class Page {
   #refresh() {
     if (!this.session?.painting) return;
     const summary = this.session.summary();
-    this.part("meter").textContent = oneLine(summary, this.mode === "puppet");
-    if (this.part("latency").open) showFigures(this.part("figures"), summary);
+    this.stage.show();
+    this.part("meter").textContent = quietLine(summary, this.mode === "puppet");
+    if (!this.part("latency").open) return;
+    this.part("counts").textContent = counts(summary);
+    showFigures(this.part("figures"), summary);
   }
 }
 

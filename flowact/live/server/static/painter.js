@@ -19,7 +19,7 @@ export async function bestCodec() {
 export class Painter {
   /**
    * @param canvas where to paint.
-   * @param hooks clock() gives media ms or null; wantKey() asks the server; painted(frame, now).
+   * @param hooks clock() gives media ms or null; rushing(); wantKey() asks the server; painted(frame, now).
    */
   constructor(canvas, hooks) {
     this.canvas = canvas;
@@ -122,7 +122,7 @@ export class Painter {
     while (this.waiting.length && this.waiting[0].header.mediaMs <= now + EARLY_MS) {
       if (due) {
         due.image.close();
-        if (!document.hidden) this.missed++;
+        if (!document.hidden && !this.hooks.rushing()) this.missed++;
       }
       due = this.waiting.shift();
     }

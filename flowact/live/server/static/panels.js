@@ -1,6 +1,8 @@
 // What the page shows of a running session: what was chosen and why, and how fast everything is.
 
 const MOST_PLANS = 60;
+const SETTLED = 150; // pictures after which an average says something
+const SLOW = 18; // pictures a second
 
 /** Put a decision on top of the timeline. */
 export function addPlan(list, { at, behaviour, why }) {
@@ -16,9 +18,8 @@ export function spoken(behaviour) {
 }
 
 /** Fill the table of delays. */
-export function showFigures(table, { stages, frames_missed: missed, frames_painted: painted, buffered_ms: buffered }) {
+export function showFigures(table, { stages, buffered_ms: buffered }) {
   const rows = [
-    ["frames painted / missed", painted, missed],
     ["sound in hand", buffered, ""],
     ...Object.entries(stages).map(([name, { p50_ms, p95_ms }]) => [name, p50_ms, p95_ms]),
   ];
@@ -29,13 +30,17 @@ export function showFigures(table, { stages, frames_missed: missed, frames_paint
   }));
 }
 
-/** One line about the session for under the picture. */
-export function oneLine({ fps_painted: fps, stages }, puppet) {
-  const words = [`${fps.toFixed(1)} pictures a second`];
-  const offset = stages["A/V offset"];
-  if (offset) words.push(`sound and lips ${Math.abs(Math.round(offset.p50_ms))} ms apart`);
+/** How many pictures there were, in a sentence. */
+export function counts({ fps_painted: fps, frames_painted: painted, frames_missed: missed }) {
+  return `${painted} pictures were shown and ${missed} came too late; ${fps.toFixed(1)} a second now.`;
+}
+
+/** What a visitor should know of the connection, for under the picture: usually nothing. */
+export function quietLine({ fps_painted: fps, frames_painted: painted, stages }, puppet) {
+  const words = [];
+  if (painted > SETTLED && fps < SLOW) words.push("Slow connection or busy server: the picture falters");
   const delay = stages["microphone to lips"];
-  if (puppet && delay) words.push(`your voice arrives after ${(delay.p50_ms / 1000).toFixed(2)} s`);
+  if (puppet && delay) words.push(`Your voice arrives after ${(delay.p50_ms / 1000).toFixed(2)} s`);
   return words.join(" · ");
 }
 

@@ -24,10 +24,14 @@ export class Session extends EventTarget {
     this.voiceEpochs = new Set();
     this.resume = "";
     this.painting = false;
+    this.volume = 1;
     this.joined = new Promise((kept) => { this.welcomed = kept; });
     this.mic = new MicrophoneSwitch({
       base: `${options.base}/static`,
-      packet: (packet) => this.send(packet),
+      packet: (packet) => {
+        this.send(packet);
+        this.#say("level", { packet });
+      },
       tell: (mode) => this.send({ type: "microphone", mode }),
       changed: (mode, why) => this.#say("microphone", { mode, why }),
     });
@@ -40,6 +44,7 @@ export class Session extends EventTarget {
     this.codec = this.options.codec || (await bestCodec());
     this.painter = new Painter(this.canvas, {
       clock: () => this.speaker?.now() ?? null,
+      rushing: () => this.speaker?.rushing ?? false,
       wantKey: () => this.send({ type: "key" }),
       painted: (header, now) => this.#painted(header, now),
     });
@@ -53,7 +58,14 @@ export class Session extends EventTarget {
     this.speaker = await speaker;
     this.speaker.onclock = () => this.painter.drain();
     this.speaker.onsilent = (ms) => this.figures.silenced(ms);
+    this.speaker.setVolume(this.volume);
     for (const header of this.early.splice(0)) this.#play(header);
+  }
+
+  /** How loud the avatar is, 0 to 1. */
+  setVolume(volume) {
+    this.volume = volume;
+    this.speaker?.setVolume(volume);
   }
 
   send(message) {
@@ -63,6 +75,18 @@ export class Session extends EventTarget {
   say(text, voice) {
     this.figures.asked();
     this.send({ type: "say", text, voice });
+  }
+
+  /** Answer something that was typed. */
+  ask(text) {
+    this.figures.asked();
+    this.send({ type: "ask", text });
+  }
+
+  /** The voice of answers and the language that the viewer speaks; empty for the server's choice. */
+  choose(voice, language) {
+    this.choice = { type: "voice", voice, language };
+    if (this.resume) this.send(this.choice); // or else with the welcome
   }
 
   sample(name) {
@@ -124,6 +148,7 @@ export class Session extends EventTarget {
         this.epoch = message.epoch;
         if (message.resumed) this.#flush();
         this.mic.told(message.microphone);
+        if (this.choice && !message.resumed) this.send(this.choice);
         this.#say("state", { name: this.painting ? "live" : "waking up" });
         this.welcomed();
         break;
@@ -135,6 +160,9 @@ export class Session extends EventTarget {
           this.oldest = message.epoch;
           this.#flush();
         }
+        break;
+      case "viewer":
+        this.figures.heardViewer(message);
         break;
       case "microphone":
         return this.mic.told(message.mode, message.why);

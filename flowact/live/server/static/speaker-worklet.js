@@ -8,6 +8,7 @@ const SOURCE_RATE = 16000;
 const REPORT_EVERY = 8; // of 128 samples each
 const ENOUGH_SECONDS = 0.45; // in hand; with more it plays faster until the rest is caught up
 const HURRY = 1.03;
+const RUSH = 4; // silence before speech that has come is played so much faster: it is made ahead, and nobody waits for it
 
 class Speaker extends AudioWorkletProcessor {
   constructor() {
@@ -16,6 +17,8 @@ class Speaker extends AudioWorkletProcessor {
     this.at = 0; // fractional index into the first block
     this.flowing = false;
     this.underruns = 0;
+    this.voiced = 0; // blocks of speech that wait
+    this.rate = 1;
     this.patience = START_SECONDS;
     this.turn = 0;
     this.port.onmessage = ({ data }) => this[data.do](data);
@@ -23,11 +26,13 @@ class Speaker extends AudioWorkletProcessor {
 
   push({ samples, mediaMs, speaking, live }) {
     this.blocks.push({ samples, mediaMs, speaking });
+    if (speaking) this.voiced++;
     if (live) this.patience = START_SECONDS; // one's own voice is wanted soon rather than smooth
   }
 
   flush() {
     this.blocks = [];
+    this.voiced = 0;
     this.at = 0;
     this.flowing = false;
     this.port.postMessage({ silent: true });
@@ -42,9 +47,13 @@ class Speaker extends AudioWorkletProcessor {
         this.at += spare;
         return;
       }
-      this.blocks.shift();
+      this.drop();
       this.at = 0;
     }
+  }
+
+  drop() {
+    if (this.blocks.shift().speaking) this.voiced--;
   }
 
   seconds() {
@@ -59,12 +68,12 @@ class Speaker extends AudioWorkletProcessor {
   }
 
   fill(output) {
-    const hurry = this.seconds() > ENOUGH_SECONDS ? HURRY : 1;
-    const step = (hurry * SOURCE_RATE) / sampleRate;
+    this.pace();
+    const step = (this.rate * SOURCE_RATE) / sampleRate;
     for (let n = 0; n < output.length; n++) {
       while (this.blocks.length && this.at >= this.blocks[0].samples.length) {
         this.at -= this.blocks[0].samples.length;
-        this.blocks.shift();
+        this.drop();
       }
       if (!this.blocks.length) {
         this.at = 0;
@@ -77,6 +86,14 @@ class Speaker extends AudioWorkletProcessor {
       this.at += step;
     }
     this.patience = Math.max(this.patience - (FORGET * output.length) / sampleRate, START_SECONDS);
+  }
+
+  /** Choose how fast to play; the clock is told at once when that changes much. */
+  pace() {
+    const rushing = this.rate === RUSH;
+    if (this.voiced && this.blocks.length && !this.blocks[0].speaking) this.rate = RUSH;
+    else this.rate = this.seconds() > ENOUGH_SECONDS ? HURRY : 1;
+    if (rushing !== (this.rate === RUSH)) this.report();
   }
 
   sample() {
@@ -92,6 +109,7 @@ class Speaker extends AudioWorkletProcessor {
       mediaMs: first ? first.mediaMs + (this.at * 1000) / SOURCE_RATE : null,
       contextTime: currentTime,
       flowing: this.flowing,
+      rate: this.rate,
       buffered: this.seconds(),
       underruns: this.underruns,
     });

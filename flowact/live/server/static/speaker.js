@@ -37,7 +37,12 @@ class WorkletSpeaker {
       numberOfInputs: 0, outputChannelCount: [1],
     });
     this.node.port.onmessage = ({ data }) => this.#hear(data);
-    this.node.connect(context.destination);
+    this.gain = new GainNode(context);
+    this.node.connect(this.gain).connect(context.destination);
+  }
+
+  setVolume(volume) {
+    this.gain.gain.value = volume;
   }
 
   #hear(report) {
@@ -71,7 +76,12 @@ class WorkletSpeaker {
   now() {
     if (!this.last) return null;
     const since = this.last.flowing ? this.context.currentTime - this.last.contextTime : 0;
-    return this.last.mediaMs + 1000 * (Math.min(since, 1) - this.#delay());
+    return this.last.mediaMs + 1000 * this.last.rate * (Math.min(since, 1) - this.#delay());
+  }
+
+  /** Whether silence is hurried through, so that pictures are left out on purpose. */
+  get rushing() {
+    return this.last?.rate > 2;
   }
 
   #delay() {
@@ -91,6 +101,12 @@ class BufferSpeaker {
     this.playing = [];
     this.next = 0;
     this.timer = setInterval(() => this.onclock(), 20);
+    this.gain = new GainNode(context);
+    this.gain.connect(context.destination);
+  }
+
+  setVolume(volume) {
+    this.gain.gain.value = volume;
   }
 
   get buffered() {
@@ -104,7 +120,7 @@ class BufferSpeaker {
     buffer.copyToChannel(samples, 0);
     const source = this.context.createBufferSource();
     source.buffer = buffer;
-    source.connect(this.context.destination);
+    source.connect(this.gain);
     if (this.next < this.context.currentTime) {
       if (this.playing.length) this.underruns++;
       this.next = this.context.currentTime + 0.06;

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
+from flowact.live.dialogue.silero import WINDOW, VoiceState, voice_probability
 from flowact.timebase import SAMPLE_RATE
 
 ONSET: Final = 0.5
@@ -26,19 +26,26 @@ class TurnState:
     Attributes:
         speaking: whether the viewer speaks.
         speech_started, speech_ended: whether that changed with the last packet.
+        quiet: seconds since the last voice, while the viewer's turn lasts.
     """
 
     speaking: bool
     speech_started: bool
     speech_ended: bool
+    quiet: float
 
 
 class TurnDetector:
-    """Turns of one microphone."""
+    """Turns of one microphone.
+
+    Attributes:
+        release_seconds: of silence that end a turn.
+    """
 
     def __init__(self) -> None:
         self._state, self._speaking = VoiceState.start(), False
         self._above = self._below = 0.0
+        self.release_seconds = RELEASE_SECONDS
         self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def hear(self, samples: NDArray[np.float32]) -> TurnState:
@@ -51,7 +58,7 @@ class TurnDetector:
             probability, self._state = voice_probability(window, self._state)
             self._decide(probability)
         started, ended = self._speaking and not before, before and not self._speaking
-        return TurnState(self._speaking, started, ended)
+        return TurnState(self._speaking, started, ended, self._below)
 
     def _decide(self, probability: float) -> None:
         voice = probability > (RELEASE if self._speaking else ONSET)
@@ -59,5 +66,5 @@ class TurnDetector:
         self._below = 0.0 if voice else self._below + _WINDOW_SECONDS
         if self._above >= ONSET_SECONDS:
             self._speaking = True
-        elif self._below >= RELEASE_SECONDS:
+        elif self._below >= self.release_seconds:
             self._speaking = False

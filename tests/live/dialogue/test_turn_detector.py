@@ -4,9 +4,9 @@ import numpy as np
 import silero_vad
 import torch
 
-from flowact.live.session import silero
-from flowact.live.session.silero import WINDOW, VoiceState, voice_probability
-from flowact.live.session.turn_detector import RELEASE_SECONDS, TurnDetector
+from flowact.live.dialogue import silero
+from flowact.live.dialogue.silero import WINDOW, VoiceState, voice_probability
+from flowact.live.dialogue.turn_detector import RELEASE_SECONDS, TurnDetector
 from flowact.media import Recording
 
 SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"

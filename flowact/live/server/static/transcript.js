@@ -1,0 +1,68 @@
+// What both sides said: a list that grows, and captions over the picture.
+
+const CAPTION_MS = 8_000; // after the last word a caption has been read
+const MOST_CAPTION = 160; // characters: the end of what is being said
+const MOST_LINES = 200;
+
+export class Transcript {
+  /**
+   * @param list the ordered list of both sides.
+   * @param captions where the newest words stand over the picture.
+   */
+  constructor(list, captions) {
+    this.list = list;
+    this.captions = captions;
+    this.clear();
+  }
+
+  clear() {
+    this.list.replaceChildren();
+    this.captions.replaceChildren();
+    this.answer = null;
+  }
+
+  heard(text) {
+    this.answer = null;
+    this.#add("you", "You", text);
+    this.#caption("you", text);
+  }
+
+  /** The answer so far; `done` with its last words. */
+  reply({ text, done }) {
+    if (!text) return;
+    if (this.answer) this.answer.lastElementChild.textContent = text;
+    else this.answer = this.#add("avatar", "Avatar", text);
+    if (done) this.answer = null;
+    this.list.scrollTop = this.list.scrollHeight;
+    this.#caption("avatar", text);
+  }
+
+  text() {
+    return [...this.list.children].map((line) => [...line.children].map((part) => part.textContent).join(": ")).join("\n");
+  }
+
+  #add(who, name, text) {
+    const line = document.createElement("li");
+    line.dataset.who = who;
+    line.append(made("b", name), made("span", text));
+    this.list.append(line);
+    while (this.list.children.length > MOST_LINES) this.list.firstElementChild.remove();
+    this.list.scrollTop = this.list.scrollHeight;
+    return line;
+  }
+
+  #caption(who, text) {
+    const end = text.length > MOST_CAPTION ? `… ${text.slice(-MOST_CAPTION).replace(/^\S*\s/, "")}` : text;
+    const line = made("p", end);
+    line.dataset.who = who;
+    this.captions.replaceChildren(line);
+    clearTimeout(this.fading);
+    this.fading = setTimeout(() => this.captions.replaceChildren(), CAPTION_MS);
+  }
+}
+
+function made(kind, text) {
+  const element = document.createElement(kind);
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,131 @@
+"""A dialogue without a page and without a model: real ears, services over a real connection, a mouth that counts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import numpy as np
+
+from flowact.live.api.page_events import translated
+from flowact.live.dialogue.dialogue import Dialogue, DialogueContext
+from flowact.live.speech.services import SpeechRoom, SpeechServices
+from flowact.media import Recording
+from flowact.serving.audio_source import Reply, from_pcm16, to_pcm16
+from flowact.serving.messages import Interrupt, MediaSegment, Say, Timings
+from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_LATENT
+
+SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
+PACKET = 1280
+TIMES = Timings(0, 0, 0, 0, 0, 0, 0)
+
+
+class Beeps:
+    """A voice that gives a tone of a third of a second for each word."""
+
+    name = title = "beeps"
+    licence = ""
+    scripts = frozenset({"LATIN"})
+
+    async def speak(self, clause: str) -> AsyncGenerator[np.ndarray, None]:
+        for _ in clause.split():
+            yield np.full(5_333, 0.3, np.float32)
+
+
+class Room:
+    """The dialogue, and both ends of it: a viewer who speaks, and a worker that speaks what it is told."""
+
+    def __init__(self, services: SpeechServices, **options: object) -> None:
+        self.events: list[dict] = []
+        self.acted: list[str] = []
+        self._source: Reply | None = None
+        self._epoch = self._index = 0
+        self.now = 0.0
+        around = DialogueContext(
+            session="room",
+            command=self._command,
+            send_event=lambda kind, **content: self.events.append({"type": kind, **content}),
+            flush=lambda: None,
+            act=self.acted.append,
+            begun=lambda: None,
+            now=lambda: self.now,
+        )
+        self.dialogue = Dialogue(services, around, **options)
+
+    def _command(self, command) -> None:
+        match command:
+            case Say(epoch=epoch, sound=sound, final=final):
+                if self._source is None or epoch != self._epoch:
+                    self._source, self._epoch = Reply(), epoch
+                self._source.extend(from_pcm16(sound), final)
+            case Interrupt(epoch=epoch):
+                self._source, self._epoch = None, epoch
+
+    def told(self, kind: str) -> list[dict]:
+        return [event for event in self.events if event["type"] == kind]
+
+    async def speak(self, *seconds: float, patient: bool = True) -> None:
+        """Speak and be silent in turn, in real packets but faster than real time.
+
+        Whoever is patient waits for what is written down in a pause, as if the service took no time.
+        """
+        voice = Recording.open(SPOKEN).read()
+        parts, at = [], 0
+        for number, length in enumerate(seconds):
+            count = int(length * 16_000)
+            parts.append(np.zeros(count, np.float32) if number % 2 else voice[at : at + count])
+            at += 0 if number % 2 else count
+        pcm = to_pcm16(np.concatenate(parts))
+        for start in range(0, len(pcm), PACKET):
+            self.dialogue.hear(pcm[start : start + PACKET])
+            early = self.dialogue._listener._early
+            await asyncio.wait({early}) if early and patient else await asyncio.sleep(0.001)
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    async def play(self, seconds: float = 60.0) -> float:
+        """Let the worker speak for so long, or until it has finished; return the seconds of speech."""
+        spoken = 0
+        for _ in range(int(seconds / 0.48)):
+            if self._source is None:
+                return spoken * 0.16
+            chunk = self._source.take()
+            for part in range(LATENTS_PER_CHUNK):
+                over = chunk.finished and part == LATENTS_PER_CHUNK - 1
+                sound = to_pcm16(chunk.sound[part * SAMPLES_PER_LATENT :][:SAMPLES_PER_LATENT])
+                self.dialogue.shown(
+                    MediaSegment(
+                        *("room", self._epoch, self._index, (), sound, True, chunk.pending),
+                        *(over, False, TIMES, None),
+                    )
+                )
+                self._index, spoken = self._index + 1, spoken + 1
+                self.now += 0.16
+            if chunk.finished:
+                self._source = None
+            await asyncio.sleep(0.005)
+        return spoken * 0.16
+
+
+@contextlib.asynccontextmanager
+async def room(endpoints, engines=None, **options: object):
+    """A room whose services are closed at the end."""
+    speech = SpeechRoom(endpoints)
+    services = speech.services
+    if engines is None:
+        engines = {"beeps": Beeps()}
+    made = Room(SpeechServices(engines, services.chat, services.recogniser, endpoints), **options)
+    try:
+        yield made
+        for event in made.events:  # programs are told the same as the page, in their own words
+            kind = event.pop("type")
+            told = translated(kind, event)
+            assert told is not None or kind == "finished"
+    finally:
+        made.dialogue.close()
+        await speech.close()
