@@ -97,7 +97,7 @@ def measure_restarts(options: WorkerOptions, picture: bytes) -> Iterator[Restart
     try:
         supervisor.send(Create("bench", picture, 0, "idling", "jpeg"))
         viewer.wait(lambda: len(viewer.segments) >= FIRST_SEGMENTS)
-        for name in reversed(supervisor.pids):
+        for name in reversed(supervisor.pids):  # the same names after every restart
             yield _kill(supervisor, viewer, name)
     finally:
         supervisor.close()

@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> None:
         for link in LINKS
     ]
     if args.json:
-        found = {"gpus": predictions, "groups": groups}
-        Console().print_json(json.dumps({k: [asdict(one) for one in v] for k, v in found.items()}))
+        found = {"gpus": list(map(asdict, predictions)), "groups": list(map(asdict, groups))}
+        Console().print_json(json.dumps(found))
     else:
         _print_table(preset, work, predictions)
         _print_groups(groups)

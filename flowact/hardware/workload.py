@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import torch
@@ -68,8 +67,8 @@ def transformer_calls(
         torch.empty(1, (length + 1) * FRAMES_PER_LATENT, size.audio_dim),
         torch.empty(1, STREAM_CHUNKS, size.text_tokens, size.text_dim),
     )
-    remember = partial(transformer.encode_memory, bank)
-    return remember, partial(transformer, *stream, memory=remember())
+    cache = transformer.encode_memory(bank)
+    return lambda: transformer.encode_memory(bank), lambda: transformer(*stream, memory=cache)
 
 
 def count_decode(codec: Codec) -> list[Operator]:

@@ -59,9 +59,9 @@ class Companions:
         return started.pipe
 
     @property
-    def pids(self) -> dict[str, int | None]:
+    def pids(self) -> dict[str, int]:
         """Process numbers by name: `rank 1` and so on, `decoder`."""
-        return {name: process.pid for name, process in self._processes.items()}
+        return {name: process.pid for name, process in self._processes.items() if process.pid}
 
     def handed_over(self) -> None:
         """Close our ends of the pipes once the leader has them, so that it notices an end."""

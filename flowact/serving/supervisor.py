@@ -108,7 +108,7 @@ class Supervisor:
         return self._worker.pid
 
     @property
-    def pids(self) -> dict[str, int | None]:
+    def pids(self) -> dict[str, int]:
         """Process numbers of the present worker's processes, by name."""
         return self._worker.pids
 

@@ -90,10 +90,10 @@ class WorkerProcess:
         return self._started.process.pid if self._started else None
 
     @property
-    def pids(self) -> dict[str, int | None]:
+    def pids(self) -> dict[str, int]:
         """Process numbers of the worker's processes by name; the first is `worker`."""
         others = self._companions.pids if self._companions else {}
-        return {"worker": self.pid, **others}
+        return {"worker": self.pid, **others} if self.pid else others
 
     @property
     def alive(self) -> bool:
