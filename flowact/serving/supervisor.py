@@ -4,7 +4,7 @@ A spare worker, already loaded, stands by where memory allows: after a crash it 
 time that one chunk needs. Without it the viewer waits until a new worker has loaded the model.
 
 Nothing is started in a tight loop. Workers that die in a row are replaced more and more slowly, then without their
-sessions, and at last not at all; see `restarts`. A spare that does not come up is given up, and the worker goes on
+sessions, and at last not at all; see `Restarts`. A spare that does not come up is given up, and the worker goes on
 without one.
 """
 
@@ -32,7 +32,6 @@ from flowact.serving.messages import (
     SessionError,
     SetAction,
 )
-from flowact.serving.restarts import HEALTHY_SECONDS, Restarts
 from flowact.serving.worker import WorkerOptions
 from flowact.serving.worker_process import WorkerProcess
 
@@ -41,6 +40,14 @@ _log = logging.getLogger(__name__)
 HANG_SECONDS: Final = 2.0
 """A worker that gives no sign of life for so long hangs, unless it usually is that slow."""
 SLOW_FACTOR: Final = 6.0
+HEALTHY_SECONDS: Final = 30.0
+"""Whoever has worked for so long since it was loaded is healthy, and what was before is forgotten."""
+SUSPECTED: Final = 3
+"""Deaths in a row after which sessions are taken for the cause: they end, and the worker goes on without."""
+MOST_IN_A_ROW: Final = 6
+"""Deaths in a row after which no further worker is started."""
+FIRST_PAUSE: Final = 0.5
+"""Seconds before the second replacement in a row; every further one takes twice as long."""
 LET_GO: Final = "The generator stopped several times; this session ends."
 LOADING_SECONDS: Final = 180.0
 _LOOK_EVERY: Final = 0.2
@@ -59,6 +66,42 @@ class WorkerUnavailable:
     """No worker can be started; `message` says why in one sentence."""
 
     message: str
+
+
+class Restarts:
+    """How a worker that dies again and again is replaced: at once, then more slowly, and not for ever.
+
+    Counts the deaths of workers that were never healthy in between.
+
+    Attributes:
+        in_a_row: how many there were.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def died(self) -> None:
+        """Count a death."""
+        self.in_a_row += 1
+
+    def settled(self) -> None:
+        """Forget all deaths: a worker is healthy."""
+        self.in_a_row = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next replacement."""
+        return FIRST_PAUSE * 2 ** (self.in_a_row - 2) if self.in_a_row > 1 else 0.0
+
+    @property
+    def sessions_suspected(self) -> bool:
+        """Whether a session may be what kills the workers."""
+        return self.in_a_row >= SUSPECTED
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether to give up."""
+        return self.in_a_row >= MOST_IN_A_ROW
 
 
 Report = MediaSegment | SessionError | WorkerRestarted | Ready | WorkerUnavailable

@@ -7,10 +7,17 @@ from typing import ClassVar
 
 import pytest
 
-from flowact.serving import restarts, supervisor, worker_process
+from flowact.serving import supervisor, worker_process
 from flowact.serving.messages import Create, Failed, Ready, SessionError
-from flowact.serving.restarts import MOST_IN_A_ROW, SUSPECTED, Restarts
-from flowact.serving.supervisor import LET_GO, Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervisor import (
+    LET_GO,
+    MOST_IN_A_ROW,
+    SUSPECTED,
+    Restarts,
+    Supervisor,
+    WorkerRestarted,
+    WorkerUnavailable,
+)
 from flowact.serving.worker import WorkerOptions
 from flowact.serving.worker_process import WorkerProcess
 
@@ -55,7 +62,7 @@ def supervised(monkeypatch, request):
     """Start a supervisor of such workers."""
     monkeypatch.setattr(supervisor, "WorkerProcess", Mortal)
     monkeypatch.setattr(supervisor, "_LOOK_EVERY", 0.001)
-    monkeypatch.setattr(restarts, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.002)
     monkeypatch.setattr(Mortal, "made", [])
 
     def start(lives, *, spare=False, **options):
