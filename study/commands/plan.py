@@ -10,6 +10,8 @@ from study.design.config import StudyConfig, load
 from study.errors import StudyError
 from study.voting.context import CONFIG_NAME, MANIFEST_NAMES
 
+BUILDS = 200  # studies whose clips a classifier tries to tell apart
+
 
 def declare(add: Add) -> None:
     """Add both commands."""
@@ -19,7 +21,7 @@ def declare(add: Add) -> None:
     command = add(
         "simulate",
         _simulate,
-        "simulate studies to show that plan, intervals and tests hold",
+        "simulate studies to show that plan, intervals, tests and blinding hold",
         on_folder=False,
     )
     command.add_argument(
@@ -59,7 +61,11 @@ def _plan(args: argparse.Namespace) -> None:
 
 
 def _simulate(args: argparse.Namespace) -> None:
-    from study.checks import simulations
+    import numpy as np
+
+    from study.checks import simulations, softness
 
     for line in simulations.report(args.runs):
+        say(line)
+    for line in softness.report(BUILDS, np.random.default_rng(simulations.SEED)):
         say(line)

@@ -26,9 +26,12 @@ LONGEST = 60.0
 
 
 class Part(BaseModel):
-    """Base of every section: unknown keys are an error and nothing changes after loading."""
+    """Base of every section: unknown keys are an error and nothing changes after loading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    YAML reads a system called 1, or version 1.0, as a number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class Dimension(Part):

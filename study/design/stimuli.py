@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from study import canonical
 from study.encoding import spreadsheet
@@ -124,10 +125,14 @@ def _entry(path: Path, number: int, raw: dict[str, Any]) -> ManifestEntry:
 
 
 def _existing(manifest: Path, number: int, name: str) -> Path:
-    file = (manifest.parent / name).resolve()
-    if not file.is_file():
+    """The file of a cell, also where Windows wrote the path, or a Mac composed its letters another way."""
+    slashed = name.replace("\\", "/")
+    spelt = (name, slashed, *(normalize(form, slashed) for form in ("NFC", "NFD")))
+    files = ((manifest.parent / path).resolve() for path in spelt if "\0" not in path)
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
         raise StudyError(f"{manifest}: row {number}: file {name!r} does not exist")
-    return file
+    return found
 
 
 def _refuse_duplicates(manifest: Manifest) -> None:

@@ -36,6 +36,7 @@ def now(seen: Overview, busy: int, new: int) -> str:
         "voting": seen.states.get("voting", 0),
         "in a pair now": busy,
         "entered this hour": new,
+        "median minutes": "–" if seen.minutes is None else f"{seen.minutes:.0f}",
         "pass": seen.verdicts.get("pass", 0),
         "fail": seen.verdicts.get("fail", 0),
         "unchecked": seen.verdicts.get("unchecked", 0),

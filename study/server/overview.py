@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import string
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -31,7 +34,10 @@ class PersonRow:
 
 @dataclass(frozen=True)
 class Overview:
-    """The state of a study. Comparisons are letters, so that nobody sees who is ahead."""
+    """The state of a study. Comparisons are letters, so that nobody sees who is ahead.
+
+    `minutes` is the median time of those who finished, from their first pair to their last vote.
+    """
 
     state: str
     states: dict[str, int]
@@ -41,13 +47,15 @@ class Overview:
     reasons: dict[str, int]
     alarms: list[str]
     people: list[PersonRow]
+    minutes: float | None
 
 
 def overview(context: StudyContext, dataset: Dataset) -> Overview:
     """Gather the numbers from the data and the open trials."""
     verdicts = judgements(dataset)
     excluded = exclusions(dataset)
-    votes = Counter(vote.record["participant"] for vote in dataset.votes)
+    records = dataset.records()
+    votes = {code: len(own) for code, own in records.items()}
     finished = [verdicts[p.code].verdict for p in dataset.people if p.state == "finished"]
     reasons = Counter(reason for part in verdicts.values() for reason in part.reasons)
     return Overview(
@@ -63,13 +71,14 @@ def overview(context: StudyContext, dataset: Dataset) -> Overview:
                 code=person.code,
                 state=person.state,
                 votes=votes[person.code],
-                used=_used(dataset, person.code, verdicts[person.code]),
+                used=_used(records[person.code], verdicts[person.code]),
                 verdict=verdicts[person.code].verdict if votes[person.code] else "",
                 reasons=", ".join(verdicts[person.code].reasons),
                 excluded=excluded.get(person.code, ""),
             )
             for person in dataset.people
         ],
+        minutes=_minutes([records[p.code] for p in dataset.people if p.state == "finished"]),
     )
 
 
@@ -111,14 +120,23 @@ def _alarms(context: StudyContext, dataset: Dataset, finished: list[quality.Verd
     return quality.alarms(finished or _vote_verdicts(dataset), context.config.quality)
 
 
-def _used(dataset: Dataset, code: str, judged: quality.Judgement) -> int:
+def _used(records: Sequence[Mapping[str, Any]], judged: quality.Judgement) -> int:
     """How many of a person's votes on pairs of systems enter the primary analysis."""
     return sum(
-        vote.record["participant"] == code
-        and vote.record["kind"] == "main"
-        and quality.combine([judged, quality.Judgement(vote.record["verdict"])]).verdict != "fail"
-        for vote in dataset.votes
+        record["kind"] == "main"
+        and quality.combine([judged, quality.Judgement(record["verdict"])]).verdict != "fail"
+        for record in records
     )
+
+
+def _minutes(people: Sequence[Sequence[Mapping[str, Any]]]) -> float | None:
+    """Median over people, each given by the records of votes in order."""
+    spent = [
+        own[-1]["received_at"] - own[0]["received_at"] + own[0]["seconds_since_served"]
+        for own in people
+        if own
+    ]
+    return median(spent) / 60 if spent else None
 
 
 def _vote_verdicts(dataset: Dataset) -> list[quality.Verdict]:

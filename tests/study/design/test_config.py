@@ -36,6 +36,13 @@ def test_a_mistake_is_named_with_file_and_rule(tmp_path, changes, sentence):
     assert "\n" not in str(caught.value)
 
 
+def test_names_that_yaml_reads_as_numbers_and_a_byte_order_mark(tmp_path):
+    path = write(tmp_path / "study.yaml", candidate=1, consent={"version": 1.0})
+    path.write_bytes("\ufeff".encode() + path.read_bytes())
+    config = load(path)
+    assert (config.candidate, config.consent.version) == ("1", "1.0")
+
+
 @pytest.mark.parametrize("content", ["name: [", "- a list", ""])
 def test_what_is_not_a_mapping_is_refused(tmp_path, content):
     (tmp_path / "study.yaml").write_text(content)

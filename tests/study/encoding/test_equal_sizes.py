@@ -58,47 +58,6 @@ def test_only_coded_bytes_differ_and_nothing_that_is_seen_or_heard_changes(tmp_p
             assert np.array_equal(before, after)
 
 
-def test_a_classifier_on_what_a_browser_gets_stays_at_chance(tmp_path):
-    """Two systems, one softer by half; the classifier learns from all sizes and tables of a clip.
-
-    Two hundred builds of twelve pairs are drawn from the clips, as items of other studies would be: a guess of the
-    softer side is right as often as a coin, within its 95 % range.
-    """
-    pairs = []
-    for item in range(6):
-        drafts = [clip(tmp_path / f"{item}{n}.mp4", 10 * item + n, 1 + 3 * n) for n in range(2)]
-        pairs.append([features(path) for path in equal(tmp_path, drafts)])
-        raw = [draft.stat().st_size for draft in drafts]
-        assert raw[0] > 1.2 * raw[1]  # before, the size alone tells
-    dice = np.random.default_rng(1)
-    right = [build_is_told(pairs, dice) for _ in range(200)]
-    low, high = np.quantile(dice.binomial(12, 0.5, 20_000) / 12, (0.025, 0.975))
-    assert low <= np.mean(right) <= high
-    assert np.mean([low <= share <= high for share in right]) >= 0.9
-
-
-def build_is_told(pairs, dice) -> float:
-    """Share of twelve pairs in which the nearer side to the other pairs' soft ones is the soft one."""
-    drawn = [pairs[n] for n in dice.integers(0, len(pairs), 12)]
-    told = []
-    for n, pair in enumerate(drawn):
-        rest = [other[1] - other[0] for k, other in enumerate(drawn) if k != n]
-        score = float(np.mean(rest, 0) @ (pair[1] - pair[0]))
-        told.append(score > 0 if score else dice.random() < 0.5)
-    return float(np.mean(told))
-
-
-def features(path: Path) -> np.ndarray:
-    """Sizes of the file, of its boxes and of all its frames, and every byte outside the media."""
-    data = path.read_bytes()
-    with av.open(str(path)) as container:
-        frames = [float(packet.size) for packet in container.demux()]
-    tables = b"".join(body for kind, body in media.boxes(data) if kind != "mdat")
-    return np.array(
-        [len(data), *(len(body) for _, body in media.boxes(data)), *frames, *tables], float
-    )
-
-
 def test_clips_of_unlike_length_are_refused(tmp_path):
     drafts = [clip(tmp_path / "a.mp4", 1, 1), clip(tmp_path / "b.mp4", 2, 1, seconds=0.5)]
     with pytest.raises(StudyError, match="unlike each other"):

@@ -78,3 +78,23 @@ def test_what_cannot_be_read_is_one_sentence(folder, data, sentence):
     with pytest.raises(StudyError, match=sentence) as caught:
         read(folder, data)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["videos\\ours\\a.mp4", "videos/ours/e\u0301.mp4", "videos/ours/\u00e9.mp4"]
+)
+def test_files_are_found_as_windows_and_macs_write_them(folder, name):
+    (folder / "videos" / "ours").mkdir(parents=True)
+    for file in ("a.mp4", "\u00e9.mp4"):
+        (folder / "videos" / "ours" / file).write_bytes(file.encode())
+    rows = [("ours", "1", name, "", "", "CC0"), ROWS[1]]
+    (folder / "manifest.csv").write_text(text(rows=rows), encoding="utf-8")
+    assert stimuli.read(folder / "manifest.csv").entries[0].file.parent.name == "ours"
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence(folder):
+    (folder / "manifest.json").write_text(
+        '[{"system": "a", "item": "1", "file": "a\\u0000.mp4", "licence": "CC0"}]'
+    )
+    with pytest.raises(StudyError, match="row 1: file .* does not exist"):
+        stimuli.read(folder / "manifest.json")

@@ -246,8 +246,6 @@ def test_the_guide_with_twelve_odd_videos_of_three_systems(tmp_path, capsys):
             turn(path, (0, -1, 1, 0))
         rows.append(f"{system};{item};{path.name};in.wav;CC0")
     (folder / "manifest.csv").write_text("\ufeff" + "\n".join(rows) + "\n;;;;\n")
-    text = (folder / "study.yaml").read_text().replace("fit: pad", "fit: crop\n  preset: ultrafast")
-    (folder / "study.yaml").write_text(text)
     for step in ("import", "build", "audit", "open"):
         assert run(step, folder) == 0, capsys.readouterr()
     printed = capsys.readouterr()

@@ -211,6 +211,16 @@ def test_the_overview_names_no_system(built, tmp_path, clock):
     assert not any(name in repr(seen) for name in SYSTEMS)
 
 
+def test_the_overview_counts_votes_that_are_used_and_minutes(built, tmp_path, clock):
+    context = open_at(built, tmp_path, clock)
+    start = clock()
+    take_part(api_client(context), context, "same")
+    seen = overview(context, read(context))
+    (person,) = seen.people
+    assert 0 < person.used < person.votes
+    assert seen.minutes == pytest.approx((clock() - start) / 60, abs=0.01)
+
+
 def test_seeing_results_early_is_recorded(built, tmp_path, clock):
     context = open_at(
         built, tmp_path, clock, analysis={"resamples": 400, "reveal_before_close": True}
