@@ -122,7 +122,11 @@ def main() -> None:
     options = WorkerOptions(args.checkpoint, args.threads, ranks=args.ranks, decoder_apart=True)
     picture = load_reference(assets.default_character().portrait).tobytes()
     table = Table("killed", "seconds to the next segment", "left behind")
-    for restart in measure_restarts(options, picture):
+    try:
+        restarts = list(measure_restarts(options, picture))
+    except UserError as error:
+        parser.error(str(error))
+    for restart in restarts:
         table.add_row(
             restart.killed, f"{restart.seconds:.1f}", ", ".join(restart.left) or "nothing"
         )

@@ -72,13 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the prediction for every known GPU, in bfloat16 and in the GPU's fast format; then for groups."""
     preset = load_preset(args.preset)
-    work, tiny = count_work(preset), count_tiny_decode(preset)
-    fast = {gpu: plan_precision(Capability("cuda", compute=gpu.compute)).linear for gpu in GPUS}
-    predictions = [predict(work, gpu, linear) for gpu in GPUS for linear in ("native", fast[gpu])]
+    work, tiny, shared = count_work(preset), count_tiny_decode(preset), count_groups(preset)
+    gpus = [(gpu, plan_precision(Capability("cuda", compute=gpu.compute)).linear) for gpu in GPUS]
+    predictions = [predict(work, gpu, linear) for gpu, fast in gpus for linear in ("native", fast)]
     groups = [
-        predict_group(group, work, tiny, gpu, fast[gpu], link)
-        for gpu in GPUS
-        for group in count_groups(preset)
+        predict_group(group, work, tiny, gpu, fast, link)
+        for gpu, fast in gpus
+        for group in shared
         for link in LINKS
     ]
     if args.json:
