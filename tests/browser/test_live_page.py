@@ -297,7 +297,7 @@ def test_a_picture_of_ones_own_needs_consent(visit, tmp_path):
     ringed = visitor.page.locator('[data-character][aria-pressed="true"]')
     assert ringed.count() == 0
     visitor.page.click("[data-part=end]")
-    assert ringed.get_attribute("data-character") == "elena"
+    assert ringed.get_attribute("data-character") == "mira"
 
 
 def test_the_last_minutes_are_saved_with_their_marks(visit, tmp_path):
