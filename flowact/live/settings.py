@@ -47,6 +47,8 @@ class LiveSettings:
         check: ask the configured servers once, say what came of it, and end.
         log: what the server and its worker log.
         endpoints: servers that hear, answer and speak.
+        operations_host, operations_port: where operators are answered; nowhere without a port.
+        traces: whether joins and replies are sent to an OpenTelemetry collector.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -72,6 +74,9 @@ class LiveSettings:
     check: bool = False
     log: LogSettings = SERVER_LOG
     endpoints: Endpoints = NO_ENDPOINTS
+    operations_host: str = "127.0.0.1"
+    operations_port: int | None = None
+    traces: bool = False
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -116,6 +121,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check", action="store_const", const="yes", help="ask the configured servers once and end"
     )
+    parser.add_argument("--operations-host", help="address for operators (127.0.0.1)")
+    parser.add_argument(
+        "--operations-port", type=int, help="port for operators: /metrics, /healthz, /readyz (none)"
+    )
+    parser.add_argument("--traces", choices=("yes", "no"), help="send OpenTelemetry spans (no)")
     parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
 
 
@@ -147,8 +157,12 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     if settings.threads is not None and settings.threads < 1:
         raise UserError(f"--threads must be at least 1, not {settings.threads}.")
     _check_model(settings)
-    if not 0 <= settings.port < 65536:
-        raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
+    for option, port in (
+        ("--port", settings.port),
+        ("--operations-port", settings.operations_port),
+    ):
+        if port is not None and not 0 <= port < 65536:
+            raise UserError(f"{option} must be 0 to 65535, not {port}.")
     return settings
 
 
@@ -206,6 +220,8 @@ def _exchange(value: str) -> Exchange:
 
 _CONVERTERS: Final[dict[str, Any]] = {
     "port": int,
+    "operations_port": int,
+    "traces": _yes,
     "threads": int,
     "sessions": int,
     "checkpoint": Path,
