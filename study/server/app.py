@@ -16,6 +16,7 @@ from study.design.builder import read_index
 from study.design.config import load
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
 from study.server.body_limit import BodyLimit
+from study.server.metrics import figures
 from study.voting import lifecycle
 from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyContext
 
@@ -30,6 +31,8 @@ def mount_study(app: FastAPI, context: StudyContext, prefix: str = "", home: str
     The order matters: routes and the guarded admin page come before the public Blocks, which would
     otherwise answer for every path below it.
     """
+    context.store.waited = figures().waited
+    figures().watch(context)
     api.install_refusals(app.add_exception_handler)
     app.include_router(api.router(context), prefix=prefix)
     app.include_router(admin_routes.router(context, prefix), prefix=prefix)

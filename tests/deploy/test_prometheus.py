@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import generate_latest
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from flowact.live.operations.metrics import LiveMetrics
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
+from study.server.metrics import figures as study_figures
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
@@ -31,11 +33,24 @@ def promtool(*arguments: str) -> str:
     return done.stdout
 
 
+class Process:
+    """What a study adds to the registry of its process, and not what Python itself does."""
+
+    def collect(self):
+        study_figures()
+        yield from (metric for metric in REGISTRY.collect() if metric.name.startswith("study_"))
+        yield GaugeMetricFamily("study_excluded_ratio", "as `ExcludedShare` names it", 0.0)
+
+
+PROCESS = Process()
+
+
 @pytest.fixture(scope="module")
 def samples() -> set[str]:
     """Names of all samples, of histograms too, whose labels nobody has filled yet."""
     manager = SessionManager(LiveSettings())
     text = generate_latest(LiveMetrics(manager).registry).decode()
+    text += generate_latest(PROCESS).decode()
     manager.uploads.close()
     names = set()
     for family in text_string_to_metric_families(text):
@@ -75,6 +90,7 @@ def test_every_query_of_the_dashboard_is_one_that_prometheus_understands(tmp_pat
 
 
 ALARMS = {
+    "StudyExcludesMany": ("study_excluded_ratio", "0.5x20"),
     "FlowActDown": ('up{job="flowact", instance="a"}', "0x20"),
     "FlowActFull": ("flowact_waiting", "2x20"),
     "FlowActNoSpare": ('flowact_spare_ready{instance="a"}', "0x20"),
@@ -97,6 +113,7 @@ def test_alerts_ring_when_they_should_and_only_then(tmp_path):
     series = [{"series": name, "values": values} for name, values in ALARMS.values()] + late
     calm = [
         {"series": 'up{job="flowact", instance="a"}', "values": "1x20"},
+        {"series": "study_excluded_ratio", "values": "0.2x20"},
         {"series": "flowact_waiting", "values": "0x20"},
         {"series": 'flowact_spare_ready{instance="a"}', "values": "1x20"},
         {"series": 'flowact_worker_restarts_total{instance="a", reason="crash"}', "values": "1x20"},
