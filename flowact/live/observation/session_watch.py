@@ -69,7 +69,9 @@ class SessionWatch:
             dropped: messages that this connection's viewer was too slow for, up to now.
         """
         now = self._now()
-        lost = 0 if segment.flush else dropped - self._dropped  # an interruption throws away on purpose
+        lost = (
+            0 if segment.flush else dropped - self._dropped
+        )  # an interruption throws away on purpose
         self._dropped = dropped
         played_until = now if self._played_until is None or segment.flush else self._played_until
         self._tell(SegmentSent(segment, max(now - played_until, 0.0), lost))

@@ -9,7 +9,12 @@ import time
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.resources import (
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    OTELResourceDetector,
+    Resource,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -28,9 +33,9 @@ class LiveTraces:
     """
 
     def __init__(self, exporter: SpanExporter | None = None) -> None:
-        # Resource.create adds OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES of the owner, which win.
+        owners = OTELResourceDetector().detect()  # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
         ours = Resource({SERVICE_NAME: "flowact", SERVICE_VERSION: __version__})
-        self._provider = TracerProvider(resource=ours.merge(Resource.create()))
+        self._provider = TracerProvider(resource=Resource.create().merge(ours).merge(owners))
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("flowact.live", __version__)
         self._propagator = TraceContextTextMapPropagator()

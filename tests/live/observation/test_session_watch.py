@@ -89,7 +89,12 @@ def test_what_a_slow_viewer_missed_is_counted_once_and_an_interruption_is_no_slo
     watch, _ = watched()
     lost = [
         event.dropped
-        for segment, dropped in [(SILENT, 0), (SILENT, 3), (replace(SILENT, flush=True), 9), (SILENT, 10)]
+        for segment, dropped in [
+            (SILENT, 0),
+            (SILENT, 3),
+            (replace(SILENT, flush=True), 9),
+            (SILENT, 10),
+        ]
         for event in told(watch, segment, dropped)
         if isinstance(event, SegmentSent)
     ]

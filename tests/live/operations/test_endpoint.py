@@ -74,7 +74,7 @@ def test_both_formats_of_prometheus_are_spoken_and_checked(operators):
     assert {
         family.name for family in openmetrics(operators.get("/metrics", headers=accept).text)
     } == families
-    assert {"flowact_full", "flowact_waiting", "flowact_spare_ready", "python_info"} <= families
+    assert {"flowact_full", "flowact_waiting", "python_info"} <= families
     program = shutil.which("promtool")
     assert program, "promtool checks the metrics; it comes with Debian's package prometheus"
     done = subprocess.run(
