@@ -115,19 +115,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sample-study", choices=("yes", "no"), help="without --study, show a sample (yes)"
     )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
+    parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
+    parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
+    _add_speech_arguments(parser)
+
+
+def _add_speech_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--voices", metavar="DIR", type=Path, help="Piper's voices to offer")
     parser.add_argument(
         "--listen-model", metavar="DIR", type=Path, help="a Whisper model that hears here"
     )
-    parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
-    parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
     parser.add_argument(
         "--check",
         action="store_const",
         const="yes",
         help="ask the configured servers and models once and end",
     )
-    parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
 
 
 def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> LiveSettings:

@@ -36,18 +36,7 @@ def add_render_routes(
         owner: dependency that asks for a key.
     """
 
-    @api.post(
-        "/sounds", status_code=201, dependencies=[owner], openapi_extra=_SOUND_BODY, tags=["owner"]
-    )
-    async def add_sound(request: Request) -> SoundTicket:
-        """Take a recording for one video, of any usual format, at most ten minutes long."""
-        visitor = secrets.token_hex(8)
-        filename = unquote(request.headers.get("x-filename", "sound")[:600])
-        try:
-            taken = await manager.uploads.receive(visitor, "audio", filename, request.stream())
-        except UserError as error:
-            raise ApiError("bad_sound", str(error)) from error
-        return SoundTicket(sound_id=f"{visitor}.{taken.name}", remark=taken.remark)
+    _add_sound_route(api, manager, owner)
 
     @api.post(
         "/renders",
@@ -80,3 +69,18 @@ def add_render_routes(
     async def delete_video(render_id: str) -> None:
         """Delete a video, or give up making it."""
         await renders.remove(render_id)
+
+
+def _add_sound_route(api: FastAPI, manager: SessionManager, owner: Any) -> None:
+    @api.post(
+        "/sounds", status_code=201, dependencies=[owner], openapi_extra=_SOUND_BODY, tags=["owner"]
+    )
+    async def add_sound(request: Request) -> SoundTicket:
+        """Take a recording for one video, of any usual format, at most ten minutes long."""
+        visitor = secrets.token_hex(8)
+        filename = unquote(request.headers.get("x-filename", "sound")[:600])
+        try:
+            taken = await manager.uploads.receive(visitor, "audio", filename, request.stream())
+        except UserError as error:
+            raise ApiError("bad_sound", str(error)) from error
+        return SoundTicket(sound_id=f"{visitor}.{taken.name}", remark=taken.remark)
