@@ -35,7 +35,6 @@ def add_render_routes(
         renders: makes the videos.
         owner: dependency that asks for a key.
     """
-
     _add_sound_route(api, manager, owner)
 
     @api.post(

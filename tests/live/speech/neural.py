@@ -91,6 +91,14 @@ def write_whisper(folder: Path) -> Path:
         feed_forward(side.layer[0].ffn)
     attention(decoder.layer[0].attention, [D, 2 * D, D])
     tokens = _tokens()
+    _name_tokens(spec, tokens)
+    folder.mkdir(parents=True)
+    spec.save(str(folder))
+    _write_tokenizer(folder, tokens)
+    return folder
+
+
+def _name_tokens(spec, tokens: list[str]) -> None:
     spec.config.suppress_ids = list(range(50_257, VOCABULARY))
     spec.config.suppress_ids_begin = [50_257]
     spec.config.alignment_heads = [(0, 0)]
@@ -99,10 +107,6 @@ def write_whisper(folder: Path) -> Path:
     ]
     spec.register_vocabulary(tokens)
     spec.validate()
-    folder.mkdir(parents=True)
-    spec.save(str(folder))
-    _write_tokenizer(folder, tokens)
-    return folder
 
 
 def _tokens() -> list[str]:
