@@ -49,6 +49,8 @@ class LiveSettings:
         endpoints: servers that hear, answer and speak.
         operations_host, operations_port: where operators are answered; nowhere without a port.
         traces: whether joins and replies are sent to an OpenTelemetry collector.
+        voices: folder of Piper's voices to offer beside those of the machine.
+        listen_model: folder of a Whisper model that hears on this machine.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -77,6 +79,8 @@ class LiveSettings:
     operations_host: str = "127.0.0.1"
     operations_port: int | None = None
     traces: bool = False
+    voices: Path | None = None
+    listen_model: Path | None = None
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -118,15 +122,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
-    parser.add_argument(
-        "--check", action="store_const", const="yes", help="ask the configured servers once and end"
-    )
+    _add_operations_arguments(parser)
+    parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
+    _add_speech_arguments(parser)
+
+
+def _add_operations_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations-host", help="address for operators (127.0.0.1)")
     parser.add_argument(
         "--operations-port", type=int, help="port for operators: /metrics, /healthz, /readyz (none)"
     )
     parser.add_argument("--traces", choices=("yes", "no"), help="send OpenTelemetry spans (no)")
-    parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
+
+
+def _add_speech_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--voices", metavar="DIR", type=Path, help="Piper's voices to offer")
+    parser.add_argument(
+        "--listen-model", metavar="DIR", type=Path, help="a Whisper model that hears here"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_const",
+        const="yes",
+        help="ask the configured servers and models once and end",
+    )
 
 
 def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> LiveSettings:
@@ -227,6 +246,8 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "checkpoint": Path,
     "study": Path,
     "state": Path,
+    "voices": Path,
+    "listen_model": Path,
     "origins": _origins,
     "sample_study": _yes,
     "spare": _yes,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
+from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
 from flowact.live.operations.operations import Operations
 from flowact.live.server.about import about, model_card
@@ -34,7 +35,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         UserError: operators cannot be answered as the settings ask.
     """
     manager = SessionManager(settings)
-    operations = Operations(settings, manager)
+    operations, renders = Operations(settings, manager), RenderQueue(manager)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -43,6 +44,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         try:
             yield
         finally:
+            await renders.close()
             await manager.close()
             await operations.close()
 
@@ -50,7 +52,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app.state.manager, app.state.operations = manager, operations
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
-    app.mount("/v1", make_api(manager))
+    app.mount("/v1", make_api(manager, renders))
     _allow_origins(app, settings)
 
     @app.get("/openapi.json")
@@ -73,7 +75,8 @@ def _add_pages(app: FastAPI, manager: SessionManager) -> None:
 
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
-        return about(app.state.pages, manager.settings.endpoints)
+        settings = manager.settings
+        return about(app.state.pages, settings.endpoints, hears=settings.listen_model is not None)
 
     @app.get("/about/model-card", response_class=HTMLResponse)
     async def model_card_page() -> str:

@@ -58,7 +58,7 @@ class SessionManager:
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
-        self.speech = SpeechRoom(settings.endpoints)
+        self.speech = SpeechRoom(settings.endpoints, settings.voices, settings.listen_model)
         self.sessions: dict[str, LiveSession] = {}
         self.observers = Observers()
         self.services = SessionServices(
