@@ -37,7 +37,7 @@ _WORDLESS_ENDS: Final = ("。", "！", "？", "，", "；", "：", "、")
 NO_HEARING: Final = "Nothing on this server understands speech; type to talk with the avatar."
 
 
-class Expected(Protocol):
+class ReplyExpected(Protocol):
     """Hears whether something is to be said from now on."""
 
     def __call__(self, *, reply: bool) -> None:
@@ -65,7 +65,7 @@ class DialogueContext:
     flush: Callable[[], None]
     act: Callable[[str], None]
     begun: Callable[[], None]
-    expected: Expected
+    expected: ReplyExpected
     now: Callable[[], float] = time.monotonic
 
 
