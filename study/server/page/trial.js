@@ -31,6 +31,8 @@ export class TrialView {
       });
     const [left, right] = await Promise.all([loadSide('left'), loadSide('right')]);
     await within(DECODING, this.player.load({ left, right }));
+    const { videoWidth, videoHeight } = this.videos.left; // both sides have one size
+    this.element.style.setProperty('--aspect', videoWidth / videoHeight || 1);
     this.element.classList.add('ready');
     this.restore();
     this.playButton.disabled = false;

@@ -110,22 +110,33 @@ export function soundView(texts, handlers) {
 export function endView(title, text, code, texts, prolific) {
   const parts = [h('h1', {}, title), h('p', { class: 'lead' }, text)];
   if (code) {
+    const shown = h('strong', {}, code);
     const copy = h(
       'button',
       {
         type: 'button',
         onclick: async () => {
-          await navigator.clipboard?.writeText(code);
-          copy.textContent = texts.done.copied;
+          if (await copied(shown)) copy.textContent = texts.done.copied;
         },
       },
       texts.done.copy,
     );
-    parts.push(h('div', { class: 'code' }, h('span', {}, texts.done.code), h('strong', {}, code), copy));
+    parts.push(h('div', { class: 'code' }, h('span', {}, texts.done.code), shown, copy));
     if (prolific) {
       const href = `https://app.prolific.com/submissions/complete?cc=${encodeURIComponent(code)}`;
       parts.push(h('a', { class: 'primary', href }, texts.done.return));
     }
   }
   return h('main', { class: 'sheet end' }, ...parts);
+}
+
+// Marks a text, so that it can be copied by hand too: without HTTPS there is no clipboard.
+async function copied(element) {
+  window.getSelection().selectAllChildren(element);
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    return document.execCommand('copy');
+  }
 }
