@@ -1,13 +1,17 @@
 """Raters with every kind of trouble, in a real Chromium: no vote is lost without a word."""
 
+import time
+
 import pytest
 from sqlalchemy import func, select
 
+from study.checks.simulated_participant import SimulatedParticipant
 from study.database.models import Vote
 from study.design.translations import texts
 from study.voting import lifecycle
 from tests.study.chromium import served, shot, visit
 from tests.study.server.test_browser import admit, answer, challenge, watch
+from tests.study.tiny import api_client
 
 WORDS = texts("en")
 MAIN = 2  # pairs after the practice
@@ -26,13 +30,13 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def begun(running, browser):
-    """A rater after the practice pair, at the first pair that counts."""
+    """A rater after the practice pair, which needs no browser, at the first pair that counts."""
     context, address = running
+    person = SimulatedParticipant(api_client(context), context, lambda *_: "left", time.sleep)
+    person.admit()
+    person.post("vote", person.ballot(person.next()))
     page, problems = visit(browser, "desk")
-    page.goto(address)
-    admit(page, context, "en", "raters")
-    rate(page)
-    page.locator(".feedback .primary").click()
+    page.goto(f"{address}/#p={person.token}")
     ready(page, 1)
     yield page
     assert problems == []
