@@ -30,7 +30,7 @@ GONE: Final = "The generator could not go on with this session; open another."
 class AvatarHost:
     """A worker process with the model in it, and the sessions that it makes. Use it with `async with`.
 
-    The worker is spawned: a script needs the usual `if __name__ == "__main__":`. A worker that dies is
+    The worker is another process: a script needs the usual `if __name__ == "__main__":`. A worker that dies is
     replaced, and its sessions go on.
 
     Args:

@@ -44,8 +44,11 @@ class ServerProcess:
         return found
 
     def children(self) -> list[int]:
-        """Return the processes that it has started, the busiest first: that is the worker."""
-        return sorted(_children(self.pid), key=_processor_time, reverse=True)
+        """Return the processes that work for it, the busiest first: that is the worker.
+
+        A process that only starts others, as worker processes are started on Linux, is none of them.
+        """
+        return sorted(_leaves(self.pid), key=_processor_time, reverse=True)
 
     @property
     def worker(self) -> int:
@@ -135,11 +138,19 @@ def _wait_until_ready(server: ServerProcess, process: subprocess.Popen[bytes]) -
 
 
 def _children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    others = (
-        path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children") if path.exists()
-    )
-    return sorted({int(word) for line in (text, *others) for word in line.split()})
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread or a process that has ended meanwhile
+            found |= {int(word) for word in path.read_text().split()}
+    return sorted(found)
+
+
+def _leaves(pid: int) -> list[int]:
+    """Processes below one that have started no others."""
+    found = []
+    for child in _children(pid):
+        found += _leaves(child) or [child]
+    return found
 
 
 def _processor_time(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""`flowact plan`: what speed to expect of a preset on a GPU, before anybody has rented one."""
+"""`flowact plan`: what speed to expect of a preset on a GPU or several, before anybody has rented one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from flowact.hardware.group_speed import (
+    LINKS,
+    GroupEstimate,
+    count_groups,
+    count_tiny_decode,
+    predict_group,
+)
 from flowact.hardware.precision import Capability, plan_precision
 from flowact.hardware.roofline import GPUS, UTILISATION, Gpu, Operator, seconds
 from flowact.hardware.workload import Work, count_work
@@ -24,6 +31,18 @@ _ASSUMPTIONS: Final = (
     f"arithmetic and its memory traffic at {UTILISATION:.0%} of the data sheet. Two GPUs: "
     "transformer and decoder at the same time, each on its own (--devices). No weights of this size "
     "exist; nothing was measured."
+)
+_GROUP_COLUMNS: Final = (
+    "GPU", "products", "ranks", "exchange", "link", "compute ms", "exchange ms", "fps", "fps, tiny",
+    "pays",
+)  # fmt: skip
+_GROUP_ASSUMPTIONS: Final = (
+    "Compute: memory and denoising of the first rank. Exchange: bfloat16 numbers over "
+    + " or ".join(
+        f"{x.name} ({x.bandwidth / 1e9:.0f} GB/s, {1e6 * x.latency:.0f} us)" for x in LINKS
+    )
+    + ", not overlapped. A group pays where it makes more frames than one rank and one decoder; "
+    "'tiny decoder' says that this needs the tiny decoder, since the preset's takes longer."
 )
 
 
@@ -51,18 +70,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the prediction for every known GPU, in bfloat16 and in the GPU's fast format."""
+    """Print the prediction for every known GPU, in bfloat16 and in the GPU's fast format; then for groups."""
     preset = load_preset(args.preset)
-    work = count_work(preset)
-    predictions = [
-        predict(work, gpu, linear)
-        for gpu in GPUS
-        for linear in ("native", plan_precision(Capability("cuda", compute=gpu.compute)).linear)
+    work, tiny, shared = count_work(preset), count_tiny_decode(preset), count_groups(preset)
+    gpus = [(gpu, plan_precision(Capability("cuda", compute=gpu.compute)).linear) for gpu in GPUS]
+    predictions = [predict(work, gpu, linear) for gpu, fast in gpus for linear in ("native", fast)]
+    groups = [
+        predict_group(group, work, tiny, gpu, fast, link)
+        for gpu, fast in gpus
+        for group in shared
+        for link in LINKS
     ]
     if args.json:
-        Console().print_json(json.dumps([asdict(prediction) for prediction in predictions]))
+        found = {"gpus": list(map(asdict, predictions)), "groups": list(map(asdict, groups))}
+        Console().print_json(json.dumps(found))
     else:
         _print_table(preset, work, predictions)
+        _print_groups(groups)
 
 
 def predict(work: Work, gpu: Gpu, linear: str) -> SpeedEstimate:
@@ -102,4 +126,17 @@ def _print_table(preset: Preset, work: Work, predictions: list[SpeedEstimate]) -
         table.add_column(column, justify="left" if column in _COLUMNS[:2] else "right")
     for prediction in predictions:
         table.add_row(*map(str, asdict(prediction).values()))
+    console.print(table)
+
+
+def _print_groups(groups: list[GroupEstimate]) -> None:
+    title = "GPUs that share the transformer frame by frame; a further one decodes"
+    table = Table(title=title, caption=_GROUP_ASSUMPTIONS, caption_justify="left")
+    for column in _GROUP_COLUMNS:
+        table.add_column(column, justify="right" if column in _GROUP_COLUMNS[5:9] else "left")
+    for group in groups:
+        row = asdict(group).values()
+        table.add_row(*("-" if value is None else str(value) for value in row))
+    console = Console()
+    console.width = max(console.width, 110)  # a narrower table cuts its numbers
     console.print(table)

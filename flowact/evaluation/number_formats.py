@@ -24,6 +24,7 @@ from flowact.mmdit.memory import MemoryFormat
 from flowact.mmdit.model import FlowActTransformer
 from flowact.mmdit.quantised import EightBits, quantise
 from flowact.pipeline import FlowActPipeline
+from flowact.pipeline.components import move_network
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -53,7 +54,8 @@ class NumberFormat:
 
     def of(self, exact: FlowActTransformer) -> FlowActTransformer:
         """A copy of a float32 transformer that computes so."""
-        made: FlowActTransformer = copy.deepcopy(exact).to(self.dtype)
+        made = copy.deepcopy(exact)
+        move_network(made, None, self.dtype)
         if self.linear is not None:
             quantise(made, candidates(self.linear, "torch")[self.way].make)
         made.memory_format = self.memory

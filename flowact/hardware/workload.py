@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,14 +36,22 @@ def count_work(preset: Preset) -> Work:
     """Count the operators of one chunk of a stream: memory once, one denoising call, decoding."""
     with torch.device("meta"):
         transformer = FlowActTransformer(**preset.transformer.model_dump())
-        memory, denoise = _count_transformer(transformer, preset.transformer)
+        remember, denoise = transformer_calls(transformer, preset.transformer)
+        memory, denoising = count(remember), count(denoise)
     parameters = sum(p.numel() for p in transformer.parameters())
-    return Work(parameters, memory, denoise, count_decode(preset.codec))
+    return Work(parameters, memory, denoising, count_decode(preset.codec))
 
 
-def _count_transformer(
+@torch.no_grad()
+def transformer_calls(
     transformer: FlowActTransformer, size: TransformerSize
-) -> tuple[list[Operator], list[Operator]]:
+) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Return a transformer's two calls of a chunk: encoding the memory, and denoising behind it.
+
+    Args:
+        transformer: on the device on which tensors are made now.
+        size: its sizes.
+    """
     latent = (size.latent_channels, size.latent_height, size.latent_width)
     bank = MemoryInput(
         latents=torch.empty(1, MEMORY_LATENTS, *latent),
@@ -52,17 +61,14 @@ def _count_transformer(
         audio=torch.empty(1, HEARD_LATENTS * FRAMES_PER_LATENT, size.audio_dim),
     )
     length = STREAM_CHUNKS * LATENTS_PER_CHUNK
-    cache = transformer.encode_memory(bank)
     stream = (
         torch.empty(1, length, *latent),
         torch.empty(1, length),
         torch.empty(1, (length + 1) * FRAMES_PER_LATENT, size.audio_dim),
         torch.empty(1, STREAM_CHUNKS, size.text_tokens, size.text_dim),
     )
-    return (
-        count(lambda: transformer.encode_memory(bank)),
-        count(lambda: transformer(*stream, memory=cache)),
-    )
+    cache = transformer.encode_memory(bank)
+    return lambda: transformer.encode_memory(bank), lambda: transformer(*stream, memory=cache)
 
 
 def count_decode(codec: Codec) -> list[Operator]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from flowact.parallel.launch import start
 from flowact.parallel.membership import Lead, Membership
 
 
@@ -19,54 +19,49 @@ class Companions:
     """All ranks of a group but the first, and the decoder's process if it has one.
 
     Args:
-        follow: what a rank runs: called with its pipe to the leader, its membership and the options.
-        decode: what the decoder's process runs: called with its pipe and the options.
-        options: passed on.
         ranks: ranks of the group.
         decoder_apart: whether the decoder has a process of its own.
 
     Attributes:
-        lead: the first rank's place in the group, if there is one.
+        lead: the first rank's place in the group, if there is one; known when they are started.
     """
 
-    def __init__(
-        self,
-        follow: Callable[..., None],
-        decode: Callable[..., None],
-        options: Any,
-        ranks: int,
-        decoder_apart: bool,
-    ) -> None:
+    def __init__(self, ranks: int, decoder_apart: bool) -> None:
+        self._ranks, self._decoder_apart = ranks, decoder_apart
         self.lead: Lead | None = None
         self._pipes: list[Connection] = []
-        self._processes: list[SpawnProcess] = []
-        if ranks == 1 and not decoder_apart:
+        self._processes: dict[str, BaseProcess] = {}
+        self._folder: Path | None = None
+
+    def start(self, follow: Callable[..., None], decode: Callable[..., None], options: Any) -> None:
+        """Start them.
+
+        Args:
+            follow: what a rank runs: called with its pipe to the leader, the options and its membership.
+            decode: what the decoder's process runs: called with its pipe and the options.
+            options: passed on.
+        """
+        if self._ranks == 1 and not self._decoder_apart:
             return
         self._folder = Path(tempfile.mkdtemp(prefix="flowact-group-"))
-        meeting = self._folder / "meeting"
-        for rank in range(1, ranks):
-            self._start(follow, Membership(rank, ranks, meeting), options)
+        members = [Membership(n, self._ranks, self._folder / "meeting") for n in range(self._ranks)]
+        for member in members[1:]:
+            self._start(f"rank {member.rank}", follow, options, member)
         followers = tuple(self._pipes)
-        decoder = self._start(decode, options) if decoder_apart else None
-        self.lead = Lead(Membership(0, ranks, meeting), followers, decoder)
+        decoder = self._start("decoder", decode, options) if self._decoder_apart else None
+        self.lead = Lead(members[0], followers, decoder)
 
-    def _start(self, target: Callable[..., None], *arguments: Any) -> Connection:
-        """Start a process with its end of a pipe, and return the leader's end."""
-        spawn = multiprocessing.get_context("spawn")
-        ours, theirs = spawn.Pipe()
-        process = spawn.Process(
-            target=target, args=(theirs, *arguments), name="flowact-rank", daemon=True
-        )
-        process.start()
-        theirs.close()
-        self._pipes.append(ours)
-        self._processes.append(process)
-        return ours
+    def _start(self, name: str, target: Callable[..., None], *arguments: Any) -> Connection:
+        """Start a process and return the leader's end of its pipe."""
+        started = start(target, *arguments, name=f"flowact-{name}")
+        self._pipes.append(started.pipe)
+        self._processes[name] = started.process
+        return started.pipe
 
     @property
-    def pids(self) -> list[int | None]:
-        """Process numbers, by rank."""
-        return [process.pid for process in self._processes]
+    def pids(self) -> dict[str, int]:
+        """Process numbers by name: `rank 1` and so on, `decoder`."""
+        return {name: process.pid for name, process in self._processes.items() if process.pid}
 
     def handed_over(self) -> None:
         """Close our ends of the pipes once the leader has them, so that it notices an end."""
@@ -74,20 +69,18 @@ class Companions:
             pipe.close()
 
     @property
-    def ended(self) -> str | None:
-        """Which rank has ended and how, if one has."""
-        for rank, process in enumerate(self._processes, 1):
-            if process.exitcode is not None:
-                return f"lost rank {rank}, which {how_ended(process.exitcode)}"
-        return None
+    def ended(self) -> dict[str, int]:
+        """Exit codes of those that have ended, by name."""
+        codes = {name: process.exitcode for name, process in self._processes.items()}
+        return {name: code for name, code in codes.items() if code is not None}
 
     def kill(self) -> None:
         """End them all at once and wait for it."""
-        for process in self._processes:
+        for process in self._processes.values():
             process.kill()
-        for process in self._processes:
+        for process in self._processes.values():
             process.join()
-        if self.lead is not None:
+        if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -132,13 +132,17 @@ def serve_decoder(
             decoder.held.pop(key, None)
         try:
             answer = getattr(decoder, request.method)(*request.arguments)
-        except (
-            RuntimeError,
-            ValueError,
-            LookupError,
-        ) as error:  # the session's, which the other side ends
-            answer = RuntimeError(str(error))
+        except (RuntimeError, ValueError, LookupError, MemoryError) as error:
+            answer = _sendable(error)  # the session's, which the other side ends
         pipe.send_bytes(pickle.dumps(answer))
+
+
+def _sendable(error: Exception) -> Exception:
+    """An error that can be pickled, and of which the other side still knows whether the memory was full."""
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return RuntimeError(str(error))
+    torch.cuda.empty_cache()
+    return error
 
 
 def _requests(pipe: Connection) -> Iterator[Request]:

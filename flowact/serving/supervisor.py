@@ -2,6 +2,10 @@
 
 A spare worker, already loaded, stands by where memory allows: after a crash it takes over in the
 time that one chunk needs. Without it the viewer waits until a new worker has loaded the model.
+
+Nothing is started in a tight loop. Workers that die in a row are replaced more and more slowly, then without their
+sessions, and at last not at all; see `Restarts`. A spare that does not come up is given up, and the worker goes on
+without one.
 """
 
 from __future__ import annotations
@@ -36,6 +40,15 @@ _log = logging.getLogger(__name__)
 HANG_SECONDS: Final = 2.0
 """A worker that gives no sign of life for so long hangs, unless it usually is that slow."""
 SLOW_FACTOR: Final = 6.0
+HEALTHY_SECONDS: Final = 30.0
+"""Whoever has worked for so long since it was loaded is healthy, and what was before is forgotten."""
+SUSPECTED: Final = 3
+"""Deaths in a row after which sessions are taken for the cause: they end, and the worker goes on without."""
+MOST_IN_A_ROW: Final = 6
+"""Deaths in a row after which no further worker is started."""
+FIRST_PAUSE: Final = 0.5
+"""Seconds before the second replacement in a row; every further one takes twice as long."""
+LET_GO: Final = "The generator stopped several times; this session ends."
 LOADING_SECONDS: Final = 180.0
 _LOOK_EVERY: Final = 0.2
 
@@ -55,6 +68,42 @@ class WorkerUnavailable:
     message: str
 
 
+class Restarts:
+    """How a worker that dies again and again is replaced: at once, then more slowly, and not for ever.
+
+    Counts the deaths of workers that were never healthy in between.
+
+    Attributes:
+        in_a_row: how many there were.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = 0
+
+    def died(self) -> None:
+        """Count a death."""
+        self.in_a_row += 1
+
+    def settled(self) -> None:
+        """Forget all deaths: a worker is healthy."""
+        self.in_a_row = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next replacement."""
+        return FIRST_PAUSE * 2 ** (self.in_a_row - 2) if self.in_a_row > 1 else 0.0
+
+    @property
+    def sessions_suspected(self) -> bool:
+        """Whether a session may be what kills the workers."""
+        return self.in_a_row >= SUSPECTED
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether to give up."""
+        return self.in_a_row >= MOST_IN_A_ROW
+
+
 Report = MediaSegment | SessionError | WorkerRestarted | Ready | WorkerUnavailable
 
 
@@ -66,6 +115,7 @@ class Supervisor:
         report: called with everything that concerns sessions, in a thread of the supervisor.
         spare: keep a second worker loaded.
         hang_seconds: patience with a worker that says nothing.
+        healthy_seconds: how long a worker has to work until earlier deaths are forgotten.
     """
 
     def __init__(
@@ -75,9 +125,13 @@ class Supervisor:
         *,
         spare: bool = True,
         hang_seconds: float = HANG_SECONDS,
+        healthy_seconds: float = HEALTHY_SECONDS,
     ) -> None:
         self._options, self._report = options, report
         self._with_spare, self._hang_seconds = spare, hang_seconds
+        self._healthy_seconds = healthy_seconds
+        self._restarts, self._spare_restarts = Restarts(), Restarts()
+        self._spare_due = 0.0
         self._sessions: dict[str, Create] = {}
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -97,10 +151,20 @@ class Supervisor:
         return self._worker.pid
 
     @property
+    def pids(self) -> dict[str, int]:
+        """Process numbers of the present worker's processes, by name."""
+        return self._worker.pids
+
+    @property
     def spare_ready(self) -> bool:
         """Whether another worker stands by."""
         spare = self._spare
         return spare is not None and spare.alive and spare.ready is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the worker is loaded, and the spare where there is to be one."""
+        return self.ready is not None and (self.spare_ready or not self._with_spare)
 
     def send(self, command: Command) -> None:
         """Pass a command on, keeping what a new worker would have to know of it."""
@@ -134,6 +198,8 @@ class Supervisor:
 
     def _receive(self, worker: WorkerProcess, event: Event) -> None:
         with self._lock:
+            if worker is self._spare and isinstance(event, Failed):
+                self._give_up_spare(event.message)
             if worker is not self._worker:
                 return  # a spare that is loaded, or the last words of one that was replaced
             if isinstance(event, MediaSegment) and event.snapshot is not None:
@@ -144,9 +210,7 @@ class Supervisor:
             if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
         if isinstance(event, Failed):
-            _log.error("no worker can be started: %s", event.message)
-            self._stopping.set()
-            self._report(WorkerUnavailable(event.message))
+            self._give_up(event.message)
         elif not isinstance(event, Heartbeat):
             self._report(event)
 
@@ -155,18 +219,44 @@ class Supervisor:
             reason = self._complaint()
             if reason is not None:
                 self._replace(reason)
-            elif self._with_spare and self._worker.ready:
-                self._keep_spare()
+            elif self._worker.ready:
+                self._keep_well()
+
+    def _keep_well(self) -> None:
+        """Forgive what was before a healthy worker, and see to its spare."""
+        if self._worker.healthy_for >= self._healthy_seconds:
+            self._restarts.settled()
+        if self._with_spare:
+            self._keep_spare()
 
     def _keep_spare(self) -> None:
         """Load a spare where there is none that lives."""
-        if self._spare is not None and self._spare.alive:
+        spare = self._spare
+        if spare is not None and spare.alive:
+            if spare.healthy_for >= self._healthy_seconds:
+                self._spare_restarts.settled()
             return
-        if self._spare is not None:
-            _log.warning("spare worker %s %s", self._spare.pid, self._spare.ending)
-            self._spare.kill()
-        self._spare = WorkerProcess(self._options, self._receive)
-        _log.info("spare worker %s is loading", self._spare.pid)
+        if spare is not None:
+            _log.warning("spare worker %s %s", spare.pid, spare.ending)
+            spare.kill()
+            self._spare = None
+            self._spare_restarts.died()
+            self._spare_due = time.monotonic() + self._spare_restarts.pause
+        if self._spare_restarts.exhausted:
+            self._give_up_spare(f"{self._spare_restarts.in_a_row} ended in a row")
+        elif time.monotonic() >= self._spare_due:
+            self._spare = WorkerProcess(self._options, self._receive)
+            _log.info("a spare worker is loading")
+
+    def _give_up(self, message: str) -> None:
+        """Start no further worker."""
+        _log.error("no worker can be started: %s", message)
+        self._stopping.set()
+        self._report(WorkerUnavailable(message))
+
+    def _give_up_spare(self, message: str) -> None:
+        _log.warning("there is no spare worker: %s", message)
+        self._with_spare = False
 
     def _complaint(self) -> str | None:
         """Say what is wrong with the worker, if anything."""
@@ -184,26 +274,43 @@ class Supervisor:
     def _patience(self, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang."""
         usual = sorted(gaps)[len(gaps) * 9 // 10] if gaps else 0.0
-        return max(self._hang_seconds, SLOW_FACTOR * usual)
+        # Or a busy machine's workers would be killed one after the other, and each load keep it busy.
+        patience = self._hang_seconds * 2**self._restarts.in_a_row
+        return max(patience, SLOW_FACTOR * usual)
 
     def _replace(self, reason: str) -> None:
         """Go on with the spare or a new worker, and give it all sessions."""
+        self._worker.kill()
+        self._restarts.died()
+        if self._restarts.exhausted:
+            self._give_up(f"The generator stopped {self._restarts.in_a_row} times in a row.")
+            return
+        if self._stopping.wait(self._restarts.pause):
+            return
+        if self._restarts.sessions_suspected:
+            self._let_sessions_go()
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.alive:
+            spare.kill()
+            spare = None
+        fresh = spare or WorkerProcess(self._options, self._receive)
         with self._lock:
-            self._worker.kill()
-            spare, self._spare = self._spare, None
-            if spare is not None and not spare.alive:
-                spare.kill()
-                spare = None
-            if spare is None:
-                spare = WorkerProcess(self._options, self._receive)
-            self._worker = spare
+            self._worker = fresh
             sessions = tuple(self._sessions.values())
             for session in sessions:
-                spare.send(session)
+                fresh.send(session)
         names = tuple(create.session for create in sessions)
+        successor = "a new worker" if spare is None else f"spare worker {spare.pid}"
         _log.warning(
-            "%s; worker %s takes over sessions: %s", reason, spare.pid, ", ".join(names) or "none"
+            "%s; %s takes over sessions: %s", reason, successor, ", ".join(names) or "none"
         )
         self._report(WorkerRestarted(names, reason))
-        if spare.ready is not None:
-            self._report(spare.ready)
+        if fresh.ready is not None:
+            self._report(fresh.ready)
+
+    def _let_sessions_go(self) -> None:
+        """End all sessions: what they ask for may be what no worker survives."""
+        with self._lock:
+            names, self._sessions = tuple(self._sessions), {}
+        for name in names:
+            self._report(SessionError(name, LET_GO, fatal=True))

@@ -1,6 +1,6 @@
 """The worker process: it holds the model, takes commands from a pipe and sends chunks back.
 
-It is spawned, not forked, and shares nothing with the server but the pipe. It ends when the pipe
+It shares nothing with the server but the pipe; see `flowact.parallel.launch`. It ends when the pipe
 does, and a thread of its own ends it when the server is gone and the main thread does not notice.
 """
 
@@ -76,30 +76,29 @@ class WorkerOptions:
 
 
 def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = None) -> None:
-    """Run a worker until the pipe closes; the target of the spawned process."""
+    """Run a worker until the pipe closes; the target of its process."""
     _begin(options)
     try:
         _serve(connection, options, lead)
     except UserError as error:
         _log.error("the worker cannot start: %s", error)
         connection.send(Failed(str(error)))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        _log.info("the server is gone, so is its worker %d", os.getpid())
+    except (EOFError, ConnectionError):
+        _log.info("the server or a process of its group is gone, so is worker %d", os.getpid())
 
 
-def follow_worker(leader: Connection, membership: Membership, options: WorkerOptions) -> None:
+def follow_worker(leader: Connection, options: WorkerOptions, membership: Membership) -> None:
     """Share the transformer of a worker until it is gone; the target of the other ranks' processes."""
     _begin(options)
     from flowact.parallel.lockstep import follow
 
     try:
-        loaded = _load(options, options.device(membership.rank), leader.recv())
+        loaded = _answered(leader, options, options.device(membership.rank))
         with membership.joined(loaded.pipeline.device) as group:
             follow(leader, _sharing(loaded, group, options))
     except UserError:
-        # The leader meets the same and says so; until it is gone, the group is whole.
-        leader.poll(None)
-    except EOFError:
+        leader.poll(None)  # the leader says so; until it is gone, the group is whole
+    except (EOFError, ConnectionError):
         _log.info("the leader is gone, so is its rank %d", membership.rank)
 
 
@@ -110,12 +109,38 @@ def decode_worker(leader: Connection, options: WorkerOptions) -> None:
     from flowact.serving.snapshot import light
 
     try:
-        pipeline = _load(options, options.device(-1), leader.recv()).pipeline
+        pipeline = _answered(leader, options, options.device(-1)).pipeline
         serve_decoder(leader, pipeline.tokenizer, pipeline.decoder_device, light)
     except UserError:
         leader.poll(None)  # as above
-    except EOFError:
+    except (EOFError, ConnectionError):
         _log.info("the leader is gone, so is its decoder")
+
+
+def _answered(leader: Connection, options: WorkerOptions, device: str | None) -> Loaded:
+    """Load what the leader's plan says, and tell the leader how that went."""
+    try:
+        loaded = _load(options, device, leader.recv())
+    except UserError as error:
+        leader.send(str(error))
+        raise
+    leader.send(None)
+    return loaded
+
+
+def _await_companions(lead: Lead, precision: PrecisionPlan) -> None:
+    """Let everybody load in the same number formats: each would measure, and might find others.
+
+    Raises:
+        UserError: one of them cannot.
+    """
+    companions = (*lead.followers, *([lead.decoder] if lead.decoder else []))
+    for companion in companions:
+        companion.send(precision)
+    for companion in companions:
+        problem = companion.recv()
+        if problem is not None:
+            raise UserError(problem)
 
 
 def _begin(options: WorkerOptions) -> None:
@@ -166,8 +191,7 @@ def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iter
     if lead is None:
         yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
         return
-    for companion in (*lead.followers, *([lead.decoder] if lead.decoder else [])):
-        companion.send(loaded.precision)  # or each would measure, and might find otherwise
+    _await_companions(lead, loaded.precision)
     if lead.decoder is not None:
         uses_landmarks = loaded.pipeline.tokenizer.uses_landmarks
         loaded.pipeline.tokenizer = RemoteDecoder(lead.decoder, uses_landmarks)

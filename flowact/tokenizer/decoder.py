@@ -12,6 +12,7 @@ from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
 from flowact.tokenizer.face_mesh.guide import MeshGuide, NoMesh
+from flowact.tokenizer.face_mesh.mouth import MouthLook
 from flowact.tokenizer.layers import (
     FeatureModulation,
     Pyramid,
@@ -53,12 +54,14 @@ class ViewReference:
         warpable: features `[batch, c, 60, 60]` over the view that move with the flow.
         guides: features added to the decoder at 8, 15 and 30 cells.
         faces: meshes over the faces; None where the view has none.
+        mouth: the inside of their mouths, where it is to be drawn.
     """
 
     picture: Tensor
     warpable: Tensor
     guides: tuple[Tensor, ...]
     faces: FittedFaces | None = None
+    mouth: MouthLook | None = None
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,8 @@ class ViewDecoder(nn.Module):
         x = self.blocks[2](self.up_fine(x, pixels, third))
         painted = unfold(self.leave(x), self.paint_scale)
         mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
-        return Layers(flow, mask, painted[:, 1:], warp, region)
+        paint = placed.with_mouth(painted[:, 1:], parts, reference.mouth)
+        return Layers(flow, mask, paint, warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
         return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)

@@ -30,6 +30,7 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.decoder import Layers, ViewReference
+from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.int8 import uncalibrated, use_int8
 from flowact.tokenizer.warp import sharpened
 
@@ -92,6 +93,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         coarse_whole: paint every second frame of the whole view, and let those between be half way:
             for half the work. The face, whose lips must be on time, is painted in every frame.
         sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
+        mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -110,6 +112,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         follow: float = 1.0,
         coarse_whole: bool = False,
         sharpen: float = 0.0,
+        mouth: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -166,6 +169,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
         crisp = sharpened(whole.picture, self.config.sharpen)
         whole, face = (replace(view, picture=crisp) for view in (whole, face))
+        if face.faces is not None:
+            face = replace(face, mouth=look_of_mouths(crisp, face.faces, self.config.mouth))
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from tests.parallel.sessions import difference, stream
 from tests.tiny_transformer import tiny_transformer
 
 CASES = (("gather", torch.float64), ("gather", torch.float32), ("ulysses", torch.float64))
+PATIENCE = 120
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 
@@ -38,6 +39,11 @@ def on_rank(member: Membership, heads: int, parent: Connection) -> None:
     parent.send(made)
 
 
+def received(pipe: Connection) -> Any:
+    assert pipe.poll(PATIENCE), "a rank says nothing"
+    return pipe.recv()
+
+
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 @torch.inference_mode()
 def test_processes_agree_with_one_and_with_each_other(
@@ -53,10 +59,10 @@ def test_processes_agree_with_one_and_with_each_other(
         theirs.close()
         pipes.append(ours)
     everybody = [
-        [[torch.from_numpy(part) for part in case] for case in pipe.recv()] for pipe in pipes
+        [[torch.from_numpy(part) for part in case] for case in received(pipe)] for pipe in pipes
     ]
     for process in processes:
-        process.join()
+        process.join(PATIENCE)
         assert process.exitcode == 0
     for index, (_, dtype) in enumerate(CASES):
         alone = stream(tiny_transformer(heads=heads).to(dtype))

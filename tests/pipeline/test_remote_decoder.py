@@ -9,6 +9,7 @@ import torch
 
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.remote_decoder import RemoteDecoder, serve_decoder
+from flowact.tokenizer.tokenizer import Tokenizer
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import speech, tiny_pipeline
 
@@ -74,3 +75,16 @@ def test_an_error_is_told_and_the_decoder_goes_on(remote: RemoteDecoder) -> None
     with pytest.raises(RuntimeError):
         remote.decode_uint8(state, torch.zeros(1, 1, 3, 8, 16), features)
     assert remote.decode_uint8(state, torch.zeros(1, 1, 16, 8, 16), features)[0].shape[1] == 4
+
+
+def test_a_full_memory_is_told_as_such(remote: RemoteDecoder, monkeypatch) -> None:
+    """The other side ends no worker for it."""
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    features = remote.reference_features(torch.zeros(1, 3, 480, 480))
+    state = remote.initial_state(features)
+    monkeypatch.setattr(Tokenizer, "decode_uint8", full)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        remote.decode_uint8(state, torch.zeros(1, 1, 16, 8, 16), features)

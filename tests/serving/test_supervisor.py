@@ -1,13 +1,16 @@
 """A real worker process, killed and stopped for real."""
 
 import os
+import re
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
+from flowact.bench.restart import measure_restarts
 from flowact.serving.messages import Create, MediaSegment, Ready
 from flowact.serving.supervisor import Supervisor, WorkerRestarted, WorkerUnavailable
 from flowact.serving.worker import WorkerOptions
@@ -68,37 +71,27 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
     assert count(events, Ready) == 3
     reasons = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     killed, hung = (reason for reason in reasons if "takes over" in reason)
-    assert (
-        killed == f"worker {pids[0]} was killed by SIGKILL; worker {pids[1]} takes over sessions: a"
-    )
+    assert killed == f"worker {pids[0]} was killed by SIGKILL; a new worker takes over sessions: a"
     assert hung.startswith(f"worker {pids[1]} hung for ")
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_a_group_that_lost_a_rank_goes_on_from_the_snapshot(checkpoint, request, caplog):
-    """One rank of two is killed with -9 in mid-stream; the other would wait for it for ever."""
-    events: list = []
-    options = WorkerOptions(checkpoint, threads=1, ranks=2)
-    supervisor = Supervisor(options, events.append, spare=False)
-    request.addfinalizer(supervisor.close)
-    supervisor.send(Create("a", picture().tobytes(), 1, "idling", "jpeg"))
-    wait_for(lambda: count(events, MediaSegment) >= 6)
-    folder = supervisor._worker._companions.lead.membership.meeting.parent
-    (follower,) = supervisor._worker._companions.pids
-    pids = [supervisor.pid, follower]
-    os.kill(follower, signal.SIGKILL)
-    wait_for(lambda: count(events, WorkerRestarted))
-    shown = len(events)
-    wait_for(lambda: count(events[shown:], MediaSegment) >= 6)
-    segments = [event for event in events if isinstance(event, MediaSegment)]
-    assert all(segment.index for segment in segments[1:]), "a session began again from nothing"
-    (reason,) = (event.reason for event in events if isinstance(event, WorkerRestarted))
-    assert reason == f"worker {pids[0]} lost rank 1, which was killed by SIGKILL"
-    assert not folder.exists()
-    pids += [supervisor.pid, *supervisor._worker._companions.pids]
-    supervisor.close()
-    assert not any(is_running(pid) for pid in pids)
+def test_a_group_goes_on_whichever_of_its_processes_is_killed(checkpoint, monkeypatch, tmp_path):
+    """A decoder apart, one rank of two, the leader: the others would wait for it for ever."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    options = WorkerOptions(checkpoint, threads=1, ranks=2, decoder_apart=True)
+    reasons = []
+    for restart in measure_restarts(options, picture().tobytes()):
+        assert restart.segment, "the session began again from nothing"
+        assert not restart.left
+        reasons.append(re.sub(r"\d+ ", "", restart.reason, count=1))
+    assert reasons == [
+        "worker lost its decoder, which was killed by SIGKILL",
+        "worker lost its rank 1, which was killed by SIGKILL",
+        "worker was killed by SIGKILL",
+    ]
+    assert not list(tmp_path.glob("flowact-group-*"))
 
 
 def test_a_spare_that_died_is_replaced_and_no_thread_is_left(checkpoint, request):
@@ -113,9 +106,19 @@ def test_a_spare_that_died_is_replaced_and_no_thread_is_left(checkpoint, request
     wait_for(lambda: not any(t.is_alive() for t in set(threading.enumerate()) - before))
 
 
-def test_weights_that_are_not_there_are_said_in_a_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("folder", "devices", "sentence"),
+    [("empty", None, "no checkpoint"), ("", "cpu,cuda:7", "cuda:7")],
+    ids=["weights", "the decoder's device"],
+)
+def test_what_is_not_there_is_said_in_a_sentence(folder, devices, sentence, checkpoint):
+    """By whichever process misses it, and once: nothing is started again."""
     events: list = []
-    supervisor = Supervisor(WorkerOptions(tmp_path, threads=1), events.append, spare=False)
+    options = WorkerOptions(
+        checkpoint / folder, threads=1, devices=devices, decoder_apart=devices is not None
+    )
+    supervisor = Supervisor(options, events.append, spare=False)
     wait_for(lambda: count(events, WorkerUnavailable))
     supervisor.close()
-    assert "no checkpoint" in events[-1].message
+    assert [type(event) for event in events] == [WorkerUnavailable]
+    assert sentence in events[0].message

@@ -156,6 +156,7 @@ class Dialogue:
             self.mouth.hush()
         if mode != "conversation":
             self._listener.close()
+            self._let_go()
         self._around.send_event("microphone", mode=mode)
         if mode == "conversation":
             self._say_what_is_missing()
@@ -225,9 +226,9 @@ class Dialogue:
     def _make_room(self) -> None:
         """Whatever is being said or answered gives way to something that the viewer asked for."""
         self._end_puppet(GIVES_WAY)
-        busy = self._work is not None and not self._work.done()
+        busy = self.mouth.speaks or (self._work is not None and not self._work.done())
         self._give_up()
-        if busy or self.mouth.speaks:
+        if busy:
             self.mouth.hush()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -259,11 +260,10 @@ class Dialogue:
         if self._work is not None:
             self._work.cancel()
         self._work, self.answering = None, False
+        self._let_go()
         self.mouth.note_heard()
-        for said in (self._held, self.mouth.utterance):
-            if said is not None:
-                self._settle(said)
-        self._held = None
+        if self.mouth.utterance is not None:
+            self._settle(self.mouth.utterance)
         self.mouth.forget()
 
     def _settle(self, said: SpokenUtterance) -> None:
@@ -285,6 +285,12 @@ class Dialogue:
             self._settle(self.mouth.utterance)
             self.mouth.forget()
 
+    def _let_go(self) -> None:
+        """What was stopped will not be gone on with."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._settle(held)
+
     async def _answer_turn(self) -> None:
         """Answer what the viewer has just said; if that was nothing, go on with what was stopped."""
         self.answering = True
@@ -295,9 +301,7 @@ class Dialogue:
             if held is not None:
                 await self.mouth.say(held)
             return
-        if self._held is not None:
-            self._settle(self._held)
-            self._held = None
+        self._let_go()
         await self._reply_to(said)
 
     async def _reply_to(self, question: str) -> None:

@@ -112,10 +112,7 @@ class SessionManager:
     @property
     def settled(self) -> bool:
         """Whether everything is loaded, the spare worker too when there is to be one."""
-        supervisor = self._supervisor
-        if supervisor is None or self.ready is None:
-            return False
-        return supervisor.spare_ready or not self.settings.spare
+        return self._supervisor is not None and self.ready is not None and self._supervisor.settled
 
     def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> ViewerSession:
         """Begin a session for a visitor who has a place.

@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth
 from flowact.tokenizer.face_mesh.raster import LIPS, MESH_CELLS, PARTS, PLANES
 from flowact.tokenizer.layers import conv, zero_init
 from flowact.tokenizer.views import Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sampling_grid
 
 _FLOW: Final = slice(0, 2)
+_LIPS: Final = LIPS - PARTS.start
 
 
 class NoMesh:
@@ -37,6 +39,10 @@ class NoMesh:
     def masked(self, mask: Tensor, parts: Tensor | None) -> Tensor:
         """See `PlacedMesh`."""
         return mask
+
+    def with_mouth(self, paint: Tensor, parts: Tensor | None, mouth: MouthLook | None) -> Tensor:
+        """See `PlacedMesh`."""
+        return paint
 
 
 class MeshGuide(nn.Module):
@@ -103,8 +109,14 @@ class PlacedMesh:
         """The mask without what is between the lips, where a reference has nothing to warp."""
         if parts is None:
             return mask
-        lips = parts[:, LIPS - PARTS.start, None]
+        lips = parts[:, _LIPS, None]
         return mask * (1 - enlarge(lips, mask.shape[-1] // lips.shape[-1]))
+
+    def with_mouth(self, paint: Tensor, parts: Tensor | None, mouth: MouthLook | None) -> Tensor:
+        """The paint `[n, 3, p, p]` with the inside of open mouths, if it is to be drawn."""
+        if parts is None or mouth is None:
+            return paint
+        return with_mouth(paint, parts[:, _LIPS:], mouth)
 
     def _moved(self, maps: Tensor, head: Tensor, cells: int) -> Tensor:
         view = self.guide.view

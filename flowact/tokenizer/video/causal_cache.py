@@ -11,13 +11,17 @@ they mean: a causal convolution is padded with zeros in front. So all entries ha
 the first latent on, `[batch, channels, 2, height, width]`.
 """
 
-from typing import Any, Final
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLWan
-from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 from torch import Tensor
+
+if TYPE_CHECKING:  # diffusers' own import of it takes more than a second
+    from diffusers import AutoencoderKLWan
 
 Features = tuple[Tensor, ...]
 """The last two input frames of every causal convolution of a decoder, in the order of their use."""
@@ -27,7 +31,8 @@ REMEMBERED: Final = 2
 
 def is_cacheable(vae: Any) -> bool:
     """Whether an autoencoder of diffusers decodes with such a list."""
-    return isinstance(vae, AutoencoderKLWan)
+    wan = sys.modules.get("diffusers.models.autoencoders.autoencoder_kl_wan")
+    return wan is not None and isinstance(vae, wan.AutoencoderKLWan)
 
 
 def decode_first(vae: AutoencoderKLWan, latent: Tensor) -> tuple[Tensor, Features]:
@@ -73,6 +78,8 @@ def _decode(vae: AutoencoderKLWan, latent: Tensor, entries: list[Any], first: bo
     seen = vae.post_quant_conv(latent)
     frames = vae.decoder(seen, feat_cache=entries, feat_idx=[0], first_chunk=first)
     if vae.config.patch_size is not None:
+        from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
+
         frames = unpatchify(frames, patch_size=vae.config.patch_size)
     clamped: Tensor = torch.clamp(frames, min=-1.0, max=1.0)
     return clamped

@@ -256,3 +256,32 @@ def test_where_nothing_hears_typing_still_converses():
 
     with services(FaultyScript(), hearing=Endpoint()) as endpoints:
         asyncio.run(scene(endpoints))
+
+
+def test_what_is_being_said_gives_way_to_something_new_at_once():
+    async def scene(made, _script):
+        made.dialogue.say_text("One two three four five six.", "")
+        await made.until(lambda: made.dialogue._work.done())  # all of it is on its way
+        await made.play(0.48)
+        made.dialogue.say_text("Something else.", "")
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        assert [told["flush"] for told in made.told("epoch")] == [False, True, False]
+
+    run(scene)
+
+
+def test_a_microphone_that_goes_off_in_a_barge_in_ends_what_was_stopped():
+    async def scene(made, script):
+        await made.speak(1.5, 1.0)
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        await made.play(0.96)
+        await made.speak(0.8)
+        assert made.dialogue._held is not None
+        made.dialogue.set_microphone("off")
+        made.dialogue.ask("And then?")
+        await made.until(lambda: len(script.bodies(CHAT)) == 2)
+        (_, first), (role, heard), (_, second) = asked(script)
+        assert (first, role, second) == (script.question, "assistant", "And then?")
+        assert heard and script.answer.startswith(heard)
+
+    run(scene)

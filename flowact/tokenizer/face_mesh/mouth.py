@@ -1,0 +1,73 @@
+"""The inside of an open mouth: teeth, and the dark behind them, where the mesh has them.
+
+A decoder that learns from pictures alone paints the mean of what may be between the lips, which is neither. Where
+the teeth are is known to a pixel or two, and light and skin say how bright they may be.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from flowact.motion.face_mesh import VERTEX
+from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.face_mesh.fit import FittedFaces
+from flowact.tokenizer.warp import enlarge
+
+_BARE: Final = tuple(v for name, v in VERTEX.items() if name.startswith(("nose_", "chin")))
+"""Vertices where most faces show skin."""
+_DARK: Final = (0.3, 0.12, 0.11)
+"""Of the skin's brightness, what is left behind the teeth, per channel."""
+_ENAMEL: Final = (0.98, 0.93, 0.87)
+_DIM, _LIT = 0.3, 0.58
+"""Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
+_SHARES: Final = (0.75, 0.9, 0.75)
+"""How much of the dark, of upper and of lower teeth is drawn over what the decoder painted."""
+
+
+@dataclass(frozen=True)
+class MouthLook:
+    """How the inside of the mouths of some references looks.
+
+    Attributes:
+        colours: of the dark, of upper and of lower teeth, `[batch, 3, 3]` in [-1, 1].
+        amount: how much of it is drawn, 0..1.
+    """
+
+    colours: Tensor
+    amount: float
+
+
+def look_of_mouths(picture: Tensor, faces: FittedFaces, amount: float) -> MouthLook | None:
+    """What suits references `[batch, 3, 480, 480]`; None where nothing is to be drawn."""
+    if not amount:
+        return None
+    places = faces.vertices[:, None, _BARE].to(picture.device) * (2 / FRAME_SIZE) - 1
+    skin = (F.grid_sample(picture, places, align_corners=False).mean((2, 3)) + 1) / 2
+    teeth = (_DIM + _LIT * skin.amax(1, keepdim=True)) * skin.new_tensor(_ENAMEL)
+    dark = skin * skin.new_tensor(_DARK)
+    return MouthLook(torch.stack([dark, teeth, teeth], 1) * 2 - 1, amount)
+
+
+def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
+    """Draw the inside of mouths over a paint.
+
+    Args:
+        paint: `[n, 3, p, p]`.
+        parts: shares 0..1 of what is between the lips, of upper and of lower teeth, `[n, 3, c, c]`.
+        mouth: of the references; each may serve several frames in a row.
+    """
+    lips, teeth = parts[:, :1], parts[:, 1:]
+    shares = torch.cat([lips - teeth.sum(1, keepdim=True), teeth], 1).clamp(min=0)
+    # A gap of one cell or two is a line between the lips, which the decoder draws.
+    gap = F.max_pool2d(F.avg_pool2d(lips, 3, 1, 1), 7, 1, 3)
+    wide = (3 * gap - 2).clamp(0, 1)
+    strength = shares.new_tensor(_SHARES)[:, None, None] * mouth.amount
+    drawn = (shares + F.avg_pool2d(shares, 3, 1, 1)) / 2 * wide * strength
+    colours = mouth.colours.repeat_interleave(len(paint) // len(mouth.colours), 0)
+    colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
+    scale = paint.shape[-1] // parts.shape[-1]
+    kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
+    return (paint * kept + enlarge(colour, scale)).to(paint.dtype)

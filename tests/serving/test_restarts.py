@@ -1,0 +1,170 @@
+"""Workers that die again and again, as the supervisor sees them; none of them is a process here."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from flowact.serving import supervisor, worker_process
+from flowact.serving.messages import Create, Failed, Ready, SessionError
+from flowact.serving.supervisor import (
+    LET_GO,
+    MOST_IN_A_ROW,
+    SUSPECTED,
+    Restarts,
+    Supervisor,
+    WorkerRestarted,
+    WorkerUnavailable,
+)
+from flowact.serving.worker import WorkerOptions
+from flowact.serving.worker_process import WorkerProcess
+
+CREATE = Create("a", b"", 1, "idling", "jpeg")
+
+
+class Mortal:
+    """A worker that is loaded at once, and dies as its class says."""
+
+    made: ClassVar[list["Mortal"]] = []
+    lives: ClassVar[Callable[["Mortal"], bool]] = staticmethod(lambda worker: True)
+
+    def __init__(self, options, received) -> None:
+        self.number = len(self.made)
+        self.made.append(self)
+        self.received, self.sent = received, []
+        self.pid, self.ready, self.gaps = self.number, Ready("float32", 1), ()
+        self.last_sign = self.began = time.monotonic()
+        self.killed = False
+
+    @property
+    def alive(self) -> bool:
+        return not self.killed and self.lives(self)
+
+    @property
+    def healthy_for(self) -> float:
+        return time.monotonic() - self.began
+
+    ending = "died"
+
+    def send(self, command) -> None:
+        self.sent.append(command)
+
+    def kill(self) -> None:
+        self.killed = True
+
+    stop = kill
+
+
+@pytest.fixture
+def supervised(monkeypatch, request):
+    """Start a supervisor of such workers."""
+    monkeypatch.setattr(supervisor, "WorkerProcess", Mortal)
+    monkeypatch.setattr(supervisor, "_LOOK_EVERY", 0.001)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(Mortal, "made", [])
+
+    def start(lives, *, spare=False, **options):
+        monkeypatch.setattr(Mortal, "lives", staticmethod(lives))
+        events: list = []
+        made = Supervisor(WorkerOptions(), events.append, spare=spare, **options)
+        request.addfinalizer(made.close)
+        made.send(CREATE)
+        return made, events
+
+    return start
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    limit = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.002)
+
+
+def of(kind: type, events: list) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_pauses_grow_and_come_to_an_end() -> None:
+    row = Restarts()
+    pauses = []
+    while not row.exhausted:
+        row.died()
+        pauses.append(row.pause)
+    assert pauses == [0, 0.5, 1, 2, 4, 8]
+    row.settled()
+    assert row.pause == 0
+    assert not row.exhausted
+
+
+def test_workers_that_all_die_are_not_started_for_ever(supervised) -> None:
+    made, events = supervised(lambda worker: False)
+    wait_for(lambda: of(WorkerUnavailable, events))
+    made.close()
+    assert len(Mortal.made) == MOST_IN_A_ROW
+    assert all(worker.killed for worker in Mortal.made)
+    (end,) = of(WorkerUnavailable, events)
+    assert end.message == f"The generator stopped {MOST_IN_A_ROW} times in a row."
+
+
+def test_a_session_that_no_worker_survives_ends_and_the_service_goes_on(supervised) -> None:
+    _, events = supervised(lambda worker: CREATE not in worker.sent)
+    wait_for(lambda: of(SessionError, events))
+    assert of(SessionError, events) == [SessionError("a", LET_GO, fatal=True)]
+    wait_for(lambda: len(of(WorkerRestarted, events)) == SUSPECTED)
+    assert [event.sessions for event in of(WorkerRestarted, events)] == [("a",), ("a",), ()]
+    assert Mortal.made[-1].alive
+    assert not of(WorkerUnavailable, events)
+
+
+def test_a_worker_that_was_healthy_is_forgiven(supervised) -> None:
+    """One death after the other, with health in between, is no row."""
+    _, events = supervised(lambda worker: worker.healthy_for < 0.03, healthy_seconds=0.005)
+    wait_for(lambda: len(Mortal.made) > MOST_IN_A_ROW + 1)
+    assert not of(WorkerUnavailable, events)
+    assert not of(SessionError, events)
+
+
+def test_a_system_that_starts_no_process_is_asked_again(monkeypatch) -> None:
+    def refuse(*_, **__) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(worker_process, "start", refuse)
+    worker = WorkerProcess(WorkerOptions(), lambda *_: None)
+    wait_for(lambda: not worker.alive)
+    worker.send(CREATE)
+    worker.kill()
+    assert worker.pid is None
+    assert worker.ending.startswith("could not be started: [Errno 11] Resource temporarily")
+
+
+def test_spares_that_die_are_given_up_and_the_worker_goes_on(supervised) -> None:
+    made, events = supervised(lambda worker: worker.number == 0, spare=True)
+    wait_for(lambda: made.settled)
+    assert len(Mortal.made) == 1 + MOST_IN_A_ROW
+    assert not made.spare_ready
+    assert not of(WorkerRestarted, events)
+
+
+def test_a_spare_that_finds_no_room_is_given_up_at_once(supervised) -> None:
+    made, events = supervised(lambda worker: True, spare=True)
+    wait_for(lambda: len(Mortal.made) == 2)
+    spare = Mortal.made[1]
+    spare.received(spare, Failed("The memory is full."))
+    spare.kill()
+    wait_for(lambda: not made.spare_ready)
+    for _ in itertools.repeat(None, 20):
+        time.sleep(0.002)
+    assert made.settled
+    assert len(Mortal.made) == 2
+    assert not of(WorkerUnavailable, events)
+
+
+def test_patience_grows_with_every_death(supervised) -> None:
+    """Or the workers of a busy machine would be killed one after the other."""
+    _, events = supervised(lambda worker: True, hang_seconds=0.05)
+    wait_for(lambda: len(of(WorkerRestarted, events)) == 3)
+    hung = [float(e.reason.split()[-2]) for e in of(WorkerRestarted, events)]
+    assert hung[2] >= 4 * 0.05

@@ -1,0 +1,49 @@
+import torch
+
+from flowact.tokenizer.face_mesh.fit import fit_faces
+from flowact.tokenizer.face_mesh.mouth import look_of_mouths, with_mouth
+from flowact.tokenizer.face_mesh.raster import LIPS, mesh_maps
+from flowact.tokenizer.views import FACE
+from tests.tokenizer.face_mesh.test_fit import activation
+
+WIDE = activation(jawOpen=0.5, mouthLowerDownLeft=0.5, mouthLowerDownRight=0.5)
+
+
+def painted(points: torch.Tensor, curves: torch.Tensor, light: float = 0.2) -> torch.Tensor:
+    """Grey paint `[3, 240, 240]` of a face whose skin is as light as told, in [-1, 1]."""
+    faces = fit_faces(points)
+    look = look_of_mouths(torch.full((1, 3, 480, 480), light), faces, 1.0)
+    assert look is not None
+    return with_mouth(torch.zeros(1, 3, 240, 240), mesh_maps(faces, curves, FACE)[:, LIPS:], look)[
+        0
+    ]
+
+
+def parts(points: torch.Tensor, curves: torch.Tensor) -> torch.Tensor:
+    """Shares of what is between the lips, of upper and of lower teeth, `[3, 240, 240]`."""
+    maps = mesh_maps(fit_faces(points), curves, FACE)[0, LIPS:]
+    return maps.repeat_interleave(2, 1).repeat_interleave(2, 2)
+
+
+def test_an_open_mouth_is_dark_with_light_teeth_and_nothing_else_changes(points) -> None:
+    picture, (lips, upper, lower) = painted(points, WIDE), parts(points, WIDE)
+    dark = (lips > 0) & (upper == 0) & (lower == 0)
+    assert picture[:, lower > 0].mean() > 0
+    assert picture[:, dark].mean() < -0.3
+    far = torch.nn.functional.max_pool2d(lips[None], 9, 1, 4)[0] == 0
+    assert not picture[:, far].any()
+
+
+def test_shut_lips_stay_as_they_are(points) -> None:
+    assert not painted(points, torch.zeros(1, 1, 52)).any()
+
+
+def test_teeth_in_the_dark_are_darker(points) -> None:
+    lower = parts(points, WIDE)[2] > 0
+    night, day = (painted(points, WIDE, light)[:, lower].mean() for light in (-0.6, 0.4))
+    assert night < day - 0.2
+
+
+def test_nothing_is_drawn_where_nothing_is_to_be() -> None:
+    faces = fit_faces(torch.full((1, 89, 2), torch.nan))
+    assert look_of_mouths(torch.zeros(1, 3, 480, 480), faces, 0.0) is None
