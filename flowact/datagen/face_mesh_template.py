@@ -35,9 +35,11 @@ JAW_OPEN: Final = 0.3
 """The mouth opens so far for the triangulation, or there would be nothing between the lips."""
 COLUMNS: Final = 8
 COLUMN: Final = 0.06
-"""Columns of front teeth, and the width of one in decimetres."""
+"""Columns of front teeth, and the width of one in decimetres. An incisor is wider: its edges belong to two."""
 FRONT: Final = 0.25
 """How far behind the foremost tooth a vertex may be to be in front."""
+RAISED: Final = 0.04
+"""Decimetres that both rows stand higher behind the lips of rendered people than behind the average face's."""
 INNER_LIPS: Final = tuple(vertex for name, vertex in VERTEX.items() if name.startswith("inner_"))
 
 
@@ -45,6 +47,7 @@ def make_template() -> MeshTemplate:
     """Points and curves of the humanoid's own face, Delaunay's triangles of its front view."""
     neutral, curves = _points()
     skin, teeth = np.split(neutral, [len(LANDMARKS)])
+    teeth[:, 1] += RAISED
     opened = (skin + JAW_OPEN * curves[ARKIT.index("jawOpen"), : len(skin)])[:, :2]
     outline = torch.from_numpy(np.sort(ConvexHull(opened).vertices)).long()
     triangles = Delaunay(with_ring(torch.from_numpy(opened), outline).numpy()).simplices
@@ -85,7 +88,7 @@ def _teeth_vertices(humanoid: Humanoid) -> list[int]:
         teeth = np.flatnonzero(humanoid.part_vertices(part))
         x, y, z = humanoid.template[teeth].T
         columns = [
-            np.flatnonzero((np.abs(x - centre) < COLUMN / 2) & (z > z.max() - FRONT))
+            np.flatnonzero((np.abs(x - centre) < COLUMN) & (z > z.max() - FRONT))
             for centre in COLUMN * (np.arange(COLUMNS) - (COLUMNS - 1) / 2)
         ]
         chosen += [int(teeth[column[y[column].argmax()]]) for column in columns]

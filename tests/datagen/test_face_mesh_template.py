@@ -20,3 +20,9 @@ def test_eyes_are_two_and_the_mouth_is_one() -> None:
     for lids in LIDS.values():
         assert sum(corners <= set(lids) for corners in eyes) == len(lids) - 2
     assert (template.kinds == MOUTH).sum() == 10
+
+
+def test_both_rows_of_front_teeth_are_whole_and_as_high_everywhere() -> None:
+    for upper, lower in load_template().teeth.view(2, 2, -1, 3):
+        assert (upper[:, 0].diff() >= 0).all() and (lower[:, 0].diff() >= 0).all()
+        assert ((upper - lower)[:, 1] > 0.15).all()
