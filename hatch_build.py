@@ -16,6 +16,7 @@ BUNDLED = (
     "checkpoint/tokenizer",
     "checkpoint/transformer",
     "evaluation",
+    "face_mesh.safetensors",
     "humanoid.npz",
     "landmarks",
     "speech",

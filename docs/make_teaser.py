@@ -26,7 +26,7 @@ from flowact.media import Recording
 from flowact.portrait import load_reference
 from flowact.timebase import FPS
 
-CHARACTERS: Final = ("mira", "kenji", "amara")
+CHARACTERS: Final = ("elena", "finn", "zuri")
 ACTIONS: Final = ("speaking", "smile", "nod")
 PANEL: Final = 240
 """Width and height of one character in pixels."""

@@ -12,6 +12,8 @@ from flowact.errors import UserError
 
 CHECKPOINT_INDEX: Final = "model_index.json"
 """File that makes a folder a checkpoint, in the layout of diffusers."""
+DEFAULT: Final = "elena"
+"""The character that is shown where nobody is named."""
 
 
 def folder() -> Path:
@@ -45,9 +47,9 @@ class Character:
 
 
 def character_names() -> list[str]:
-    """Return the names of all characters, those that are drawn first, each kind sorted."""
+    """Return the names of all characters, photographs before drawn people, each kind sorted."""
     names = (portrait.parent.name for portrait in folder().glob("characters/*/portrait.png"))
-    return sorted(names, key=lambda name: (_is_photograph(name), name))
+    return sorted(names, key=lambda name: (not _is_photograph(name), name))
 
 
 def drawn_character_names() -> list[str]:
@@ -82,7 +84,7 @@ def default_character() -> Character:
         UserError: there are no characters at all.
     """
     names = character_names()
-    return character("mira" if "mira" in names or not names else names[0])
+    return character(DEFAULT if DEFAULT in names or not names else names[0])
 
 
 def sample_speech() -> Path:

@@ -93,7 +93,10 @@ def measure_restarts(options: WorkerOptions, picture: bytes) -> Iterator[Restart
         UserError: the worker cannot be started, or does not go on.
     """
     viewer = _Viewer()
-    supervisor = Supervisor(options, viewer.receive, spare=False, healthy_seconds=0.0)
+    # What is slow on a busy machine shall not be taken for a hang, nor our blows for a row of deaths.
+    supervisor = Supervisor(
+        options, viewer.receive, spare=False, hang_seconds=PATIENCE, healthy_seconds=0.0
+    )
     try:
         supervisor.send(Create("bench", picture, 0, "idling", "jpeg"))
         viewer.wait(lambda: len(viewer.segments) >= FIRST_SEGMENTS)

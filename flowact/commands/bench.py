@@ -39,7 +39,7 @@ MOST_MICROPHONE_SECONDS: Final = 30.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `flowact bench`."""
     parser.add_argument("--audio", metavar="FILE", type=Path, help="speech (the sample sentence)")
-    parser.add_argument("--character", metavar="NAME", help="whom to generate (mira)")
+    parser.add_argument("--character", metavar="NAME", help="whom to generate (elena)")
     parser.add_argument("--seconds", type=float, default=30.0, help="video to make (%(default)g)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the numbers here")
     add_machine_arguments(parser)

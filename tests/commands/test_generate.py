@@ -250,4 +250,4 @@ def test_no_characters_at_all_is_said(
     shutil.copytree(assets / "speech", "empty/speech")
     monkeypatch.setenv("FLOWACT_ASSETS", "empty")
     assert main(["demo"]) == 2
-    assert "There is no character 'mira'; none are in empty." in capsys.readouterr().err
+    assert "There is no character 'elena'; none are in empty." in capsys.readouterr().err

@@ -18,10 +18,8 @@ def test_the_readme_names_every_command() -> None:
     assert set(named) == set(COMMANDS)
 
 
-def test_the_readmes_example_runs(
-    assets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "assets").symlink_to(assets)
+def test_the_readmes_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
     write_speech(tmp_path / "my_voice.wav", 0.4)
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})

@@ -18,13 +18,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from hatch_build import BundledAssets
+from hatch_build import BUNDLED, BundledAssets
 from tests.tiny_assets import write_assets, write_wave
 from tests.tiny_pipeline import speech
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PATIENCE = 300
+PATIENCE = 120
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,12 @@ def run(folder: Path, *words: str) -> str:
     )
     assert made.returncode == 0, made.stderr
     return made.stdout
+
+
+def test_nothing_of_the_assets_is_left_out() -> None:
+    assert {name.partition("/")[0] for name in BUNDLED} == {
+        path.name for path in (ROOT / "assets").iterdir()
+    }
 
 
 def test_the_wheel_is_found_in_place_of_the_checkout(elsewhere):

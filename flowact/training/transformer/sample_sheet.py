@@ -36,7 +36,7 @@ def draw_motion(path: Path, made: Tensor, truth: Tensor) -> bool:
         return False
     tokenizer, rows = _tokenizer(assets.checkpoint()), []
     with torch.autocast("cpu", enabled=False):  # a stage measures itself in mixed precision
-        for name, *clip in zip(assets.character_names(), truth, made, strict=False):
+        for name, *clip in zip(assets.drawn_character_names(), truth, made, strict=False):
             portrait = torch.from_numpy(load_reference(assets.character(name).portrait).copy())
             rows += [_row(tokenizer, portrait, latents) for latents in clip]
     path.parent.mkdir(parents=True, exist_ok=True)
