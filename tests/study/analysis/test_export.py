@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,16 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from study.analysis import bundle, charts, latex_tables, progress, tables
-from study.analysis.dataset import read
+from study.analysis.dataset import StoredVote, read
 from study.analysis.report import comparisons, report
 from study.analysis.tidy_table import COLUMNS, tidy
 from study.analysis.verify import verify
 from study.canonical import dumps
+from study.database import ledger
 from study.database.models import Event, MediaToken, Participant, Trial, Vote
 from study.errors import StudyError
 from study.server import exports
-from study.voting import lifecycle
+from study.voting import lifecycle, votes
 from tests.study.tiny import Clock, api_client, open_at, take_part
 
 
@@ -224,6 +226,45 @@ def test_figures_of_another_program_are_held_against_their_hashes(packed, monkey
     assert problems(packed, head) == ["gsb.png is what was exported: it differs"]
 
 
+def test_a_bundle_that_was_rewritten_as_a_whole_is_not_proven_and_has_another_end(packed):
+    """All votes turned to the candidate, with digests, ledger and figures to match."""
+    files = bundle.unpack(packed)[0]
+    honest = bundle.to_dataset(files, packed)
+    turned = [
+        StoredVote(record, vote.salt, votes.digest(record, vote.salt))
+        for vote in honest.votes
+        for record in [vote.record | {"choices": favouring("oursystem", vote.record)}]
+    ]
+    digests = {a.digest: b.digest for a, b in zip(honest.votes, turned, strict=True)}
+    forged = rechained(replace(honest, votes=tuple(turned)), digests, seal=None)
+    forged = rechained(forged, {}, seal=bundle.seal(forged))
+    packed.write_bytes(bundle.pack(forged))
+    assert problems(packed) == []
+    assert [outcome.compared for outcome in verify(packed)].count(False) == 1
+    (problem,) = problems(packed, honest.entries[-1].hash)
+    assert "the ledger ends as published: the last hash is" in problem
+
+
+def favouring(system, record):
+    sides = {record[side]["system"]: side for side in ("left", "right")}
+    return dict.fromkeys(record["choices"], sides.get(system, "same"))
+
+
+def rechained(dataset, digests, seal):
+    """The ledger with other digests of votes, and another end, as one chain again."""
+    entries, previous = [], ledger.GENESIS
+    for entry in dataset.entries:
+        body = dict(entry.body)
+        if entry.kind == "vote":
+            body["digest"] = digests.get(body["digest"], body["digest"])
+        if entry.kind == bundle.EXPORTED and seal:
+            body = seal
+        made = replace(entry, body=body, previous=previous)
+        entries.append(replace(made, hash=ledger.row_hash(made)))
+        previous = entries[-1].hash
+    return replace(dataset, entries=tuple(entries))
+
+
 def test_who_drew_the_figures_is_in_the_ledger(packed):
     """Saying that another program drew them breaks the chain."""
 
@@ -393,5 +434,7 @@ def test_the_paper_texts_hold_the_numbers(context, voted):
     assert latex_tables.escape("a_b & 5 %") == r"a\_b \& 5 \%"
     text = latex_tables.methods(dataset, made)
     assert "Of 4 people who agreed to take part, 0 withdrew" in text
+    assert "with 5 questions (better, same, worse, cannot judge) on each." in text
+    assert "above the other" not in text
     assert "votes.csv" in tables.codebook(dataset)
     assert all(name in tables.codebook(dataset) for name in COLUMNS)
