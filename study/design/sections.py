@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Locale = Literal["en", "zh"]
 LOCALES: tuple[Locale, ...] = ("en", "zh")
@@ -278,11 +279,19 @@ class Server(Part):
     """
 
     trusted_proxies: tuple[str, ...] = ()
-    """addresses of proxies in front"""
+    """addresses, or networks such as 10.0.0.0/8 where proxies come and go"""
     https: bool = False
     """for a proxy that does not say so"""
     allowed_origins: tuple[str, ...] = ()
     """of other web pages that may call the interface"""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            if "/" in proxy:
+                ip_network(proxy)  # a ValueError of one sentence
+        return proxies
 
 
 DEFAULT_DIMENSIONS = tuple(

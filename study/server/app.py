@@ -15,8 +15,7 @@ from study.design import audit_record
 from study.design.builder import read_index
 from study.design.config import load
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
-from study.server.body_limit import BodyLimit
-from study.server.gradio_door import GradioDoor
+from study.server.gates import BodyLimit, GradioDoor
 from study.voting import lifecycle
 from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyContext
 
