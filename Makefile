@@ -59,8 +59,8 @@ $(BIN)/python: | check
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, test, train, tts, docs, judge, livekit and pretrained extras into .venv ..."
-	@$(PIP) --editable '.[study,test,train,tts,docs,judge,livekit,pretrained]'
+	@echo "Installing FlowAct with its study, test, train, tts, voice, listen, docs, judge, livekit and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,test,train,tts,voice,listen,docs,judge,livekit,pretrained]'
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade $(PIP_ARGS) --target .venv/pipecat --requirement constraints-pipecat.txt
 	@touch $@ .venv/.demo
 
