@@ -10,6 +10,7 @@ from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.detail import shading
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
 from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh
 from flowact.tokenizer.face_mesh.lids import ShutLids
@@ -160,6 +161,8 @@ class ViewDecoder(nn.Module):
 
     blend: Tensor
     """How far each frame has come from what was held to what is shared, `[4, 1, 1, 1]`."""
+    detail: float = 0.0
+    """How much of the warp's detail is kept, 0..1; see `shading`."""
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
@@ -238,7 +241,8 @@ class ViewDecoder(nn.Module):
         x = self.blocks[2](self.up_fine(x, pixels, third))
         painted = unfold(self.leave(x), self.paint_scale)
         mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
-        paint = placed.with_mouth(painted[:, 1:], parts, reference.mouth)
+        paint = shading(painted[:, 1:], self.detail, parts)
+        paint = placed.with_mouth(paint, parts, reference.mouth)
         mask, paint = placed.with_lids(mask, paint, head + step, reference.lids)
         return Layers(flow, mask, paint, warp, region)
 

@@ -24,7 +24,7 @@ _DARK: Final = (0.3, 0.12, 0.11)
 _ENAMEL: Final = (0.98, 0.93, 0.87)
 _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
-_SHARES: Final = (0.75, 0.9, 0.75)
+_SHARES: Final = (0.9, 0.9, 0.75)
 """How much of the dark, of upper and of lower teeth is drawn over what the decoder painted."""
 _REACH: Final = 6
 """Cells beyond the lips to which blurring and enlarging carry."""

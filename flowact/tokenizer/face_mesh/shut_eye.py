@@ -19,10 +19,12 @@ _LINE: Final = 0.024
 _SOFT_LINE: Final = 0.025
 LASHES: Final = 0.07
 """Length in which the lashes below the line grow thin."""
-_LIGHT: Final = 0.9
+_LIGHT: Final = 0.84
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
-_MOST: Final = 1.25
-_BULGE: Final = 0.15
+_MOST: Final = 1.15
+_PLAIN: Final = 0.5
+"""How far they have the cheek's hue; shade under brows is redder than lids are."""
+_BULGE: Final = 0.12
 """The middle of a lid is so much lighter."""
 _GRAIN: Final = 0.025
 """Most that the grain of the cheek lightens or darkens."""
@@ -78,7 +80,10 @@ def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Te
     cover = eye.cover(u, v)
     smooth = _blurred(_filled(open_eye, (cover <= 0).float()), 5)
     lid = smooth[:, cover > 0.5].mean(1)
-    smooth = smooth * (_LIGHT * _luma(cheek) / _luma(lid)).clamp(1, _MOST)
+    plain = cheek[:, None, None] * (_luma(smooth) / _luma(cheek))
+    smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * _luma(cheek) / _luma(lid)).clamp(
+        1, _MOST
+    )
     top, meet, bottom = eye.band(u)
     height = (v - top) / (meet - top).clamp(min=0.05)
     bulge = (1 - (2 * height - 1).square()).clamp(min=-1)

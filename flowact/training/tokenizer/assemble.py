@@ -18,11 +18,13 @@ FOLLOW = 0.5
 
 SHARPEN = 0.3
 """How much a checkpoint's references are sharpened; more begins to cost PSNR on held-out clips."""
+DETAIL = 1.0
+"""How much of the portrait's finest detail a checkpoint keeps in the face; see `Tokenizer`."""
 MOUTH = 1.0
 """How much of the inside of open mouths a checkpoint draws; see `Tokenizer`."""
 LIDS = 1.0
 """How much of shut lids; see `Tokenizer`."""
-DRAWN = {"sharpen": SHARPEN, "mouth": MOUTH, "lids": LIDS}
+DRAWN = {"sharpen": SHARPEN, "detail": DETAIL, "mouth": MOUTH, "lids": LIDS}
 """What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "coarse_whole")
 """How a tokenizer shows what its views paint: fields of its configuration."""
