@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from flowact.live.api import asyncapi
+from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -18,7 +19,8 @@ FOLDER = Path(__file__).parent / "api"
 
 def documents() -> dict[str, dict[str, object]]:
     """Return the documents by file name."""
-    openapi = make_api(SessionManager(LiveSettings())).openapi()
+    manager = SessionManager(LiveSettings())
+    openapi = make_api(manager, RenderQueue(manager)).openapi()
     return {"openapi.json": openapi, "asyncapi.json": asyncapi.document()}
 
 

@@ -136,9 +136,16 @@ def _backup(args: argparse.Namespace) -> None:
 
 
 def _load(args: argparse.Namespace) -> int:
-    from study.checks.load_test import measure
+    from study.checks.load_test import Load, measure
+    from study.checks.server_processes import ServerProcesses
 
-    figures = measure(args.folder, args.people, args.trials, args.think)
+    def kill_one(processes: ServerProcesses) -> None:
+        processes.kill(0)
+        processes.restart(0)
+
+    load = Load(args.people, args.trials, args.think)
+    meanwhile = kill_one if args.kill else None
+    figures = measure(args.folder, load, args.servers, args.database, meanwhile)
     _say(figures.text())
     return 0 if figures.sound else FAILED
 
@@ -212,6 +219,15 @@ def _add_results(add: Add) -> None:
     command.add_argument("--trials", type=positive, default=5, help="pairs each, default: 5")
     command.add_argument(
         "--think", type=float, default=8.0, help="seconds between pair and vote, default: 8"
+    )
+    command.add_argument("--servers", type=positive, default=1, help="default: 1")
+    command.add_argument(
+        "--database",
+        default="sqlite:///load.db",
+        help="URL of an empty database; default: a file that is thrown away",
+    )
+    command.add_argument(
+        "--kill", action="store_true", help="kill a server in the middle, and start it again"
     )
     command = add("sample", _sample, "make the sample study that the repository ships")
     command.add_argument("clips", type=Path, help="folder of rendered clips (.npz)")

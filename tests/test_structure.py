@@ -43,13 +43,19 @@ TOOLS = {
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""
-BROUGHT = {"grimp": "import-linter", "gradio-client": "gradio", "tokenizers": "transformers"}
+BROUGHT = {
+    "grimp": "import-linter",
+    "gradio-client": "gradio",
+    "tokenizers": "transformers",
+    "ctranslate2": "faster-whisper",
+}
 """Imported distributions that a declared one is made of, so that one pin is enough."""
 UNNAMED = {
     "dlib": ["dlib-bin"],
     "torchao": ["torchao"],
     "pipecat": ["pipecat-ai"],
     "livekit": ["livekit-agents"],
+    "piper": ["piper-tts"],
 }
 """Modules that their distribution forgets to list, or that may be missing, and what it is."""
 BENCH = {"playwright"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self
@@ -10,12 +11,21 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from flowact.client.remote_avatar import ClientError, RemoteAvatar
-from flowact.live.api.models import CharacterInfo, SessionSpec, SessionTicket, VoiceInfo
+from flowact.live.api.models import (
+    CharacterInfo,
+    RenderSpec,
+    RenderStanding,
+    SessionSpec,
+    SessionTicket,
+    VoiceInfo,
+)
 from flowact.live.api.problem import Problem, ProblemBody
 
 __all__ = ["ClientError", "FlowActClient"]
 
 TIMEOUT_SECONDS: Final = 60.0
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at a video that is being made."""
 
 
 class FlowActClient:
@@ -73,6 +83,47 @@ class FlowActClient:
     async def recording(self, session_id: str) -> bytes:
         """Return the last three minutes of a live session as mp4."""
         return (await self._call("GET", f"sessions/{session_id}/recording")).content
+
+    async def add_sound(self, sound: bytes) -> str:
+        """Send a recording, a file of any usual format, for one video and return its id."""
+        answer = await self._call("POST", "sounds", content=sound)
+        return str(answer.json()["sound_id"])
+
+    async def start_render(self, **spec: Any) -> RenderStanding:
+        """Begin to make a whole video; see `RenderSpec` for the options."""
+        body = RenderSpec(**spec).model_dump_json()
+        answer = await self._call("POST", "renders", content=body)
+        return RenderStanding.model_validate_json(answer.content)
+
+    async def look_at_render(self, render_id: str) -> RenderStanding:
+        """Return where a video stands."""
+        answer = await self._call("GET", f"renders/{render_id}")
+        return RenderStanding.model_validate_json(answer.content)
+
+    async def rendered(self, render_id: str) -> bytes:
+        """Return a video that is done, as mp4."""
+        return (await self._call("GET", f"renders/{render_id}/video")).content
+
+    async def end_render(self, render_id: str) -> None:
+        """Delete a video, or give up making it."""
+        await self._call("DELETE", f"renders/{render_id}")
+
+    async def render(self, **spec: Any) -> bytes:
+        """Make a whole video, wait for it and return it as mp4; nothing of it stays on the server.
+
+        Raises:
+            ClientError: the server refused, cannot be reached, or could not make it.
+        """
+        standing = await self.start_render(**spec)
+        try:
+            while standing.state in ("queued", "running"):
+                await asyncio.sleep(LOOK_SECONDS)
+                standing = await self.look_at_render(standing.id)
+            if standing.problem is not None:
+                raise ClientError(standing.problem)
+            return await self.rendered(standing.id)
+        finally:
+            await self.end_render(standing.id)
 
     @contextlib.asynccontextmanager
     async def session(self, **spec: Any) -> AsyncIterator[RemoteAvatar]:

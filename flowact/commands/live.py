@@ -23,6 +23,7 @@ from flowact.errors import UserError
 from flowact.live.server.application import create_app, mount_page
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
 from flowact.live.speech.check import check
+from flowact.live.speech.services import SpeechRoom
 from study.server.body_limit import BodyLimit
 
 __all__ = ["add_arguments", "create_application", "run"]
@@ -53,19 +54,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 async def _check(settings: LiveSettings) -> None:
-    """Say of every configured server what it answers.
+    """Say of every configured server and model what it answers.
 
     Raises:
         UserError: one does not answer as it should.
     """
-    failed = 0
-    async for line, well in check(settings.endpoints):
-        sys.stdout.write(f"{'ok' if well else 'NO'}  {line}\n")
-        failed += not well
+    failed, room = 0, SpeechRoom(settings.endpoints, settings.voices, settings.listen_model)
+    try:
+        async for line, well in check(room.services):
+            sys.stdout.write(f"{'ok' if well else 'NO'}  {line}\n")
+            failed += not well
+    finally:
+        await room.close()
     if failed:
-        raise UserError(
-            f"{failed} of the configured servers cannot be used; the log above says why."
-        )
+        raise UserError(f"{failed} of the configured parts cannot be used; the log above says why.")
 
 
 def create_application(settings: LiveSettings) -> FastAPI:

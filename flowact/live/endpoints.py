@@ -33,7 +33,7 @@ class Endpoints:
 
     Attributes:
         hearing, answering, speaking: may be one server or three.
-        voice: the voice that `speaking` is asked for.
+        voice: the voice that `speaking` is asked for, or one of this machine that speaks for everybody.
         language: ISO 639-1 code that `hearing` is told; empty to let it find out.
         persona: system prompt of the answers, before what a character's card says.
     """

@@ -47,6 +47,8 @@ class LiveSettings:
         check: ask the configured servers once, say what came of it, and end.
         log: what the server and its worker log.
         endpoints: servers that hear, answer and speak.
+        voices: folder of Piper's voices to offer beside those of the machine.
+        listen_model: folder of a Whisper model that hears on this machine.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -72,6 +74,8 @@ class LiveSettings:
     check: bool = False
     log: LogSettings = SERVER_LOG
     endpoints: Endpoints = NO_ENDPOINTS
+    voices: Path | None = None
+    listen_model: Path | None = None
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -113,10 +117,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
-    parser.add_argument(
-        "--check", action="store_const", const="yes", help="ask the configured servers once and end"
-    )
     parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
+    _add_speech_arguments(parser)
+
+
+def _add_speech_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--voices", metavar="DIR", type=Path, help="Piper's voices to offer")
+    parser.add_argument(
+        "--listen-model", metavar="DIR", type=Path, help="a Whisper model that hears here"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_const",
+        const="yes",
+        help="ask the configured servers and models once and end",
+    )
 
 
 def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> LiveSettings:
@@ -211,6 +226,8 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "checkpoint": Path,
     "study": Path,
     "state": Path,
+    "voices": Path,
+    "listen_model": Path,
     "origins": _origins,
     "sample_study": _yes,
     "spare": _yes,

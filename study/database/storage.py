@@ -101,6 +101,8 @@ def create(url: str, directory: Path) -> Store:
     with _sentences(store.url):
         _refuse_newer(store)
         with store.engine.connect().execution_options(study_write=True) as connection:
+            if store.engine.dialect.name == "postgresql":  # servers that start at once take turns
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             command.upgrade(_alembic(connection), "head")
             connection.commit()
     return store
@@ -166,12 +168,17 @@ def _copied(source: sqlite3.Connection, draft: Path) -> str:
 
 def sqlite_path(url: str, directory: Path) -> Path | None:
     """The file of a SQLite URL (relative to the study's directory), None for other databases."""
-    parsed = _parse(url)
-    if parsed.get_backend_name() != "sqlite":
+    if not is_sqlite(url):
         return None
+    parsed = _parse(url)
     if not parsed.database or parsed.database == ":memory:":
         raise StudyError(f"database {url!r}: a study needs a file, for example sqlite:///study.db")
     return (directory / str(parsed.database)).resolve()
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether a URL is of a SQLite database; raises StudyError for what is no URL."""
+    return _parse(url).get_backend_name() == "sqlite"
 
 
 def network_mount(path: Path) -> str | None:

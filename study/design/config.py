@@ -7,11 +7,12 @@ traced to the rules under which it was collected.
 from __future__ import annotations
 
 import difflib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from study import canonical
 from study.errors import StudyError
@@ -231,9 +232,19 @@ class Server(Part):
     These are X-Forwarded-For and X-Forwarded-Proto. `https` says that all browsers use HTTPS, whoever asks.
     """
 
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses, or networks such as 10.0.0.0/8 where proxies come and go"
+    )
     https: bool = False
     allowed_origins: tuple[str, ...] = ()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            if "/" in proxy:
+                ip_network(proxy)  # a ValueError of one sentence
+        return proxies
 
 
 DEFAULT_DIMENSIONS = tuple(

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from study.analysis import roster, tables
 from study.errors import Refused
 from study.server import admin_auth, api, exports
+from study.server.proxies import caller_address, over_https
 from study.voting.context import StudyContext
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
         One at a time, waiting without a thread: Argon2 takes 64 MB and much time on purpose, and votes
         need the threads.
         """
-        address = api.caller_address(request, context)
+        address = caller_address(request, context)
         try:
             async with signing_in:
                 token = await run_in_threadpool(admin_auth.sign_in, context, password, address)
@@ -52,7 +53,7 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
             _log.warning("sign-in of the administrator refused: wrong password")
             page = admin_auth.login_page(f"{prefix}/admin", "That is not the password.")
             return HTMLResponse(page, 401, headers=NO_STORE)
-        return _signed_in(f"{prefix}/admin", token, api.over_https(request, context))
+        return _signed_in(f"{prefix}/admin", token, over_https(request, context))
 
     @routes.post("/logout")
     def logout(session: Session = None) -> Response:

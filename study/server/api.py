@@ -21,6 +21,7 @@ from study.design.config import Locale
 from study.errors import Refused, StudyError
 from study.server import sound_check
 from study.server.media_route import serve_clip
+from study.server.proxies import caller_address
 from study.server.voting_page import page_file, page_options
 from study.voting import participants, quality, tokens, trials, votes
 from study.voting.context import StudyContext
@@ -164,29 +165,6 @@ def install_refusals(handle: Callable[..., Any]) -> None:
     """
     handle(Refused, _refused)
     handle(StudyError, _unavailable)
-
-
-def caller_address(request: Request, context: StudyContext) -> str:
-    """Network address; X-Forwarded-For is believed only from a configured proxy."""
-    address = _peer(request)
-    trusted = context.config.server.trusted_proxies
-    if address not in trusted:
-        return address
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",")]
-    strangers = [hop for hop in hops if hop and hop not in trusted]
-    return strangers[-1] if strangers else address
-
-
-def over_https(request: Request, context: StudyContext) -> bool:
-    """Whether the browser speaks HTTPS; X-Forwarded-Proto is believed only from a configured proxy."""
-    if context.config.server.https or request.url.scheme == "https":
-        return True
-    proxied = _peer(request) in context.config.server.trusted_proxies
-    return proxied and request.headers.get("x-forwarded-proto", "") == "https"
-
-
-def _peer(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 def _refused(request: Request, error: Exception) -> Response:

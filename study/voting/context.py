@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from study.database import storage
+from study.database.clock import clock_of
 from study.database.models import StudyRow
 from study.database.storage import Store
 from study.design.config import StudyConfig, load
@@ -21,6 +22,7 @@ STIMULI_NAME = "stimuli"
 AUDIT_NAME = "audit.json"
 MANIFEST_NAMES = ("manifest.json", "manifest.csv")  # as imported, as written by the operator
 DATABASE_VARIABLE = "STUDY_DATABASE"
+SERVERS_VARIABLE = "STUDY_SERVERS"
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,33 @@ class StudyContext:
 
 
 def database_url(config: StudyConfig) -> str:
-    """The database of a study; the environment wins, so that a password stays out of the file."""
-    return os.environ.get(DATABASE_VARIABLE) or config.database
+    """The database of a study; the environment wins, so that a password stays out of the file.
+
+    Raises StudyError for a SQLite file where STUDY_SERVERS says that there is more than one server: each
+    would have votes of its own.
+    """
+    url = os.environ.get(DATABASE_VARIABLE) or config.database
+    servers = os.environ.get(SERVERS_VARIABLE) or "1"
+    if not servers.isdecimal() or int(servers) < 1:
+        raise StudyError(f"{SERVERS_VARIABLE} is {servers!r}; expected how many servers there are")
+    require_shareable(url, int(servers))
+    return url
 
 
-def attach(directory: Path, clock: Callable[[], float] = time.time) -> StudyContext:
-    """Open a study that `study open` has prepared; refuses one whose rules changed since."""
+def require_shareable(url: str, servers: int) -> None:
+    """Raise StudyError for a SQLite file where there is more than one server."""
+    if servers > 1 and storage.is_sqlite(url):
+        raise StudyError(
+            f"{servers} servers cannot share the SQLite database {url!r}: set {DATABASE_VARIABLE} "
+            "to a PostgreSQL URL"
+        )
+
+
+def attach(directory: Path, clock: Callable[[], float] | None = None) -> StudyContext:
+    """Open a study that `study open` has prepared; refuses one whose rules changed since.
+
+    Without a `clock` the database's is taken, which all servers share.
+    """
     config = load(directory / CONFIG_NAME)
     store = storage.connect(database_url(config), directory)
     with store.read() as session:
@@ -57,7 +80,7 @@ def attach(directory: Path, clock: Callable[[], float] = time.time) -> StudyCont
             "by an earlier version of this program; restore it, "
             "or collect votes under the new rules in a new folder"
         )
-    return StudyContext(directory, config, store, clock)
+    return StudyContext(directory, config, store, clock or clock_of(store))
 
 
 def study_row(session: Session) -> StudyRow:

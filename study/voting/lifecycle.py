@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from study.database import ledger, storage
+from study.database.clock import clock_of
 from study.database.models import (
     DailySalt,
     Exclusion,
@@ -36,16 +36,18 @@ def open_study(
     directory: Path,
     config: StudyConfig,
     index: Index,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     url: str | None = None,
 ) -> StudyContext:
     """Create the database and fill in the design; a study that is there is left in its state.
 
-    A `url` is a database beside the study's own, for a rehearsal or a preview.
+    Several servers may do so at once. A `url` is a database beside the study's own, for a rehearsal or a
+    preview. Without a `clock` the database's is taken, which all servers share.
 
     Raises StudyError when the database holds another study or one under other rules.
     """
     store = storage.create(url or database_url(config), directory)
+    clock = clock or clock_of(store)
     with store.write() as session:
         row = session.get(StudyRow, 1)
         if row is None:

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import time
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from study.database.models import DailySalt
@@ -29,9 +29,13 @@ def hashed(token: str) -> str:
 
 
 def daily_hash(session: Session, value: str, now: float) -> str:
-    """Keyed hash of an address under today's salt, for a rate limit's key; older salts are deleted."""
+    """Keyed hash of an address under today's salt, for a rate limit's key; older salts are deleted.
+
+    A request from just before midnight that comes after one of the new day is counted with the new day.
+    """
     day = time.strftime("%Y-%m-%d", time.gmtime(now))
-    row = session.get(DailySalt, day)
+    newest = select(DailySalt).where(DailySalt.day >= day).order_by(DailySalt.day.desc())
+    row = session.scalars(newest).first()
     if row is None:
         session.execute(delete(DailySalt))
         row = DailySalt(day=day, salt=secrets.token_hex(32))

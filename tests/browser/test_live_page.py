@@ -5,17 +5,12 @@ How fast it is, `flowact bench --live` measures; here nothing depends on the spe
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from flowact.bench.chromium import visiting
-from flowact.bench.server import is_running, serving
+from flowact.bench.server import is_running
 from flowact.bench.wire import wired
 from flowact.commands.verify import verify
-from tests.tiny_assets import write_assets
 
 VOICE = "asked to first frame with voice"
 NO_SOCKET = "delete window.WebSocket; window.WebSocket = class { constructor() { throw 0; } };"
@@ -47,43 +42,6 @@ COUNTS = """
     };
 """
 """Counts what the microphone sends, and lets permission be late."""
-
-
-@pytest.fixture(scope="module")
-def assets(tmp_path_factory):
-    return write_assets(tmp_path_factory.mktemp("assets"))
-
-
-@pytest.fixture(scope="module")
-def server(assets):
-    environment = {"FLOWACT_ASSETS": str(assets)}
-    with serving("--threads", "1", "--spare", "no", environment=environment) as running:
-        yield running
-
-
-@pytest.fixture
-def visit(browser, server):
-    sessions = []
-
-    def begin(script: str = "", query: str = "", address: str = "", start: bool = True):
-        context = visiting(browser, (address or server.address) + query, script)
-        sessions.append(context)
-        visitor = context.__enter__()
-        if start:
-            visitor.start()
-        return visitor
-
-    yield begin
-    for context in sessions:
-        context.__exit__(None, None, None)
-    nobody_is_left(server)
-
-
-def nobody_is_left(server) -> None:
-    limit = time.monotonic() + 60
-    while server.health()["sessions"] and time.monotonic() < limit:
-        time.sleep(0.2)
-    assert server.health()["sessions"] == 0
 
 
 def wait_in_sync(visitor) -> None:
@@ -318,66 +276,3 @@ def test_a_file_that_is_not_sound_is_refused_in_a_sentence(visit, tmp_path):
     visitor.upload(tmp_path / "song.wav")
     visitor.wait("document.querySelector('[data-part=notice]').dataset.kind === 'error'")
     assert visitor.text("notice").startswith("song.wav is not audio")
-
-
-@pytest.mark.parametrize("size", [(1280, 860), (390, 844)], ids=["desk", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(visit, server, size, scheme):
-    axe = Axe()
-    visitor = visit()
-    visitor.page.set_viewport_size({"width": size[0], "height": size[1]})
-    visitor.page.emulate_media(color_scheme=scheme)
-    visitor.wait_painted(4)
-    found = []
-    for tab in ("talk", "say", "act", "more"):
-        visitor.tab(tab)
-        found += axe.run(visitor.page).response["violations"]
-    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    visitor.page.goto(f"{server.address}about")
-    found += axe.run(visitor.page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == []
-
-
-def test_what_is_typed_and_what_is_answered_is_shown_on_the_picture(visit):
-    visitor = visit()
-    visitor.wait_painted(4)
-    visitor.page.evaluate("""() => {
-        const hear = (message) => flowactSession.dispatchEvent(
-            new CustomEvent(message.type, { detail: message }));
-        hear({ type: "viewer", speaking: true });
-        window.first = document.querySelector("[data-part=state]").textContent;
-        hear({ type: "viewer", speaking: false });
-        window.second = document.querySelector("[data-part=state]").textContent;
-        hear({ type: "heard", text: "Are you there?" });
-        hear({ type: "reply", text: "Yes,", done: false });
-        hear({ type: "reply", text: "Yes, I am.", done: true });
-    }""")
-    assert visitor.page.evaluate("[first, second]") == ["you speak", "thinking"]
-    assert visitor.page.locator("[data-part=transcript] li").all_inner_texts() == [
-        "You\nAre you there?",
-        "Avatar\nYes, I am.",
-    ]
-    assert visitor.page.inner_text("[data-part=captions]") == "Yes, I am."
-
-
-def test_the_page_is_usable_on_a_phone_and_by_keyboard(visit):
-    visitor = visit(start=False)
-    visitor.page.set_viewport_size({"width": 390, "height": 844})
-    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
-    names = []
-    for _ in range(24):
-        visitor.page.keyboard.press("Tab")
-        names.append(
-            visitor.page.evaluate(
-                "document.activeElement.dataset.part ?? document.activeElement.dataset.tab"
-            )
-        )
-    assert {"start", "talk", "device"} <= set(names)
-    visitor.page.focus("[data-tab=talk]")
-    visitor.page.keyboard.press("ArrowRight")
-    assert visitor.page.is_visible("[data-part=text]")
-    visitor.page.focus("[data-part=start]")
-    visitor.page.keyboard.press("Enter")
-    assert visitor.page.evaluate("document.activeElement.closest('[data-part=stage]') !== null")
-    assert visitor.page.locator("main").count() == 1
-    visitor.wait_painted(4)

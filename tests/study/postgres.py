@@ -34,8 +34,17 @@ class Postgres:
             shutil.chown(self.folder, self.user)
         data = str(self.folder / "data")
         self.run("initdb", "-D", data, "-A", "trust", "-U", "study", "-E", "UTF8", "--no-sync")
+        self.begin()
+
+    def begin(self) -> None:
+        data = str(self.folder / "data")
         options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1"
         self.run("pg_ctl", "-D", data, "-o", options, "-l", f"{self.folder}/log", "-w", "start")
+
+    def crash(self) -> None:
+        """Stop without a word to anybody and without a checkpoint, and come back from the log."""
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        self.begin()
 
     def stop(self) -> None:
         if (self.folder / "data" / "postmaster.pid").exists():

@@ -50,7 +50,7 @@ def test_a_newcomer_gets_from_an_empty_folder_to_a_verified_bundle(
     monkeypatch.chdir(tmp_path)
     done, head = [], ""
     for words in COMMANDS:
-        if words[0] in ("serve", "sample", "simulate"):  # tests of their own
+        if words[0] in ("load", "sample", "serve", "simulate"):  # tests of their own
             continue
         if words[0] == "close":
             context = attach(Path("mystudy"), clock)

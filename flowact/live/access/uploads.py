@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import shutil
 import tempfile
@@ -98,6 +99,11 @@ class Uploads:
             UserError: there is none of that name.
         """
         return load_reference(self._find(visitor, name, "picture"))
+
+    def hold(self, visitor: str) -> None:
+        """Keep what a visitor uploaded until `discard`, however long it is not used."""
+        if visitor in self._folders:
+            self._folders[visitor].used = math.inf
 
     def discard(self, visitor: str) -> None:
         """Delete all that a visitor uploaded."""

@@ -20,7 +20,8 @@ from flowact.live.api.problem import ApiError, check_voice, problem_of
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
-from flowact.live.speech.tts import TTSEngine, speak_text
+from flowact.live.speech.clauses import cut
+from flowact.live.speech.tts import TTSEngine, reader, speak_text
 from flowact.planner import Decision, Planner
 from flowact.serving.messages import Codec, Command, KeyFrame, MediaSegment
 
@@ -45,6 +46,7 @@ class PushSession:
         voice: which one speaks, where a text names none.
         discard: deletes what the visitor uploaded.
         planner: chooses actions.
+        recorder: keeps the last minutes, or more of them.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class PushSession:
         voice: str = "",
         discard: Callable[[str], None] = lambda _visitor: None,
         planner: Planner | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.name, self.visitor = name, visitor
         self.left: float | None = None
-        self.send_queue, self.recorder = SendQueue(), Recorder()
+        self.send_queue, self.recorder = SendQueue(), recorder or Recorder()
         self._packetizer = Packetizer(self.send_queue)
         self._send, self._engines, self._voice, self._discard = send, engines, voice, discard
         self._avatar = AvatarSession(name, codec, send, planner=planner)
@@ -192,16 +195,9 @@ class PushSession:
         self._next = start
 
     def _say_text(self, event: events.TextSay) -> None:
-        engine = self._engine(event.voice or self._voice)
-        if not event.text.strip():
-            raise ApiError("empty_text", "There is nothing to say in that text.")
-        self._work.put_nowait(partial(self._say, engine, event))
-
-    def _engine(self, voice: str) -> TTSEngine:
-        if not self._engines:
-            raise ApiError("no_voice", "This server has no voice; push sound instead of text.")
-        check_voice(voice, self._engines)
-        return self._engines[voice] if voice else next(iter(self._engines.values()))
+        voice = event.voice or self._voice
+        check_text(event.text, voice, self._engines)
+        self._work.put_nowait(partial(self._say, voice, event))
 
     async def _append(self, sound: bytes, start: events.AudioStart) -> None:
         try:
@@ -210,10 +206,14 @@ class PushSession:
             # An interruption has counted what was waiting as gone already.
             self._waiting_bytes = max(self._waiting_bytes - len(sound), 0)
 
-    async def _say(self, engine: TTSEngine, event: events.TextSay) -> None:
+    async def _say(self, voice: str, event: events.TextSay) -> None:
         await self._avatar.finish()
-        async for sound in speak_text(engine, event.text):
-            await self._avatar.push(sound, item=event.item_id, text=event.text)
+        try:
+            async for sound in speak_text(self._engines, voice, event.text):
+                await self._avatar.push(sound, item=event.item_id, text=event.text)
+        except UserError:
+            await self._avatar.finish()  # what there was of it is all
+            raise
         await self._avatar.finish()
 
     async def _work_forever(self) -> None:
@@ -279,3 +279,20 @@ class PushSession:
                         dropped=self.send_queue.dropped,
                     )
                 )
+
+
+def check_text(text: str, voice: str, engines: Mapping[str, TTSEngine]) -> None:
+    """Refuse a text that cannot be spoken here.
+
+    Raises:
+        ApiError: there is no voice, not the one that is wanted, none that reads it, or nothing in it.
+    """
+    if not engines:
+        raise ApiError("no_voice", "This server has no voice; push sound instead of text.")
+    check_voice(voice, engines)
+    if not cut(text):
+        raise ApiError("empty_text", "There is nothing to say in that text.")
+    try:
+        reader(engines, voice, text)
+    except UserError as error:
+        raise ApiError("unreadable_text", str(error)) from error

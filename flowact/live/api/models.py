@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flowact.live.api.problem import Problem
+
 PROTOCOL: Final = "flowact.v1"
 """Name of the socket's subprotocol."""
 LONGEST_SESSION: Final = 86_400
@@ -15,6 +17,8 @@ FIRST_USE_SECONDS: Final = 60
 
 
 LONGEST_PERSONA: Final = 2_000
+LONGEST_SCRIPT: Final = 6_000
+"""Characters that one video says: some six minutes."""
 LANGUAGE: Final = "^([a-z]{2})?$"
 """Of ISO 639-1, or nothing."""
 
@@ -83,10 +87,19 @@ class CharacterInfo(BaseModel):
 
 
 class VoiceInfo(BaseModel):
-    """A voice of this server, with the licence of its engine."""
+    """A voice of this server.
+
+    Attributes:
+        name: what requests call it.
+        title: what people call it.
+        licence: of the engine and the voice.
+        scripts: what it reads, by Unicode's names of scripts.
+    """
 
     name: str
+    title: str
     licence: str
+    scripts: list[str]
 
 
 class PictureTicket(BaseModel):
@@ -94,6 +107,58 @@ class PictureTicket(BaseModel):
 
     picture_id: str
     remark: str
+
+
+class SoundTicket(BaseModel):
+    """A recording that was taken, and what its sender should know about it."""
+
+    sound_id: str
+    remark: str
+
+
+class RenderSpec(BaseModel):
+    """What video to make, of a text or of a recording.
+
+    Attributes:
+        character: name of a character; the default one without it and without `picture_id`.
+        picture_id: a picture from `POST /v1/pictures`; it is deleted when the video is over.
+        text: what is said, by a voice of this server.
+        sound_id: a recording from `POST /v1/sounds` that is said instead; it is deleted likewise.
+        voice: which voice speaks the text; the best one without it.
+        action: what the person does at first, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    character: str = Field("", max_length=60)
+    picture_id: str = Field("", max_length=80)
+    text: str = Field("", max_length=LONGEST_SCRIPT)
+    sound_id: str = Field("", max_length=80)
+    voice: str = Field("", max_length=60)
+    action: str = Field("", max_length=120)
+
+
+RenderState = Literal["queued", "running", "done", "failed"]
+
+
+class RenderStanding(BaseModel):
+    """Where a video stands.
+
+    Attributes:
+        id: of the video.
+        state: waiting for its turn or a place, being made, there, or given up.
+        made_ms: how much of the speech is made.
+        total_ms: length of the speech; unknown of a text.
+        problem: why it failed.
+        expires_at: when it is deleted; unknown before it is over.
+    """
+
+    id: str
+    state: RenderState
+    made_ms: int
+    total_ms: int | None
+    problem: Problem | None
+    expires_at: datetime | None
 
 
 class ServerHealth(BaseModel):

@@ -1,73 +1,96 @@
-"""One sentence or one recording as an mp4 file, made by a live session that nobody watches."""
+"""A whole video of what is said, made by a live session that nobody watches."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from flowact.errors import UserError
+import numpy as np
+from numpy.typing import NDArray
+
 from flowact.live.api import events
 from flowact.live.api.avatar_session import PushSession
 from flowact.live.api.problem import ApiError
 from flowact.live.server.provenance import provenance
 from flowact.live.session.manager import SessionManager
-from flowact.live.session.recorder import to_mp4
+from flowact.live.session.recorder import Recorder, to_mp4
 
-LONGEST_SECONDS: Final = 150.0
-"""A recording keeps three minutes."""
+LONGEST_MINUTES: Final = 10
+"""Of speech in one video."""
 PATIENCE: Final = 30.0
 """Seconds for a place to become free."""
+STALLED_SECONDS: Final = 60.0
+"""Without any more of the speech being heard, after which nothing more is expected."""
+MOST_BYTES: Final = 400_000_000
+"""Of one video: far more than ten minutes need."""
+
+
+@dataclass(frozen=True)
+class RenderScript:
+    """What a video shows.
+
+    Attributes:
+        picture: who is seen, uint8 `[480, 480, 3]`.
+        text: what is said; either this or `pcm`.
+        pcm: 16-bit mono sound at 16 kHz.
+        voice: speaks the text; the best one without it.
+        action: what the person does at first, in words.
+    """
+
+    picture: NDArray[np.uint8]
+    text: str = ""
+    pcm: bytes = b""
+    voice: str = ""
+    action: str = ""
 
 
 async def render(
     manager: SessionManager,
-    *,
-    character: str = "",
-    text: str = "",
-    pcm: bytes = b"",
-    voice: str = "",
-    action: str = "",
+    script: RenderScript,
+    begun: Callable[[], None] = lambda: None,
+    heard: Callable[[int], None] = lambda _milliseconds: None,
+    patience: float | None = PATIENCE,
 ) -> bytes:
-    """Return a video of what is said; it takes a place, and as long as the speech lasts.
+    """Return an mp4 file; it takes a place, and as long as the speech lasts.
 
     Args:
         manager: of the server.
-        character: who speaks; the default one without it.
-        text: what is said, at most 1000 characters; either this or `pcm`.
-        pcm: 16-bit mono sound at 16 kHz.
-        voice: speaks the text; the best one without it.
-        action: what the person does at first, in words.
+        script: what is shown.
+        begun: is called when there is a place.
+        heard: is called once a second with how much was spoken.
+        patience: seconds for a place to become free; `None` to wait as long as it takes.
 
     Raises:
-        UserError: no place, no such character or voice, nothing to say, or too much.
+        UserError: no place, no such voice, nothing to say, or the generator could not go on.
     """
-    if len(pcm) > 32_000 * LONGEST_SECONDS or len(text) > events.LONGEST_TEXT:
-        raise ApiError(
-            "too_long",
-            f"At most {events.LONGEST_TEXT} characters or {LONGEST_SECONDS:.0f} s of sound at once.",
-        )
-    picture = manager.picture("", character, "")
-    await _place(manager)
-    session = PushSession(secrets.token_hex(8), "", "h264", manager.send, manager.engines, voice)
+    await _place(manager, patience)
+    begun()
+    name, recorder = secrets.token_hex(8), Recorder(LONGEST_MINUTES + 1, MOST_BYTES)
+    session = PushSession(
+        name, "", "h264", manager.send, manager.engines, script.voice, recorder=recorder
+    )
     try:
-        manager.enter(session, picture, "h264")
+        manager.enter(session, script.picture, "h264")
     except BaseException:
         session.close()
         await manager.admission.leave()
         raise
     try:
-        if action:
-            session.handle_event(events.ActionSet(type="action.set", text=action))
-        await _speak(session, text, pcm)
+        if script.action:
+            session.handle_event(events.ActionSet(type="action.set", text=script.action))
+        await _speak(session, script, heard)
         return await asyncio.to_thread(to_mp4, session.recorder.kept(), provenance(session.name))
     finally:
         await manager.end(session)
 
 
-async def _place(manager: SessionManager) -> None:
+async def _place(manager: SessionManager, patience: float | None) -> None:
     try:
-        async with asyncio.timeout(PATIENCE), manager.admission.line() as me:
+        async with asyncio.timeout(patience), manager.admission.line() as me:
             while not manager.admission.try_enter(me):
                 await manager.admission.moved()
     except TimeoutError as error:
@@ -76,20 +99,43 @@ async def _place(manager: SessionManager) -> None:
         ) from error
 
 
-async def _speak(session: PushSession, text: str, pcm: bytes) -> None:
+async def _speak(session: PushSession, script: RenderScript, heard: Callable[[int], None]) -> None:
     """Wait until everything has been said, reading what the session tells meanwhile."""
-    if text:
-        session.handle_event(events.TextSay(type="text.say", text=text))
-    elif pcm:
-        session.say_sound(pcm)
+    if script.text:
+        session.handle_event(events.TextSay(type="text.say", text=script.text))
+    elif script.pcm:
+        session.say_sound(script.pcm)
     else:
         raise ApiError("empty_text", "There is nothing to say: give a text or a recording.")
-    async with asyncio.timeout(LONGEST_SECONDS + PATIENCE):
-        while (message := await session.send_queue.get()) is not None:
-            if not isinstance(message, str):
-                continue
-            if '"playback.finished"' in message:
-                return
-            if message.startswith('{"type":"error"'):
-                raise UserError(events.ErrorEvent.model_validate_json(message).message)
-    raise UserError("The generator could not go on; try again.")
+    loop, furthest = asyncio.get_running_loop(), 0
+    try:
+        async with asyncio.timeout(STALLED_SECONDS) as waiting:
+            while (message := await session.send_queue.get()) is not None:
+                if isinstance(message, bytes):
+                    continue
+                told = json.loads(message)
+                if _is_over(told):
+                    return
+                if told.get("played_ms", 0) > furthest:
+                    furthest = told["played_ms"]
+                    heard(furthest)
+                    waiting.reschedule(loop.time() + STALLED_SECONDS)
+    except TimeoutError:
+        pass
+    raise ApiError("stopped", "The generator could not go on; try again.", retryable=True)
+
+
+def _is_over(told: dict[str, object]) -> bool:
+    """Whether a message of the session's says that all was said.
+
+    Raises:
+        UserError: it says that it was not, and will not be.
+    """
+    if told["type"] == "error":
+        error = events.ErrorEvent.model_validate(told)
+        raise ApiError(error.code, error.message, retryable=error.retryable)
+    if told["type"] == "playback.finished" and told["interrupted"]:
+        raise ApiError("stopped", "The generator was begun anew; try again.", retryable=True)
+    if int(str(told.get("played_ms", 0))) > LONGEST_MINUTES * 60_000:
+        raise ApiError("too_long", f"A video has at most {LONGEST_MINUTES} minutes.")
+    return told["type"] == "playback.finished"

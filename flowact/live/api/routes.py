@@ -14,12 +14,12 @@ from fastapi import Depends, FastAPI, Request, Security, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from flowact import __version__, assets
 from flowact.errors import UserError
 from flowact.live.api import asyncapi
+from flowact.live.api.bodies import described, read_body
 from flowact.live.api.models import (
     CharacterInfo,
     PictureTicket,
@@ -31,6 +31,8 @@ from flowact.live.api.models import (
 )
 from flowact.live.api.problem import ApiError, Problem, ProblemBody, problem_of
 from flowact.live.api.registry import SessionRegistry
+from flowact.live.api.render_routes import add_render_routes
+from flowact.live.api.renders import RenderQueue
 from flowact.live.api.socket import serve_socket
 from flowact.live.server.provenance import provenance
 from flowact.live.session.manager import SessionManager
@@ -39,15 +41,8 @@ from flowact.logs import raised_at
 
 _log = logging.getLogger(__name__)
 
-LONGEST_SPEC: int = 16_384
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     "4XX": {"model": ProblemBody, "description": "A refusal with a code."}
-}
-_SPEC_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": SessionSpec.model_json_schema()}},
-    }
 }
 _PICTURE_BODY = {
     "requestBody": {
@@ -59,12 +54,17 @@ _bearer = HTTPBearer(auto_error=False, description="One of the owner's keys, FLO
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-def make_api(manager: SessionManager) -> FastAPI:
-    """Return the application to mount at `/v1`."""
+def make_api(manager: SessionManager, renders: RenderQueue) -> FastAPI:
+    """Return the application to mount at `/v1`.
+
+    Args:
+        manager: where sessions live.
+        renders: makes whole videos.
+    """
     api = FastAPI(
         title="FlowAct sessions",
         version="1",
-        description="Sessions of a live avatar. The socket is described in `asyncapi.json`.",
+        description="Sessions of a live avatar, and whole videos. The socket is described in `asyncapi.json`.",
         docs_url=None,
         redoc_url=None,
         servers=[{"url": "/v1"}],
@@ -79,6 +79,7 @@ def make_api(manager: SessionManager) -> FastAPI:
     _add_session_routes(api, manager, registry, Depends(owner))
     _add_recording_route(api, manager, registry)
     _add_picture_route(api, manager, Depends(owner))
+    add_render_routes(api, manager, renders, Depends(owner))
     _add_open_routes(api, manager)
 
     @api.websocket("/socket")
@@ -95,11 +96,15 @@ def _add_session_routes(
     api: FastAPI, manager: SessionManager, registry: SessionRegistry, owner: Any
 ) -> None:
     @api.post(
-        "/sessions", status_code=201, dependencies=[owner], openapi_extra=_SPEC_BODY, tags=["owner"]
+        "/sessions",
+        status_code=201,
+        dependencies=[owner],
+        openapi_extra=described(SessionSpec),
+        tags=["owner"],
     )
     async def make_session(request: Request) -> SessionTicket:
         """Make a session. Keep the key on your server and give the client token to the browser."""
-        made, token = registry.make(await _spec(request))
+        made, token = registry.make(await read_body(request, SessionSpec))
         return SessionTicket(
             id=made.id,
             client_token=token,
@@ -172,7 +177,12 @@ def _add_open_routes(api: FastAPI, manager: SessionManager) -> None:
     @api.get("/voices", tags=["open"])
     async def list_voices() -> list[VoiceInfo]:
         """Return the voices of this server, the best first."""
-        return [VoiceInfo(name=one.name, licence=one.licence) for one in manager.engines.values()]
+        return [
+            VoiceInfo(
+                name=one.name, title=one.title, licence=one.licence, scripts=sorted(one.scripts)
+            )
+            for one in manager.engines.values()
+        ]
 
     @api.get("/health", tags=["open"])
     async def health() -> ServerHealth:
@@ -188,21 +198,6 @@ def _add_open_routes(api: FastAPI, manager: SessionManager) -> None:
     @api.get("/asyncapi.json", include_in_schema=False)
     async def describe_socket() -> JSONResponse:
         return JSONResponse(asyncapi.document())
-
-
-async def _spec(request: Request) -> SessionSpec:
-    """Read what kind of session is wanted, but never more than that takes."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_SPEC:
-            raise ApiError("too_large", "That is too long for a session.", status=413)
-    try:
-        return SessionSpec.model_validate_json(bytes(body) or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise ApiError("invalid_request", f"{place}: {first['msg']}.", status=422) from error
 
 
 def _check_key(manager: SessionManager, bearer: HTTPAuthorizationCredentials | None) -> None:

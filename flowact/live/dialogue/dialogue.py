@@ -17,7 +17,7 @@ from flowact.live.dialogue.mouth import AvatarMouth, SendEvent
 from flowact.live.dialogue.spoken import read_ahead, recorded, spoken, typed
 from flowact.live.dialogue.utterance import SpokenPiece, SpokenUtterance
 from flowact.live.persona import NOBODY, Persona
-from flowact.live.speech.clauses import clauses
+from flowact.live.speech.clauses import clauses, cut
 from flowact.live.speech.services import SpeechServices
 from flowact.live.speech.tts import reader
 from flowact.logs import raised_at
@@ -100,8 +100,10 @@ class Dialogue:
 
     @property
     def _usual_voice(self) -> str:
-        """The person's own, unless the owner has a server speak for everybody."""
-        return "" if self._services.endpoints.speaking.configured else self._persona.voice
+        """The person's own, unless the owner has a server or one voice speak for everybody."""
+        chosen = self._services.endpoints
+        everybody = chosen.speaking.configured or chosen.voice in self._services.engines
+        return "" if everybody else self._persona.voice
 
     @property
     def clause(self) -> str:
@@ -115,7 +117,7 @@ class Dialogue:
         Raises:
             UserError: there is nothing in it, or no voice reads it.
         """
-        if not text.strip():
+        if not cut(text):
             raise UserError("There is nothing to say in that text.")
         voice = voice or self.voice
         reader(self._services.engines, voice, text)

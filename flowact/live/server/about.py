@@ -6,6 +6,7 @@ import html
 import ipaddress
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from string import Template
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,25 +32,28 @@ _ROLES: Final = {
 }
 """Of each role the sentence about its server, and the sentence where there is none."""
 
+_CARD: Final = '<li><a href="about/model-card">The model card</a>: training, results, limits</li>'
 _RELATIVE: Final = re.compile(r'<a href="(?!https?:)[^"]*">(.*?)</a>', re.DOTALL)
 _IMAGE: Final = re.compile(r"<img[^>]*>")
 
 
-def about(pages: Sequence[tuple[str, str]], endpoints: Endpoints) -> str:
+def about(pages: Sequence[tuple[str, str]], endpoints: Endpoints, *, hears: bool = False) -> str:
     """Return the page about FlowAct.
 
     Args:
         pages: titles and paths for the navigation; the last is this page.
         endpoints: of whose owners visitors should know.
+        hears: whether a model on this machine writes down what is said.
     """
-    services = "".join(
-        f"<li>{html.escape(_told(getattr(endpoints, role), *sentences))}</li>"
-        for role, sentences in _ROLES.items()
-    )
+    told = {role: _told(getattr(endpoints, role), *sentences) for role, sentences in _ROLES.items()}
+    if hears:
+        told["hearing"] = "What you say is written down on this server itself."
+    services = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in told.values())
     return _filled(
         "about.html",
         navigation=navigation(pages, len(pages) - 1),
         services=services,
+        card=_CARD if _card().is_file() else "",
         version=__version__,
     )
 
@@ -61,13 +65,17 @@ def model_card() -> str:
         UserError: it is not there.
     """
     try:
-        text = (assets.checkpoint() / "README.md").read_text(encoding="utf-8")
+        text = _card().read_text(encoding="utf-8")
     except OSError as error:
         raise UserError("There is no model card beside these weights.") from error
     body = text.partition("---\n")[2].partition("---\n")[2] if text.startswith("---") else text
     rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(body)
     here = _IMAGE.sub("", _RELATIVE.sub(r"\1", rendered))  # their files are not served
     return _filled("document.html", title="FlowAct: model card", body=here)
+
+
+def _card() -> Path:
+    return assets.checkpoint() / "README.md"
 
 
 def _filled(name: str, **values: str) -> str:

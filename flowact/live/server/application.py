@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
+from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
 from flowact.live.server.about import about, model_card
 from flowact.live.server.page import HEAD, live_blocks, stage, theme
@@ -30,6 +31,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         extra: titles and paths of pages that will be mounted.
     """
     manager = SessionManager(settings)
+    renders = RenderQueue(manager)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -37,13 +39,14 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         try:
             yield
         finally:
+            await renders.close()
             await manager.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.manager = manager
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
-    app.mount("/v1", make_api(manager))
+    app.mount("/v1", make_api(manager, renders))
     _allow_origins(app, settings)
 
     @app.get("/openapi.json")
@@ -66,7 +69,8 @@ def _add_pages(app: FastAPI, manager: SessionManager) -> None:
 
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
-        return about(app.state.pages, manager.settings.endpoints)
+        settings = manager.settings
+        return about(app.state.pages, settings.endpoints, hears=settings.listen_model is not None)
 
     @app.get("/about/model-card", response_class=HTMLResponse)
     async def model_card_page() -> str:

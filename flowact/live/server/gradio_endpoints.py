@@ -10,7 +10,9 @@ from gradio.events import api
 
 from flowact import assets
 from flowact.errors import UserError
-from flowact.live.api.rendering import render
+from flowact.live.api.avatar_session import check_text
+from flowact.live.api.events import LONGEST_TEXT
+from flowact.live.api.rendering import RenderScript, render
 from flowact.live.session.manager import SessionManager
 
 
@@ -26,7 +28,11 @@ def add_endpoints(manager: SessionManager) -> None:
 
     async def speak(text: str, character: str, action: str) -> str:
         try:
-            video = await render(manager, character=character, text=text, action=action)
+            check_text(text, "", manager.engines)
+            if len(text) > LONGEST_TEXT:
+                raise UserError(f"At most {LONGEST_TEXT} characters at once.")
+            script = RenderScript(manager.picture("", character, ""), text, action=action)
+            video = await render(manager, script)
         except UserError as error:
             raise gr.Error(str(error)) from error
         path = Path(tempfile.mkdtemp(prefix="flowact-speak-")) / "speech.mp4"

@@ -55,7 +55,7 @@ class SessionManager:
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
-        self.speech = SpeechRoom(settings.endpoints)
+        self.speech = SpeechRoom(settings.endpoints, settings.voices, settings.listen_model)
         self.sessions: dict[str, LiveSession] = {}
         self.services = SessionServices(self.send, self.uploads, self.speech.services)
         self._plans = PlannerEndpoint(settings.planner)

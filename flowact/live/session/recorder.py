@@ -25,19 +25,22 @@ _JPEG: Final = b"\xff\xd8"
 
 
 class Recorder:
-    """Keeps encoded segments, bounded in time and bytes."""
+    """Keeps encoded segments, bounded in time and bytes.
 
-    def __init__(self) -> None:
+    Args:
+        minutes, most_bytes: bounds, beyond which the oldest are forgotten.
+    """
+
+    def __init__(self, minutes: int = MINUTES, most_bytes: int = MOST_BYTES) -> None:
         self._pieces: deque[MediaSegment] = deque()
-        self._bytes = 0
+        self._most_segments = minutes * 60 * FPS // FRAMES_PER_LATENT
+        self._bytes, self._most_bytes = 0, most_bytes
 
     def keep(self, segment: MediaSegment) -> None:
         """Append a segment and forget what is too old."""
         self._pieces.append(segment)
         self._bytes += _size(segment)
-        while (
-            self._bytes > MOST_BYTES or len(self._pieces) > MINUTES * 60 * FPS // FRAMES_PER_LATENT
-        ):
+        while self._bytes > self._most_bytes or len(self._pieces) > self._most_segments:
             self._bytes -= _size(self._pieces.popleft())
 
     def clear(self) -> None:

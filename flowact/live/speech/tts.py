@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Final, Protocol
@@ -19,6 +19,7 @@ from flowact.errors import UserError
 from flowact.live.speech.clauses import cut
 from flowact.live.speech.endpoint_client import EndpointClient
 from flowact.live.speech.helper import HelperProcess
+from flowact.live.speech.piper import PiperTTS
 from flowact.live.speech.sound import Level, Signal, decode_sound, decode_stream, normalised
 from flowact.live.speech.writing import LANGUAGES, LATIN, called, script
 
@@ -144,9 +145,19 @@ class RemoteTTS:
 
 
 def find_engines(
-    client: EndpointClient, voice_name: str, helper: HelperProcess
+    client: EndpointClient,
+    voice_name: str,
+    helper: HelperProcess,
+    brought: Sequence[TTSEngine] = (),
 ) -> dict[str, TTSEngine]:
-    """Return the voices of this machine by name, the best first; there may be none."""
+    """Return the voices of this machine by name, the best first; there may be none.
+
+    Args:
+        client: of the server that speaks, if there is one.
+        voice_name: the server's voice, or a voice of this machine that goes before all others.
+        helper: where voices speak that are libraries.
+        brought: voices that the owner has added; they come after flite's.
+    """
     found: list[TTSEngine] = []
     if client.endpoint.configured:
         found.append(RemoteTTS(client, voice_name))
@@ -155,6 +166,7 @@ def find_engines(
         titles = {"slt": "Ada (English)", "rms": "Ben (English)", "awb": "Rob (Scottish English)"}
         for name, title in titles.items():
             found.append(LocalTTS(f"flite:{name}", title, licence, _LATIN, helper))
+    found += brought
     if shutil.which("espeak-ng"):
         variants = (("en-us+f3", "Eve (ten languages)"), ("en-us+m3", "Max (ten languages)"))
         found += [ProgramTTS(variant, title) for variant, title in variants]
@@ -164,6 +176,7 @@ def find_engines(
             ("espeak:en-us+m3", "Max (ten languages)"),
         )
         found += [LocalTTS(name, title, _ESPEAK_LICENCE, _ESPEAK, helper) for name, title in voices]
+    found.sort(key=lambda engine: engine.name != voice_name)
     return {engine.name: engine for engine in found}
 
 
@@ -191,17 +204,31 @@ def reader(engines: Mapping[str, TTSEngine], wanted: str, text: str) -> TTSEngin
     return able[0]
 
 
-async def speak_text(engine: TTSEngine, text: str) -> AsyncGenerator[Signal, None]:
-    """Yield the sound of a text clause by clause: the first is heard while others are made."""
+async def speak_text(
+    engines: Mapping[str, TTSEngine], wanted: str, text: str
+) -> AsyncGenerator[Signal, None]:
+    """Yield the sound of a text clause by clause: the first is heard while others are made.
+
+    Raises:
+        UserError: a voice failed, or there was a clause that none can read; the others were spoken.
+    """
+    unread: UserError | None = None
     for clause in cut(text):
+        try:
+            engine = reader(engines, wanted, clause)
+        except UserError as error:
+            unread = unread or error
+            continue
         async for sound in engine.speak(clause):
             yield sound
+    if unread is not None:
+        raise unread
 
 
 async def warm_up(engines: Mapping[str, TTSEngine]) -> None:
     """Let a local voice say a word that nobody hears, so that the first visitor need not wait."""
     for engine in engines.values():
-        if isinstance(engine, LocalTTS):
+        if isinstance(engine, LocalTTS | PiperTTS):
             try:
                 async for _ in engine.speak("Hello."):
                     pass

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Final
 
 LATIN: Final = "LATIN"
+_LATIN: Final = frozenset({LATIN})
 LANGUAGES: Final = {
     "CYRILLIC": ("ru", "Cyrillic"),
     "GREEK": ("el", "Greek"),
@@ -19,6 +20,35 @@ LANGUAGES: Final = {
     "HANGUL": ("ko", "Korean"),
 }
 """A language for each script that has one for most of its texts (eSpeak's codes), and what people call it."""
+
+
+_WRITTEN: Final = {
+    "CYRILLIC": "be bg kk ky mk mn ru sr tg tt uk",
+    "GREEK": "el grc",
+    "ARABIC": "ar fa ps ug ur",
+    "HEBREW": "he yi",
+    "DEVANAGARI": "hi mr ne sa",
+    "CJK": "cmn yue zh",
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "HANGUL": "ko",
+    "ARMENIAN": "hy",
+    "BENGALI": "as bn",
+    "GEORGIAN": "ka",
+    "GUJARATI": "gu",
+    "KANNADA": "kn",
+    "MALAYALAM": "ml",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+}
+"""Languages, by ISO 639 codes, that are not written in Latin letters."""
+
+
+def scripts_of(language: str) -> frozenset[str]:
+    """Return the scripts of a language, by its code with or without a region: `ru`, `en-us`, `zh_CN`."""
+    code = language.replace("_", "-").partition("-")[0].lower()
+    return frozenset(name for name, codes in _WRITTEN.items() if code in codes.split()) or _LATIN
 
 
 def script(text: str) -> str:

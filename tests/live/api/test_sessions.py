@@ -162,6 +162,7 @@ def test_wrong_events_are_coded_errors_and_the_session_lives(client, manager):
             (bytes(events.LONGEST_APPEND + 2), "too_large"),
             (json.dumps({"type": "text.say", "text": "word " * 2_000}), "text_too_long"),
             (json.dumps({"type": "text.say", "text": "a", "voice": "nobody"}), ("unknown_voice", "no_voice")),
+            (json.dumps({"type": "text.say", "text": "ひらがなだけで"}), ("unreadable_text", "no_voice")),
             (json.dumps({"type": "action.set", "text": "x" * 200}), "text_too_long"),
             (json.dumps({"type": "audio.start", "rate": 3}), "invalid_rate"),
             (json.dumps({"type": "microphone.set", "mode": "off"}), "wrong_mode"),

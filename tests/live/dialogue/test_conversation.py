@@ -25,17 +25,27 @@ from tests.tiny_pipeline import speech
 SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
 
 
-@pytest.fixture
-def talking(assets_folder, monkeypatch):
-    monkeypatch.setenv("FLOWACT_ASSETS", str(assets_folder))
+@pytest.fixture(scope="module")
+def served(assets_folder):
+    """A server whose ears, mind and voice are one faulty service; the worker is real."""
     script = FaultyScript(question="Hello there.", answer="Hello to you.", chat_s=0.6)
-    script.reactions = {"audio/speech": sound}
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FLOWACT_ASSETS", str(assets_folder))
     with services(script) as endpoints:
         speaking = replace(endpoints, speaking=endpoints.answering)
         settings = LiveSettings(threads=1, spare=False, endpoints=speaking, api_keys=(KEY,))
         with TestClient(create_app(settings)) as client:
             wait_until_ready(client)
+            patch.undo()
             yield client, script
+
+
+@pytest.fixture
+def talking(served):
+    client, script = served
+    script.reactions = {"audio/speech": sound}
+    script.asked.clear()
+    return client, script
 
 
 def sound(handler, _body) -> None:

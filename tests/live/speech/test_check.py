@@ -31,5 +31,5 @@ def test_every_configured_server_is_asked_once(monkeypatch, capsys):
 
 def test_what_does_not_work_is_named_and_the_command_fails(monkeypatch, capsys):
     script = FaultyScript(reactions={"chat/completions": status(401, "no such key")})
-    with services(script) as endpoints, pytest.raises(UserError, match="2 of the configured"):
+    with services(script) as endpoints, pytest.raises(UserError, match="2 of the configured parts"):
         checked(replace(endpoints, speaking=endpoints.hearing), monkeypatch, capsys)

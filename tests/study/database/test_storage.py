@@ -82,6 +82,38 @@ def test_no_vote_is_lost_on_postgresql(built, tmp_path, clock: Clock, postgres):
     context.store.close()
 
 
+def test_three_servers_that_start_at_once_on_an_empty_database(built, tmp_path, postgres):
+    """Each brings tables and design; one does it, and the others find them."""
+    url, start, found = postgres.fresh_url(), threading.Barrier(3), []
+
+    def begin() -> None:
+        start.wait()
+        try:
+            found.append(open_at(built, tmp_path, Clock(), url))
+        except Exception as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [error for error in found if isinstance(error, Exception)] == []
+    with found[0].store.read() as session:
+        assert [entry.kind for entry in ledger.read(session)] == ["opened"]
+    for context in found:
+        context.store.close()
+
+
+def test_several_servers_do_not_share_a_file(built, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_SERVERS", "2")
+    with pytest.raises(StudyError, match="2 servers cannot share the SQLite database"):
+        open_at(built, tmp_path, Clock())
+    monkeypatch.setenv("STUDY_SERVERS", "many")
+    with pytest.raises(StudyError, match="STUDY_SERVERS is 'many'"):
+        open_at(built, tmp_path, Clock())
+
+
 def test_sqlite_is_set_up_for_votes(context):
     with context.store.write() as session:
         settings = {

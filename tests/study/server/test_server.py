@@ -3,18 +3,25 @@
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
-from study.checks.load_test import free_port, measure, start_server
+from study.analysis import bundle
+from study.analysis.dataset import read
+from study.analysis.report import report
+from study.checks.load_test import Load, measure
+from study.checks.server_processes import ServerProcesses, free_port, start_server
 from study.checks.simulated_participant import SimulatedParticipant
-from study.database import ledger
-from study.database.models import Trial, Vote
+from study.database import ledger, storage
+from study.database.models import Base, Trial, Vote
 from study.design import builder
 from study.design.config import load
+from study.errors import StudyError
 from study.voting import lifecycle
+from study.voting.context import StudyContext
 
 PEOPLE = 4
 BEFORE_THE_KILL = 12
@@ -65,8 +72,43 @@ def test_every_acknowledged_vote_survives_kill_9(opened):
     assert len(stored) - len(acknowledged) <= PEOPLE  # committed, but the reply was cut off
 
 
-def test_a_crowd_loses_nothing(opened):
-    figures = measure(opened.directory, people=6, trials=2, think=0.5)
+def test_a_crowd_loses_nothing_when_a_server_and_the_database_die(study_folder, postgres, tmp_path):
+    """And what two servers stored on PostgreSQL is what one would have stored in a file, byte for byte."""
+    url = postgres.fresh_url()
+
+    def disaster(servers: ServerProcesses) -> None:
+        servers.kill(0)
+        postgres.crash()
+
+    figures = measure(study_folder, Load(6, 3, 0.5), 2, url, disaster)
     assert figures.sound, figures.text()
-    assert figures.acknowledged == figures.stored == 12
+    assert figures.acknowledged == figures.stored == 18 and figures.repeated
     assert "p95" in figures.text()
+    with pytest.raises(StudyError, match="expected an empty one"):
+        measure(study_folder, Load(6, 3, 0.5), 2, url)
+    with pytest.raises(StudyError, match="2 servers cannot share"):
+        measure(study_folder, Load(6, 3, 0.5), 2)
+    assert exported(study_folder, url) == exported(study_folder, copied(url, tmp_path))
+
+
+def copied(url: str, folder: Path) -> str:
+    """The same rows in a file of SQLite."""
+    file = f"sqlite:///{folder}/copy.db"
+    source, target = storage.connect(url, folder), storage.create(file, folder)
+    with source.read() as read, target.write() as write:
+        for table in Base.metadata.sorted_tables:
+            ordered = select(table).order_by(*table.primary_key)
+            rows = [dict(row) for row in read.execute(ordered).mappings()]
+            if rows:
+                write.execute(insert(table), rows)
+    source.close()
+    target.close()
+    return file
+
+
+def exported(folder: Path, url: str) -> list[dict[str, bytes]]:
+    """Data and numbers of the bundle."""
+    store = storage.connect(url, folder)
+    dataset = read(StudyContext(folder, load(folder / "study.yaml"), store))
+    store.close()
+    return [bundle.sources(dataset), bundle.texts(dataset, report(dataset))]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from sqlalchemy import func, select
 
-from study.checks.load_test import free_port, start_server
+from study.checks.server_processes import free_port, start_server
 from study.checks.simulated_participant import SimulatedParticipant
 from study.database import ledger
 from study.database.models import Vote

@@ -221,3 +221,14 @@ def test_a_failing_database_is_one_sentence_for_the_browser(client, context, mon
     assert reply.status_code == 503
     assert "gone" not in reply.text
     assert "Retry-After" in reply.headers
+
+
+def test_a_request_from_before_midnight_deletes_nothing_of_the_new_day(context):
+    """Two servers, or two requests, round midnight: the limits of the new day hold."""
+    midnight = 1_750_032_000.0
+    with context.store.write() as session:
+        yesterday = tokens.daily_hash(session, "192.0.2.1", midnight - 60)
+        today = tokens.daily_hash(session, "192.0.2.1", midnight + 1)
+        assert today != yesterday
+        assert tokens.daily_hash(session, "192.0.2.1", midnight - 1) == today
+        assert [row.day for row in session.scalars(select(DailySalt))] == ["2025-06-16"]

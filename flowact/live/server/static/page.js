@@ -20,6 +20,7 @@ const MICROPHONE_HINTS = {
   puppet: "The avatar says what you say, as soon as it has heard it.",
   conversation: "The avatar listens while you speak and answers when you have finished.",
 };
+const NOBODY = "Avatar";
 const ASKING = "Waiting for the browser to give the microphone ...";
 const NO_ANSWERS = "It listens, but this server has no language model to answer with.";
 
@@ -31,6 +32,8 @@ class Page {
     this.upload = "";
     this.stage = new Stage((name) => this.part(name));
     this.tabs = new Tabs(root);
+    if (this.part("question").disabled) this.tabs.show("say"); // there is nobody to talk with
+    this.tabs.onshow = (name) => name === "talk" && this.transcript.follow();
     this.transcript = new Transcript(this.part("transcript"), this.part("captions"));
     this.devices = new Devices((name) => this.part(name), (device) => this.session?.mic.use(device));
     this.#chooseFirst();
@@ -72,6 +75,7 @@ class Page {
       base: BASE, ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
     });
     this.session = window.flowactSession = session;
+    this.transcript.name = this.#ringed?.textContent.trim() ?? NOBODY;
     const byKeyboard = document.activeElement === this.part("start");
     this.stage.cover();
     this.root.dataset.live = "yes";
@@ -150,7 +154,7 @@ class Page {
   // -- who -----------------------------------------------------------------------------------
 
   #chooseFirst() {
-    const first = this.root.querySelector('[data-character][aria-pressed="true"]');
+    const first = this.#ringed;
     if (!first) return;
     this.character = first.dataset.character;
     const image = first.querySelector("img");
@@ -177,6 +181,10 @@ class Page {
       const seen = !this.upload && button.dataset.character === this.character;
       button.setAttribute("aria-pressed", String(seen));
     }
+  }
+
+  get #ringed() {
+    return this.root.querySelector('[data-character][aria-pressed="true"]');
   }
 
   #portrait(image) {

@@ -58,7 +58,8 @@ export class Stage {
     this.mode = mode;
     const talk = this.part("talk");
     talk.setAttribute("aria-pressed", String(mode !== "off"));
-    this.part("talk-label").textContent = mode === "off" ? "Talk" : "Microphone off";
+    talk.title = mode === "off" ? "Talk with the avatar" : "Turn the microphone off";
+    this.part("talk-label").textContent = mode === "off" ? "Talk" : "Mute";
     if (mode === "off") this.viewer = false;
     this.show();
   }

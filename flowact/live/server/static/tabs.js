@@ -19,6 +19,7 @@ export class Tabs {
       tab.tabIndex = chosen ? 0 : -1;
     }
     for (const panel of this.panels) panel.hidden = panel.dataset.panel !== name;
+    this.onshow?.(name);
   }
 
   #step(event) {

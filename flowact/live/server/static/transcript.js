@@ -1,7 +1,8 @@
 // What both sides said: a list that grows, and captions over the picture.
 
 const CAPTION_MS = 8_000; // after the last word a caption has been read
-const MOST_CAPTION = 160; // characters: the end of what is being said
+const CAPTION_LINES = 3;
+const LETTER_PX = 10; // with the room that a line leaves at its ends
 const MOST_LINES = 200;
 
 export class Transcript {
@@ -12,6 +13,7 @@ export class Transcript {
   constructor(list, captions) {
     this.list = list;
     this.captions = captions;
+    this.name = ""; // of who answers
     this.clear();
   }
 
@@ -31,10 +33,15 @@ export class Transcript {
   reply({ text, done }) {
     if (!text) return;
     if (this.answer) this.answer.lastElementChild.textContent = text;
-    else this.answer = this.#add("avatar", "Avatar", text);
+    else this.answer = this.#add("avatar", this.name, text);
     if (done) this.answer = null;
-    this.list.scrollTop = this.list.scrollHeight;
+    this.follow();
     this.#caption("avatar", text);
+  }
+
+  /** Show the newest line; a list that was not seen has not followed. */
+  follow() {
+    this.list.scrollTop = this.list.scrollHeight;
   }
 
   text() {
@@ -47,12 +54,13 @@ export class Transcript {
     line.append(made("b", name), made("span", text));
     this.list.append(line);
     while (this.list.children.length > MOST_LINES) this.list.firstElementChild.remove();
-    this.list.scrollTop = this.list.scrollHeight;
+    this.follow();
     return line;
   }
 
   #caption(who, text) {
-    const end = text.length > MOST_CAPTION ? `… ${text.slice(-MOST_CAPTION).replace(/^\S*\s/, "")}` : text;
+    const most = Math.max(CAPTION_LINES * Math.floor(this.captions.clientWidth / LETTER_PX), CAPTION_LINES);
+    const end = text.length > most ? `… ${text.slice(-most).replace(/^\S*\s/, "")}` : text;
     const line = made("p", end);
     line.dataset.who = who;
     this.captions.replaceChildren(line);
