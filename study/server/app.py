@@ -15,7 +15,7 @@ from study.design import audit_record
 from study.design.builder import read_index
 from study.design.config import load
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
-from study.server.body_limit import BodyLimit
+from study.server.gates import BodyLimit, GradioDoor
 from study.server.metrics import figures
 from study.voting import lifecycle
 from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyContext
@@ -38,6 +38,7 @@ def mount_study(app: FastAPI, context: StudyContext, prefix: str = "", home: str
     app.include_router(admin_routes.router(context, prefix), prefix=prefix)
     _own_cors(app, context)
     app.add_middleware(admin_auth.AdminGate, context=context, prefix=f"{prefix}/admin")
+    app.add_middleware(GradioDoor, prefix=prefix)
     app.add_middleware(BodyLimit, prefix=prefix)
     theme = gr.themes.Base(font=FONTS, font_mono=["ui-monospace", "monospace"])
     gr.mount_gradio_app(
