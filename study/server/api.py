@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from study.design.sections import Locale
 from study.errors import Refused, StudyError
+from study.operations.metrics import figures
 from study.server import headphones, sound_check
 from study.server.media_route import serve_clip
-from study.server.metrics import figures
 from study.server.proxies import caller_address
 from study.server.voting_page import page_file, page_options
 from study.voting import participants, quality, tokens, trials, votes

@@ -14,9 +14,9 @@ from study import canonical
 from study.design import audit_record
 from study.design.builder import read_index
 from study.design.config import load
+from study.operations.metrics import figures
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
 from study.server.gates import BodyLimit, GradioDoor
-from study.server.metrics import figures
 from study.voting import lifecycle
 from study.voting.context import AUDIT_NAME, CONFIG_NAME, STIMULI_NAME, StudyContext
 

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flowact.live.operations.metrics import LiveMetrics
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
-from study.server.metrics import figures as study_figures
+from study.operations.metrics import figures as study_figures
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from study.database import ledger
-from study.server import metrics
-from study.server.metrics import ExcludedShare, Uncounted, figures
+from study.operations import metrics
+from study.operations.metrics import ExcludedShare, Uncounted, figures
 from tests.study.tiny import api_client, open_at, take_part
 
 
