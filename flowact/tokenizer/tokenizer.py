@@ -205,12 +205,33 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent `[batch, 16, 8, 16]` had been held for long."""
         motion = self.latents_to_motion(latent)
-        return DecoderState(
-            motion,
-            motion[:, -1],
-            self.whole.steady_state(motion, features.whole),
-            self.face.steady_state(motion, features.face),
+        return self._showing(motion, motion[:, -1], features)
+
+    def compact_state(self, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """What was shown last and where it was going: a thousandth of what the views remember."""
+        return state.shown, state.aim
+
+    @torch.no_grad()
+    def restored_state(
+        self, compact: tuple[Tensor, ...], features: ReferenceFeatures
+    ) -> DecoderState:
+        """The state of a decoder that showed that motion, as if it had shown it for long.
+
+        Raises:
+            ValueError: a motion of another tokenizer.
+        """
+        still = self.latents_to_motion(features.latent)
+        shown, aim = (part.to(still) for part in compact)
+        if shown.shape != still.shape or aim.shape != still[:, -1].shape:
+            raise ValueError(f"motion is {tuple(shown.shape)}, expected {tuple(still.shape)}")
+        return self._showing(shown, aim, features)
+
+    def _showing(self, shown: Tensor, aim: Tensor, features: ReferenceFeatures) -> DecoderState:
+        whole, face = (
+            view.steady_state(shown, seen)
+            for view, seen in ((self.whole, features.whole), (self.face, features.face))
         )
+        return DecoderState(shown, aim, whole, face)
 
     def decode(
         self,

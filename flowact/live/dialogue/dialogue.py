@@ -206,8 +206,13 @@ class Dialogue:
             self._settle(over)
 
     def restarted(self) -> None:
-        """The worker was replaced: whatever was being said is lost; a puppet goes on."""
-        self._give_up()
+        """The worker was replaced: what was being said goes on where it was heard to stop, and so does a puppet."""
+        if self.mouth.speaks:
+            if self._work is not None:
+                self._work.cancel()
+            stopped = self.mouth.hush()
+            if stopped is not None:
+                self._start(self.mouth.say(stopped))
         if self.mode == "puppet":
             self._around.command(Puppet(self._around.session, self.mouth.epoch))
 

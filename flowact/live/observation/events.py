@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flowact.serving.messages import MediaSegment
-from flowact.serving.supervisor import RestartKind
+from flowact.serving.supervision.reports import RestartKind
 
 _log = logging.getLogger(__name__)
 
@@ -68,13 +68,31 @@ class WorkerReplaced:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """`sessions` were moved to another worker on purpose, which took so many seconds for all."""
+
+    reason: Literal["renewal"]
+    sessions: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SnapshotKept:
+    """A session's state was kept; `size` is in bytes."""
+
+    size: int
+
+
+@dataclass(frozen=True)
 class ViewerLag:
     """A page painted a frame `seconds` after it was made, as the page itself measured."""
 
     seconds: float
 
 
-LiveEvent = Joined | NotJoined | SegmentSent | Replied | WorkerReplaced | ViewerLag
+LiveEvent = (
+    Joined | NotJoined | SegmentSent | Replied | WorkerReplaced | Moved | SnapshotKept | ViewerLag
+)
 Observer = Callable[[LiveEvent], None]
 
 

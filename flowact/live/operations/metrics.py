@@ -13,9 +13,11 @@ from flowact import __version__
 from flowact.live.observation.events import (
     Joined,
     LiveEvent,
+    Moved,
     NotJoined,
     Replied,
     SegmentSent,
+    SnapshotKept,
     ViewerLag,
     WorkerReplaced,
 )
@@ -25,6 +27,7 @@ _STAGES: Final = ("waited", "denoise", "decode", "encode")
 _OF_A_STAGE: Final = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28)
 _OF_A_JOIN: Final = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 4.0, 8.0, 16.0)
 _OF_A_LINE: Final = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_OF_A_SNAPSHOT: Final = (40_000, 60_000, 80_000, 100_000, 130_000, 200_000, 500_000)
 _OF_A_FREEZE: Final = (0.02, 0.04, 0.08, 0.16, 0.3, 0.75, 1.5, 3.0, 6.0, 12.0)
 
 
@@ -47,6 +50,13 @@ class LiveMetrics:
         self._late = self._counter("pieces_late", "Segments that a picture stood still for.")
         self._dropped = self._counter("frames_dropped", "Messages that slow viewers did not get.")
         self._restarts = self._counter("worker_restarts", "Workers that were replaced.", "reason")
+        self._moves = self._counter("moves", "Sessions moved on purpose.", "reason")
+        self._snapshots = Histogram(
+            "flowact_snapshot_bytes",
+            "Size of a session's kept state.",
+            registry=self.registry,
+            buckets=_OF_A_SNAPSHOT,
+        )
         self._stages = self._histogram(
             "stage", "What making a segment took.", _OF_A_STAGE, ("stage",)
         )
@@ -71,6 +81,10 @@ class LiveMetrics:
                 self._reply.observe(seconds)
             case ViewerLag(seconds=seconds):
                 self._lag.observe(seconds)
+            case Moved(reason=reason, sessions=sessions):
+                self._moves.labels(reason).inc(sessions)
+            case SnapshotKept(size=size):
+                self._snapshots.observe(size)
             case WorkerReplaced(reason=reason):
                 self._restarts.labels(reason).inc()
 

@@ -1,4 +1,4 @@
-"""Joins and replies as OpenTelemetry spans, sent where the `OTEL_*` variables say.
+"""Joins, replies and moves as OpenTelemetry spans, sent where the `OTEL_*` variables say.
 
 A span is made when it is over, from what was measured anyway: never one per chunk.
 """
@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from flowact import __version__
-from flowact.live.observation.events import Joined, LiveEvent, Replied
+from flowact.live.observation.events import Joined, LiveEvent, Moved, Replied
 
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -48,6 +48,10 @@ class LiveTraces:
                 self._span("join", seconds + waited, parent, details)
             case Replied(seconds=seconds, traceparent=parent):
                 self._span("reply", seconds, parent, {})
+            case Moved(reason=reason, sessions=sessions, seconds=seconds):
+                self._span(
+                    "move", seconds, "", {"flowact.reason": reason, "flowact.sessions": sessions}
+                )
 
     def close(self) -> None:
         """Send what is left."""

@@ -15,6 +15,7 @@ from flowact.live.api.routes import make_api
 from flowact.live.operations.operations import Operations
 from flowact.live.server.about import about, model_card
 from flowact.live.server.page import HEAD, live_blocks, stage, theme
+from flowact.live.server.renewals import Renewals
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -41,10 +42,12 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         manager.open()
         operations.open()
+        renewals = Renewals(manager)
         try:
             yield
         finally:
             await renders.close()
+            renewals.close()
             await manager.close()
             await operations.close()
 

@@ -18,7 +18,7 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
-from flowact.live.observation.events import Observers, WorkerReplaced
+from flowact.live.observation.events import Moved, Observers, SnapshotKept, WorkerReplaced
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.persona import NOBODY, Persona, read_persona
 from flowact.live.session.live_session import LiveSession
@@ -30,7 +30,14 @@ from flowact.planner import Planner, RuleBasedPlanner
 from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
-from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.reports import (
+    Report,
+    SessionsMoved,
+    SnapshotTaken,
+    WorkerRestarted,
+    WorkerUnavailable,
+)
+from flowact.serving.supervision.supervisor import Supervisor
 from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)
@@ -109,6 +116,15 @@ class SessionManager:
         await self.speech.close()
         await self._plans.close()
         self.uploads.close()
+
+    async def renew(self) -> bool:
+        """Move all sessions to a fresh worker with the weights that are there now; nobody notices.
+
+        False if none can be loaded: then nothing has changed.
+        """
+        if self._supervisor is None:
+            return False
+        return await asyncio.to_thread(self._supervisor.renew)
 
     def send(self, command: Command) -> None:
         """Pass a command to the worker."""
@@ -220,6 +236,7 @@ class SessionManager:
         return assets.character(name) if name else assets.default_character()
 
     def _receive(self, report: Report) -> None:
+        self._observe(report)
         match report:
             case MediaSegment(session=name):
                 if name in self.sessions:
@@ -227,8 +244,7 @@ class SessionManager:
             case SessionError(session=name, message=message, fatal=fatal):
                 _log.warning("session %s: %s", name, message)
                 self._session_error(name, fatal)
-            case WorkerRestarted(sessions=names, kind=kind):
-                self.observers.tell(WorkerReplaced(kind))
+            case WorkerRestarted(sessions=names):
                 for name in names:
                     if name in self.sessions:
                         self.sessions[name].restarted()
@@ -239,6 +255,16 @@ class SessionManager:
                 self.down = message
                 for session in self.sessions.values():
                     session.send_event("error", text=message)
+
+    def _observe(self, report: Report) -> None:
+        """Tell operators what concerns the worker as a whole."""
+        match report:
+            case WorkerRestarted(kind=kind):
+                self.observers.tell(WorkerReplaced(kind))
+            case SnapshotTaken(snapshot=snapshot):
+                self.observers.tell(SnapshotKept(len(snapshot)))
+            case SessionsMoved(sessions=count, seconds=seconds):
+                self.observers.tell(Moved("renewal", count, seconds))
 
     def _session_error(self, name: str, fatal: bool) -> None:
         session = self.sessions.get(name)

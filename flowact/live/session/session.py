@@ -131,7 +131,7 @@ class ViewerSession:
         self._command(KeyFrame(self.name))
 
     def restarted(self) -> None:
-        """The worker was replaced: whatever was being said is lost; a puppet goes on."""
+        """The worker was replaced: what was being said goes on where it stopped, and so does a puppet."""
         self._packetizer.new_stream()
         self._dialogue.restarted()
         self.send_event("notice", text="The generator stopped and was started again; go on.")
