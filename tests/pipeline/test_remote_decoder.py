@@ -50,7 +50,7 @@ def test_states_are_values_and_survive_as_snapshots(remote: RemoteDecoder) -> No
         remote.decode_uint8(state, latents[:, 1:], features)[0] for state in (restored, start)
     )
     off, lost = ((other.float() - second.float()).abs().mean() for other in (again, anew))
-    assert off < 0.3 * lost, "it goes on where it was, and does not begin anew"
+    assert off < 0.4 * lost, "it goes on where it was, and does not begin anew"
 
 
 def test_what_nobody_holds_is_forgotten(remote: RemoteDecoder, monkeypatch) -> None:
