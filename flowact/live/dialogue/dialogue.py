@@ -207,7 +207,7 @@ class Dialogue:
 
     def restarted(self) -> None:
         """The worker was replaced: what was being said goes on where it was heard to stop, and so does a puppet."""
-        if self.mouth.speaks:
+        if self.mouth.speaks and self.mouth.utterance is not None:
             if self._work is not None:
                 self._work.cancel()
             stopped = self.mouth.hush()
