@@ -77,6 +77,11 @@ class Engine:
         self._stepper = stepper or Alone(pipeline.transformer, pipeline.scheduler.settings)
         self.sessions: dict[str, WorkerSession] = {}
 
+    @property
+    def busy(self) -> float:
+        """Share of the last seconds in which there was work."""
+        return self._load_meter.at(self._now())
+
     def handle(self, command: Command) -> None:
         """Do what is asked; a mistake ends the session that it concerns, and no other."""
         try:
@@ -92,7 +97,7 @@ class Engine:
             reference = self._references.at(command.picture)
             created = WorkerSession(command, self._pipeline, reference, self._mark)
             self.sessions[created.name] = created
-            self._emit(Heartbeat("look"))
+            self._emit(Heartbeat("look", self.busy))
             return
         session = self.sessions.get(getattr(command, "session", ""))
         if session is None:
@@ -149,7 +154,7 @@ class Engine:
         except (FloatingPointError, ValueError, RuntimeError, MemoryError) as error:
             self._recover(group, _bearable(error))
             return
-        self._emit(Heartbeat("denoise"))
+        self._emit(Heartbeat("denoise", self.busy))
         took = time.time() - started
         renderings = [
             ChunkRenderer(

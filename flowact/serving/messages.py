@@ -177,9 +177,14 @@ class SessionError:
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The worker has made progress; `stage` says with what."""
+    """The worker has made progress; `stage` says with what.
+
+    Attributes:
+        busy: share of the last seconds in which it worked, 0 to 1.
+    """
 
     stage: str
+    busy: float = 0.0
 
 
 @dataclass(frozen=True)

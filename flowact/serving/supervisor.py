@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from flowact.serving.messages import (
     Close,
@@ -51,14 +51,22 @@ FIRST_PAUSE: Final = 0.5
 LET_GO: Final = "The generator stopped several times; this session ends."
 LOADING_SECONDS: Final = 180.0
 _LOOK_EVERY: Final = 0.2
+RestartKind = Literal["crash", "hang", "loading"]
 
 
 @dataclass(frozen=True)
 class WorkerRestarted:
-    """The worker was replaced; `sessions` go on from their last snapshots, silent."""
+    """The worker was replaced; `sessions` go on from their last snapshots, silent.
+
+    Attributes:
+        sessions: their names.
+        reason: in words, with the worker's number.
+        kind: the same as one of few words.
+    """
 
     sessions: tuple[str, ...]
     reason: str
+    kind: RestartKind
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,11 @@ class Supervisor:
         return self._worker.pids
 
     @property
+    def busy(self) -> float:
+        """Share of the last seconds in which the worker computed, 0 to 1, as it said last."""
+        return self._worker.busy
+
+    @property
     def spare_ready(self) -> bool:
         """Whether another worker stands by."""
         spare = self._spare
@@ -216,9 +229,9 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY):
-            reason = self._complaint()
-            if reason is not None:
-                self._replace(reason)
+            complaint = self._complaint()
+            if complaint is not None:
+                self._replace(*complaint)
             elif self._worker.ready:
                 self._keep_well()
 
@@ -258,18 +271,19 @@ class Supervisor:
         _log.warning("there is no spare worker: %s", message)
         self._with_spare = False
 
-    def _complaint(self) -> str | None:
+    def _complaint(self) -> tuple[RestartKind, str] | None:
         """Say what is wrong with the worker, if anything."""
         worker = self._worker
         silent = time.monotonic() - worker.last_sign
         if not worker.alive:
-            return f"worker {worker.pid} {worker.ending}"
+            return "crash", f"worker {worker.pid} {worker.ending}"
         if worker.ready is None:
-            return (
-                f"worker {worker.pid} did not load the model" if silent > LOADING_SECONDS else None
-            )
-        patience = self._patience(tuple(worker.gaps))
-        return f"worker {worker.pid} hung for {silent:.1f} s" if silent > patience else None
+            if silent > LOADING_SECONDS:
+                return "loading", f"worker {worker.pid} did not load the model"
+            return None
+        if silent > self._patience(tuple(worker.gaps)):
+            return "hang", f"worker {worker.pid} hung for {silent:.1f} s"
+        return None
 
     def _patience(self, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang."""
@@ -278,7 +292,7 @@ class Supervisor:
         patience = self._hang_seconds * 2**self._restarts.in_a_row
         return max(patience, SLOW_FACTOR * usual)
 
-    def _replace(self, reason: str) -> None:
+    def _replace(self, kind: RestartKind, reason: str) -> None:
         """Go on with the spare or a new worker, and give it all sessions."""
         self._worker.kill()
         self._restarts.died()
@@ -304,7 +318,7 @@ class Supervisor:
         _log.warning(
             "%s; %s takes over sessions: %s", reason, successor, ", ".join(names) or "none"
         )
-        self._report(WorkerRestarted(names, reason))
+        self._report(WorkerRestarted(names, reason, kind))
         if fresh.ready is not None:
             self._report(fresh.ready)
 

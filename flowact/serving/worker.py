@@ -221,7 +221,7 @@ def _loop(connection: Connection, engine: Engine) -> None:
             if isinstance(command, Shutdown):
                 return
             engine.handle(command)
-        connection.send(Heartbeat("turn"))
+        connection.send(Heartbeat("turn", engine.busy))
         engine.advance()
 
 
