@@ -251,7 +251,7 @@ class ViewDecoder(nn.Module):
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
-        warped = sample(features, grid).to(features.dtype)
+        warped = sample(features, grid, "border").to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
 
 
