@@ -206,6 +206,7 @@ class Supervisor:
             taken = self._take_snapshot(event)
         if taken is not None:
             self._report(taken)
+        if isinstance(event, MediaSegment) and event.snapshot is not None:
             event = replace(event, snapshot=None)  # or whoever keeps segments would keep it too
         if isinstance(event, Failed):
             self._give_up(event.message)
