@@ -191,18 +191,15 @@ class Supervisor:
         with self._lock:
             if worker is self._spare and isinstance(event, Failed):
                 self._give_up_spare(event.message)
-            handover = self._handover
-            if worker is not self._worker and (handover is None or worker is not handover.old):
+            if not self._listens_to(worker):
                 return  # a spare that is loaded, or the last words of one that was replaced
             if isinstance(event, Departed):
-                known = self._sessions.get(event.session)
-                if known is not None and handover is not None:
-                    self._sessions[event.session] = handover.arrived(event, known)
+                self._goes_on(event)
                 return
             if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
-                if handover is not None:
-                    handover.forget(event.session)
+                if self._handover is not None:
+                    self._handover.forget(event.session)
             taken = self._take_snapshot(event)
         if taken is not None:
             self._report(taken)
@@ -212,6 +209,16 @@ class Supervisor:
             self._give_up(event.message)
         elif not isinstance(event, Heartbeat):
             self._report(event)
+
+    def _listens_to(self, worker: WorkerProcess) -> bool:
+        leaving = self._handover.old if self._handover is not None else None
+        return worker is self._worker or worker is leaving
+
+    def _goes_on(self, departed: Departed) -> None:
+        """Let a session go on at the new worker."""
+        known = self._sessions.get(departed.session)
+        if known is not None and self._handover is not None:
+            self._sessions[departed.session] = self._handover.arrived(departed, known)
 
     def _take_snapshot(self, event: Event) -> SnapshotTaken | None:
         """Remember where a session would go on after a crash, if an event says so."""
