@@ -20,7 +20,9 @@ from fastapi import FastAPI
 
 from flowact import assets, logs
 from flowact.errors import UserError
+from flowact.live.continuity.open_store import check_store
 from flowact.live.server.application import create_app, mount_page
+from flowact.live.server.draining import DrainingServer
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
 from flowact.live.speech.check import check
 from flowact.live.speech.services import SpeechRoom
@@ -39,9 +41,11 @@ def run(args: argparse.Namespace) -> None:
         asyncio.run(_check(settings))
         return
     assets.default_character()  # without one there is nobody to show
+    check_store(settings)
     with _listen(settings) as listener:
+        app = create_application(settings)
         config = uvicorn.Config(
-            create_application(settings),
+            app,
             log_config=None,
             log_level="warning",
             ws_max_size=65_536,
@@ -50,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
             forwarded_allow_ips="127.0.0.1",
         )
         _announce(settings, listener.getsockname()[1])
-        uvicorn.Server(config).run(sockets=[listener])
+        DrainingServer(config, app.state.manager).run(sockets=[listener])
 
 
 async def _check(settings: LiveSettings) -> None:

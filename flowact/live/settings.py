@@ -51,6 +51,7 @@ class LiveSettings:
         traces: whether joins and replies are sent to an OpenTelemetry collector.
         voices: folder of Piper's voices to offer beside those of the machine.
         listen_model: folder of a Whisper model that hears on this machine.
+        store: address of the Redis or Valkey in which several servers keep sessions; empty for none.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
     """
@@ -81,6 +82,7 @@ class LiveSettings:
     traces: bool = False
     voices: Path | None = None
     listen_model: Path | None = None
+    store: str = field(default="", repr=False)
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -132,6 +134,9 @@ def _add_operations_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--operations-port", type=int, help="port for operators: /metrics, /healthz, /readyz (none)"
     )
+    parser.add_argument(
+        "--store", metavar="URL", help="Redis or Valkey where several servers keep sessions (none)"
+    )
     parser.add_argument("--traces", choices=("yes", "no"), help="send OpenTelemetry spans (no)")
 
 
@@ -182,6 +187,11 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     ):
         if port is not None and not 0 <= port < 65536:
             raise UserError(f"{option} must be 0 to 65535, not {port}.")
+    if settings.store and not key:
+        raise UserError(
+            "--store needs a secret that all servers share: set FLOWACT_TICKET_KEY, for instance to "
+            "what `openssl rand -hex 32` prints."
+        )
     return settings
 
 

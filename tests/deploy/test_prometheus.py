@@ -94,6 +94,7 @@ ALARMS = {
     "FlowActDown": ('up{job="flowact", instance="a"}', "0x20"),
     "FlowActFull": ("flowact_waiting", "2x20"),
     "FlowActNoSpare": ('flowact_spare_ready{instance="a"}', "0x20"),
+    "FlowActStoreDown": ('flowact_snapshot_errors_total{instance="a"}', "0+2x20"),
     "FlowActWorkersRestart": (
         'flowact_worker_restarts_total{instance="a", reason="crash"}',
         "0 0 1 2 3 4 5 6 7 8 9 10 10x9",
@@ -115,6 +116,7 @@ def test_alerts_ring_when_they_should_and_only_then(tmp_path):
         {"series": 'up{job="flowact", instance="a"}', "values": "1x20"},
         {"series": "study_excluded_ratio", "values": "0.2x20"},
         {"series": "flowact_waiting", "values": "0x20"},
+        {"series": 'flowact_snapshot_errors_total{instance="a"}', "values": "3x20"},
         {"series": 'flowact_spare_ready{instance="a"}', "values": "1x20"},
         {"series": 'flowact_worker_restarts_total{instance="a", reason="crash"}', "values": "1x20"},
         {"series": 'flowact_pieces_late_total{instance="a"}', "values": "0+1x20"},

@@ -145,7 +145,7 @@ class SessionRegistry:
                 reservation.visitor,
                 manager.services,
                 planner,
-                _asked(spec, manager.persona(spec.character, reservation.upload)),
+                _asked(spec, manager.persona(spec.character, uploaded=bool(reservation.upload))),
                 spec.voice,
                 spec.language,
             )

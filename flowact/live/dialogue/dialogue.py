@@ -5,68 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol
+from dataclasses import replace
+from typing import Any, Final
 
 from flowact.errors import UserError
 from flowact.live.dialogue.conversation import Conversation
+from flowact.live.dialogue.dialogue_context import DialogueContext
+from flowact.live.dialogue.kept_dialogue import KeptDialogue, Mode
 from flowact.live.dialogue.listener import Listener
-from flowact.live.dialogue.mouth import AvatarMouth, SendEvent
+from flowact.live.dialogue.mouth import AvatarMouth
 from flowact.live.dialogue.spoken import read_ahead, recorded, spoken, typed
 from flowact.live.dialogue.utterance import SpokenPiece, SpokenUtterance
 from flowact.live.persona import NOBODY, Persona
-from flowact.live.speech.clauses import clauses, cut
+from flowact.live.speech.clauses import appended, clauses, cut, joined
 from flowact.live.speech.services import SpeechServices
 from flowact.live.speech.tts import reader
 from flowact.logs import raised_at
 from flowact.media import Recording
 from flowact.serving.audio_source import from_pcm16
-from flowact.serving.messages import Command, MediaSegment, Puppet, PushAudio
+from flowact.serving.messages import MediaSegment, Puppet, PushAudio
 
 _log = logging.getLogger(__name__)
 
-Mode = Literal["off", "puppet", "conversation"]
 STOPPED: Final = "You stopped the puppet, so the microphone is off."
 GIVES_WAY: Final = "The avatar says something else now, so the microphone is off."
 CANNOT_HEAR: Final = "Listening does not work on this server now, so the microphone is off."
 FAILED: Final = "Something went wrong on this server; try that again."
 NO_ANSWERS: Final = "No language model is configured here, so the avatar listens but cannot answer."
-_WORDLESS_ENDS: Final = ("。", "！", "？", "，", "；", "：", "、")
 NO_HEARING: Final = "Nothing on this server understands speech; type to talk with the avatar."
-
-
-class ReplyExpected(Protocol):
-    """Hears whether something is to be said from now on."""
-
-    def __call__(self, *, reply: bool) -> None:
-        """Take note of it."""
-
-
-@dataclass(frozen=True)
-class DialogueContext:
-    """What a dialogue reaches outside itself.
-
-    Attributes:
-        session: its name.
-        command: passes a command to the worker.
-        send_event: tells the viewer.
-        flush: throws away what waits to be sent to the viewer.
-        act: lets the avatar do a behaviour.
-        begun: chooses what the avatar does when it begins to speak.
-        expected: hears whether something is to be said from now on.
-        now: seconds of a monotonic clock.
-    """
-
-    session: str
-    command: Callable[[Command], None]
-    send_event: SendEvent
-    flush: Callable[[], None]
-    act: Callable[[str], None]
-    begun: Callable[[], None]
-    expected: ReplyExpected
-    now: Callable[[], float] = time.monotonic
 
 
 class Dialogue:
@@ -101,6 +69,8 @@ class Dialogue:
         self._conversation = Conversation(services.chat, prompt, around.act)
         self._work: asyncio.Task[None] | None = None
         self._held: SpokenUtterance | None = None
+        self._text = ""  # of what is being said, as far as it is known
+        self._rest: KeptDialogue | None = None  # what another server had still to say
 
     @property
     def viewer_speaks(self) -> bool:
@@ -130,7 +100,7 @@ class Dialogue:
             raise UserError("There is nothing to say in that text.")
         voice = voice or self.voice
         reader(self._services.engines, voice, text)
-        self._say(spoken(typed(text), self._services.engines, voice), "voice")
+        self._say(spoken(typed(text), self._services.engines, voice), "voice", text)
 
     def play(self, recording: Recording) -> None:
         """Speak a recording."""
@@ -204,6 +174,8 @@ class Dialogue:
         if over is not None:
             self.answering = False
             self._settle(over)
+        if segment.finished:
+            self._say_rest()
 
     def restarted(self) -> None:
         """The worker was replaced: what was being said goes on where it was heard to stop, and so does a puppet."""
@@ -216,6 +188,37 @@ class Dialogue:
         if self.mode == "puppet":
             self._around.command(Puppet(self._around.session, self.mouth.epoch))
 
+    def kept(self, on_their_way: int | None = None) -> KeptDialogue:
+        """Return what another server needs; for `on_their_way` see `SpokenUtterance.rest`."""
+        said = self.mouth.utterance or self._held
+        rest = self._rest.rest if self._rest is not None else ""
+        return KeptDialogue(
+            mode=self.mode,
+            voice=self.voice,
+            language=self._listener.language,
+            question=self.question,
+            turns=self._conversation.history.newest(),
+            said=said.words_heard() if said is not None else "",
+            rest=said.rest(self._text, on_their_way) if said is not None else rest,
+            answers=said is not None and said.answers,
+        )
+
+    def go_on(self, kept: KeptDialogue, epoch: int, *, worker_speaks: bool) -> None:
+        """Be the dialogue that another server had.
+
+        Args:
+            kept: what it knew.
+            epoch: of the last thing that was said.
+            worker_speaks: whether the worker has sound of it in hand; what is left is said after that.
+        """
+        self.mode, self.voice, self.question = kept.mode, kept.voice, kept.question
+        self._listener.language, self.mouth.epoch = kept.language, epoch
+        self._conversation.history.restore(kept.turns)
+        self._greeting = ""
+        self._rest = kept
+        if not worker_speaks:
+            self._say_rest()
+
     def close(self) -> None:
         """Forget everything that was said."""
         self._give_up()
@@ -225,8 +228,9 @@ class Dialogue:
 
     # -- the avatar's side ---------------------------------------------------------------------
 
-    def _say(self, pieces: AsyncGenerator[SpokenPiece, None], source: str) -> None:
+    def _say(self, pieces: AsyncGenerator[SpokenPiece, None], source: str, text: str = "") -> None:
         self._make_room()
+        self._text = joined(cut(text))
         self._start(self.mouth.say(SpokenUtterance(pieces, source)))
 
     def _greet(self) -> None:
@@ -237,7 +241,17 @@ class Dialogue:
         if self.mouth.speaks or self.answering:
             return
         self._around.send_event("reply", text=greeting, done=True)
-        self._say(spoken(typed(greeting), self._services.engines, self.voice), "voice")
+        self._say(spoken(typed(greeting), self._services.engines, self.voice), "voice", greeting)
+
+    def _say_rest(self) -> None:
+        """Say what another server had still to say."""
+        kept, self._rest = self._rest, None
+        if kept is None or not kept.rest or not self._services.engines:
+            return
+        self._text, self.answering = kept.rest, kept.answers
+        pieces = spoken(typed(kept.rest), self._services.engines, self.voice)
+        utterance = SpokenUtterance(pieces, "voice", answers=kept.answers, before=kept.said)
+        self._start(self.mouth.say(utterance))
 
     def _make_room(self) -> None:
         """Whatever is being said or answered gives way to something that the viewer asked for."""
@@ -279,6 +293,7 @@ class Dialogue:
             self._work.cancel()
         self._work, self.answering = None, False
         self._around.expected(reply=False)
+        self._rest = None
         self._let_go()
         self.mouth.note_heard()
         if self.mouth.utterance is not None:
@@ -340,8 +355,8 @@ class Dialogue:
         shown = ""
         async with aclosing(answer):
             async for clause in answer:
-                more = clause if not shown or shown.endswith(_WORDLESS_ENDS) else f" {clause}"
-                shown += more
+                more = appended(shown, clause)
+                self._text = shown = shown + more
                 self._around.send_event("reply", text=shown, delta=more, done=False)
                 yield clause
         self._around.send_event("reply", text=shown, done=True)

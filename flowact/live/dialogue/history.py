@@ -37,6 +37,14 @@ class ConversationHistory:
             recent = recent[1:]
         return [{"role": "system", "content": persona}, *(dict(turn) for turn in recent)]
 
+    def newest(self) -> list[dict[str, str]]:
+        """Return the newest turns, for `restore`."""
+        return [dict(turn) for turn in self._turns[-MOST_TURNS:]]
+
+    def restore(self, turns: list[dict[str, str]]) -> None:
+        """Remember what another server was told."""
+        self._turns = [dict(turn) for turn in turns]
+
     def clear(self) -> None:
         """Forget everything."""
         self._turns.clear()

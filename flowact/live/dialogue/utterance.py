@@ -57,12 +57,18 @@ class SpokenUtterance:
     Args:
         pieces: makes the sound.
         source, answers: see above.
+        before: words of it that were heard from another server.
     """
 
     def __init__(
-        self, pieces: AsyncGenerator[SpokenPiece, None], source: str, *, answers: bool = False
+        self,
+        pieces: AsyncGenerator[SpokenPiece, None],
+        source: str,
+        *,
+        answers: bool = False,
+        before: str = "",
     ) -> None:
-        self.source, self.answers = source, answers
+        self.source, self.answers, self._before = source, answers, before
         self._made: asyncio.Queue[SpokenPiece | Exception | None] = asyncio.Queue(PIECES_AHEAD)
         self._marks: list[_Mark] = []
         self._kept: deque[tuple[int, Signal]] = deque()
@@ -120,13 +126,38 @@ class SpokenUtterance:
 
     def words_heard(self) -> str:
         """Return the text as far as it was heard; of the clause in which it stopped, its share of words."""
-        said: list[str] = []
+        said = self._before.split()
         for mark in self._marks:
-            words = mark.clause.split()
-            end = mark.end or max(self._taken, mark.begin + len(words) * SAMPLES_PER_WORD)
-            share = (self._heard - mark.begin) / max(end - mark.begin, 1)
-            said += words[: int(len(words) * min(max(share, 0.0), 1.0))]
+            said += mark.clause.split()[: self._words_until(mark, self._heard)]
         return " ".join(said)
+
+    def rest(self, text: str, on_their_way: int | None = None) -> str:
+        """Return what of a text is still to be said, from the word in which it stops.
+
+        Args:
+            text: all that is to be said; its clauses are parts of it, in their order.
+            on_their_way: samples that a worker still speaks after those that were sent; without it, all that
+                was not heard is to be said.
+        """
+        stop = self._heard if on_their_way is None else self._sent + on_their_way
+        place = 0
+        for mark in self._marks:
+            begin = text.find(mark.clause, place)
+            if begin < 0:
+                continue
+            place = begin + len(mark.clause)
+            words = mark.clause.split()
+            left = words[self._words_until(mark, stop) :]
+            if left:
+                return f"{' '.join(left)}{text[place:]}".strip()
+        return text[place:].strip()
+
+    def _words_until(self, mark: _Mark, sample: int) -> int:
+        """How many of a clause's words are over at a sample."""
+        words = len(mark.clause.split())
+        end = mark.end or max(self._taken, mark.begin + words * SAMPLES_PER_WORD)
+        share = (sample - mark.begin) / max(end - mark.begin, 1)
+        return int(words * min(max(share, 0.0), 1.0))
 
     def heard_all(self) -> None:
         """Take note that it was played to its end."""

@@ -69,9 +69,13 @@ class WorkerReplaced:
 
 @dataclass(frozen=True)
 class Moved:
-    """`sessions` were moved to another worker on purpose, which took so many seconds for all."""
+    """`sessions` were moved, which took so many seconds for all.
 
-    reason: Literal["renewal"]
+    Attributes:
+        reason: to a fresh worker; given to another server; taken from another server, drained or lost.
+    """
+
+    reason: Literal["renewal", "drain", "adoption"]
     sessions: int
     seconds: float
 
@@ -84,6 +88,11 @@ class SnapshotKept:
 
 
 @dataclass(frozen=True)
+class SnapshotFailed:
+    """The store that servers share did not take or give a session's state."""
+
+
+@dataclass(frozen=True)
 class ViewerLag:
     """A page painted a frame `seconds` after it was made, as the page itself measured."""
 
@@ -91,7 +100,15 @@ class ViewerLag:
 
 
 LiveEvent = (
-    Joined | NotJoined | SegmentSent | Replied | WorkerReplaced | Moved | SnapshotKept | ViewerLag
+    Joined
+    | NotJoined
+    | SegmentSent
+    | Replied
+    | WorkerReplaced
+    | Moved
+    | SnapshotKept
+    | SnapshotFailed
+    | ViewerLag
 )
 Observer = Callable[[LiveEvent], None]
 

@@ -17,6 +17,7 @@ from flowact.live.observation.events import (
     NotJoined,
     Replied,
     SegmentSent,
+    SnapshotFailed,
     SnapshotKept,
     ViewerLag,
     WorkerReplaced,
@@ -50,7 +51,12 @@ class LiveMetrics:
         self._late = self._counter("pieces_late", "Segments that a picture stood still for.")
         self._dropped = self._counter("frames_dropped", "Messages that slow viewers did not get.")
         self._restarts = self._counter("worker_restarts", "Workers that were replaced.", "reason")
-        self._moves = self._counter("moves", "Sessions moved on purpose.", "reason")
+        self._snapshot_errors = self._counter(
+            "snapshot_errors", "Times that the shared store did not answer."
+        )
+        self._moves = self._counter(
+            "moves", "Sessions moved to another worker or server.", "reason"
+        )
         self._snapshots = Histogram(
             "flowact_snapshot_bytes",
             "Size of a session's kept state.",
@@ -85,6 +91,8 @@ class LiveMetrics:
                 self._moves.labels(reason).inc(sessions)
             case SnapshotKept(size=size):
                 self._snapshots.observe(size)
+            case SnapshotFailed():
+                self._snapshot_errors.inc()
             case WorkerReplaced(reason=reason):
                 self._restarts.labels(reason).inc()
 

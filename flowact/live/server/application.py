@@ -14,6 +14,7 @@ from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
 from flowact.live.operations.operations import Operations
 from flowact.live.server.about import about, model_card
+from flowact.live.server.draining import DrainGate
 from flowact.live.server.page import HEAD, live_blocks, stage, theme
 from flowact.live.server.renewals import Renewals
 from flowact.live.server.routes import add_routes
@@ -54,6 +55,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.manager, app.state.operations = manager, operations
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
+    app.add_middleware(DrainGate, manager=manager)
     add_routes(app, manager)
     app.mount("/v1", make_api(manager, renders))
     _allow_origins(app, settings)

@@ -80,12 +80,25 @@ async def _enter(
     await wait_for_place(connection, manager, lambda place: _message("busy", position=place))
     arrival = replace(arrival, waited=time.monotonic() - arrival.at)
     try:
-        session = manager.begin(visitor, hello.character, hello.upload, hello.codec, arrival)
+        session = await _elsewhere(manager, hello, arrival)
+        resumed = session is not None
+        if session is None:
+            session = manager.begin(visitor, hello.character, hello.upload, hello.codec, arrival)
     except BaseException:
         await manager.admission.leave()
         raise
-    session.send_queue.put_text(_welcome(manager, session, resumed=False))
+    session.send_queue.put_text(_welcome(manager, session, resumed=resumed))
     return session
+
+
+async def _elsewhere(
+    manager: SessionManager, hello: requests.Hello, arrival: Arrival
+) -> ViewerSession | None:
+    """Return the session that another server had, if it is the one to resume."""
+    if not hello.resume:
+        return None
+    name = manager.tickets.check(hello.resume, "resume")
+    return await manager.adopt(name, replace(arrival, result="resumed"))
 
 
 async def wait_for_place(

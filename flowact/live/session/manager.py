@@ -18,10 +18,13 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
-from flowact.live.observation.events import Moved, Observers, SnapshotKept, WorkerReplaced
+from flowact.live.continuity.kept_session import SessionOrigin
+from flowact.live.continuity.open_store import open_store
+from flowact.live.observation.events import Moved, Observers, WorkerReplaced
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.persona import NOBODY, Persona, read_persona
 from flowact.live.session.live_session import LiveSession
+from flowact.live.session.moves import SessionMoves
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.live.settings import LiveSettings
 from flowact.live.speech.services import SpeechRoom
@@ -29,7 +32,15 @@ from flowact.live.speech.tts import TTSEngine
 from flowact.planner import Planner, RuleBasedPlanner
 from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
-from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
+from flowact.serving.messages import (
+    Codec,
+    Command,
+    Create,
+    Departed,
+    MediaSegment,
+    Ready,
+    SessionError,
+)
 from flowact.serving.supervision.reports import (
     Report,
     SessionsMoved,
@@ -58,6 +69,7 @@ class SessionManager:
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
         observers: hear of what happens to sessions and the worker.
+        moves: what sessions have to do with other servers.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -70,6 +82,9 @@ class SessionManager:
         self.observers = Observers()
         self.services = SessionServices(
             self.send, self.uploads, self.speech.services, self.observers.tell
+        )
+        self.moves = SessionMoves(
+            open_store(settings), self.sessions, self.observers.tell, self.end
         )
         self._plans = PlannerEndpoint(settings.planner)
         self.ready: Ready | None = None
@@ -115,6 +130,7 @@ class SessionManager:
             await asyncio.to_thread(self._supervisor.close)
         await self.speech.close()
         await self._plans.close()
+        await self.moves.close()
         self.uploads.close()
 
     async def renew(self) -> bool:
@@ -136,6 +152,8 @@ class SessionManager:
         """Why nobody should be sent here, in one sentence; `None` if visitors are welcome."""
         if self.down is not None:
             return self.down
+        if self.moves.draining:
+            return "This server gives its sessions away and takes no new ones."
         return "The worker is loading the model." if self.ready is None else None
 
     @property
@@ -163,10 +181,35 @@ class SessionManager:
         """
         picture = self.picture(visitor, character, upload)
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
-        persona = self.persona(character, upload)
+        persona = self.persona(character, uploaded=bool(upload))
         session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
-        self.enter(session, picture, codec, arrival)
+        seed = self.enter(session, picture, codec, arrival)
+        origin = SessionOrigin(session.name, visitor, character, bool(upload), seed, codec)
+        self.moves.begin(session, origin, picture)
         return session
+
+    async def adopt(self, name: str, arrival: Arrival) -> ViewerSession | None:
+        """Go on with a session that another server had; `None` if it is kept nowhere."""
+        found = await self.moves.claim(name) if self.down is None else None
+        if found is None:
+            return None
+        kept, picture = found
+        origin = kept.origin
+        planner = self.planner(picture, arms=not origin.uploaded)
+        persona = self.persona(origin.character, uploaded=origin.uploaded)
+        session = ViewerSession(name, origin.visitor, self.services, planner, persona)
+        self.sessions[name] = session
+        session.watch.arrived(arrival)
+        _log.info("session %s goes on here; %d servers have had it", name, origin.generation)
+        self.send(kept.create(picture.tobytes()))
+        session.go_on(kept.viewer, kept.epoch, kept.resume.source)
+        self.moves.adopted(session, arrival.at)
+        return session
+
+    async def drain(self) -> None:
+        """Give every session away, and take no new ones."""
+        if self._supervisor is not None:
+            await self.moves.drain(self._supervisor.depart)
 
     def planner(self, picture: NDArray[np.uint8], *, arms: bool = True) -> Planner:
         """Return what chooses the actions of a new session: rules, and a model over them if there is one."""
@@ -183,9 +226,9 @@ class SessionManager:
         """
         return self.uploads.picture(visitor, upload) if upload else self.portrait(character)
 
-    def persona(self, character: str, upload: str) -> Persona:
+    def persona(self, character: str, *, uploaded: bool) -> Persona:
         """Return who a character is in a conversation; somebody's own picture is nobody in particular."""
-        return NOBODY if upload else read_persona(self._character(character))
+        return NOBODY if uploaded else read_persona(self._character(character))
 
     def enter(
         self,
@@ -193,8 +236,10 @@ class SessionManager:
         picture: NDArray[np.uint8],
         codec: Codec,
         arrival: Arrival | None = None,
-    ) -> None:
+    ) -> int:
         """Let a session that has a place begin at the worker; without an `arrival` nobody watches it.
+
+        Returns the seed of its random numbers.
 
         Raises:
             UserError: there is no worker.
@@ -208,11 +253,13 @@ class SessionManager:
         seed = secrets.randbelow(2**31)
         _log.info("session %s begins", session.name)
         self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
+        return seed
 
     async def end(self, session: LiveSession) -> None:
         """End a session and give its place to the next in line."""
         if self.sessions.pop(session.name, None) is not None:
             session.close()
+            await self.moves.over(session)
             _log.info("session %s is over", session.name)
             await self.admission.leave()
 
@@ -257,12 +304,14 @@ class SessionManager:
                     session.send_event("error", text=message)
 
     def _observe(self, report: Report) -> None:
-        """Tell operators what concerns the worker as a whole."""
+        """Tell operators what concerns the worker as a whole, and keep or move sessions."""
         match report:
             case WorkerRestarted(kind=kind):
                 self.observers.tell(WorkerReplaced(kind))
-            case SnapshotTaken(snapshot=snapshot):
-                self.observers.tell(SnapshotKept(len(snapshot)))
+            case Departed():
+                self.moves.departed(report)
+            case SnapshotTaken(create=create):
+                self.moves.keep(create)
             case SessionsMoved(sessions=count, seconds=seconds):
                 self.observers.tell(Moved("renewal", count, seconds))
 

@@ -27,20 +27,23 @@ class Packetizer:
 
     Args:
         send_queue: where messages go.
+
+    Attributes:
+        offset: segments by which media time is ahead of the session's own count.
     """
 
     def __init__(self, send_queue: SendQueue) -> None:
         self._outbox, self._sequence = send_queue, 0
-        self._offset, self._next = 0, 0
+        self.offset, self._next = 0, 0
 
     def send(self, segment: MediaSegment) -> bool:
         """Queue a segment's sound, then its frames; false if the viewer now needs a key frame."""
         if segment.flush:
             self._outbox.flush()
-        if segment.index + self._offset < self._next:
-            self._offset = self._next - segment.index
-        first = (segment.index + self._offset) * FRAMES_PER_LATENT
-        self._next = segment.index + self._offset + 1
+        if segment.index + self.offset < self._next:
+            self.offset = self._next - segment.index
+        first = (segment.index + self.offset) * FRAMES_PER_LATENT
+        self._next = segment.index + self.offset + 1
         whole = self._put(segment, MessageKind.SOUND, Flag.NONE, first, segment.sound)
         for number, frame in enumerate(segment.frames):
             whole &= self._put(segment, *_kind(frame), first + number, frame.data)

@@ -6,10 +6,10 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,9 @@ from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
-from flowact.live.dialogue.dialogue import Dialogue, DialogueContext, Mode
+from flowact.live.dialogue.dialogue import Dialogue
+from flowact.live.dialogue.dialogue_context import DialogueContext
+from flowact.live.dialogue.kept_dialogue import KeptDialogue, Mode
 from flowact.live.observation.events import LiveEvent, ViewerLag
 from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.persona import NOBODY, Persona
@@ -29,7 +31,15 @@ from flowact.live.session.send_queue import SendQueue
 from flowact.live.speech.services import SpeechServices
 from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
-from flowact.serving.messages import Close, Command, KeyFrame, MediaSegment, SetAction
+from flowact.serving.messages import (
+    Close,
+    Command,
+    KeyFrame,
+    MediaSegment,
+    PendingSound,
+    Puppet,
+    SetAction,
+)
 
 PLAN_SECONDS: Final = 0.2
 MOST_DECISIONS: Final = 500
@@ -135,6 +145,24 @@ class ViewerSession:
         self._packetizer.new_stream()
         self._dialogue.restarted()
         self.send_event("notice", text="The generator stopped and was started again; go on.")
+
+    def kept(self, on_their_way: int | None = None) -> dict[str, Any]:
+        """Return what another server has to know of the viewer's side, as plain JSON.
+
+        Args:
+            on_their_way: samples that the worker takes along and still speaks, if it goes there too.
+        """
+        dialogue = asdict(self._dialogue.kept(on_their_way))
+        return {"offset": self._packetizer.offset, "dialogue": dialogue}
+
+    def go_on(self, kept: Mapping[str, Any], epoch: int, source: PendingSound) -> None:
+        """Be the session that another server had, whose worker goes on with `source`."""
+        self._packetizer.offset = int(kept["offset"])
+        dialogue = KeptDialogue(**kept["dialogue"])
+        speaks = source.kind == "reply" and bool(source.sound)
+        self._dialogue.go_on(dialogue, epoch, worker_speaks=speaks)
+        if dialogue.mode == "puppet" and source.kind != "microphone":
+            self._command(Puppet(self.name, epoch))
 
     def close(self) -> None:
         """End the session everywhere and delete what belongs to it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -23,6 +23,7 @@ _ABBREVIATION: Final = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|no)|\b[A-Z]|^\s*\d+)\.$", re.IGNORECASE
 )
 _WORDLESS: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WORDLESS_ENDS: Final = ("。", "！", "？", "，", "；", "：", "、")
 _FENCE: Final = "```"
 _LEAST_WORDS: Final = 2
 """Words of a first clause: a voice sounds odd with less."""
@@ -91,6 +92,19 @@ async def clauses(text: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
                 yield clause
     for clause in cutter.end():
         yield clause
+
+
+def joined(clauses: Iterable[str]) -> str:
+    """Clauses as one text, as a viewer reads it."""
+    text = ""
+    for clause in clauses:
+        text += appended(text, clause)
+    return text
+
+
+def appended(text: str, clause: str) -> str:
+    """What a clause adds to the text before it."""
+    return clause if not text or text.endswith(_WORDLESS_ENDS) else f" {clause}"
 
 
 def pieces(words: str) -> Iterator[str]:

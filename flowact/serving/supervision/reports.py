@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from flowact.serving.messages import MediaSegment, Ready, SessionError
+from flowact.serving.messages import Create, Departed, MediaSegment, Ready, SessionError
 
 RestartKind = Literal["crash", "hang", "loading"]
 
@@ -43,13 +43,11 @@ class SnapshotTaken:
     """A session can go on from here after a crash.
 
     Attributes:
-        session: its name.
-        snapshot: its state; see `flowact.serving.snapshot`.
+        create: with which another worker goes on.
         segment: number of the segment that comes next.
     """
 
-    session: str
-    snapshot: bytes
+    create: Create
     segment: int
 
 
@@ -63,6 +61,7 @@ class WorkerUnavailable:
 Report = (
     MediaSegment
     | SessionError
+    | Departed
     | SessionsMoved
     | SnapshotTaken
     | WorkerRestarted

@@ -24,6 +24,7 @@ from flowact.serving.messages import (
     Command,
     Continuation,
     Create,
+    Depart,
     Departed,
     Event,
     Failed,
@@ -135,6 +136,12 @@ class Supervisor:
             if self._handover is None or not self._handover.holds(command):
                 self._worker.send(command)
 
+    def depart(self, session: str) -> None:
+        """Let the worker give a session away at its next chunk border; `Departed` is reported."""
+        with self._lock:
+            if self._handover is None or not self._handover.holds(Depart(session)):
+                self._worker.send(Depart(session))
+
     def renew(self) -> bool:
         """Load a fresh worker, with the weights that are there now, and move all sessions to it.
 
@@ -193,8 +200,7 @@ class Supervisor:
                 self._give_up_spare(event.message)
             if not self._listens_to(worker):
                 return  # a spare that is loaded, or the last words of one that was replaced
-            if isinstance(event, Departed):
-                self._goes_on(event)
+            if isinstance(event, Departed) and self._goes_on(event):
                 return
             if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
@@ -214,21 +220,24 @@ class Supervisor:
         leaving = self._handover.old if self._handover is not None else None
         return worker is self._worker or worker is leaving
 
-    def _goes_on(self, departed: Departed) -> None:
-        """Let a session go on at the new worker."""
-        known = self._sessions.get(departed.session)
-        if known is not None and self._handover is not None:
-            self._sessions[departed.session] = self._handover.arrived(departed, known)
+    def _goes_on(self, departed: Departed) -> bool:
+        """Let a session go on at the new worker; false if it is to leave this supervisor."""
+        known = self._sessions.pop(departed.session, None)
+        if known is None or self._handover is None:
+            return False
+        self._sessions[departed.session] = self._handover.arrived(departed, known)
+        return True
 
     def _take_snapshot(self, event: Event) -> SnapshotTaken | None:
         """Remember where a session would go on after a crash, if an event says so."""
         if not isinstance(event, MediaSegment) or event.snapshot is None:
             return None
         known = self._sessions.get(event.session)
-        if known is not None:
-            resume = Continuation(event.snapshot)
-            self._sessions[event.session] = replace(known, resume=resume)
-        return SnapshotTaken(event.session, event.snapshot, event.index + 1)
+        if known is None:
+            return None
+        create = replace(known, resume=Continuation(event.snapshot))
+        self._sessions[event.session] = create
+        return SnapshotTaken(create, event.index + 1)
 
     def _fresh(self) -> WorkerProcess | None:
         """Load a worker in the place of the spare; `None` if it does not get ready."""

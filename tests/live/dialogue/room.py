@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from flowact.live.api.page_events import translated
-from flowact.live.dialogue.dialogue import Dialogue, DialogueContext
+from flowact.live.dialogue.dialogue import Dialogue
+from flowact.live.dialogue.dialogue_context import DialogueContext
+from flowact.live.dialogue.kept_dialogue import KeptDialogue
 from flowact.live.speech.services import SpeechRoom, SpeechServices
 from flowact.media import Recording
 from flowact.serving.audio_source import Reply, from_pcm16, to_pcm16
@@ -54,7 +58,15 @@ class Room:
             expected=lambda *, reply: self.expected.append(reply),
             now=lambda: self.now,
         )
-        self.dialogue = Dialogue(services, around, **options)
+        self._make = lambda: Dialogue(services, around, **options)
+        self.dialogue = self._make()
+
+    def elsewhere(self) -> KeptDialogue:
+        """Let another server have the dialogue: a new one, and a worker that is silent; return what was kept."""
+        kept = KeptDialogue(**json.loads(json.dumps(asdict(self.dialogue.kept()))))
+        self.dialogue.close()
+        self._source, self.dialogue = None, self._make()
+        return kept
 
     def _command(self, command) -> None:
         match command:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from flowact.live.dialogue.dialogue import FAILED
 from flowact.live.endpoints import Endpoint
 from flowact.live.persona import Persona
-from tests.live.dialogue.room import Beeps, room
+from flowact.serving.messages import MediaSegment
+from tests.live.dialogue.room import TIMES, Beeps, room
 from tests.live.speech.services import FaultyScript, events, services, status
 
 HEAR, CHAT = "audio/transcriptions", "chat/completions"
@@ -309,5 +311,45 @@ def test_what_was_being_made_when_the_worker_died_is_said_all_the_same():
         made.dialogue.restarted()
         await made.until(lambda: made.dialogue.mouth.speaks)
         assert len(script.bodies(CHAT)) == 1 and await made.play() > 2
+
+    run(scene)
+
+
+def test_another_server_goes_on_with_an_answer_at_the_word_where_it_stopped():
+    async def scene(made, script):
+        await made.speak(1.5, 1.0)
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        before = await made.play(0.96)
+        kept = made.elsewhere()
+        assert kept.said and f"{kept.said} {kept.rest}" == script.answer
+        made.dialogue.go_on(kept, epoch=7, worker_speaks=False)
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        assert made.dialogue.mouth.epoch == 8 and made.dialogue.mode == "conversation"
+        after = await made.play()
+        assert before + after == pytest.approx(len(script.answer.split()) / 3, abs=0.7)
+        history = made.dialogue._conversation.history.messages("")
+        assert history[1:] == [
+            {"role": "user", "content": script.question},
+            {"role": "assistant", "content": script.answer},
+        ]
+
+    run(scene)
+
+
+def test_what_a_worker_takes_along_is_not_said_again():
+    async def scene(made, _script):
+        made.dialogue.say_text("One two three four five six seven eight. Nine ten.", "")
+        await made.until(lambda: made.dialogue._work.done())  # all of it is with the worker
+        assert made.dialogue.kept(on_their_way=8 * 5_333).rest == "Nine ten."
+        assert made.dialogue.kept(on_their_way=10 * 5_333).rest == ""
+        assert made.dialogue.kept().rest == "One two three four five six seven eight. Nine ten."
+        kept = replace(made.elsewhere(), rest="Nine ten.")
+        made.dialogue.go_on(kept, epoch=1, worker_speaks=True)
+        await asyncio.sleep(0.05)
+        assert not made.dialogue.mouth.speaks, "the worker is still speaking"
+        assert made.dialogue.kept().rest == "Nine ten."
+        made.dialogue.shown(MediaSegment("room", 1, 5, (), b"", True, 0, True, False, TIMES, None))
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        assert await made.play() == pytest.approx(2 / 3, abs=0.5)
 
     run(scene)

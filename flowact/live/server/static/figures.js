@@ -35,6 +35,11 @@ export class Figures {
     }
   }
 
+  /** Forget the offset of a clock that the next messages may not come from. */
+  newClock() {
+    this.bestTrip = Infinity;
+  }
+
   clicked() {
     this.clickedAt = performance.now();
     this.waitingFirst = true;

@@ -50,6 +50,14 @@ export class Line {
     setTimeout(() => this.wire.close(), 200);
   }
 
+  /** The server gives the session away: dial at once, and let the old wire bring what it still has until it ends. */
+  move() {
+    this.wire.over = true;
+    clearInterval(this.timer);
+    this.tries = 0;
+    this.dial();
+  }
+
   /** Give up without goodbye: the server said that it is over. */
   abandon() {
     this.closed = true;

@@ -25,6 +25,7 @@ export class Session extends EventTarget {
     this.resume = "";
     this.painting = false;
     this.volume = 1;
+    this.moving = false; // to another server that goes on at the next frame
     this.joined = new Promise((kept) => { this.welcomed = kept; });
     this.mic = new MicrophoneSwitch({
       base: `${options.base}/static`,
@@ -147,7 +148,9 @@ export class Session extends EventTarget {
       case "welcome":
         this.resume = message.resume;
         this.epoch = message.epoch;
-        if (message.resumed) this.#flush();
+        if (message.resumed) this.figures.newClock(); // it may be another server's
+        if (message.resumed && !this.moving) this.#flush();
+        this.moving = false;
         this.mic.told(message.microphone);
         if (this.choice && !message.resumed) this.send(this.choice);
         this.#say("state", { name: this.painting ? "live" : "waking up" });
@@ -167,6 +170,10 @@ export class Session extends EventTarget {
         break;
       case "microphone":
         return this.mic.told(message.mode, message.why);
+      case "moved":
+        this.moving = true;
+        this.line.move();
+        break;
       case "pong":
         this.figures.pong(message);
         break;

@@ -1,0 +1,138 @@
+"""Two servers behind one store: a session goes from one to the other, planned or not, and is never at both."""
+
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from flowact.live.protocol.binary import MessageKind
+from flowact.live.server.application import create_app
+from flowact.live.session.session import sample
+from flowact.live.settings import LiveSettings
+from flowact.media import Recording
+from flowact.serving.audio_source import to_pcm16
+from tests.live.viewer import Viewer, ended, visiting, wait_until_ready
+
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def servers(assets_folder, redis_server):
+    patch = pytest.MonkeyPatch()
+    patch.setenv("FLOWACT_ASSETS", str(assets_folder))
+    settings = LiveSettings(
+        threads=1, sessions=1, spare=False, store=redis_server.url, ticket_key="shared"
+    )
+    with TestClient(create_app(settings)) as one:
+        wait_until_ready(one)
+        with TestClient(create_app(settings)) as two:
+            wait_until_ready(two)
+            patch.undo()
+            yield one, two
+
+
+@pytest.fixture(autouse=True)
+def _rested(servers):
+    yield
+    for server in servers:
+        server.app.state.manager.moves.draining = False
+        ended(server.app.state.manager)
+
+
+def manager(server):
+    return server.app.state.manager
+
+
+def ticket(server) -> str:
+    return manager(server).tickets.issue("visit", "tester")
+
+
+def sounds(viewer, epoch: int):
+    media = (m for m in viewer.seen if isinstance(m, tuple) and m[0].kind is MessageKind.SOUND)
+    return [(header.media_ms, body) for header, body in media if header.epoch == epoch]
+
+
+def wait_for(condition) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_drained_server_gives_its_sessions_to_another_in_the_middle_of_a_word(servers):
+    here, there = servers
+    with here.websocket_connect("/live/socket") as socket:
+        viewer = Viewer(socket)
+        viewer.send("hello", token=ticket(here), codec="jpeg")
+        resume = viewer.text("welcome")["resume"]
+        viewer.media(MessageKind.JPEG)
+        viewer.send("sample", name="welcome")
+        epoch = viewer.text("epoch")["epoch"]
+        viewer.media(MessageKind.SOUND, epoch=epoch)
+        here.portal.call(manager(here).drain)
+        viewer.text("moved")
+        with pytest.raises(
+            WebSocketDisconnect
+        ):  # what was made before comes after it, and then the end
+            viewer.until(lambda _: False)
+    assert not manager(here).sessions
+    with visiting(there, ticket(there), codec="jpeg", resume=resume) as again:
+        welcome = again.text("welcome")
+        assert welcome["resumed"] and welcome["epoch"] == epoch
+        again.text("finished")
+    spoken = sounds(viewer, epoch) + sounds(again, epoch)
+    said = b"".join(body for _, body in spoken)
+    assert said.startswith(to_pcm16(Recording.open(sample("welcome")).read()))
+    times = [round(at) for at, _ in spoken]
+    assert times == list(range(times[0], times[0] + 160 * len(times), 160))
+
+
+def test_a_server_that_is_drained_sends_new_visitors_elsewhere(servers):
+    here, _ = servers
+    manager(here).moves.draining = True
+    with (
+        pytest.raises(WebSocketDisconnect),
+        here.websocket_connect("/live/socket") as socket,
+    ):
+        socket.receive_text()
+    assert here.post("/live/down").status_code == 503
+
+
+def test_a_session_whose_server_is_silent_goes_on_elsewhere_and_ends_there(servers, redis_server):
+    here, there = servers
+    with here.websocket_connect("/live/socket") as socket:
+        viewer = Viewer(socket)
+        viewer.send("hello", token=ticket(here), codec="jpeg")
+        welcome = viewer.text("welcome")
+        key = f"flowact:session:{welcome['session']}"
+        viewer.until(lambda _: redis_server.client().exists(key))
+        with visiting(there, ticket(there), codec="jpeg", resume=welcome["resume"]) as again:
+            assert again.text("welcome") | {"resume": ""} == welcome | {
+                "resume": "",
+                "resumed": True,
+            }
+            header, _ = again.media(MessageKind.JPEG)
+            assert header.media_ms > 0, "it goes on and does not begin anew"
+            wait_for(lambda: not manager(here).sessions)
+            assert list(manager(there).sessions) == [welcome["session"]], "never at two servers"
+            again.send("bye")
+            wait_for(lambda: not redis_server.client().exists(key))
+
+
+def test_a_session_that_is_kept_nowhere_begins_anew(servers):
+    here, _ = servers
+    lost = manager(here).tickets.issue("resume", "gone")
+    with visiting(here, ticket(here), codec="jpeg", resume=lost) as viewer:
+        assert not viewer.text("welcome")["resumed"]
+
+
+def test_without_the_store_nobody_is_refused_and_nothing_stands_still(servers, redis_server):
+    here, _ = servers
+    redis_server.kill()
+    try:
+        with visiting(here, ticket(here), codec="jpeg") as viewer:
+            viewer.text("welcome")
+            viewer.until(lambda m: isinstance(m, tuple) and m[0].media_ms > 2500)
+    finally:
+        redis_server.start()
