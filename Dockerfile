@@ -8,13 +8,16 @@ RUN apt-get update \
  && xargs -a /tmp/packages.txt apt-get install -y --no-install-recommends \
  && rm -rf /var/lib/apt/lists/*
 
+# What is installed besides the page: the study alone, or the extras of pyproject.toml that a fleet needs.
+ARG EXTRAS=study
+
 WORKDIR /app
 COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
 COPY flowact flowact
 COPY mediafiles mediafiles
 COPY study study
 RUN pip install --no-cache-dir --constraint constraints.txt \
-      --extra-index-url https://download.pytorch.org/whl/cpu --editable '.[study]'
+      --extra-index-url https://download.pytorch.org/whl/cpu --editable ".[${EXTRAS}]"
 COPY assets assets
 COPY app.py .
 

@@ -31,6 +31,7 @@ WHOLE_TESTS = {"attacks", "browser", "examples", "packaging"}
 
 TOOLS = {
     "ruff": "a program of `make lint`",
+    "check-jsonschema": "a program that tests run",
     "mypy": "a program of `make lint`",
     "types-pyyaml": "read by mypy",
     "zensical": "a program of `make docs`",

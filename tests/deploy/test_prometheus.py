@@ -67,8 +67,9 @@ def expressions() -> list[str]:
 
 
 def test_prometheus_reads_its_files():
-    told = promtool("check", "config", str(DEPLOY / "prometheus" / "prometheus.yml"))
-    assert f"{len(yaml.safe_load(RULES.read_text())['groups'][0]['rules'])} rules found" in told
+    for name in ("prometheus.yml", "compose.yml"):
+        told = promtool("check", "config", str(DEPLOY / "prometheus" / name))
+        assert f"{len(yaml.safe_load(RULES.read_text())['groups'][0]['rules'])} rules found" in told
 
 
 def test_every_query_asks_for_what_there_is(samples):
