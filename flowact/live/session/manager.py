@@ -259,7 +259,7 @@ class SessionManager:
         """End a session and give its place to the next in line."""
         if self.sessions.pop(session.name, None) is not None:
             session.close()
-            await self.moves.over(session)
+            self.moves.over(session)
             _log.info("session %s is over", session.name)
             await self.admission.leave()
 

@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 10.0
 ENDS: Final = "This server ends; start again, please."
 _LOOK_SECONDS: Final = 0.02
+_LAST_WORDS_SECONDS: Final = 0.5
 
 
 class SessionMoves:
@@ -101,15 +102,20 @@ class SessionMoves:
         """The worker has let go of a session: hand it over to whichever server its page dials next."""
         self._spawn(self._give_away(departed))
 
-    async def over(self, session: LiveSession) -> None:
-        """Forget a session that has ended here, and in the store unless it goes on elsewhere."""
+    def over(self, session: LiveSession) -> None:
+        """Forget a session that has ended here, and in the store unless it goes on elsewhere.
+
+        Nobody waits for the store: the place of the session is free at once.
+        """
         self._moving.pop(session.name, None)
         if session.name not in self._given_away:
-            await self._keeper.drop(session.name)
+            self._spawn(self._keeper.drop(session.name))
         self._given_away.discard(session.name)
 
     async def close(self) -> None:
         """Let go of the store."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LAST_WORDS_SECONDS)
         for task in self._tasks:
             task.cancel()
         await self._keeper.close()
