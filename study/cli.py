@@ -87,6 +87,7 @@ def _open(args: argparse.Namespace) -> None:
     plain = index.plain()
     systems, items = {clip.system for clip in plain}, {clip.item for clip in plain}
     plan.warn_of_shortfalls(config, len(systems), len(items))
+    recruiting.warn_of_codes(config)
     _say(
         f"Rules {config.hash()}: `python -m study register {args.folder}` writes what to register."
     )

@@ -24,7 +24,7 @@ from flowact.live.server.application import create_app, mount_page
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
 from flowact.live.speech.check import check
 from flowact.live.speech.services import SpeechRoom
-from study.server.body_limit import BodyLimit
+from study.server.gates import BodyLimit
 
 __all__ = ["add_arguments", "create_application", "run"]
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from flowact.motion.arkit import ARKIT
+from flowact.motion.face_mesh import EYE_SIDES
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
@@ -18,6 +20,7 @@ from flowact.tokenizer.decoder import (
     ViewReference,
     fill_between,
 )
+from flowact.tokenizer.face_mesh.guide import MovedMesh
 from flowact.tokenizer.face_mesh.raster import mesh_maps
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
 from flowact.tokenizer.views import FULL, VIEWS, Region
@@ -25,6 +28,8 @@ from flowact.tokenizer.views import FULL, VIEWS, Region
 HIDDEN = 256
 """Width of the encoder's layer between its coarsest features and the channels it estimates."""
 DROPOUT = 0.2
+_BLINKS = [ARKIT.index(f"eyeBlink{side.title()}") for side in EYE_SIDES]
+"""Curves of both eyes' lids."""
 
 ViewState = tuple[Tensor, Tensor, Tensor, Tensor]
 """What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, flow, mask, paint."""
@@ -123,13 +128,14 @@ class ViewAutoencoder(nn.Module):
         layers = self.decoder(held, shared, motion, reference, frames=LAST_FRAME, mesh=mesh)
         return held, *layers.last(1)
 
-    def _mesh(self, motion: Tensor, reference: ViewReference) -> Tensor | None:
-        """What the faces' meshes show of a motion `[batch, n, channels]`, `[batch * n, 9, 120, 120]`."""
+    def _mesh(self, motion: Tensor, reference: ViewReference) -> MovedMesh | None:
+        """The faces' meshes in a motion `[batch, n, channels]`."""
         if reference.faces is None:
             return None
         limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
         curves = self.code.restore(limited)[..., : self.config.curves]
-        return mesh_maps(reference.faces, curves, self.view)
+        shut = curves[..., _BLINKS].flatten(0, 1).clamp(0, 1)
+        return MovedMesh(mesh_maps(reference.faces, curves, self.view), shut)
 
     def forward(
         self, motion: Tensor, picture: Tensor, region: Region = FULL, points: Tensor | None = None

@@ -10,8 +10,10 @@ from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.detail import shading
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
-from flowact.tokenizer.face_mesh.guide import MeshGuide, NoMesh
+from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh
+from flowact.tokenizer.face_mesh.lids import ShutLids
 from flowact.tokenizer.face_mesh.mouth import MouthLook
 from flowact.tokenizer.layers import (
     FeatureModulation,
@@ -55,6 +57,7 @@ class ViewReference:
         guides: features added to the decoder at 8, 15 and 30 cells.
         faces: meshes over the faces; None where the view has none.
         mouth: the inside of their mouths, where it is to be drawn.
+        lids: the references with their eyes shut, where that is to be drawn.
     """
 
     picture: Tensor
@@ -62,6 +65,7 @@ class ViewReference:
     guides: tuple[Tensor, ...]
     faces: FittedFaces | None = None
     mouth: MouthLook | None = None
+    lids: ShutLids | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,8 @@ class ViewDecoder(nn.Module):
 
     blend: Tensor
     """How far each frame has come from what was held to what is shared, `[4, 1, 1, 1]`."""
+    detail: float = 0.0
+    """How much of the warp's detail is kept, 0..1; see `shading`."""
 
     def __init__(self, config: ViewConfig) -> None:
         super().__init__()
@@ -199,7 +205,7 @@ class ViewDecoder(nn.Module):
         reference: ViewReference,
         region: Region = FULL,
         frames: slice = EVERY_FRAME,
-        mesh: Tensor | None = None,
+        mesh: MovedMesh | None = None,
     ) -> Layers:
         """Paint frames of a latent.
 
@@ -210,7 +216,7 @@ class ViewDecoder(nn.Module):
             reference: features of the references; each may serve several latents in a row.
             region: the part of the view to paint; cells at its border see nothing beyond.
             frames: which of the four frames to paint.
-            mesh: what `mesh_maps` gives for them, `[n, 9, 120, 120]`; None in a view without a mesh.
+            mesh: the face's in them; None in a view without one.
 
         Returns:
             Layers of `batch * 4` frames, or of so many fewer.
@@ -235,7 +241,9 @@ class ViewDecoder(nn.Module):
         x = self.blocks[2](self.up_fine(x, pixels, third))
         painted = unfold(self.leave(x), self.paint_scale)
         mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
-        paint = placed.with_mouth(painted[:, 1:], parts, reference.mouth)
+        paint = shading(painted[:, 1:], self.detail, parts)
+        paint = placed.with_mouth(paint, parts, reference.mouth)
+        mask, paint = placed.with_lids(mask, paint, head + step, reference.lids)
         return Layers(flow, mask, paint, warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
@@ -243,7 +251,7 @@ class ViewDecoder(nn.Module):
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
-        warped = sample(features, grid).to(features.dtype)
+        warped = sample(features, grid, "border").to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
 
 

@@ -30,6 +30,7 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.decoder import Layers, ViewReference
+from flowact.tokenizer.face_mesh.lids import shut_lids
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.int8 import uncalibrated, use_int8
 from flowact.tokenizer.warp import sharpened
@@ -93,7 +94,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         coarse_whole: paint every second frame of the whole view, and let those between be half way:
             for half the work. The face, whose lips must be on time, is painted in every frame.
         sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
+        detail: how much of the portrait's finest detail stays in the face, 0..1; see `shading`.
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
+        lids: how much of shut lids is drawn there, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -112,7 +115,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         follow: float = 1.0,
         coarse_whole: bool = False,
         sharpen: float = 0.0,
+        detail: float = 0.0,
         mouth: float = 0.0,
+        lids: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -120,6 +125,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             raise ValueError(f"follow is {follow}, expected above 0 and at most 1")
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
+        self.face.decoder.detail = detail
         self.register_buffer("seam", feather_mask(feather), persistent=False)
         smoothed = [name.startswith(SMOOTHED_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
         self.register_buffer("smoothed", torch.tensor(smoothed), persistent=False)
@@ -170,7 +176,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         crisp = sharpened(whole.picture, self.config.sharpen)
         whole, face = (replace(view, picture=crisp) for view in (whole, face))
         if face.faces is not None:
-            face = replace(face, mouth=look_of_mouths(crisp, face.faces, self.config.mouth))
+            mouth = look_of_mouths(crisp, face.faces, self.config.mouth)
+            lids = shut_lids(crisp, face.faces, self.config.lids)
+            face = replace(face, mouth=mouth, lids=lids)
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
@@ -197,12 +205,33 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent `[batch, 16, 8, 16]` had been held for long."""
         motion = self.latents_to_motion(latent)
-        return DecoderState(
-            motion,
-            motion[:, -1],
-            self.whole.steady_state(motion, features.whole),
-            self.face.steady_state(motion, features.face),
+        return self._showing(motion, motion[:, -1], features)
+
+    def compact_state(self, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """What was shown last and where it was going: a thousandth of what the views remember."""
+        return state.shown, state.aim
+
+    @torch.no_grad()
+    def restored_state(
+        self, compact: tuple[Tensor, ...], features: ReferenceFeatures
+    ) -> DecoderState:
+        """The state of a decoder that showed that motion, as if it had shown it for long.
+
+        Raises:
+            ValueError: a motion of another tokenizer.
+        """
+        still = self.latents_to_motion(features.latent)
+        shown, aim = (part.to(still) for part in compact)
+        if shown.shape != still.shape or aim.shape != still[:, -1].shape:
+            raise ValueError(f"motion is {tuple(shown.shape)}, expected {tuple(still.shape)}")
+        return self._showing(shown, aim, features)
+
+    def _showing(self, shown: Tensor, aim: Tensor, features: ReferenceFeatures) -> DecoderState:
+        whole, face = (
+            view.steady_state(shown, seen)
+            for view, seen in ((self.whole, features.whole), (self.face, features.face))
         )
+        return DecoderState(shown, aim, whole, face)
 
     def decode(
         self,

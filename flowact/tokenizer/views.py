@@ -1,6 +1,7 @@
 """The two views of a frame: all of it at half resolution, the face at full resolution."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -43,13 +44,9 @@ class View:
         """Where the cell centres of a `cells x cells` grid over the view lie in the frame.
 
         Returns `[1, cells, cells, 2]`: (x, y) in [-1, 1] over the frame, for `grid_sample` with
-        `align_corners=False`.
+        `align_corners=False`; not to be written to, for all get the same.
         """
-        centres = (
-            (torch.arange(cells, device=device, dtype=torch.float32) + 0.5) * self.size / cells
-        )
-        x, y = ((centres + start) * (2 / FRAME_SIZE) - 1 for start in (self.left, self.top))
-        return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
+        return _identity_grid(self, cells, device)
 
     def from_frame(self, grid: Tensor) -> Tensor:
         """Turn frame coordinates `[..., 2]` in [-1, 1] into coordinates over this view, also in [-1, 1] inside it."""
@@ -61,6 +58,15 @@ class View:
     def pixels(self, points: Tensor) -> Tensor:
         """Turn frame pixels `[..., 2]` into pixels of the view's 240x240 picture."""
         return (points - points.new_tensor([self.left, self.top])) * (VIEW_SIZE / self.size)
+
+
+@lru_cache(maxsize=32)
+def _identity_grid(view: View, cells: int, device: torch.device | None) -> Tensor:
+    with torch.inference_mode(False):  # a tensor made there could never take part in training
+        cell = torch.arange(cells, device=device, dtype=torch.float32)
+        centres = (cell + 0.5) * view.size / cells
+        x, y = ((centres + start) * (2 / FRAME_SIZE) - 1 for start in (view.left, view.top))
+        return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
 
 
 CELLS = 30

@@ -7,10 +7,12 @@ import io
 import json
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from study.analysis import charts, latex_tables, tables
@@ -18,6 +20,7 @@ from study.analysis.dataset import Dataset, Person, StoredVote
 from study.analysis.report import report
 from study.analysis.tidy_table import coverage, tidy
 from study.database.ledger import LedgerEntry
+from study.design.config import OPERATIONAL
 from study.errors import StudyError
 
 EPOCH = (2000, 1, 1, 0, 0, 0)  # a fixed date: equal data give an equal bundle
@@ -31,10 +34,13 @@ SMALL = 2**20  # unpacked, that need not be measured
 # What reading something of another form than was exported can raise; NotImplementedError is one of them.
 MALFORMED = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError)
 
+Make = Callable[[Dataset, dict[str, Any]], bytes]
+"""Makes a file from the data and its report."""
+
 
 def sources(dataset: Dataset) -> dict[str, bytes]:
     """The files that hold the data, by name."""
-    config = dataset.config.model_dump(mode="json", exclude={"database"})
+    config = dataset.config.model_dump(mode="json", exclude=set(OPERATIONAL))
     return {
         "study.yaml": yaml.safe_dump(config, allow_unicode=True, sort_keys=False).encode(),
         "data.json": _json(
@@ -51,31 +57,42 @@ def sources(dataset: Dataset) -> dict[str, bytes]:
     }
 
 
+def _csv(frame: pd.DataFrame) -> bytes:
+    return tables.csv_text(frame).encode("utf-8-sig")
+
+
+TEXTS: dict[str, Make] = {
+    "report.json": lambda _, made: _json(made),
+    "votes.csv": lambda dataset, _: _csv(tidy(dataset)),
+    "participants.csv": lambda dataset, _: _csv(tables.participants(dataset)),
+    "items.csv": lambda _, made: _csv(tables.items(made)),
+    "clips.csv": lambda dataset, _: _csv(tables.clips(dataset)),
+    "consent.txt": lambda dataset, _: tables.consent(dataset).encode(),
+    "codebook.md": lambda dataset, _: tables.codebook(dataset).encode(),
+    "table.tex": lambda _, made: latex_tables.latex_table(made).encode(),
+    "methods.txt": lambda dataset, made: latex_tables.methods(dataset, made).encode(),
+}
+"""The files of numbers and words that follow from the data and its report."""
+
+FIGURES: dict[str, Make] = {
+    "gsb.svg": lambda _, made: charts.gsb_bars(made["primary"]),
+    "gsb.png": lambda _, made: charts.gsb_bars(made["primary"], "png"),
+    "items.svg": lambda _, made: charts.item_dots(made["items"]),
+    "strengths.svg": lambda _, made: charts.strength_lines(made["strengths"]),
+    "coverage.svg": lambda dataset, _: charts.coverage_grid(coverage(tidy(dataset))),
+    "exclusions.svg": lambda _, made: charts.exclusion_bars(made["flow"]["reasons"]),
+}
+"""The figures: equal bytes wherever the same program draws them."""
+
+
 def texts(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
-    """The files of numbers and words that follow from the data and its report, by name."""
-    return {
-        "report.json": _json(made),
-        "votes.csv": tables.csv_text(tidy(dataset)).encode("utf-8-sig"),
-        "participants.csv": tables.csv_text(tables.participants(dataset)).encode("utf-8-sig"),
-        "items.csv": tables.csv_text(tables.items(made)).encode("utf-8-sig"),
-        "clips.csv": tables.csv_text(tables.clips(dataset)).encode("utf-8-sig"),
-        "consent.txt": tables.consent(dataset).encode(),
-        "codebook.md": tables.codebook(dataset).encode(),
-        "table.tex": latex_tables.latex_table(made).encode(),
-        "methods.txt": latex_tables.methods(dataset, made).encode(),
-    }
+    """All of `TEXTS`, by name."""
+    return {name: make(dataset, made) for name, make in TEXTS.items()}
 
 
 def figures(dataset: Dataset, made: dict[str, Any]) -> dict[str, bytes]:
-    """The figures, by name: equal bytes wherever the same program draws them."""
-    return {
-        "gsb.svg": charts.gsb_bars(made["primary"]),
-        "gsb.png": charts.gsb_bars(made["primary"], "png"),
-        "items.svg": charts.item_dots(made["items"]),
-        "strengths.svg": charts.strength_lines(made["strengths"]),
-        "coverage.svg": charts.coverage_grid(coverage(tidy(dataset))),
-        "exclusions.svg": charts.exclusion_bars(made["flow"]["reasons"]),
-    }
+    """All of `FIGURES`, by name."""
+    return {name: make(dataset, made) for name, make in FIGURES.items()}
 
 
 def seal(dataset: Dataset) -> dict[str, Any]:
@@ -90,10 +107,19 @@ def sealed(dataset: Dataset) -> dict[str, Any] | None:
     return seals[-1] if seals else None
 
 
-def pack(dataset: Dataset) -> bytes:
-    """The bundle as ZIP. Its ledger should end with the `seal` of its figures."""
+def contents(dataset: Dataset) -> dict[str, bytes]:
+    """Every file of the bundle but its listing. The ledger should end with the `seal` of the figures."""
     made = report(dataset)
-    files = sources(dataset) | texts(dataset, made) | figures(dataset, made)
+    return sources(dataset) | texts(dataset, made) | figures(dataset, made)
+
+
+def pack(dataset: Dataset) -> bytes:
+    """The bundle as ZIP."""
+    return zipped(contents(dataset))
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Files, and the listing of their hashes, as ZIP."""
     listing = _hashes(files)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

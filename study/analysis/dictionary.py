@@ -19,7 +19,7 @@ FILES = {
 }
 PARTICIPANTS = {
     "participant": "random name of the participant",
-    "state": "entered, consented, voting, screened or finished",
+    "state": "entered, consented, listening (headphone check), voting, screened or finished",
     "locale": "language of the page",
     "consent_version": "version of the text that was agreed to",
     "consent_hash": "hash of that text, as in consent.txt",
@@ -51,6 +51,8 @@ CLIPS = {
     "variant": "plain, or how it was spoilt for practice and catch trials",
     "sha256": "hash of the clip as shown",
     "source_sha256": "hash of the file that was handed in",
+    "sound_sha256": "hash of the driving sound; empty where the clip has the file's own",
+    "licence": "of the file that was handed in",
     "bytes": "size of the clip",
     "frames": "pictures in it",
     "duration_ms": "length in milliseconds",

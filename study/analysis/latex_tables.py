@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from study.analysis.dataset import Dataset
 from study.design import plan
 from study.design.assignment import mains
+from study.design.config import StudyConfig
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
+
+
+ANSWERS = {
+    "gsb": "better, same, worse, cannot judge",
+    "forced": "better, worse, cannot judge",
+    "rating": "both from 1, bad, to 5, excellent, or cannot judge",
+}
+STACKED = 640  # width in CSS pixels at which page.css puts one video above the other
 
 
 def latex_table(report: dict[str, Any]) -> str:
@@ -43,8 +53,9 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         f"{_many(mains(trials, pairs), 'pair')}, and hidden among them "
         f"{_many(catch, 'catch trial')} with a known answer and "
         f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
-        f"{_many(len(config.dimensions), 'question')} on each (better, same, worse, cannot judge).",
-        f"Of {flow['consented']} people who agreed to take part, {flow['withdrawn']} withdrew and had their votes "
+        f"{_asked(config)}.{_stacked(dataset)}",
+        f"{_listened(config)}Of {flow['consented']} people who agreed to take part, {flow['withdrawn']} withdrew "
+        "and had their votes "
         f"erased; votes of {flow['analysed']} are in the primary analysis. "
         f"{flow['failed_checks']} failed a quality check fixed in advance; the operators excluded "
         f"{excluded['before_results']} before any result could be seen and "
@@ -58,6 +69,32 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
     if study["revealed_at"] is not None:
         parts.append("Results by system were seen by the operators before the study was closed.")
     return " ".join(parts) + "\n"
+
+
+def _asked(config: StudyConfig) -> str:
+    """The questions on a pair, by how they are answered."""
+    forms = Counter(dimension.answers for dimension in config.dimensions)
+    parts = [f"{_many(number, 'question')} ({ANSWERS[form]})" for form, number in forms.items()]
+    return f"{' and '.join(parts)} on each"
+
+
+def _listened(config: StudyConfig) -> str:
+    headphones = config.sound_check.headphones
+    more = ", and to pass a headphone check by dichotic pitch" if headphones else ""
+    return f"Before the pairs everybody had to type digits that they heard{more}. "
+
+
+def _stacked(dataset: Dataset) -> str:
+    """How many saw the pair on a phone, where both do not fit beside each other."""
+    widths = [person.facts["device"].get("width") for person in dataset.people]
+    known = [width for width in widths if width is not None]
+    narrow = sum(width <= STACKED for width in known)
+    if not narrow:
+        return ""
+    return (
+        f" On windows of at most {STACKED} pixels ({narrow} of {_many(len(known), 'participant')}) one video "
+        "stood above the other."
+    )
 
 
 def _corrected(primary: str, plan: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from study.database import ledger
 from study.errors import StudyError
 from study.voting import participants, votes
 
-STATES = ("entered", "consented", "voting", "screened", "finished")  # kinds of rows of one person
+STATES = ("entered", "consented", "listening", "voting", "screened", "finished")
+"""Kinds of rows of one person."""
 ENDS = ("screened", "finished")
 LIFE = {"opened": "open", "resumed": "open", "paused": "paused", "closed": "closed"}
 

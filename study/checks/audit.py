@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,12 +147,9 @@ def leaks(replies: Iterable[tuple[str, HttpReply]], names: Sequence[str]) -> str
 
     Clips are searched outside their picture and sound, whose bytes are random to a text search.
     """
-    patterns = {name: _pattern(name) for name in names}
     for path, reply in replies:
-        text = _searchable(reply)
-        for name, pattern in patterns.items():
-            if pattern.search(text):
-                return f"{name!r} is in the reply of /{path.split('/')[0]}; rename it or the text"
+        for name in _found(_searchable(reply), names):
+            return f"{name!r} is in the reply of /{path.split('/')[0]}; rename it or the text"
     return ""
 
 
@@ -266,9 +263,8 @@ def _text_inside(stimuli: Path, index: Index, names: Sequence[str]) -> str:
             return f"{row.file} carries the tag {tags[0]!r}"
         # The tables' own words, as `mp41` or `und`, would be found for items and systems of such names.
         free = _outside_media((stimuli / row.file).read_bytes(), ("mdat", "ftyp", "moov"))
-        for name in names:
-            if _pattern(name).search(free):
-                return f"{row.file} contains {name!r}"
+        for name in _found(free, names):
+            return f"{row.file} contains {name!r}"
     return ""
 
 
@@ -286,10 +282,14 @@ def _outside_media(data: bytes, without: Sequence[str] = ("mdat",)) -> bytes:
     )
 
 
-def _pattern(name: str) -> re.Pattern[bytes]:
-    return re.compile(
-        rb"(?<![a-z0-9])" + re.escape(name.encode()) + rb"(?![a-z0-9])", re.IGNORECASE
-    )
+def _found(text: bytes, names: Sequence[str]) -> Iterator[str]:
+    """Names that stand in a text as words, in any case. Plain search is fast: it rules nearly all of them out."""
+    lowered = text.lower()
+    for name in names:
+        word = name.encode().lower()
+        alone = rb"(?<![a-z0-9])" + re.escape(word) + rb"(?![a-z0-9])"
+        if word in lowered and re.search(alone, lowered):
+            yield name
 
 
 PLAIN_TAGS = (

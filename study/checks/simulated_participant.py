@@ -83,7 +83,6 @@ class SimulatedParticipant:
         self.token, locale = token, offered(self.context.config)[0]
         version = self.context.config.consent.version
         self.post("consent", {"participant": self.token, "version": version, "locale": locale})
-        self.post("sound", {"participant": self.token})
         device = {
             "width": 1280,
             "height": 800,
@@ -91,10 +90,12 @@ class SimulatedParticipant:
             "touch": False,
             "can_play": True,
         }
-        body = {"participant": self.token, "answer": self.digits(), "device": device}
-        self.post("check", body)
+        for _ in range(1 + self.context.config.sound_check.headphones):
+            self.post("sound", {"participant": self.token})
+            body = {"participant": self.token, "answer": self.heard(), "device": device}
+            self.post("check", body)
 
-    def digits(self) -> str:
+    def heard(self) -> str:
         """What the sound check says to this participant."""
         with self.context.store.read() as session:
             row = session.scalar(

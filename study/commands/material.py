@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from study.commands import plan
+from study.commands import plan, recruiting
 from study.commands.output import Add, say, warn
 from study.design.config import StudyConfig, load
 from study.design.stimuli import Manifest
@@ -35,6 +35,7 @@ def _import(args: argparse.Namespace) -> None:
     say(differences.table(found))
     warn([*differences.sentences(found), *_named_in_texts(config, manifest)])
     plan.warn_of_shortfalls(config, len(manifest.systems), len(manifest.items))
+    recruiting.warn_of_codes(config)
     say(f"Next: python -m study build {args.folder}")
 
 

@@ -75,9 +75,11 @@ def _numbers(config: StudyConfig, items: int, made: plan.StudyPlan) -> list[str]
 
 def _exclusions(config: StudyConfig) -> list[str]:
     limits = config.quality
+    heard = " and the headphone check" if config.sound_check.headphones else ""
     return [
         "## Exclusions",
         "",
+        f"- before the pairs: people who do not pass the sound check{heard}",
         f"- participants with more than {limits.catch_failures} failed catch trials",
         f"- participants whose decided answers are on one side in more than {limits.same_side_share:.0%}",
         f"- participants whose repeated pairs turn round in more than {1 - limits.repeat_agreement:.0%}",

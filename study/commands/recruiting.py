@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from study.commands.output import Add, positive, say
+from study.commands.output import Add, positive, say, warn
+from study.design.config import StudyConfig
 from study.errors import StudyError
 from study.files import atomic_write
 from study.voting import invitations
@@ -26,6 +27,18 @@ def declare(add: Add) -> None:
     command.add_argument("--out", type=Path, required=True, help="CSV with the links, a new file")
     command = add("people", _people, "list who has finished, by invitation and recruiter's id")
     command.add_argument("--out", type=Path, required=True, help="CSV file")
+
+
+def warn_of_codes(config: StudyConfig) -> None:
+    """Say who would end without a code by which the recruiter knows them."""
+    outcomes = [name for name in ("screened", "withdrawn") if name not in config.recruitment.codes]
+    if config.recruitment.mode == "prolific" and outcomes:
+        warn(
+            [
+                f"recruitment.codes has none for {' and '.join(outcomes)}: these people see no code, and you have "
+                "to settle each of them by hand"
+            ]
+        )
 
 
 def _invite(args: argparse.Namespace) -> None:

@@ -73,8 +73,8 @@ class Participant(Base):
     external_key: Mapped[str | None] = mapped_column(unique=True)
     external: Mapped[dict[str, Any]]
     locale: Mapped[str] = mapped_column(String(5))
-    state: Mapped[str] = mapped_column(String(10))  # entered, consented, voting, finished or
-    # screened
+    state: Mapped[str] = mapped_column(String(10))  # entered, consented, listening, voting,
+    # finished or screened
     created_at: Mapped[float]
     consented_at: Mapped[float | None]
     consent_version: Mapped[str | None]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from study.design.config import Trials
+from study.design.sections import Trials
 
 REPEAT_DISTANCE = 3  # trials between a pair and its swapped repetition
 

@@ -19,7 +19,8 @@ import numpy as np
 from mediafiles.video import VideoFacts
 from study import canonical
 from study.design import media
-from study.design.config import LONGEST, Stimuli, StudyConfig
+from study.design.config import StudyConfig
+from study.design.sections import LONGEST, Stimuli
 from study.design.stimuli import Manifest, ManifestEntry
 from study.encoding.clip_format import ClipFormat, best_rate, best_size
 from study.encoding.equal_sizes import equalise
@@ -48,6 +49,7 @@ class Stimulus:
     loudness: float
     source_sha256: str
     sound_sha256: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Index:
     stimuli: tuple[Stimulus, ...]
 
     def hash(self) -> str:
-        """SHA-256 over all clips and settings; of an index that was made before sounds had a hash, too."""
+        """SHA-256 over all clips and settings; also of an index that an earlier version made, with fewer facts."""
         rows = [{k: v for k, v in asdict(row).items() if v != ""} for row in self.stimuli]
         return canonical.digest(asdict(self) | {"stimuli": rows})
 
@@ -296,6 +298,7 @@ def _finish(
         loudness=round(loudness, 2) if np.isfinite(loudness) else -99.0,
         source_sha256=canonical.file_digest(entry.file),
         sound_sha256=canonical.file_digest(entry.audio) if entry.audio else "",
+        licence=entry.licence,
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from study.design.config import Question, StudyConfig
+from study.design.config import StudyConfig
+from study.design.sections import Question
 from study.design.translations import texts
 from study.errors import Refused
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from study.design.config import LOCALES, Locale, LocalText, StudyConfig
+from study.design.config import StudyConfig
+from study.design.sections import LOCALES, Locale, LocalText
 from study.errors import StudyError
 
 FOLDER = Path(__file__).parent / "locales"
@@ -51,6 +52,8 @@ def _overlaid(config: StudyConfig, locale: Locale) -> dict[str, Any]:
     consent = known["consent"] | {
         "text": _pick(config.consent.text, locale) or known["consent"]["text"]
     }
+    if config.sound_check.headphones:
+        consent["steps"] = [*consent["steps"][:-1], consent["headphones"]]
     questions = {name: dimension_text(config, name, locale) for name in config.dimension_ids}
     return known | {
         "title": config.title[locale],

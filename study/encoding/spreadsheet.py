@@ -16,6 +16,7 @@ _MARKS: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_SPELT: Final = {"license": "licence"}
 
 
 def decoded(path: Path) -> str:
@@ -58,7 +59,7 @@ def rows(
     filled = [row for row in cells if any(row)]
     if not filled:
         raise StudyError(f"{path}: the manifest is empty, expected {','.join(columns)}")
-    names = [name.lower() if name.lower() in columns else name for name in filled[0]]
+    names = [_heading(name, columns) for name in filled[0]]
     for name in required:
         if name not in names:
             raise StudyError(f"{path}: column {name!r} is missing, expected {','.join(columns)}")
@@ -66,6 +67,12 @@ def rows(
     if twice:
         raise StudyError(f"{path}: column {twice[0]!r} is there twice")
     return [_row(path, number, names, row) for number, row in enumerate(filled[1:], start=1)]
+
+
+def _heading(name: str, columns: Sequence[str]) -> str:
+    """A column's name as it is expected, also in capitals or spelt as in America."""
+    plain = _SPELT.get(name.lower(), name.lower())
+    return plain if plain in columns else name
 
 
 def _row(path: Path, number: int, names: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
@@ -80,4 +87,4 @@ def _named(lines: Sequence[str], separator: str, columns: Sequence[str]) -> tupl
     """How many columns of the head have a name that is expected, if this is the separator; and all columns."""
     head = next((line for line in lines if line.strip()), "")
     names = next(csv.reader([head], delimiter=separator), [])
-    return sum(name.strip().lower() in columns for name in names), len(names)
+    return sum(_heading(name.strip(), columns) in columns for name in names), len(names)

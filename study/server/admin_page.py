@@ -14,7 +14,7 @@ from study.analysis.dataset import Dataset, read
 from study.analysis.report import plan_so_far, report
 from study.errors import Refused, StudyError
 from study.server import admin_view, exports
-from study.server.overview import overview, waiting
+from study.server.overview import overview, traffic
 from study.statistics import gsb
 from study.voting import lifecycle
 from study.voting.context import StudyContext
@@ -44,20 +44,19 @@ def admin_blocks(context: StudyContext, prefix: str) -> Any:
             with gr.Tab("Plan"):
                 _on_request(context, "Estimate from the votes so far", plan_html)
             with gr.Tab("Results"):
-                _on_request(context, "Compute", results_html)
+                _on_request(context, "Compute", ResultsPage().html)
             with gr.Tab("Exports"):
                 downloads = gr.HTML(apply_default_css=False)
 
         def refresh() -> tuple[str, str, str, str]:
             dataset = read(context)
             seen = overview(context, dataset)
-            busy, new = waiting(context)
             hidden = seen.state != "closed" and not context.config.analysis.reveal_before_close
             return (
                 admin_view.head(context.config, seen, prefix),
-                admin_view.now(seen, busy, new),
+                admin_view.now(seen, traffic(context)),
                 admin_view.people(seen),
-                admin_view.exports(prefix, list(exports.KINDS), hidden),
+                admin_view.exports(prefix, exports.NAMES, hidden),
             )
 
         outputs = [head, now, people, downloads]
@@ -71,14 +70,23 @@ def plan_html(context: StudyContext) -> str:
     return admin_view.plan(plan_so_far(read(context)))
 
 
-def results_html(context: StudyContext) -> str:
-    """Tables and charts by system, or why they are hidden."""
-    try:
-        dataset: Dataset = exports.open_data(context)
-    except Refused as refused:
-        sentence = str(refused)
-        return f"<p class='hint'>{escape(sentence[0].upper() + sentence[1:])}.</p>"
-    return admin_view.results(report(dataset), gsb.FORMULAS)
+class ResultsPage:
+    """Tables and charts by system. They take seconds to make, and are kept while the ledger does not grow."""
+
+    def __init__(self) -> None:
+        self._end, self._html = "", ""
+
+    def html(self, context: StudyContext) -> str:
+        """The page, or why it is hidden."""
+        try:
+            dataset: Dataset = exports.open_data(context)
+        except Refused as refused:
+            sentence = str(refused)
+            return f"<p class='hint'>{escape(sentence[0].upper() + sentence[1:])}.</p>"
+        end = dataset.entries[-1].hash
+        if end != self._end:
+            self._end, self._html = end, admin_view.results(report(dataset), gsb.FORMULAS)
+        return self._html
 
 
 def _state_buttons(context: StudyContext, prefix: str, head: gr.HTML) -> None:

@@ -7,7 +7,7 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from study.analysis import roster, tables
@@ -65,7 +65,7 @@ def router(context: StudyContext, prefix: str) -> APIRouter:
 
     @routes.get("/export/{name}")
     def export(name: str, session: Session = None) -> Response:
-        """A download, streamed; checks the session once more."""
+        """A download; checks the session once more."""
         if not admin_auth.signed_in(context, session):
             raise Refused(401, "other", "sign in first")
         return _download(name, context)
@@ -101,12 +101,10 @@ def _signed_in(home: str, token: str, secure: bool) -> Response:
 
 
 def _download(name: str, context: StudyContext) -> Response:
-    """Stream the export of that name, or refuse."""
-    kind = exports.KINDS.get(name)
-    if kind is None:
+    """The export of that name, or a refusal."""
+    if name not in exports.NAMES:
         raise Refused(404, "other", f"there is no export {name!r}")
-    whole = name == "bundle.zip"
-    dataset = exports.sealed_data(context) if whole else exports.open_data(context)
-    content = kind.content(dataset)
-    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{kind.name}"'}
-    return StreamingResponse(content, headers=headers, media_type=kind.media_type)
+    headers = NO_STORE | {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(
+        exports.content(context, name), headers=headers, media_type=exports.media_type(name)
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from study.analysis import charts
 from study.design.config import StudyConfig
-from study.server.overview import Overview
+from study.server.overview import Overview, Traffic
 
 ALARMS = {
     "excluded": "Unusually many of the newest participants failed a check. Something may be broken: "
@@ -16,26 +16,35 @@ ALARMS = {
     "unchecked": "Unusually many of the newest participants could not be checked. The votes are kept "
     "and counted; find out what is down.",
 }
+SHUT = (
+    "Networks from which limits.enrolments_per_hour people have begun within this hour: {}. Nobody else there can "
+    "begin now. Do all come through one proxy? List it in server.trusted_proxies. Are they in one building? Raise the "
+    "limit, or invite them. Then start the server again; the study stays open."
+)
+BEGAN = ("voting", "finished")
 
 
 def head(config: StudyConfig, seen: Overview, prefix: str) -> str:
-    """Name, state and alarms."""
+    """Name, state and alarms, with a link to the page that is shared."""
     alarms = "".join(f"<p class='alarm' role='alert'>{ALARMS[name]}</p>" for name in seen.alarms)
+    page = f"<a href='{prefix}/' target='_blank' rel='noopener'>Participants' page</a>"
     leave = f"<form method='post' action='{prefix}/admin/logout'><button>Sign out</button></form>"
     return (
         f"<div class='head'><h1>{escape(config.name)}</h1>"
-        f"<span class='state {seen.state}'>{seen.state}</span>{leave}</div>{alarms}"
+        f"<span class='state {seen.state}'>{seen.state}</span>{page}{leave}</div>{alarms}"
     )
 
 
-def now(seen: Overview, busy: int, new: int) -> str:
+def now(seen: Overview, traffic: Traffic) -> str:
     """Figures of the moment, coverage and quality."""
+    began = sum(number for state, number in seen.states.items() if state in BEGAN)
+    finished = seen.states.get("finished", 0)
     figures = {
         "votes": seen.votes,
-        "finished": seen.states.get("finished", 0),
+        "finished": f"{finished} of {began}",
         "voting": seen.states.get("voting", 0),
-        "in a pair now": busy,
-        "entered this hour": new,
+        "in a pair now": traffic.busy,
+        "entered this hour": traffic.entered,
         "median minutes": "–" if seen.minutes is None else f"{seen.minutes:.0f}",
         "pass": seen.verdicts.get("pass", 0),
         "fail": seen.verdicts.get("fail", 0),
@@ -47,7 +56,10 @@ def now(seen: Overview, busy: int, new: int) -> str:
     )
     grid = charts.coverage_grid(seen.coverage, unit="pairs shown").decode()
     bars = charts.exclusion_bars(seen.reasons).decode()
-    return f"<div class='tiles'>{tiles}</div><div class='charts'>{_svg(grid)}{_svg(bars)}</div>"
+    shut = f"<p class='alarm' role='alert'>{SHUT.format(traffic.shut)}</p>" if traffic.shut else ""
+    return (
+        f"{shut}<div class='tiles'>{tiles}</div><div class='charts'>{_svg(grid)}{_svg(bars)}</div>"
+    )
 
 
 def people(seen: Overview) -> str:
@@ -59,12 +71,22 @@ def people(seen: Overview) -> str:
             f"{row.used} / {row.votes}",
             row.verdict,
             _words(row.reasons),
+            "–" if row.minutes is None else f"{row.minutes:.0f}",
             row.excluded,
         ]
         for row in seen.people
     ]
     return table(
-        ["participant", "state", "used / votes", "verdict", "reasons", "excluded because"], rows
+        [
+            "participant",
+            "state",
+            "used / votes",
+            "verdict",
+            "reasons",
+            "minutes",
+            "excluded because",
+        ],
+        rows,
     )
 
 

@@ -11,15 +11,17 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 from fastapi import APIRouter, BackgroundTasks, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
-from study.design.config import Locale
+from study.design.sections import Locale
 from study.errors import Refused, StudyError
-from study.server import sound_check
+from study.operations.metrics import figures
+from study.server import headphones, sound_check
 from study.server.media_route import serve_clip
 from study.server.proxies import caller_address
 from study.server.voting_page import page_file, page_options
@@ -77,7 +79,7 @@ class Device(RequestBody):
 
 
 class SoundCheckAnswer(ParticipantRequest):
-    """The digits that were heard, and the device."""
+    """The digits, or the noises with the tone, that were heard; and the device."""
 
     answer: str = Field(max_length=10)
     device: Device
@@ -170,6 +172,7 @@ def install_refusals(handle: Callable[..., Any]) -> None:
 def _refused(request: Request, error: Exception) -> Response:
     refused = cast(Refused, error)
     _log.info("%s was refused: %d %s", _route(request), refused.status, refused.code)
+    figures().refused(refused.code)
     body = {"code": refused.code, "detail": refused.detail}
     return JSONResponse(body, refused.status, headers=NEUTRAL)
 
@@ -200,11 +203,6 @@ def _add_page_routes(routes: APIRouter, context: StudyContext) -> None:
         if path is None:
             raise Refused(404, "other", "there is no such file")
         return FileResponse(path, headers={"Cache-Control": "no-cache"})
-
-    @routes.post("/gradio_api/{path:path}")
-    def nothing(path: str) -> Response:
-        """The page's Blocks have no events, so Gradio's routes take nothing: no calls, no uploads."""
-        raise Refused(404, "other", f"there is no {path!r} here")
 
     @routes.get("/media/{token}")
     def media(token: str, request: Request) -> Response:
@@ -242,9 +240,13 @@ def _add_entry_routes(routes: APIRouter, context: StudyContext) -> None:
 
     @routes.post("/api/sound")
     def sound(body: ParticipantRequest) -> Response:
-        """The digits of the sound check as WAV."""
-        number, locale = participants.challenge(context, body.participant)
-        return Response(sound_check.spoken(number, locale), media_type="audio/wav", headers=NEUTRAL)
+        """What has to be heard, as WAV: spoken digits, or the noises of the headphone check."""
+        wanted = participants.challenge(context, body.participant)
+        if wanted.state == "listening":
+            sound = headphones.rounds(wanted.answer, np.random.default_rng())
+        else:
+            sound = sound_check.spoken(wanted.answer, wanted.locale)
+        return Response(sound, media_type="audio/wav", headers=NEUTRAL)
 
     @routes.post("/api/check")
     def check(body: SoundCheckAnswer) -> dict[str, Any]:
@@ -283,6 +285,7 @@ def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
             {str(key): str(value) for key, value in body.choices.items()},
             body.playback.model_dump(exclude_none=True),
         )
+        figures().voted()
         return {**vars(receipt), "device": list(receipt.device)}
 
     @routes.post("/api/withdraw")

@@ -2,81 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from study.analysis import bundle, charts, latex_tables, tables
+from study.analysis import bundle
 from study.analysis.dataset import Dataset, read
 from study.analysis.report import report
-from study.analysis.tidy_table import tidy
 from study.errors import Refused
 from study.files import atomic_write
 from study.voting import lifecycle
 from study.voting.context import StudyContext
 
-
-@dataclass(frozen=True)
-class ExportFormat:
-    """One downloadable file."""
-
-    name: str
-    media_type: str
-    content: Callable[[Dataset], Iterator[bytes]]
-
-
-def _csv(dataset: Dataset) -> Iterator[bytes]:
-    yield "\ufeff".encode()
-    yield from (line.encode() for line in tables.csv_lines(tidy(dataset)))
-
-
-def _jsonl(dataset: Dataset) -> Iterator[bytes]:
-    return (line.encode() for line in tables.jsonl_lines(dataset))
-
-
-def _json(dataset: Dataset) -> Iterator[bytes]:
-    yield bundle.texts(dataset, report(dataset))["report.json"]
-
-
-def _paper(dataset: Dataset) -> Iterator[bytes]:
-    made = report(dataset)
-    yield latex_tables.latex_table(made).encode()
-    yield ("\n% " + latex_tables.methods(dataset, made)).encode()
-
-
-def _png(dataset: Dataset) -> Iterator[bytes]:
-    yield charts.gsb_bars(report(dataset)["primary"], "png")
-
-
-def _csv_of(table: Callable[[Dataset], pd.DataFrame]) -> Callable[[Dataset], Iterator[bytes]]:
-    return lambda dataset: iter([tables.csv_text(table(dataset)).encode("utf-8-sig")])
-
-
-KINDS = {
-    "votes.csv": ExportFormat("votes.csv", "text/csv; charset=utf-8", _csv),
-    "votes.jsonl": ExportFormat("votes.jsonl", "application/x-ndjson", _jsonl),
-    "codebook.md": ExportFormat(
-        "codebook.md", "text/markdown; charset=utf-8", lambda d: iter([tables.codebook(d).encode()])
-    ),
-    "participants.csv": ExportFormat(
-        "participants.csv", "text/csv; charset=utf-8", _csv_of(tables.participants)
-    ),
-    "items.csv": ExportFormat(
-        "items.csv", "text/csv; charset=utf-8", _csv_of(lambda d: tables.items(report(d)))
-    ),
-    "report.json": ExportFormat("report.json", "application/json", _json),
-    "paper.tex": ExportFormat("paper.tex", "application/x-tex", _paper),
-    "gsb.png": ExportFormat("gsb.png", "image/png", _png),
-    "bundle.zip": ExportFormat("bundle.zip", "application/zip", lambda d: iter([bundle.pack(d)])),
+BUNDLE, VOTES = "bundle.zip", "votes.jsonl"
+NAMES = (BUNDLE, VOTES, *bundle.TEXTS, *bundle.FIGURES)
+"""Files that can be had one by one; each but the bundle itself is in the bundle."""
+TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".md": "text/markdown; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".tex": "application/x-tex",
+    ".txt": "text/plain; charset=utf-8",
+    ".zip": "application/zip",
 }
 
 
+def media_type(name: str) -> str:
+    """The type of one of `NAMES`."""
+    return TYPES[Path(name).suffix]
+
+
+def content(context: StudyContext, name: str) -> bytes:
+    """One of `NAMES`; raises Refused while results are hidden."""
+    if name == BUNDLE:
+        return bundle.pack(sealed_data(context))
+    dataset = open_data(context)
+    if name == VOTES:
+        return bundle.sources(dataset)[VOTES]
+    make = (bundle.TEXTS | bundle.FIGURES)[name]
+    return make(dataset, report(dataset))
+
+
 def write_all(dataset: Dataset, folder: Path) -> None:
-    """Write every kind of export into `folder`; each file is whole or not there."""
-    for kind in KINDS.values():
-        atomic_write(folder / kind.name, b"".join(kind.content(dataset)))
+    """Write all of `NAMES` into `folder`, which may be the study's own; each file is whole or not there."""
+    files = bundle.contents(dataset)
+    files[BUNDLE] = bundle.zipped(files)
+    for name in NAMES:
+        atomic_write(folder / name, files[name])
 
 
 def open_data(context: StudyContext) -> Dataset:

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 
 from study.analysis.dataset import Dataset, exclusions, judgements
-from study.database.models import Participant, Trial
+from study.database.models import Participant, RateCount, Trial
 from study.design.assignment import draw
-from study.voting import quality
+from study.voting import participants, quality
 from study.voting.context import StudyContext
 from study.voting.trials import coverage, read_design
 
@@ -30,13 +30,15 @@ class PersonRow:
     verdict: str
     reasons: str
     excluded: str
+    minutes: float | None
 
 
 @dataclass(frozen=True)
 class Overview:
     """The state of a study. Comparisons are letters, so that nobody sees who is ahead.
 
-    `minutes` is the median time of those who finished, from their first pair to their last vote.
+    `minutes` is the median time of those who finished, from their first pair to their last vote; so is that of
+    each person.
     """
 
     state: str
@@ -75,10 +77,13 @@ def overview(context: StudyContext, dataset: Dataset) -> Overview:
                 verdict=verdicts[person.code].verdict if votes[person.code] else "",
                 reasons=", ".join(verdicts[person.code].reasons),
                 excluded=excluded.get(person.code, ""),
+                minutes=_minutes(records[person.code]),
             )
             for person in dataset.people
         ],
-        minutes=_minutes([records[p.code] for p in dataset.people if p.state == "finished"]),
+        minutes=_median(
+            [_minutes(records[p.code]) for p in dataset.people if p.state == "finished"]
+        ),
     )
 
 
@@ -101,9 +106,28 @@ def blind_coverage(context: StudyContext) -> dict[tuple[str, str], int]:
     return dict(counts)
 
 
-def waiting(context: StudyContext) -> tuple[int, int]:
-    """Participants in the middle of a pair, and those who entered within the last hour."""
-    now = context.clock()
+class Traffic(NamedTuple):
+    """Who is there now.
+
+    Attributes:
+        busy: participants in the middle of a pair.
+        entered: within the last hour.
+        shut: networks from which nobody else may begin within this hour.
+    """
+
+    busy: int
+    entered: int
+    shut: int
+
+
+def traffic(context: StudyContext) -> Traffic:
+    """Count who is there now."""
+    now, most = context.clock(), context.config.limits.enrolments_per_hour
+    full = select(func.count()).where(
+        RateCount.key.startswith(participants.NETWORK),
+        RateCount.window == int(now // participants.NETWORK_SECONDS),
+        RateCount.count >= most,
+    )
     with context.store.read() as session:
         busy = session.scalar(
             select(func.count(func.distinct(Trial.participant_id))).where(
@@ -113,7 +137,8 @@ def waiting(context: StudyContext) -> tuple[int, int]:
         new = session.scalar(
             select(func.count()).select_from(Participant).where(Participant.created_at > now - 3600)
         )
-    return int(busy or 0), int(new or 0)
+        shut = session.scalar(full)
+    return Traffic(int(busy or 0), int(new or 0), int(shut or 0))
 
 
 def _alarms(context: StudyContext, dataset: Dataset, finished: list[quality.Verdict]) -> list[str]:
@@ -129,14 +154,17 @@ def _used(records: Sequence[Mapping[str, Any]], judged: quality.Judgement) -> in
     )
 
 
-def _minutes(people: Sequence[Sequence[Mapping[str, Any]]]) -> float | None:
-    """Median over people, each given by the records of votes in order."""
-    spent = [
-        own[-1]["received_at"] - own[0]["received_at"] + own[0]["seconds_since_served"]
-        for own in people
-        if own
-    ]
-    return median(spent) / 60 if spent else None
+def _minutes(own: Sequence[Mapping[str, Any]]) -> float | None:
+    """From one person's first pair to the last vote, by the records of votes in order."""
+    if not own:
+        return None
+    seconds = own[-1]["received_at"] - own[0]["received_at"] + own[0]["seconds_since_served"]
+    return float(seconds) / 60
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _vote_verdicts(dataset: Dataset) -> list[quality.Verdict]:

@@ -6,6 +6,7 @@ import io
 import wave
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +20,17 @@ RATE = 16_000
 def spoken(number: str, locale: str) -> bytes:
     """A WAV file (16 kHz, mono) in which the digits of `number` are read one by one."""
     slots = _slots(locale)
-    samples = np.concatenate([slots[int(digit)] for digit in number])
+    return wave_file(np.concatenate([slots[int(digit)] for digit in number])[None], RATE)
+
+
+def wave_file(samples: NDArray[np.floating[Any]], rate: int) -> bytes:
+    """Samples [channels, length] from -1 to 1 as a WAV file of 16 bits."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as sound:
-        sound.setnchannels(1)
+        sound.setnchannels(len(samples))
         sound.setsampwidth(2)
-        sound.setframerate(RATE)
-        sound.writeframes((samples * 32767).astype("<i2").tobytes())
+        sound.setframerate(rate)
+        sound.writeframes((samples.T * 32767).clip(-32768, 32767).astype("<i2").tobytes())
     return buffer.getvalue()
 
 

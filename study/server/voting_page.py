@@ -20,6 +20,7 @@ from study.voting.trials import read_design
 FOLDER = Path(__file__).parent / "page"
 SECONDS_PER_ANSWER, SECONDS_PER_PAIR = 7, 4  # to read and decide; to load and begin
 SECONDS_TO_BEGIN = 90  # consent, the sound check
+SECONDS_FOR_HEADPHONES = 45
 ENOUGH_FINISHED = 5  # people whose own times replace the estimate
 
 SHELL = '<div class="study" id="study" data-home="{}"><p class="study-wait" aria-live="polite">…</p></div>'
@@ -83,4 +84,5 @@ def _seconds(session: Session, config: StudyConfig, pairs: int) -> float:
         return float(np.median(taken))
     clip = float(session.scalar(select(func.max(StimulusRow.duration_ms))) or 0) / 1000
     pair = 2 * clip + SECONDS_PER_PAIR + SECONDS_PER_ANSWER * len(config.dimensions)
-    return SECONDS_TO_BEGIN + pairs * pair
+    check = SECONDS_FOR_HEADPHONES * config.sound_check.headphones
+    return SECONDS_TO_BEGIN + check + pairs * pair

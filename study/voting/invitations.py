@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from study.database.models import Invitation, Participant
 from study.database.storage import Store
-from study.errors import Refused, StudyError
+from study.errors import StudyError
 from study.voting import tokens
 
 
@@ -32,15 +32,9 @@ def invite(store: Store, labels: Sequence[str]) -> list[tuple[str, str]]:
     return made
 
 
-def invited(session: Session, token: str | None) -> Invitation:
-    """The invitation of a token; raises Refused without a valid one."""
-    row = None
-    if token:
-        found = select(Invitation).where(Invitation.token_hash == tokens.hashed(token))
-        row = session.scalar(found)
-    if row is None:
-        raise Refused(403, "invited_only", "this study is entered through an invitation link")
-    return row
+def find(session: Session, token: str) -> Invitation | None:
+    """The invitation of a token."""
+    return session.scalar(select(Invitation).where(Invitation.token_hash == tokens.hashed(token)))
 
 
 def guest(session: Session, invitation: Invitation) -> Participant | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from study import canonical
 from study.database import ledger
 from study.database.models import Participant, Trial, Vote
 from study.design import assignment, questionnaire
-from study.design.config import Recruitment
+from study.design.sections import Recruitment
 from study.design.translations import consent_text, offered
 from study.errors import Refused
 from study.voting import invitations, rate_limit, tokens
@@ -21,6 +21,14 @@ from study.voting.context import StudyContext, require_open
 
 SOUND_CHECK_TRIES = 3
 CHALLENGE_DIGITS = 3
+HEADPHONE_TRIES = 2
+HEADPHONE_ROUNDS, ROUNDS_NEEDED = (
+    6,
+    5,
+)  # of three noises each: a guesser passes one time in fifty-six
+CHECKED = {"consented": SOUND_CHECK_TRIES, "listening": HEADPHONE_TRIES}
+"""States in which something has to be heard, and how often one may try."""
+NETWORK, NETWORK_SECONDS = "enter:", 3600  # key and window of the count of newcomers
 
 
 def enter(context: StudyContext, address: str, locale: str, external: Mapping[str, str]) -> str:
@@ -34,14 +42,16 @@ def enter(context: StudyContext, address: str, locale: str, external: Mapping[st
     _refuse_locale(context, locale)
     with context.store.write() as session:
         require_open(session)
-        network = tokens.daily_hash(session, address, now)
-        allowed = context.config.limits.enrolments_per_hour
-        key, code = f"enter:{network}", "too_many_people"
-        rate_limit.count(session, key, now, 3600, allowed, code)
         token, rule = tokens.fresh(), context.config.recruitment
         invitation = None
         if rule.mode == "invited":
-            invitation = invitations.invited(session, external.get("INVITATION"))
+            invitation = invitations.find(session, external.get("INVITATION", ""))
+        if invitation is None:  # those who are invited may all sit in one room
+            _count_newcomer(context, session, address, now)
+            if rule.mode == "invited":
+                raise Refused(
+                    403, "invited_only", "this study is entered through an invitation link"
+                )
         ids = _recruited(rule, external)
         known = invitations.guest(session, invitation) if invitation else _returning(session, ids)
         if known is not None:
@@ -97,42 +107,57 @@ def consent(context: StudyContext, token: str, version: str, locale: str) -> Non
         reach(session, now, row, "consented", **agreed)
 
 
-def challenge(context: StudyContext, token: str) -> tuple[str, str]:
-    """The digits to be spoken to this participant and the language; made once per try."""
+class Challenge(NamedTuple):
+    """What a participant has to hear.
+
+    Attributes:
+        state: "consented" for spoken digits, "listening" for the noise of each round that holds the tone.
+        answer: the right one.
+        locale: of the digits.
+    """
+
+    state: str
+    answer: str
+    locale: str
+
+
+def challenge(context: StudyContext, token: str) -> Challenge:
+    """What is to be played to this participant; made once per try."""
     now = context.clock()
     with context.store.write() as session:
         row = counted(session, context, token)
-        if row.state != "consented":
+        if row.state not in CHECKED:
             raise Refused(409, "wrong_step", f"no sound check in state {row.state}")
         if row.challenge is None:
-            number = assignment.draw(tokens.fresh(), now) % 10**CHALLENGE_DIGITS
-            row.challenge = f"{number:0{CHALLENGE_DIGITS}d}"
-        return row.challenge, row.locale
+            row.challenge = _drawn(row.state, assignment.draw(tokens.fresh(), now))
+        return Challenge(row.state, row.challenge, row.locale)
 
 
 def check(context: StudyContext, token: str, answer: str, device: Mapping[str, Any]) -> str:
-    """Compare the digits that were heard; returns the new state (voting, consented or screened)."""
+    """Compare what was heard; returns the new state (listening, voting, screened, or the same for another try)."""
     now = context.clock()
     with context.store.write() as session:
         require_open(session)
         row = counted(session, context, token)
-        if row.state != "consented":
+        if row.state not in CHECKED:
             return row.state
         if row.challenge is None:
-            raise Refused(409, "wrong_step", "the digits have not been played yet")
+            raise Refused(409, "wrong_step", "the sound has not been played yet")
         row.challenge_tries += 1
         row.device = dict(device)
         note_facts(session, now, row)
-        if answer.strip() == row.challenge:
-            reach(session, now, row, "voting")
-        elif row.challenge_tries >= SOUND_CHECK_TRIES:
+        if _heard(row.state, row.challenge, answer.strip()):
+            first = row.state == "consented" and context.config.sound_check.headphones
+            reach(session, now, row, "listening" if first else "voting")
+            row.challenge_tries = 0
+        elif row.challenge_tries >= CHECKED[row.state]:
             reach(session, now, row, "screened")
         row.challenge = None
         return row.state
 
 
 def reach(session: Session, now: float, row: Participant, state: str, **more: str) -> None:
-    """Move a participant on to a state (consented, voting, screened, finished), noted in the ledger."""
+    """Move a participant on to a state (consented, listening, voting, screened, finished), noted in the ledger."""
     row.state = state
     if state in ("screened", "finished"):
         row.finished_at = now
@@ -211,6 +236,29 @@ def record_service(context: StudyContext, token: str, verdict: str) -> None:
 def outcome_code(context: StudyContext, state: str) -> str | None:
     """The completion code for an outcome; without configured codes there is none."""
     return {str(key): code for key, code in context.config.recruitment.codes.items()}.get(state)
+
+
+def _count_newcomer(context: StudyContext, session: Session, address: str, now: float) -> None:
+    """Count somebody against the limit of their network, which one script could use up for all others there."""
+    network = tokens.daily_hash(session, address, now)
+    allowed = context.config.limits.enrolments_per_hour
+    key = f"{NETWORK}{network}"
+    rate_limit.count(session, key, now, NETWORK_SECONDS, allowed, "too_many_people")
+
+
+def _drawn(state: str, number: int) -> str:
+    """The right answer of a check, from a number that was drawn."""
+    if state == "consented":
+        return f"{number % 10**CHALLENGE_DIGITS:0{CHALLENGE_DIGITS}d}"
+    return "".join(str(1 + number // 3**place % 3) for place in range(HEADPHONE_ROUNDS))
+
+
+def _heard(state: str, said: str, answer: str) -> bool:
+    """All digits, or enough of the rounds."""
+    if state == "consented":
+        return answer == said
+    right = sum(a == b for a, b in zip(answer, said, strict=False))
+    return len(answer) == len(said) and right >= ROUNDS_NEEDED
 
 
 def _refuse_locale(context: StudyContext, locale: str) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Literal
 
-from study.design.config import Quality, StudyConfig
+from study.design.config import StudyConfig
+from study.design.sections import Quality
 
 _log = logging.getLogger(__name__)
 

@@ -50,7 +50,6 @@ class Design:
 
     cells: list[Cell]
     stimuli: dict[tuple[int, int, str], StimulusRow]
-    catch_system: int
 
 
 def next_trial(context: StudyContext, token: str) -> ServedTrial | None:
@@ -100,7 +99,7 @@ def read_design(session: Session, config: StudyConfig) -> Design:
         for row in session.scalars(select(StimulusRow))
     }
     cells = assignment.cells(candidate, others, items, config.comparisons == "all")
-    return Design(cells, stimuli, systems[config.anchor or config.candidate])
+    return Design(cells, stimuli)
 
 
 def coverage(session: Session, design: Design, now: float) -> Counter[Shown]:

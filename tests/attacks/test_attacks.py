@@ -15,27 +15,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flowact.bench.server import rss_mb, serving
+from flowact.bench.server import rss_mb
 from flowact.live.access.tickets import Tickets
-from tests.tiny_assets import write_assets
 
 PATIENCE = 120
 GROWTH_MB = 60
 """More than one upload or one backlog; far less than what is thrown at the server here."""
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    assets = write_assets(tmp_path_factory.mktemp("assets"))
-    environment = {"FLOWACT_ASSETS": str(assets), "FLOWACT_TICKET_KEY": "attacks"}
-    flags = ("--threads", "1", "--spare", "no", "--sessions", "2")
-    with serving(*flags, environment=environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ticket():
-    return Tickets(b"attacks").issue("visit", "attacker")
 
 
 class Attacker:

@@ -43,19 +43,27 @@ def served(
         folder, config, builder.build(config, manifest, folder / "stimuli")
     )
     prepare(context)
-    settings = uvicorn.Config(create_app(attach(folder)), port=0, log_config=None)
-    server = uvicorn.Server(settings)
+    try:
+        with behind_a_server(attach(folder)) as address:
+            yield context, address
+    finally:
+        context.store.close()
+
+
+@contextmanager
+def behind_a_server(context: StudyContext) -> Iterator[str]:
+    """Serve an open study; gives its address, and closes its database at the end."""
+    server = uvicorn.Server(uvicorn.Config(create_app(context), port=0, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started and thread.is_alive():
             time.sleep(0.05)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield context, f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join()
-        context.store.close()
 
 
 def visit(browser, size: str, locale: str = "en-US"):

@@ -2,12 +2,14 @@
 
 import re
 import socket
+import zipfile
 
 import pytest
 
 from study.cli import main
 from study.design import audit_record, builder
 from study.design.config import load
+from study.server import exports
 from study.voting.context import attach
 from tests.study.tiny import api_client, take_part
 
@@ -58,18 +60,12 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert run("verify", tmp_path / "out" / "bundle.zip", "--head", "0" * 64) == 1
     assert run("verify", tmp_path / "out" / "bundle.zip") == 3
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT PROVEN: 1 of ")
-    names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {
-        "votes.csv",
-        "votes.jsonl",
-        "codebook.md",
-        "paper.tex",
-        "participants.csv",
-        "items.csv",
-        "report.json",
-        "gsb.png",
-        "bundle.zip",
-    }
+    with zipfile.ZipFile(tmp_path / "out" / "bundle.zip") as archive:
+        inside = {name: archive.read(name) for name in archive.namelist()}
+    outside = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    assert set(outside) == set(exports.NAMES), "and nothing that a study's own folder holds"
+    del outside["bundle.zip"]
+    assert outside == {name: inside[name] for name in outside}
 
 
 def test_init_writes_a_valid_study_and_never_overwrites(tmp_path, capsys):

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from study.checks.simulated_participant import SimulatedParticipant
 from study.design import builder, media
-from study.design.config import Stimuli, StudyConfig, parse
+from study.design.config import StudyConfig, parse
+from study.design.sections import Stimuli
 from study.encoding.clip_format import ClipFormat
 from study.server import api
 from study.voting import lifecycle

@@ -7,14 +7,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth
+from flowact.tokenizer.face_mesh.lids import ShutLids, with_lids
+from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lips
 from flowact.tokenizer.face_mesh.raster import LIPS, MESH_CELLS, PARTS, PLANES
 from flowact.tokenizer.layers import conv, zero_init
 from flowact.tokenizer.views import Region, View
-from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sampling_grid
+from flowact.tokenizer.warp import FLOW_CELLS, sampling_grid
 
 _FLOW: Final = slice(0, 2)
 _LIPS: Final = LIPS - PARTS.start
+
+
+@dataclass(frozen=True)
+class MovedMesh:
+    """The mesh of a face in `n` frames.
+
+    Attributes:
+        maps: see `mesh_maps`, `[n, 9, 120, 120]`.
+        shut: how far the left and the right eye's lids are shut, `[n, 2]` in 0..1.
+    """
+
+    maps: Tensor
+    shut: Tensor
 
 
 class NoMesh:
@@ -44,6 +58,12 @@ class NoMesh:
         """See `PlacedMesh`."""
         return paint
 
+    def with_lids(
+        self, mask: Tensor, paint: Tensor, head: Tensor, lids: ShutLids | None
+    ) -> tuple[Tensor, Tensor]:
+        """See `PlacedMesh`."""
+        return mask, paint
+
 
 class MeshGuide(nn.Module):
     """The weights of what a mesh adds; a fresh one adds nothing but the flow.
@@ -61,9 +81,9 @@ class MeshGuide(nn.Module):
         self.take_middle = zero_init(conv(PLANES, middle, 1))
         self.take_fine = zero_init(conv(PARTS.stop - PARTS.start, fine, 1))
 
-    def place(self, maps: Tensor, region: Region) -> "PlacedMesh":
-        """Take what `mesh_maps` gives for some frames, of which a region is painted."""
-        return PlacedMesh(self, maps, F.avg_pool2d(maps, 2), region)
+    def place(self, mesh: MovedMesh, region: Region) -> "PlacedMesh":
+        """Take the mesh of some frames, of which a region is painted."""
+        return PlacedMesh(self, mesh.maps, F.avg_pool2d(mesh.maps, 2), mesh.shut, region)
 
 
 @dataclass(frozen=True)
@@ -76,12 +96,14 @@ class PlacedMesh:
     Attributes:
         guide: the weights.
         fine_maps, maps: `[n, 9, 120, 120]`, and the same over 60 cells.
+        shut: see `MovedMesh`.
         region: of the view, that is painted.
     """
 
     guide: MeshGuide
     fine_maps: Tensor
     maps: Tensor
+    shut: Tensor
     region: Region
 
     def coarse(self, x: Tensor) -> Tensor:
@@ -109,14 +131,21 @@ class PlacedMesh:
         """The mask without what is between the lips, where a reference has nothing to warp."""
         if parts is None:
             return mask
-        lips = parts[:, _LIPS, None]
-        return mask * (1 - enlarge(lips, mask.shape[-1] // lips.shape[-1]))
+        return without_lips(mask, parts[:, _LIPS, None])
 
     def with_mouth(self, paint: Tensor, parts: Tensor | None, mouth: MouthLook | None) -> Tensor:
         """The paint `[n, 3, p, p]` with the inside of open mouths, if it is to be drawn."""
         if parts is None or mouth is None:
             return paint
         return with_mouth(paint, parts[:, _LIPS:], mouth)
+
+    def with_lids(
+        self, mask: Tensor, paint: Tensor, head: Tensor, lids: ShutLids | None
+    ) -> tuple[Tensor, Tensor]:
+        """Mask and paint with lids that are shutting, if they are to be drawn; `head` as in `follow`."""
+        if lids is None:
+            return mask, paint
+        return with_lids(mask, paint, head.float(), self.shut, lids, self.guide.view)
 
     def _moved(self, maps: Tensor, head: Tensor, cells: int) -> Tensor:
         view = self.guide.view

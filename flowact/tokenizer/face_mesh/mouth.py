@@ -6,7 +6,7 @@ eye on portraits; nothing is learned here.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import torch
 from torch import Tensor
@@ -24,8 +24,10 @@ _DARK: Final = (0.3, 0.12, 0.11)
 _ENAMEL: Final = (0.98, 0.93, 0.87)
 _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
-_SHARES: Final = (0.75, 0.9, 0.75)
+_SHARES: Final = (0.9, 0.9, 0.75)
 """How much of the dark, of upper and of lower teeth is drawn over what the decoder painted."""
+_REACH: Final = 6
+"""Cells beyond the lips to which blurring and enlarging carry."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,17 @@ def look_of_mouths(picture: Tensor, faces: FittedFaces, amount: float) -> MouthL
     return MouthLook(torch.stack([dark, teeth, teeth], 1) * 2 - 1, amount)
 
 
+def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
+    """The mask `[n, 1, p, p]` without what is between the lips, `[n, 1, c, c]`: a reference has nothing there."""
+    window = _Window.around(lips)
+    if window is None:
+        return mask
+    scale = mask.shape[-1] // lips.shape[-1]
+    left, there = mask.clone(), window.enlarged(scale)
+    there.cut(left).copy_(there.cut(mask) * (1 - enlarge(window.cut(lips), scale)))
+    return left
+
+
 def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     """Draw the inside of mouths over a paint.
 
@@ -60,15 +73,55 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
         parts: shares 0..1 of what is between the lips, of upper and of lower teeth, `[n, 3, c, c]`.
         mouth: of the references; each may serve several frames in a row.
     """
+    window = _Window.around(parts[:, :1])
+    if window is None:
+        return paint
+    scale = paint.shape[-1] // parts.shape[-1]
+    colours = mouth.colours.repeat_interleave(len(paint) // len(mouth.colours), 0)
+    drawn = _drawn(window.cut(parts), mouth.amount)
+    colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
+    kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
+    finished, there = paint.clone(), window.enlarged(scale)
+    there.cut(finished).copy_(there.cut(paint) * kept + enlarge(colour, scale))
+    return finished
+
+
+def _drawn(parts: Tensor, amount: float) -> Tensor:
+    """How much of the dark, of upper and of lower teeth shows, `[n, 3, h, w]` like the parts."""
     lips, teeth = parts[:, :1], parts[:, 1:]
     shares = torch.cat([lips - teeth.sum(1, keepdim=True), teeth], 1).clamp(min=0)
     # A gap of one cell or two is a line between the lips, which the decoder draws.
     gap = F.max_pool2d(F.avg_pool2d(lips, 3, 1, 1), 7, 1, 3)
     wide = (3 * gap - 2).clamp(0, 1)
-    strength = shares.new_tensor(_SHARES)[:, None, None] * mouth.amount
-    drawn = (shares + F.avg_pool2d(shares, 3, 1, 1)) / 2 * wide * strength
-    colours = mouth.colours.repeat_interleave(len(paint) // len(mouth.colours), 0)
-    colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
-    scale = paint.shape[-1] // parts.shape[-1]
-    kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
-    return (paint * kept + enlarge(colour, scale)).to(paint.dtype)
+    strength = shares.new_tensor(_SHARES)[:, None, None] * amount
+    return (shares + F.avg_pool2d(shares, 3, 1, 1)) / 2 * wide * strength
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Rows and columns of maps; a mouth is a tenth of a view, and the rest need not be looked at."""
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def around(cls, lips: Tensor) -> Self | None:
+        """Where any of `[n, 1, c, c]` is not 0, and as far round it as is drawn; None where all are."""
+        seen = (lips.amax((0, 1)) > 0).cpu()
+        spans = []
+        for open_lines in (seen.any(1), seen.any(0)):
+            places = open_lines.nonzero()
+            if not len(places):
+                return None
+            first, last = int(places[0]) - _REACH, int(places[-1]) + 1 + _REACH
+            spans.append(slice(max(first, 0), min(last, len(open_lines))))
+        return cls(*spans)
+
+    def enlarged(self, scale: int) -> Self:
+        """The same on maps with so many times as many cells."""
+        rows, columns = (slice(x.start * scale, x.stop * scale) for x in (self.rows, self.columns))
+        return type(self)(rows, columns)
+
+    def cut(self, maps: Tensor) -> Tensor:
+        """The part of maps `[..., c, c]`."""
+        return maps[..., self.rows, self.columns]

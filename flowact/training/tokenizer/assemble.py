@@ -18,8 +18,14 @@ FOLLOW = 0.5
 
 SHARPEN = 0.3
 """How much a checkpoint's references are sharpened; more begins to cost PSNR on held-out clips."""
+DETAIL = 1.0
+"""How much of the portrait's finest detail a checkpoint keeps in the face; see `Tokenizer`."""
 MOUTH = 1.0
 """How much of the inside of open mouths a checkpoint draws; see `Tokenizer`."""
+LIDS = 1.0
+"""How much of shut lids; see `Tokenizer`."""
+DRAWN = {"sharpen": SHARPEN, "detail": DETAIL, "mouth": MOUTH, "lids": LIDS}
+"""What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "coarse_whole")
 """How a tokenizer shows what its views paint: fields of its configuration."""
 
@@ -47,7 +53,7 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    shown = {"follow": FOLLOW, "coarse_whole": True, "sharpen": SHARPEN, "mouth": MOUTH}
+    shown = {"follow": FOLLOW, "coarse_whole": True, **DRAWN}
     tokenizer = Tokenizer.from_views(whole, face, **shown)
     errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
     tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))
@@ -64,7 +70,7 @@ def with_decoders(tokenizer: Tokenizer, *runs: Path) -> Tokenizer:
         view.load_state_dict(own | {f"encoder.{name}": weight for name, weight in seeing.items()})
         views[view.config.view] = view
     shown = {name: tokenizer.config[name] for name in SHOWN}
-    joined = Tokenizer.from_views(**views, **shown, sharpen=SHARPEN, mouth=MOUTH)
+    joined = Tokenizer.from_views(**views, **shown, **DRAWN)
     joined.face_share.copy_(tokenizer.face_share)
     return joined.eval().requires_grad_(False)
 

@@ -16,7 +16,9 @@ export class Api {
   }
 
   async options() {
-    const reply = await fetch(`${this.base}/page/options`);
+    const reply = await fetch(`${this.base}/page/options`).catch(() => {
+      throw new Failure('network', 0);
+    });
     if (!reply.ok) throw new Failure('other', reply.status);
     return reply.json();
   }

@@ -4,8 +4,9 @@ import { Api, Failure } from './api.js';
 import { aboutView } from './about.js';
 import { Draft } from './draft.js';
 import { fill, h } from './dom.js';
+import { HeadphonesView } from './headphones.js';
 import { TrialView, progressText } from './trial.js';
-import { consentView, endView, soundView } from './welcome.js';
+import { consentView, deviceReport, endView, soundView } from './welcome.js';
 
 const RELOAD = ['expired', 'unknown_trial', 'already_voted'];
 
@@ -40,6 +41,7 @@ class Journey {
   async resume({ state, code, ask }) {
     if (ask) return this.showAbout(ask);
     if (state === 'consented') return this.showSound();
+    if (state === 'listening') return this.showHeadphones();
     if (state === 'voting') return this.showNext();
     if (state === 'finished') return this.showEnd(this.texts.done, code);
     if (state === 'screened') return this.showEnd(this.texts.screened, code);
@@ -85,6 +87,20 @@ class Journey {
       },
     };
     this.show(soundView(this.texts, handlers));
+  }
+
+  showHeadphones() {
+    const handlers = {
+      sound: () => this.api.sound(this.participant),
+      check: async (answer) => {
+        const reply = await this.api.post('check', { participant: this.participant, answer, device: deviceReport() });
+        if (reply.state === 'listening') return false;
+        await this.guard(() => this.resume(reply));
+        return true;
+      },
+    };
+    const view = new HeadphonesView(this.texts, handlers);
+    this.show(view.element, view);
   }
 
   async showNext() {
@@ -219,7 +235,12 @@ class Journey {
   showProblem(code) {
     const errors = this.texts?.errors ?? { title: 'Error', retry: 'Try again', other: '…' };
     const text = errors[code] ?? errors.other;
-    const retry = h('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, errors.retry);
+    // Not a reload: without a connection the browser would show a page of its own.
+    const again = async () => {
+      retry.disabled = true;
+      await this.guard(() => this.begin());
+    };
+    const retry = h('button', { type: 'button', class: 'primary', onclick: again }, errors.retry);
     const sheet = h('main', { class: 'sheet problem', role: 'alert' }, h('h1', {}, errors.title), h('p', { class: 'lead' }, text), retry);
     if (this.texts) this.show(sheet);
     else this.root.replaceChildren(sheet);

@@ -1,5 +1,7 @@
 // Plays two clips as one: started together, kept together, one of them heard, everything measured.
 
+import { Failure } from './api.js';
+
 const NUDGE = 0.012; // seconds of drift below which nothing is corrected
 const SEEK = 0.25; // seconds of drift above which the silent side jumps instead of hurrying
 const GAIN = 4; // share of the drift that is made up per second
@@ -30,7 +32,7 @@ export class PairPlayer extends EventTarget {
         new Promise((resolve, reject) => {
           const video = this.videos[side];
           video.addEventListener('canplaythrough', resolve, { once: true });
-          video.addEventListener('error', () => reject(new Error('media')), { once: true });
+          video.addEventListener('error', () => reject(new Failure('media', 0)), { once: true });
           video.src = urls[side];
           video.load();
         }),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.design.assignment import REPEAT_DISTANCE, cells, choose, length, schedule
-from study.design.config import Trials
+from study.design.sections import Trials
 
 
 def simulate(seed: int, people: int, per_person: int, others: int = 3, items: int = 5):

@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from study.design.config import LOCALES, load
+from study.design.config import load
+from study.design.sections import LOCALES
 from study.design.translations import texts
 from study.errors import StudyError
 from tests.study.tiny import configuration
@@ -50,9 +51,11 @@ def test_what_is_not_a_mapping_is_refused(tmp_path, content):
         load(tmp_path / "study.yaml")
 
 
-def test_the_hash_follows_every_rule_but_not_the_place_of_the_database():
+def test_the_hash_follows_every_rule_but_not_how_the_study_is_run():
     plain = configuration()
     assert plain.hash() == configuration(database="sqlite:///elsewhere.db").hash()
+    assert plain.hash() == configuration(server={"trusted_proxies": ["10.0.0.1"]}).hash()
+    assert plain.hash() == configuration(limits={"enrolments_per_hour": 500}).hash()
     assert plain.hash() != configuration(seed=6).hash()
 
 

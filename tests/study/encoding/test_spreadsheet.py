@@ -44,6 +44,11 @@ def test_empty_columns_and_rows_and_spaces_are_left_out(folder):
     assert read(folder, text(";", rows, head).encode("utf-8-sig")) == ("ours", "théirs")
 
 
+def test_a_column_may_be_spelt_as_in_america(folder):
+    head = (*HEAD[:-1], "License")
+    assert read(folder, text(",", ROWS, head).encode()) == ("ours", "théirs")
+
+
 def test_the_separator_line_of_a_spreadsheet_and_short_rows(folder):
     short = "\n".join(
         ["sep=;", "system;item;licence;file", "ours;1;CC0;a.mp4;;", "théirs;1;CC0;b.mp4"]

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from study.analysis.dataset import read
 from study.database.models import AdminSession
-from study.server import admin_auth, admin_routes, api, exports
+from study.server import admin_auth, admin_routes, admin_view, api, exports
 from study.server.app import create_app
-from study.server.overview import overview
+from study.server.overview import overview, traffic
 from study.voting import lifecycle
 from tests.study.tiny import SYSTEMS, api_client, open_at, take_part
 
@@ -58,7 +58,7 @@ def paths_of(app) -> set[str]:
 def addresses(app) -> set[str]:
     """Every path that the administration's Gradio app and our own routes answer to."""
     paths = {"/admin", "/admin/", "/admin/logout", "/admin/anything", "/admin//config"}
-    paths |= {f"/admin/export/{name}" for name in [*exports.KINDS, "other"]}
+    paths |= {f"/admin/export/{name}" for name in [*exports.NAMES, "other"]}
     for route in app.routes:
         if getattr(route, "path", "") == "/admin":
             paths |= {"/admin" + re.sub(r"\{[^}]*\}", "x", path) for path in paths_of(route.app)}
@@ -218,7 +218,22 @@ def test_the_overview_counts_votes_that_are_used_and_minutes(built, tmp_path, cl
     seen = overview(context, read(context))
     (person,) = seen.people
     assert 0 < person.used < person.votes
-    assert seen.minutes == pytest.approx((clock() - start) / 60, abs=0.01)
+    assert seen.minutes == person.minutes == pytest.approx((clock() - start) / 60, abs=0.01)
+
+
+def test_an_operator_is_told_of_networks_that_let_nobody_else_in(built, tmp_path, clock):
+    context = open_at(built, tmp_path, clock, limits={"enrolments_per_hour": 2})
+    client = api_client(context)
+    alarms = []
+    for _ in range(2):
+        assert client.post("/api/enter", json={}).status_code == 200
+        alarms.append(
+            "Nobody else there"
+            in admin_view.now(overview(context, read(context)), traffic(context))
+        )
+    assert alarms == [False, True]
+    clock.pass_time(3600)
+    assert traffic(context).shut == 0
 
 
 def test_seeing_results_early_is_recorded(built, tmp_path, clock):

@@ -7,9 +7,11 @@ from sqlalchemy import func, select
 
 from study.checks.simulated_participant import SimulatedParticipant
 from study.database.models import Vote
+from study.design import builder
+from study.design.sections import SoundCheck
 from study.design.translations import texts
 from study.voting import lifecycle
-from tests.study.chromium import served, shot, visit
+from tests.study.chromium import behind_a_server, served, shot, visit
 from tests.study.server.test_browser import admit, answer, challenge, watch
 from tests.study.tiny import api_client
 
@@ -108,7 +110,7 @@ def test_a_second_tab_says_why_and_loses_no_answer(running, begun):
 
 
 def test_a_slow_connection_is_given_up_with_a_way_on(running, browser):
-    """Bytes that never come; the page's own patience is cut short so that the test need not wait."""
+    """Bytes that never come, no connection, no video; the page's own patience is cut short so as not to wait."""
     context, address = running
     page, problems = visit(browser, "desk")
 
@@ -125,9 +127,20 @@ def test_a_slow_connection_is_given_up_with_a_way_on(running, browser):
     before = stored(context)
     consent_and_sound(page, context)
     page.get_by_text(WORDS["errors"]["slow"]).wait_for()
+    page.evaluate("window.same = true")
+    again = page.get_by_role("button", name=WORDS["errors"]["retry"])
+    page.context.set_offline(True)
+    again.click()
+    page.get_by_text(WORDS["errors"]["network"]).wait_for()
+    page.context.set_offline(False)
     page.unroute("**/media/*")
-    page.get_by_role("button", name=WORDS["errors"]["retry"]).click()
+    page.route("**/media/*", lambda route: route.fulfill(body="no video"))
+    again.click()
+    page.get_by_text(WORDS["errors"]["media"]).wait_for()
+    page.unroute("**/media/*")
+    again.click()
     page.locator(".trial.ready").wait_for()
+    assert page.evaluate("window.same"), "it was not loaded anew, which fails without a connection"
     assert (stored(context), problems) == (before, [])
     page.context.close()
 
@@ -232,6 +245,31 @@ def test_a_phone_can_enlarge_the_pair(running, browser):
     page.locator(".feedback").wait_for()
     assert problems == []
     page.context.close()
+
+
+def test_headphones_are_asked_for_round_by_round(running, browser, tmp_path):
+    context, _ = running
+    rules = context.config.model_copy(update={"sound_check": SoundCheck(headphones=True)})
+    index, url = builder.read_index(context.stimuli), f"sqlite:///{tmp_path}/headphones.db"
+    strict = lifecycle.open_study(context.directory, rules, index, url=url)
+    with behind_a_server(strict) as address:
+        page, problems = visit(browser, "phone")
+        page.goto(address)
+        page.get_by_text(WORDS["consent"]["headphones"]).wait_for()
+        consent_and_sound(page, strict)
+        page.get_by_role("button", name=WORDS["headphones"]["play"]).click()
+        page.locator(".noise:enabled").first.wait_for()
+        shot(page, "phone-en-headphones")
+        for mistakes in (6, 0):
+            for heard in challenge(strict):
+                page.locator(".noise:enabled").nth((int(heard) - 1 + bool(mistakes)) % 3).click()
+            if mistakes:
+                page.get_by_text(WORDS["headphones"]["wrong"]).wait_for()
+                page.get_by_role("button", name=WORDS["headphones"]["play"]).click()
+                page.locator(".noise:enabled").first.wait_for()
+        page.locator(".trial.ready").wait_for()
+        assert problems == []
+        page.context.close()
 
 
 def test_closed_means_closed_on_the_first_page(running, browser):

@@ -1,4 +1,4 @@
-"""Two server processes on one SQLite file: ballots, limits and the study's state hold across both."""
+"""Two server processes on one database: ballots, limits and the study's state hold across both."""
 
 import shutil
 import time
@@ -19,13 +19,15 @@ from tests.study.tiny import open_at
 CALLS = 30
 
 
-@pytest.fixture(scope="module")
-def pair(built, tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def pair(request, built, tmp_path_factory):
     """A study with few calls a minute behind two processes: (context, their clients)."""
     folder = tmp_path_factory.mktemp("two") / "study"
     shutil.copytree(built, folder)
     limits = {"calls_per_minute": CALLS, "enrolments_per_hour": 6}
-    context = open_at(folder, folder, time.time, limits=limits)
+    server = request.getfixturevalue("postgres") if request.param == "postgresql" else None
+    url = server.fresh_url() if server else ""
+    context = open_at(folder, folder, time.time, url, limits=limits)
     raw = context.config.model_dump(mode="json", exclude_none=True)
     (folder / "study.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True))
     ports = [free_port(), free_port()]

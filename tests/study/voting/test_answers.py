@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.analysis import tables
+from study.analysis import latex_tables, tables
 from study.analysis.dataset import judgements, read
 from study.analysis.report import report
 from study.analysis.tidy_table import tidy
@@ -47,6 +47,12 @@ def test_every_form_reaches_the_report(mixed):
     means = {(row["system"], row["dimension"]): row["mean"] for row in report(dataset)["opinions"]}
     assert means and all(key[1] == "realism" and 1 <= mean <= 5 for key, mean in means.items())
     assert judgements(dataset)
+    said = latex_tables.methods(dataset, report(dataset))
+    for words in (
+        "(better, same, worse, cannot judge)",
+        "(both from 1, bad, to 5, excellent, or cannot judge)",
+    ):
+        assert words in said
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 
 from study.analysis import roster
 from study.cli import main
+from study.commands import recruiting
 from study.errors import StudyError
 from study.voting import invitations
-from tests.study.tiny import api_client, open_at, someone
+from tests.study.tiny import api_client, configuration, open_at, someone
 
 
 @pytest.fixture
@@ -41,6 +42,16 @@ def test_a_link_is_one_person(invited):
     assert len(roster.roster(invited)) == 2
 
 
+def test_a_room_full_of_invited_people_gets_in_and_strangers_are_counted(built, tmp_path, clock):
+    rules = {"recruitment": {"mode": "invited"}, "limits": {"enrolments_per_hour": 1}}
+    context = open_at(built, tmp_path, clock, **rules)
+    client = api_client(context)
+    links = invitations.invite(context.store, ["Ada", "Bob", "Eve"])
+    assert [enter(client, token).status_code for _, token in links] == [200, 200, 200]
+    assert [enter(client, "0" * 22).status_code for _ in range(2)] == [403, 429]
+    context.store.close()
+
+
 def test_a_name_is_invited_once(invited):
     invitations.invite(invited.store, ["Ada"])
     with pytest.raises(StudyError, match="invited already"):
@@ -62,6 +73,16 @@ def test_a_recruiters_ids_lead_to_verdicts(built, tmp_path, clock):
     (row,) = roster.roster(context).to_dict("records")
     assert (row["recruiter_id"], row["state"], row["code"]) == ("abc123", "finished", "DONE")
     assert row["verdict"] in ("pass", "fail", "unchecked")
+
+
+def test_whoever_would_end_without_a_code_is_told(capsys):
+    codes = {"finished": "DONE"}
+    recruiting.warn_of_codes(configuration(recruitment={"mode": "prolific", "codes": codes}))
+    assert "none for screened and withdrawn" in capsys.readouterr().err
+    codes |= {"screened": "OUT", "withdrawn": "BACK"}
+    recruiting.warn_of_codes(configuration(recruitment={"mode": "prolific", "codes": codes}))
+    recruiting.warn_of_codes(configuration())
+    assert capsys.readouterr().err == ""
 
 
 def test_the_commands_write_links_and_the_list(study_folder, tmp_path, capsys):

@@ -47,7 +47,7 @@ def test_three_wrong_answers_screen_out(built, tmp_path, clock):
     person.post("consent", {"participant": person.token, "version": "1", "locale": "en"})
     for state in ("consented", "consented", "screened"):
         person.post("sound", {"participant": person.token})
-        wrong = f"{(int(person.digits()) + 1) % 1000:03d}"
+        wrong = f"{(int(person.heard()) + 1) % 1000:03d}"
         reply = person.post(
             "check", {"participant": person.token, "answer": wrong, "device": DEVICE}
         )

@@ -11,7 +11,7 @@ import pytest
 from study.analysis.dataset import judgements, read
 from study.analysis.tidy_table import tidy
 from study.checks.simulated_participant import PLAYED
-from study.design.config import Quality
+from study.design.sections import Quality
 from study.server.overview import overview
 from study.voting import participants, quality
 from study.voting.quality import Judgement

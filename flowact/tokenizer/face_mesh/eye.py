@@ -1,0 +1,122 @@
+"""The shape of an open eye in a reference, and the places at it.
+
+Places are `(u, v)`: 0 and 1 at its corners from the outer to the inner one, and down, in distances of the corners.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from flowact.motion.face_mesh import EYE_SIDES, VERTEX
+
+_ROW: Final = ("corner_outer", "lid_{}_outer", "lid_{}", "lid_{}_inner", "corner_inner")
+_ABOVE: Final = 0.36
+"""So far above the margin of the upper lid skin is filled in, unless the brow is near."""
+_BROW: Final = 0.2
+"""So far below the middle of the brow hair may grow."""
+_BELOW: Final = 0.27
+"""So far below the lower margin: it hides wet rim and lashes."""
+_RAMPS: Final = (0.16, 0.1, 0.1)
+"""Width of the ramps above, below and at the corners."""
+_ENDS: Final = 0.07
+"""So far beyond the corners skin is filled in."""
+_OVER: Final = 0.5
+"""So far below the lower margin the lids meet, in heights of the open eye."""
+_STEADY: Final = (
+    *("eye_corner_outer_{0}", "eye_corner_inner_{0}", "cheek_high_{0}", "temple_{0}"),
+    *("eye_corner_inner_{1}", "nose_root", "nose_bridge_1", "nose_bridge_2"),
+)
+"""Landmarks that hardly move but with the head, of this and of the other side."""
+_SMALLEST: Final = 8.0
+"""Distance in pixels of an eye's corners below which nothing is drawn."""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One open eye of a reference.
+
+    Attributes:
+        to_eye: `[2, 3]`, from pixels `(x, y, 1)` of the frame to `(u, v)`.
+        upper, lower: coefficients `[2]` of the margins of its lids, see `margin`.
+        above: how far above the upper margin skin is filled in.
+        width: distance of its corners in pixels.
+        steady: landmarks in pixels that the head takes with it, `[8, 2]`.
+    """
+
+    to_eye: Tensor
+    upper: Tensor
+    lower: Tensor
+    above: float
+    width: float
+    steady: Tensor
+
+    def places(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """`u` and `v` of pixels `[..., 2]`."""
+        u, v = (pixels @ self.to_eye[:, :2].mT + self.to_eye[:, 2]).unbind(-1)
+        return u, v
+
+    def pixels(self, u: Tensor, v: Tensor) -> Tensor:
+        """Pixels `[..., 2]` of places."""
+        back = torch.linalg.inv(self.to_eye[:, :2])
+        return (torch.stack([u, v], -1) - self.to_eye[:, 2]) @ back.mT
+
+    def band(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where, along `u`, the filled skin begins, the shut lids meet and the filled skin ends."""
+        upper, lower = margin(self.upper, u), margin(self.lower, u)
+        thick = 0.35 + 0.65 * arch(u)
+        meet = lower + _OVER * (lower - upper)
+        return upper - self.above * thick, meet, lower + _BELOW * thick
+
+    def cover(self, u: Tensor, v: Tensor, beyond: float = 0.0) -> Tensor:
+        """How much of the filled skin shows at places of the shut eye, 0..1, and of the skin so far beyond it."""
+        top, _, bottom = self.band(u)
+        top, bottom = top - beyond / 2, bottom + beyond
+        above, below, ends = (ramp + beyond / 2 for ramp in _RAMPS)
+        sides = torch.minimum(u + _ENDS, 1 + _ENDS - u) + beyond
+        sides = sides / ends
+        inside = torch.minimum(torch.minimum((v - top) / above, (bottom - v) / below), sides)
+        return inside.clamp(0, 1)
+
+
+def find_eye(vertices: Tensor, side: str) -> Eye | None:
+    """The "left" or "right" eye of a face on `vertices [V, 2]` in pixels; None where it is too small."""
+    upper, lower = (
+        vertices[[VERTEX[f"eye_{name.format(row)}_{side}"] for name in _ROW]]
+        for row in ("upper", "lower")
+    )
+    along = upper[-1] - upper[0]
+    width = float(along.norm())
+    if width < _SMALLEST:
+        return None
+    down = torch.stack([-along[1], along[0]])
+    down = down * torch.sign(down[1])
+    turn = torch.stack([along, down]) / width**2
+    to_eye = torch.cat([turn, -(turn @ upper[0])[:, None]], 1)
+    brow = vertices[[VERTEX[f"brow_{i}_{side}"] for i in range(5)]] @ turn.mT + to_eye[:, 2]
+    upper, lower = (points @ turn.mT + to_eye[:, 2] for points in (upper, lower))
+    room = float(upper[:, 1].amin() - brow[:, 1].amax())
+    above = min(_ABOVE, max(0.14, room - _BROW))
+    other = EYE_SIDES[1 - EYE_SIDES.index(side)]
+    steady = vertices[[VERTEX[name.format(side, other)] for name in _STEADY]]
+    return Eye(to_eye, _fitted(upper), _fitted(lower), above, width, steady)
+
+
+def _fitted(points: Tensor) -> Tensor:
+    """Coefficients of the margin through places `[5, 2]` of which the ends are the corners, least squares."""
+    u, v = points[1:-1].unbind(1)
+    basis = (u * (1 - u))[:, None] * torch.stack([torch.ones_like(u), u], 1)
+    return torch.linalg.lstsq(basis, v[:, None]).solution[:, 0]
+
+
+def margin(coefficients: Tensor, u: Tensor) -> Tensor:
+    """`v` of a lid's margin: an arch from corner to corner."""
+    inside = u.clamp(0, 1)
+    return inside * (1 - inside) * (coefficients[0] + coefficients[1] * inside)
+
+
+def arch(u: Tensor) -> Tensor:
+    """1 in the middle of an eye, 0 at its corners."""
+    inside = u.clamp(0, 1)
+    return (4 * inside * (1 - inside)).sqrt()

@@ -1,0 +1,138 @@
+"""Painting an eye of a reference shut.
+
+A portrait shows hardly any of the skin that a shut eye shows. Skin from around the eye, filled in smoothly (push and
+pull; Gortler et al., "The Lumigraph", 1996), with a line of lashes, is near to what is there. The numbers are chosen
+by eye on portraits; nothing is learned here.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.face_mesh.eye import Eye, arch, margin
+
+_LINE: Final = 0.024
+"""Half the width of the line where they meet."""
+_SOFT_LINE: Final = 0.025
+LASHES: Final = 0.07
+"""Length in which the lashes below the line grow thin."""
+_LIGHT: Final = 0.84
+"""The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
+_MOST: Final = 1.15
+_PLAIN: Final = 0.5
+"""How far they have the cheek's hue; shade under brows is redder than lids are."""
+_BULGE: Final = 0.12
+"""The middle of a lid is so much lighter."""
+_GRAIN: Final = 0.025
+"""Most that the grain of the cheek lightens or darkens."""
+_LEAST_LIGHT: Final = 0.45
+"""Of the cheek's, what is light enough below an eye not to be dark glass."""
+_LUMA: Final = (0.3, 0.59, 0.11)
+
+
+def paint_shut(picture: Tensor, eye: Eye) -> None:
+    """Paint the lids of an eye shut, in place, in a picture `[3, 480, 480]` in [-1, 1]."""
+    rows, columns = _box(eye)
+    y, x = torch.meshgrid(rows + 0.5, columns + 0.5, indexing="ij")
+    u, v = eye.places(torch.stack([x, y], -1).to(picture))
+    window = (
+        ...,
+        slice(int(rows[0]), int(rows[-1]) + 1),
+        slice(int(columns[0]), int(columns[-1]) + 1),
+    )
+    open_eye = (picture[window] + 1) / 2
+    skin = _skin(open_eye, eye, _mean_below(picture, eye, 0.45, 0.8), u, v)
+    lined, ink = _lashes(open_eye, skin, eye, u, v)
+    share = torch.maximum(eye.cover(u, v), ink)
+    picture[window] = (open_eye + (lined - open_eye) * share).clamp(0, 1) * 2 - 1
+
+
+def skin_shows(picture: Tensor, eye: Eye) -> bool:
+    """Whether it is about as light below the eye as on the cheek: dark glasses hide lids, too."""
+    near, far = (_luma(_mean_below(picture, eye, *rows)) for rows in ((0.3, 0.6), (1.2, 1.7)))
+    return bool(near > _LEAST_LIGHT * far)
+
+
+def _mean_below(picture: Tensor, eye: Eye, first: float, last: float) -> Tensor:
+    """Mean colour `[3]` in 0..1 of a patch so far below an eye."""
+    v, u = torch.meshgrid(
+        torch.linspace(first, last, 8), torch.linspace(0.2, 0.8, 8), indexing="ij"
+    )
+    grid = eye.pixels(u.to(picture), v.to(picture)) * (2 / FRAME_SIZE) - 1
+    seen = F.grid_sample(picture[None], grid[None], padding_mode="border", align_corners=False)
+    return (seen.mean((0, 2, 3)) + 1) / 2
+
+
+def _box(eye: Eye) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the frame round an eye, as far down as the skin that lends its grain."""
+    corners = eye.pixels(torch.tensor([-0.6, 1.6, -0.6, 1.6]), torch.tensor([-0.9, -0.9, 1.7, 1.7]))
+    low, high = corners.amin(0), corners.amax(0)
+    left, top = (int(x.clamp(0, FRAME_SIZE - 2)) for x in low)
+    right, bottom = (int(x.clamp(1, FRAME_SIZE)) for x in high)
+    return torch.arange(top, max(bottom, top + 1)), torch.arange(left, max(right, left + 1))
+
+
+def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Skin `[3, h, w]` in 0..1 where the eye was: what is around it, as light as lids, with the grain of the cheek."""
+    cover = eye.cover(u, v)
+    smooth = _blurred(_filled(open_eye, (cover <= 0).float()), 5)
+    lid = smooth[:, cover > 0.5].mean(1)
+    plain = cheek[:, None, None] * (_luma(smooth) / _luma(cheek))
+    smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * _luma(cheek) / _luma(lid)).clamp(
+        1, _MOST
+    )
+    top, meet, bottom = eye.band(u)
+    height = (v - top) / (meet - top).clamp(min=0.05)
+    bulge = (1 - (2 * height - 1).square()).clamp(min=-1)
+    fine = (open_eye - _blurred(open_eye, 3)).clamp(-_GRAIN, _GRAIN)
+    lower = int(float((bottom - top).max() + 0.1) * eye.width)
+    return smooth * (1 + _BULGE * bulge) + fine.roll(-lower, 1)
+
+
+def _lashes(
+    open_eye: Tensor, skin: Tensor, eye: Eye, u: Tensor, v: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Skin with lashes, as dark as those of the open eye, and how much of them there is, `[h, w]`."""
+    _, meet, _ = eye.band(u)
+    below = v - meet
+    # Lashes are longer and closer towards the outer corner.
+    thick = _LINE * arch(u) * (1.15 - 0.3 * u)
+    line = torch.exp(-((below.abs() - thick).clamp(min=0) / _SOFT_LINE).square())
+    fan = 0.7 * (1 - 0.5 * u) * torch.exp(-below / LASHES) * (below > 0)
+    ink = torch.maximum(line, fan) * arch(u) * ((u > 0) & (u < 1))
+    from_rim = v - margin(eye.upper, u)
+    rim = open_eye[:, (from_rim > -0.12) & (from_rim < 0.1) & (u > 0.1) & (u < 0.9)]
+    darkest = _luma(rim).argsort()[: max(4, rim.shape[1] // 8)]
+    dark = rim[:, darkest].mean(1)[:, None, None]
+    return skin + (dark - skin) * ink, ink
+
+
+def _filled(picture: Tensor, known: Tensor) -> Tensor:
+    """Pictures `[3, h, w]` in which what is not known, `[h, w]` of 0 or 1, is filled in smoothly: push and pull."""
+    levels, level = [], torch.cat([picture * known, known[None]])[None]
+    while min(level.shape[-2:]) > 1:
+        levels.append(level)
+        even = F.pad(level, (0, level.shape[-1] % 2, 0, level.shape[-2] % 2))
+        level = F.avg_pool2d(even, 2) * 4
+        level = level / level[:, 3:].clamp(min=1)
+    for finer in reversed(levels):
+        pulled = F.interpolate(level, size=finer.shape[-2:], mode="bilinear", align_corners=False)
+        pulled = pulled / pulled[:, 3:].clamp(min=1e-6)
+        level = finer + (1 - finer[:, 3:]) * pulled
+    return level[0, :3]
+
+
+def _blurred(picture: Tensor, size: int) -> Tensor:
+    """Two box filters in a row over `[3, h, w]`."""
+    edge = (size // 2,) * 4
+    for _ in range(2):
+        picture = F.avg_pool2d(F.pad(picture[None], edge, mode="replicate"), size, 1)[0]
+    return picture
+
+
+def _luma(colours: Tensor) -> Tensor:
+    """Brightness of colours `[3, ...]`."""
+    return torch.einsum("c...,c->...", colours, colours.new_tensor(_LUMA))

@@ -1,0 +1,138 @@
+import math
+
+import torch
+from torch import Tensor
+
+from flowact.tokenizer.face_mesh.eye import Eye, find_eye
+from flowact.tokenizer.face_mesh.fit import fit_faces
+from flowact.tokenizer.face_mesh.lids import ShutLids, shut_lids, with_lids
+from flowact.tokenizer.views import FACE
+
+SKIN, IRIS, LENS = 0.3, -0.9, -0.95
+SHUT, OPEN = torch.ones(1, 2), torch.zeros(1, 2)
+
+
+def places(eye: Eye) -> tuple[Tensor, Tensor]:
+    """`u` and `v` of all pixels of a frame."""
+    y, x = torch.meshgrid(torch.arange(480) + 0.5, torch.arange(480) + 0.5, indexing="ij")
+    return eye.places(torch.stack([x, y], -1))
+
+
+def left_eye(points: Tensor) -> Eye:
+    eye = find_eye(fit_faces(points).vertices[0], "left")
+    assert eye is not None
+    return eye
+
+
+def portrait(points: Tensor, lens: bool = False) -> Tensor:
+    """Plain skin with two dark eyes, or dark glasses before the whole region, `[1, 3, 480, 480]`."""
+    picture = torch.full((1, 3, 480, 480), SKIN)
+    for side in ("left", "right"):
+        eye = find_eye(fit_faces(points).vertices[0], side)
+        assert eye is not None
+        u, v = places(eye)
+        picture[..., (v - 0.02).abs() < 0.16 * (1 - (2 * u - 1) ** 2)] = IRIS
+        if lens:
+            picture[..., (u > -0.2) & (u < 1.2) & (v.abs() < 0.9)] = LENS
+    return picture
+
+
+def looked_at(points: Tensor, lens: bool = False) -> ShutLids:
+    lids = shut_lids(portrait(points, lens), fit_faces(points), 1.0)
+    assert lids is not None
+    return lids
+
+
+def drawn(lids: ShutLids, shut: Tensor, head: Tensor | None = None) -> Tensor:
+    """Lids over a paint of nothing, `[n, 3, 240, 240]`; what is left of the warp is -1."""
+    n = len(shut)
+    head = torch.zeros(n, 2, 60, 60) if head is None else head
+    mask, paint = with_lids(
+        torch.ones(n, 1, 240, 240), torch.zeros(n, 3, 240, 240), head, shut, lids, FACE
+    )
+    return paint - mask
+
+
+def middle(points: Tensor) -> tuple[int, int]:
+    """Row and column of the middle of the left eye in the view."""
+    x, y = left_eye(points).pixels(torch.tensor(0.5), torch.tensor(0.0)).tolist()
+    return int(y) - FACE.top, int(x) - FACE.left
+
+
+def test_an_eye_is_painted_shut_with_the_skin_round_it_and_a_line_of_lashes(points) -> None:
+    u, v = places(left_eye(points))
+    shut = looked_at(points).picture[0, 0]
+    lid = (u > 0.3) & (u < 0.7) & (v.abs() < 0.03)
+    assert (shut[lid] - SKIN).abs().max() < 0.25
+    _, meet, _ = left_eye(points).band(u)
+    line = (u > 0.4) & (u < 0.6) & ((v - meet).abs() < 0.02)
+    assert shut[line].mean() < SKIN - 0.5
+    far = shut[(v.abs() > 1) & (u > 0) & (u < 1)]
+    torch.testing.assert_close(far, torch.full_like(far, SKIN), atol=1e-4, rtol=0)
+
+
+def test_open_eyes_cost_and_change_nothing(points) -> None:
+    mask, paint = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240)
+    same = with_lids(mask, paint, torch.zeros(1, 2, 60, 60), OPEN, looked_at(points), FACE)
+    assert same[0] is mask and same[1] is paint
+
+
+def test_lids_come_down_from_above(points) -> None:
+    lids, (row, column) = looked_at(points), middle(points)
+    seen = [
+        (drawn(lids, torch.full((1, 2), shut))[0, 0, row - 12 : row + 12, column] > -0.5).sum()
+        for shut in (0.3, 0.6, 1.0)
+    ]
+    assert 0 < seen[0] < seen[1] < seen[2]
+
+
+def test_each_eye_shuts_alone_and_each_frame_too(points) -> None:
+    lids = looked_at(points)
+    wink = drawn(lids, torch.tensor([[1.0, 0.0]]))
+    _, column = middle(points)
+    assert (wink[..., column - 6 : column + 6] != -1).any()
+    assert (wink[..., : 240 - column + 12] == -1).all()
+    both = drawn(lids, torch.cat([OPEN, SHUT, torch.tensor([[1.0, 0.0]])]))
+    assert torch.equal(both[2:], wink) and torch.equal(both[1:2], drawn(lids, SHUT))
+    assert (both[0] == -1).all()
+
+
+def test_lids_go_where_the_head_goes(points) -> None:
+    lids, by = looked_at(points), 8
+    head = torch.zeros(1, 2, 60, 60)
+    head[:, 0] = -by * 2 / 480  # what is shown lies to the left in the reference
+    still, moved = drawn(lids, SHUT), drawn(lids, SHUT, head)
+    torch.testing.assert_close(moved[..., by:], still[..., :-by], atol=0.02, rtol=0)
+
+
+def test_an_eye_that_has_left_the_view_is_not_drawn(points) -> None:
+    away = torch.full((1, 2, 60, 60), 1.5)
+    assert (drawn(looked_at(points), SHUT, away) == -1).all()
+
+
+def test_what_the_flow_does_to_lids_does_not_move_them(points) -> None:
+    lids, (row, column) = looked_at(points), middle(points)
+    head = torch.zeros(1, 2, 60, 60)
+    head[:, 1, row // 4 - 1 : row // 4 + 1, column // 4 - 1 : column // 4 + 1] = -0.02
+    torch.testing.assert_close(drawn(lids, SHUT, head), drawn(lids, SHUT), atol=0.1, rtol=0)
+
+
+def test_nothing_is_drawn_on_dark_glasses_nor_where_there_is_no_face(points) -> None:
+    glasses = looked_at(points, lens=True)
+    assert glasses.eyes == ((None, None),)
+    assert torch.equal(glasses.picture, portrait(points, lens=True))
+    nobody = shut_lids(
+        torch.zeros(1, 3, 480, 480), fit_faces(torch.full((1, 89, 2), math.nan)), 1.0
+    )
+    assert nobody is not None and nobody.eyes == ((None, None),)
+    assert shut_lids(torch.zeros(1, 3, 480, 480), fit_faces(points), 0.0) is None
+
+
+def test_they_have_a_gradient(points) -> None:
+    tensors = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240), torch.zeros(1, 2, 60, 60)
+    mask, paint, head = (x.requires_grad_() for x in tensors)
+    shut = torch.full((1, 2), 0.6).requires_grad_()
+    made = with_lids(mask.sigmoid(), paint * 2, head * 2, shut, looked_at(points), FACE)
+    sum(x.square().sum() for x in made).backward()
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in (mask, paint, head, shut))
+    assert shut.grad.abs().min() > 0
