@@ -14,7 +14,7 @@ from torch import Tensor
 from flowact.motion.arkit import ARKIT
 from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
-from flowact.tokenizer.arms.draw import Arms, raised_arms, with_arms, without_arms
+from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms, without_arms
 from flowact.tokenizer.arms.look import ArmsLook, look_of_arms
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
@@ -31,7 +31,7 @@ from flowact.tokenizer.config import (
     WHOLE_CONFIG,
     ViewConfig,
 )
-from flowact.tokenizer.decoder import Layers, ViewReference
+from flowact.tokenizer.decoder import ViewReference
 from flowact.tokenizer.face_mesh.lids import shut_lids
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.int8 import uncalibrated, use_int8
@@ -355,11 +355,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         arms = self._arms(motion, features)
         wholes = [
             compositor.whole(without_arms(layer, raised, WHOLE, still=True), features.whole.picture)
-            for layer, raised in zip(_by_frame(layers), arms, strict=True)
+            for layer, raised in zip(layers.by_frame(), arms, strict=True)
         ]
         layers, face_state = faces()
         finished = []
-        for whole, layer, raised in zip(wholes, _by_frame(layers), arms, strict=True):
+        for whole, layer, raised in zip(wholes, layers.by_frame(), arms, strict=True):
             shown = without_arms(layer, raised, FACE, still=False)
             frame = compositor.finish(whole, shown, features.face.picture)
             finished.append(with_arms(frame, raised))
@@ -371,14 +371,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             return [[]] * FRAMES_PER_LATENT
         numbers = self.whole.code.restore(motion.detach().float().flatten(0, 1))
         poses = numbers[:, self.whole.config.curves :].unflatten(-1, (-1, 3))
-        by_person = poses.unflatten(0, motion.shape[:2]).cpu().numpy()
-        return [
-            [
-                None if look is None else raised_arms(pose, look)
-                for pose, look in zip(frame, features.arms, strict=True)
-            ]
-            for frame in by_person.swapaxes(0, 1)
-        ]
+        return arms_of_people(poses.unflatten(0, motion.shape[:2]), features.arms)
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
@@ -400,15 +393,6 @@ def _look(
     """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
     seen = autoencoder.view.crop(portrait)
     return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait, points)
-
-
-def _by_frame(layers: Layers) -> list[Layers]:
-    """Each of the four frames of every session in a batch."""
-    picks = (slice(frame, None, FRAMES_PER_LATENT) for frame in range(FRAMES_PER_LATENT))
-    return [
-        Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick], layers.warp[pick])
-        for pick in picks
-    ]
 
 
 def _check_frames(frames: Tensor) -> None:

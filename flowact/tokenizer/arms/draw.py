@@ -65,6 +65,15 @@ class Arms:
     scale: float
 
 
+def arms_of_people(poses: Tensor, looks: tuple[ArmsLook | None, ...]) -> list[list[Arms | None]]:
+    """For each frame of poses `[batch, n, J, 3]`, the raised arms of each of `batch` people."""
+    frames = poses.cpu().numpy().swapaxes(0, 1)
+    return [
+        [None if look is None else raised_arms(pose, look) for pose, look in pairs]
+        for pairs in (zip(people, looks, strict=True) for people in frames)
+    ]
+
+
 def raised_arms(pose: Floats, look: ArmsLook) -> Arms | None:
     """The arms of a pose `[J, 3]`; None where both hang."""
     mesh = load_arm_mesh()
