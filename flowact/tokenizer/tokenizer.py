@@ -175,8 +175,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         not numbers, or None, where there is no face. Without them lids and lips move less well.
         """
         _check_frames(reference[:, None])
-        faces = self._begin(partial(_look, self.face, reference, points))
-        whole_motion, whole = _look(self.whole, reference)
+        faces = self._begin(partial(self.face.look, reference, points))
+        whole_motion, whole = self.whole.look(reference)
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
@@ -385,14 +385,6 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 return work()
 
         return self._helper.submit(as_here).result
-
-
-def _look(
-    autoencoder: ViewAutoencoder, portrait: Tensor, points: Tensor | None = None
-) -> tuple[Tensor, ViewReference]:
-    """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
-    seen = autoencoder.view.crop(portrait)
-    return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait, points)
 
 
 def _check_frames(frames: Tensor) -> None:
