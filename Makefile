@@ -59,8 +59,8 @@ $(BIN)/python: | check
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, test, train, tts, voice, listen, docs, judge, livekit and pretrained extras into .venv ..."
-	@$(PIP) --editable '.[study,test,train,tts,voice,listen,docs,judge,livekit,pretrained]'
+	@echo "Installing FlowAct with its study, metrics, traces, test, train, tts, voice, listen, docs, judge, livekit and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,metrics,traces,test,train,tts,voice,listen,docs,judge,livekit,pretrained]'
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade $(PIP_ARGS) --target .venv/pipecat --requirement constraints-pipecat.txt
 	@touch $@ .venv/.demo
 
@@ -79,12 +79,14 @@ browser: .venv/.test
 	else $(BIN)/playwright install chromium; fi
 
 # flite and Festival speak the training sentences (of Festival's voices one will do here); PostgreSQL
-# holds one of the study's test databases; nginx stands before servers.
+# holds one of the study's test databases; nginx stands before servers; promtool, which comes with Prometheus, checks
+# metrics and alerts.
 programs:
 	@missing=""; command -v flite >/dev/null || missing="flite"; \
 	command -v festival >/dev/null || missing="$$missing festival festvox-itapc16k"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$$missing postgresql"; \
 	command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
+	command -v promtool >/dev/null || missing="$$missing prometheus"; \
 	[ -z "$$missing" ] || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing $$missing for the tests ..."; \

@@ -37,7 +37,7 @@ def test_the_workflow_runs_what_the_script_of_the_repository_runs() -> None:
 def test_the_workflow_installs_the_programs_that_the_tests_need() -> None:
     (job,) = read(".github/workflows/ci.yml")["jobs"].values()
     asked = " ".join(step.get("run", "") for step in job["steps"])
-    for program in ("flite", "festival", "postgresql", "nginx-light"):
+    for program in ("flite", "festival", "postgresql", "nginx-light", "prometheus"):
         assert program in asked and program in made("programs")
 
 

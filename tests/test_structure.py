@@ -40,6 +40,7 @@ TOOLS = {
     "import-linter": "a program of `make lint`; brings grimp, which this file imports",
     "silero-vad": "brings the weights that `flowact.live.dialogue.silero` reads",
     "pytest-timeout": "pytest loads it for its setting `timeout`",
+    "opentelemetry-exporter-otlp-proto-http": "another part of the namespace opentelemetry",
     "psycopg": "SQLAlchemy loads it for postgresql+psycopg URLs",
 }
 """Declared distributions that are used without an import, and how."""
@@ -52,12 +53,13 @@ BROUGHT = {
 """Imported distributions that a declared one is made of, so that one pin is enough."""
 UNNAMED = {
     "dlib": ["dlib-bin"],
+    "opentelemetry": ["opentelemetry-sdk"],
     "torchao": ["torchao"],
     "pipecat": ["pipecat-ai"],
     "livekit": ["livekit-agents"],
     "piper": ["piper-tts"],
 }
-"""Modules that their distribution forgets to list, or that may be missing, and what it is."""
+"""Modules that their distribution forgets to list, that several share, or that may be missing, and what it is."""
 BENCH = {"playwright"}
 """What `flowact bench --live` alone asks for; it says so where it is missing."""
 

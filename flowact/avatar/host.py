@@ -19,7 +19,8 @@ from flowact.errors import UserError
 from flowact.pipeline.pipeline import reference_picture
 from flowact.planner import Planner
 from flowact.serving.messages import Codec, Create, MediaSegment, Ready, SessionError
-from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.reports import Report, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.supervisor import Supervisor
 from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)

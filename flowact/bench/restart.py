@@ -20,7 +20,8 @@ from flowact.bench.server import is_running
 from flowact.errors import UserError
 from flowact.portrait import load_reference
 from flowact.serving.messages import Create, MediaSegment
-from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.reports import Report, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.supervisor import Supervisor
 from flowact.serving.worker import WorkerOptions
 
 FIRST_SEGMENTS: Final = 6

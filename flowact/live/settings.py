@@ -47,6 +47,8 @@ class LiveSettings:
         check: ask the configured servers once, say what came of it, and end.
         log: what the server and its worker log.
         endpoints: servers that hear, answer and speak.
+        operations_host, operations_port: where operators are answered; nowhere without a port.
+        traces: whether joins and replies are sent to an OpenTelemetry collector.
         voices: folder of Piper's voices to offer beside those of the machine.
         listen_model: folder of a Whisper model that hears on this machine.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
@@ -74,6 +76,9 @@ class LiveSettings:
     check: bool = False
     log: LogSettings = SERVER_LOG
     endpoints: Endpoints = NO_ENDPOINTS
+    operations_host: str = "127.0.0.1"
+    operations_port: int | None = None
+    traces: bool = False
     voices: Path | None = None
     listen_model: Path | None = None
     ticket_key: str = field(default="", repr=False)
@@ -117,8 +122,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="DIR", type=Path, help="where votes go (out/state)")
     parser.add_argument("--spare", choices=("yes", "no"), help="keep a second worker loaded (yes)")
     parser.add_argument("--visible-mark", choices=("yes", "no"), help='show "AI-generated" (yes)')
+    _add_operations_arguments(parser)
     parser.add_argument("--open", choices=("yes", "no"), help="open it in a browser here (no)")
     _add_speech_arguments(parser)
+
+
+def _add_operations_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--operations-host", help="address for operators (127.0.0.1)")
+    parser.add_argument(
+        "--operations-port", type=int, help="port for operators: /metrics, /healthz, /readyz (none)"
+    )
+    parser.add_argument("--traces", choices=("yes", "no"), help="send OpenTelemetry spans (no)")
 
 
 def _add_speech_arguments(parser: argparse.ArgumentParser) -> None:
@@ -162,8 +176,12 @@ def from_arguments(args: argparse.Namespace, environment: Mapping[str, str]) -> 
     if settings.threads is not None and settings.threads < 1:
         raise UserError(f"--threads must be at least 1, not {settings.threads}.")
     _check_model(settings)
-    if not 0 <= settings.port < 65536:
-        raise UserError(f"--port must be 0 to 65535, not {settings.port}.")
+    for option, port in (
+        ("--port", settings.port),
+        ("--operations-port", settings.operations_port),
+    ):
+        if port is not None and not 0 <= port < 65536:
+            raise UserError(f"{option} must be 0 to 65535, not {port}.")
     return settings
 
 
@@ -221,6 +239,8 @@ def _exchange(value: str) -> Exchange:
 
 _CONVERTERS: Final[dict[str, Any]] = {
     "port": int,
+    "operations_port": int,
+    "traces": _yes,
     "threads": int,
     "sessions": int,
     "checkpoint": Path,

@@ -46,6 +46,16 @@ class StreamingDecoder(Protocol[Features, Memory]):
     def initial_state(self, features: Features) -> Memory:
         """Return what the decoder remembers before the first latent."""
 
+    def compact_state(self, state: Memory) -> tuple[Tensor, ...]:
+        """Return the little from which `restored_state` makes nearly the same memory again."""
+
+    def restored_state(self, compact: tuple[Tensor, ...], features: Features) -> Memory:
+        """Undo `compact_state`, but for what the decoder painted before.
+
+        Raises:
+            ValueError: it is of another decoder.
+        """
+
     def decode_uint8(
         self, state: Memory, z: Tensor, features: Features, *, coarse: bool = False
     ) -> tuple[Tensor, Memory]:

@@ -12,18 +12,15 @@ import pickle
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from flowact.pipeline.chunks import StreamingDecoder
-from flowact.streaming import batch
-
-_CPU: Final = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +85,15 @@ class RemoteDecoder:
         frames: Tensor = self._call("decode", key, state.key, z.cpu(), features.key, coarse)
         return frames, self._watched(Handle(key))
 
-    def fetch(self, state: Handle) -> Any:
-        """The state itself, as a snapshot stores it."""
-        return self._call("fetch", state.key)
+    def compact_state(self, state: Handle) -> tuple[Tensor, ...]:
+        """See `StreamingDecoder`."""
+        compact: tuple[Tensor, ...] = self._call("compact", state.key)
+        return compact
 
-    def adopt(self, state: Any, like: Handle) -> Handle:
-        """Give a stored state back; it takes the formats of another one."""
+    def restored_state(self, compact: tuple[Tensor, ...], features: RemoteFeatures) -> Handle:
+        """See `StreamingDecoder`."""
         key = next(self._keys)
-        self._call("adopt", key, state, like.key)
+        self._call("restore", key, compact, features.key)
         return self._watched(Handle(key))
 
     def _call(self, method: str, *arguments: Any) -> Any:
@@ -116,7 +114,6 @@ def serve_decoder(
     pipe: Connection,
     tokenizer: StreamingDecoder[Any, Any],
     device: torch.device,
-    light: Callable[[Any], Any] = lambda state: state,
 ) -> None:
     """Decode for a `RemoteDecoder` until it is gone.
 
@@ -124,9 +121,8 @@ def serve_decoder(
         pipe: to it.
         tokenizer: that decodes.
         device: where.
-        light: what of a state goes into a snapshot.
     """
-    decoder = _Decoder(tokenizer, device, light)
+    decoder = _Decoder(tokenizer, device)
     for request in _requests(pipe):
         for key in request.dropped:
             decoder.held.pop(key, None)
@@ -156,13 +152,8 @@ def _requests(pipe: Connection) -> Iterator[Request]:
 class _Decoder:
     """The tokenizer's side: what handles point to."""
 
-    def __init__(
-        self,
-        tokenizer: StreamingDecoder[Any, Any],
-        device: torch.device,
-        light: Callable[[Any], Any],
-    ) -> None:
-        self._tokenizer, self._device, self._light = tokenizer, device, light
+    def __init__(self, tokenizer: StreamingDecoder[Any, Any], device: torch.device) -> None:
+        self._tokenizer, self._device = tokenizer, device
         self.held: dict[int, Any] = {}
 
     @torch.no_grad()
@@ -180,8 +171,8 @@ class _Decoder:
         )
         return frames.cpu()
 
-    def fetch(self, state: int) -> Any:
-        return batch.move(self._light(self.held[state]), _CPU)
+    def compact(self, state: int) -> tuple[Tensor, ...]:
+        return tuple(part.cpu() for part in self._tokenizer.compact_state(self.held[state]))
 
-    def adopt(self, key: int, state: Any, like: int) -> None:
-        self.held[key] = batch.match(state, self.held[like])
+    def restore(self, key: int, compact: tuple[Tensor, ...], features: int) -> None:
+        self.held[key] = self._tokenizer.restored_state(compact, self.held[features])

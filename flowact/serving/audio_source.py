@@ -6,12 +6,14 @@ hears before it is spoken, and `take` removes what the chunk itself speaks.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.serving.messages import PendingSound
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_FRAME
 
 Signal = NDArray[np.float32]
@@ -37,6 +39,9 @@ class AudioSource(Protocol):
 
     def take(self) -> AudioChunk:
         """Remove one chunk of sound."""
+
+    def pending(self) -> PendingSound:
+        """Return what is left, for another process to go on with; see `source_of`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,10 @@ class Silence:
     def take(self) -> AudioChunk:
         """Return a chunk of zeros."""
         return AudioChunk(np.zeros(SAMPLES_PER_CHUNK, np.float32), False, 0, False)
+
+    def pending(self) -> PendingSound:
+        """Return nothing."""
+        return PendingSound()
 
 
 class Reply:
@@ -102,6 +111,10 @@ class Reply:
         pending = len(self._samples)
         finished = self._complete and pending == 0
         return AudioChunk(_padded(sound, SAMPLES_PER_CHUNK), True, pending, finished)
+
+    def pending(self) -> PendingSound:
+        """Return what was not spoken yet."""
+        return PendingSound("reply", to_pcm16(self._samples), self._complete)
 
 
 class Microphone:
@@ -145,11 +158,30 @@ class Microphone:
         heard = self._received - waiting / SAMPLE_RATE
         return AudioChunk(_padded(sound, SAMPLES_PER_CHUNK), True, waiting, False, heard)
 
+    def pending(self) -> PendingSound:
+        """Return what has come and was not spoken."""
+        return PendingSound("microphone", to_pcm16(self._samples))
+
     def _arm(self) -> None:
         """Begin once a chunk is there, dropping what is older than that."""
         if not self._flowing and len(self._samples) >= SAMPLES_PER_CHUNK:
             self._samples = self._samples[-SAMPLES_PER_CHUNK:]
             self._flowing = True
+
+
+def source_of(pending: PendingSound) -> AudioSource:
+    """Go on with what another source had left."""
+    match pending.kind:
+        case "silence":
+            return Silence()
+        case "reply":
+            reply = Reply()
+            reply.extend(from_pcm16(pending.sound), pending.complete)
+            return reply
+        case "microphone":
+            microphone = Microphone()
+            microphone.push(from_pcm16(pending.sound), time.time())
+            return microphone
 
 
 def from_pcm16(data: bytes) -> Signal:

@@ -23,7 +23,10 @@ from flowact.serving.load_meter import LoadMeter
 from flowact.serving.messages import (
     Close,
     Command,
+    Continuation,
     Create,
+    Depart,
+    Departed,
     Event,
     Heartbeat,
     Interrupt,
@@ -34,10 +37,10 @@ from flowact.serving.messages import (
     SessionError,
     SetAction,
 )
-from flowact.serving.pacing import SEGMENT_SECONDS, lead
+from flowact.serving.pacing import SEGMENT_SECONDS, Pace, lead
 from flowact.serving.reference_cache import ReferenceCache
 from flowact.serving.session import WorkerSession
-from flowact.serving.snapshot import SessionSnapshot
+from flowact.serving.snapshot import SessionSnapshot, stored
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.state import split_sessions, stack_sessions
 from flowact.timebase import LATENTS_PER_CHUNK
@@ -46,6 +49,8 @@ _log = logging.getLogger(__name__)
 
 TOGETHER: Final = 0.2
 """Sessions due within this many seconds are stepped as one batch."""
+UNHURRIED: Final = 0.25
+"""Seconds before work on a chunk is to begin in which another worker surely has taken a session over."""
 MOST_PAINTERS: Final = 4
 """Sessions whose pictures are painted side by side, a thread each."""
 
@@ -77,6 +82,11 @@ class Engine:
         self._stepper = stepper or Alone(pipeline.transformer, pipeline.scheduler.settings)
         self.sessions: dict[str, WorkerSession] = {}
 
+    @property
+    def busy(self) -> float:
+        """Share of the last seconds in which there was work."""
+        return self._load_meter.at(self._now())
+
     def handle(self, command: Command) -> None:
         """Do what is asked; a mistake ends the session that it concerns, and no other."""
         try:
@@ -89,29 +99,49 @@ class Engine:
 
     def _handle(self, command: Command) -> None:
         if isinstance(command, Create):
-            reference = self._references.at(command.picture)
-            created = WorkerSession(command, self._pipeline, reference, self._mark)
-            self.sessions[created.name] = created
-            self._emit(Heartbeat("look"))
+            self._create(command)
+            self._emit(Heartbeat("look", self.busy))
             return
         session = self.sessions.get(getattr(command, "session", ""))
         if session is None:
             return  # closed a moment ago: what was already on its way is no mistake
         match command:
-            case Say():
-                session.say(command)
-            case Puppet(epoch=epoch):
-                session.puppet(epoch)
-            case PushAudio():
-                session.hear(command)
-            case SetAction(phrase=phrase):
-                session.action = phrase
-            case Interrupt(epoch=epoch):
-                session.interrupt(epoch)
-            case KeyFrame():
-                session.encoder.restart()
             case Close():
                 del self.sessions[session.name]
+            case Depart():
+                session.departing = True
+                if self._begin(session) - self._now() > UNHURRIED:
+                    self._depart(session)
+            case _:
+                _tell(session, command)
+
+    def _create(self, command: Create) -> None:
+        """Begin a session; where it cannot go on as it was, it begins anew and says so."""
+        reference = self._references.at(command.picture)
+        try:
+            session = WorkerSession(command, self._pipeline, reference, self._mark)
+        except ValueError as error:
+            if command.resume is None:
+                raise
+            _log.warning("session %s begins anew: %s", command.session, error)
+            anew = replace(command, resume=None)
+            session = WorkerSession(anew, self._pipeline, reference, self._mark)
+            self._emit(SessionError(session.name, str(error), fatal=False))
+        if command.resume is not None and command.resume.due:
+            due = self._now() + command.resume.due - time.time()
+            session.pace = Pace(due, session.segment)
+        self.sessions[session.name] = session
+
+    def _depart(self, session: WorkerSession) -> None:
+        """Give a session away as it is between two chunks."""
+        due, now = session.due(), self._now()
+        resume = Continuation(
+            stored(session.snapshot, self._pipeline.tokenizer),
+            session.source.pending(),
+            time.time() + due - now if due is not None else 0.0,
+        )
+        del self.sessions[session.name]
+        self._emit(Departed(session.name, session.epoch, session.action, resume))
 
     def wait(self) -> float:
         """Return the seconds until a session is due; 0 if one is, 1 at most."""
@@ -127,6 +157,9 @@ class Engine:
         due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
         for group in _alike(due):
             self._advance(group)
+        for session in due:
+            if session.departing and session.name in self.sessions:
+                self._depart(session)
         self._load_meter.worked(now, self._now())
 
     def _begin(self, session: WorkerSession) -> float:
@@ -149,7 +182,7 @@ class Engine:
         except (FloatingPointError, ValueError, RuntimeError, MemoryError) as error:
             self._recover(group, _bearable(error))
             return
-        self._emit(Heartbeat("denoise"))
+        self._emit(Heartbeat("denoise", self.busy))
         took = time.time() - started
         renderings = [
             ChunkRenderer(
@@ -230,6 +263,23 @@ class Engine:
         if fatal:
             self.sessions.pop(session.name, None)
         self._emit(SessionError(session.name, _told(error), fatal=fatal))
+
+
+def _tell(session: WorkerSession, command: Command) -> None:
+    """Pass on what concerns the inside of one session."""
+    match command:
+        case Say():
+            session.say(command)
+        case Puppet(epoch=epoch):
+            session.puppet(epoch)
+        case PushAudio():
+            session.hear(command)
+        case SetAction(phrase=phrase):
+            session.action = phrase
+        case Interrupt(epoch=epoch):
+            session.interrupt(epoch)
+        case KeyFrame():
+            session.encoder.restart()
 
 
 def _bearable(error: Exception) -> Exception:

@@ -26,6 +26,10 @@ class LoadMeter:
         self.share, self.overloaded = 0.0, False
         self._seen = now
 
+    def at(self, now: float) -> float:
+        """Return the share as it has become with nothing to do since the last piece of work."""
+        return self.share * math.exp(-max(now - self._seen, 0.0) / MEMORY_SECONDS)
+
     def worked(self, begun: float, ended: float) -> None:
         """Take note of a piece of work."""
         passed = max(ended - self._seen, 0.0)

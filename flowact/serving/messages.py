@@ -9,8 +9,39 @@ Codec = Literal["h264", "jpeg", "raw"]
 
 
 @dataclass(frozen=True)
+class PendingSound:
+    """What a session still has to speak.
+
+    Attributes:
+        kind: silence; a reply, to which `Say` of the same epoch appends; or a live microphone.
+        sound: 16-bit samples that are in hand.
+        complete: whether the reply ends with them.
+    """
+
+    kind: Literal["silence", "reply", "microphone"] = "silence"
+    sound: bytes = b""
+    complete: bool = False
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Where a session goes on.
+
+    Attributes:
+        snapshot: its state; see `flowact.serving.snapshot`.
+        source: what it is speaking.
+        due: when the viewer will have played all that was made before, by `time.time()`; 0 if that is
+            not known, or over already.
+    """
+
+    snapshot: bytes
+    source: PendingSound = PendingSound()
+    due: float = 0.0
+
+
+@dataclass(frozen=True)
 class Create:
-    """Begin a session, or go on with one from a snapshot.
+    """Begin a session, or go on with one.
 
     Attributes:
         session: its name in every later message.
@@ -19,7 +50,7 @@ class Create:
         action: phrase of the first action.
         codec: how frames are to be encoded.
         epoch: number that the first segments carry.
-        snapshot: where to go on, from an earlier `MediaSegment`.
+        resume: where to go on.
     """
 
     session: str
@@ -28,7 +59,7 @@ class Create:
     action: str
     codec: Codec = "h264"
     epoch: int = 0
-    snapshot: bytes | None = None
+    resume: Continuation | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +120,20 @@ class Close:
 
 
 @dataclass(frozen=True)
+class Depart:
+    """Give a session away at its next chunk border; `Departed` answers."""
+
+    session: str
+
+
+@dataclass(frozen=True)
 class Shutdown:
     """End the process."""
 
 
-Command = Create | Say | Puppet | PushAudio | SetAction | Interrupt | KeyFrame | Close | Shutdown
+Command = (
+    Create | Say | Puppet | PushAudio | SetAction | Interrupt | KeyFrame | Close | Depart | Shutdown
+)
 
 
 @dataclass(frozen=True)
@@ -176,10 +216,32 @@ class SessionError:
 
 
 @dataclass(frozen=True)
+class Departed:
+    """A session was given away: this worker knows nothing of it any more.
+
+    Attributes:
+        session: its name.
+        epoch: of what it was speaking.
+        action: what it was doing.
+        resume: where another worker goes on.
+    """
+
+    session: str
+    epoch: int
+    action: str
+    resume: Continuation
+
+
+@dataclass(frozen=True)
 class Heartbeat:
-    """The worker has made progress; `stage` says with what."""
+    """The worker has made progress; `stage` says with what.
+
+    Attributes:
+        busy: share of the last seconds in which it worked, 0 to 1.
+    """
 
     stage: str
+    busy: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -189,4 +251,4 @@ class Failed:
     message: str
 
 
-Event = MediaSegment | Ready | SessionError | Heartbeat | Failed
+Event = MediaSegment | Ready | SessionError | Departed | Heartbeat | Failed

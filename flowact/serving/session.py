@@ -10,10 +10,17 @@ import torch
 from flowact.conditioning.window import AudioTimeline
 from flowact.media.watermark import Watermark
 from flowact.pipeline import FlowActPipeline
-from flowact.serving.audio_source import AudioSource, Microphone, Reply, Silence, from_pcm16
+from flowact.serving.audio_source import (
+    AudioSource,
+    Microphone,
+    Reply,
+    Silence,
+    from_pcm16,
+    source_of,
+)
 from flowact.serving.encoding import make_encoder
 from flowact.serving.messages import Create, PushAudio, Say
-from flowact.serving.pacing import REMEMBERED, Pace
+from flowact.serving.pacing import REMEMBERED, SEGMENT_SECONDS, Pace
 from flowact.serving.reference_cache import EncodedReference
 from flowact.serving.snapshot import SessionSnapshot, restored
 from flowact.streaming.state import SessionState
@@ -31,6 +38,10 @@ class WorkerSession:
         pace: when the next chunk is due.
         taken: how late the last segments came, as `pacing.lead` takes it.
         failed: whether the last chunk could not be made.
+        departing: whether it is to be given away.
+
+    Raises:
+        ValueError: it is to go on from a snapshot that cannot be read, or of another model.
     """
 
     def __init__(
@@ -43,11 +54,12 @@ class WorkerSession:
         self.name, self.action, self.epoch = create.session, create.action, create.epoch
         self.features = reference.features
         self.snapshot = _first_snapshot(create, pipeline, reference)
-        self.source: AudioSource = Silence()
+        resume = create.resume
+        self.source: AudioSource = Silence() if resume is None else source_of(resume.source)
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
         self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
-        self.flush = self.failed = False
+        self.flush = self.failed = self.departing = False
 
     @property
     def chunk(self) -> int:
@@ -85,6 +97,13 @@ class WorkerSession:
         self.encoder.restart()  # frames on their way are dropped, so none may be referred to
         self._restart_stream()
 
+    def due(self) -> float | None:
+        """Return when its next segment is to be there, by the engine's clock; `None`: at once."""
+        pace = self.pace
+        if pace.origin is None:
+            return None
+        return pace.origin + (self.segment - pace.first) * SEGMENT_SECONDS
+
     def listened(self) -> AudioTimeline:
         """Return the timeline with all that is now known of the future, and none of the past's."""
         here = self.chunk * SAMPLES_PER_CHUNK
@@ -102,9 +121,9 @@ class WorkerSession:
 def _first_snapshot(
     create: Create, pipeline: FlowActPipeline, reference: EncodedReference
 ) -> SessionSnapshot:
-    if create.snapshot is not None:
-        return restored(create.snapshot, pipeline.tokenizer, reference.decoder)
     chunks = pipeline.scheduler.settings.schedule.chunks
     latent = reference.features.latent[:, None].float().to(pipeline.device)
-    state = SessionState.start(latent, [create.seed], chunks)
-    return SessionSnapshot(state, reference.decoder, AudioTimeline.empty())
+    start = SessionState.start(latent, [create.seed], chunks)
+    if create.resume is not None:
+        return restored(create.resume.snapshot, pipeline.tokenizer, reference.features, start)
+    return SessionSnapshot(start, reference.decoder, AudioTimeline.empty())

@@ -106,11 +106,10 @@ def decode_worker(leader: Connection, options: WorkerOptions) -> None:
     """Decode for a worker until it is gone; the target of the decoder's process."""
     _begin(options)
     from flowact.pipeline.remote_decoder import serve_decoder
-    from flowact.serving.snapshot import light
 
     try:
         pipeline = _answered(leader, options, options.device(-1)).pipeline
-        serve_decoder(leader, pipeline.tokenizer, pipeline.decoder_device, light)
+        serve_decoder(leader, pipeline.tokenizer, pipeline.decoder_device)
     except UserError:
         leader.poll(None)  # as above
     except (EOFError, ConnectionError):
@@ -221,7 +220,7 @@ def _loop(connection: Connection, engine: Engine) -> None:
             if isinstance(command, Shutdown):
                 return
             engine.handle(command)
-        connection.send(Heartbeat("turn"))
+        connection.send(Heartbeat("turn", engine.busy))
         engine.advance()
 
 

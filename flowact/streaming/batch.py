@@ -37,12 +37,6 @@ def move(value: T, device: torch.device) -> T:
     return moved
 
 
-def match(value: T, example: T) -> T:
-    """The same on the device and in the format of `example`, tensor by tensor; an empty tuple stays empty."""
-    matched: T = _map_tensors(lambda tensors: tensors[0].to(tensors[1]), [value, example])
-    return matched
-
-
 def _map_tensors(function: Callable[[list[Tensor]], Tensor], values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, Tensor):

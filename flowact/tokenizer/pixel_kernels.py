@@ -73,11 +73,16 @@ def warp(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved:
 def _find(
     by: Floats, left: np.float32, row: np.float32, step: np.float32, place: Integers, shares: Floats
 ) -> None:
-    """Where a row's pixels come from: index of the upper left one of four, shares of the right and lower."""
-    reach, last = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001)
+    """Where a row's pixels come from: index of the upper left one of four, shares of the right and lower.
+
+    Beyond the picture it is mirrored: its last pixels, repeated, would be stripes.
+    """
+    reach, last, rim = np.float32(_SIDE / 2), np.float32(_SIDE - 1.001), np.float32(_SIDE - 0.5)
     for x in range(place.size):
-        across = min(max(left + np.float32(x) * step + by[0, x] * reach, NONE), last)
-        along = min(max(row + by[1, x] * reach, NONE), last)
+        across = abs(left + np.float32(x) * step + by[0, x] * reach + HALF) - HALF
+        along = abs(row + by[1, x] * reach + HALF) - HALF
+        across = min(max(rim - abs(rim - across), NONE), last)
+        along = min(max(rim - abs(rim - along), NONE), last)
         column, line = np.int32(across), np.int32(along)
         # A flow that is not a number passes the comparisons above, which assume that there is none.
         place[x] = min(max(int(line * _SIDE + column), 0), _SIDE * (_SIDE - 1) - 2)

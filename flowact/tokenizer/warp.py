@@ -51,17 +51,18 @@ def sharpened(picture: Tensor, amount: float) -> Tensor:
     )
 
 
-def sample(picture: Tensor, grid: Tensor) -> Tensor:
+def sample(picture: Tensor, grid: Tensor, beyond: str = "reflection") -> Tensor:
     """Sample pictures `[batch, c, H, W]` at `[batch * frames, h, w, 2]`; every picture serves its `frames` grids.
 
-    Returns `[batch * frames, c, h, w]` in fp32.
+    What lies `beyond` its borders is its mirror image, whose edges no one notices; "border" repeats its last pixels,
+    which makes stripes. Returns `[batch * frames, c, h, w]` in fp32.
     """
     frames = len(grid) // len(picture)
     warped = [
         F.grid_sample(
             one.float().expand(frames, -1, -1, -1),
             grids,
-            padding_mode="border",
+            padding_mode=beyond,
             align_corners=False,
         )
         for one, grids in zip(picture.split(1), grid.split(frames), strict=True)

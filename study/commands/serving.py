@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def declare(add: Add) -> None:
     command.add_argument(
         "--prefix", default="", help="path below which a proxy serves it, as /study; default: none"
     )
+    command.add_argument("--metrics-port", type=int, help="port of this machine for Prometheus")
     command.add_argument(
         "--preview",
         action="store_true",
@@ -63,6 +65,8 @@ def _serve(args: argparse.Namespace) -> None:
         return
     context = attach(args.folder)
     warn_of_mounts(args.folder)
+    if args.metrics_port is not None:
+        _show_metrics(args.metrics_port)
     _run(context, args.host, args.port, prefix)
 
 
@@ -101,6 +105,18 @@ def _run(context: StudyContext, host: str, port: int, prefix: str) -> None:
     )
     say(f"Votes: http://{host}:{port}{prefix}/")
     uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _show_metrics(port: int) -> None:
+    """Answer Prometheus on a port of its own, on this machine only."""
+    if find_spec("prometheus_client") is None:
+        raise StudyError("--metrics-port needs more packages: pip install 'flowact[metrics]'")
+    from prometheus_client import start_http_server
+
+    try:
+        start_http_server(port, "127.0.0.1")
+    except (OSError, OverflowError) as error:
+        raise StudyError(f"port {port} cannot be used for metrics ({error})") from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

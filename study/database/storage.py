@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import cast
@@ -40,12 +41,14 @@ class Store:
     Attributes:
         url: where it is, as SQLAlchemy writes it, without the password.
         engine: the SQLAlchemy engine.
+        waited: called with the seconds that a write waited for its turn.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.url = engine.url.render_as_string(hide_password=True)
         self._writer = threading.Lock()
+        self.waited: Callable[[float], None] = lambda _seconds: None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -64,6 +67,7 @@ class Store:
         Threads of this process queue on a lock of their own: SQLite makes waiting writers poll, which
         is unfair and slow when many wait.
         """
+        asked = time.monotonic()
         with self._writer, _sentences(self.url):
             options = {"study_write": True, "study_durable": durable}
             connection = self.engine.connect().execution_options(**options)
@@ -71,6 +75,7 @@ class Store:
                 session.connection()  # begins, which takes SQLite's lock; PostgreSQL's follows
                 if self.engine.dialect.name == "postgresql":
                     _lock_postgresql(session, durable)
+                self.waited(time.monotonic() - asked)
                 try:
                     yield session
                 except Refused:

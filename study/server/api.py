@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from study.design.sections import Locale
 from study.errors import Refused, StudyError
+from study.operations.metrics import figures
 from study.server import headphones, sound_check
 from study.server.media_route import serve_clip
 from study.server.proxies import caller_address
@@ -171,6 +172,7 @@ def install_refusals(handle: Callable[..., Any]) -> None:
 def _refused(request: Request, error: Exception) -> Response:
     refused = cast(Refused, error)
     _log.info("%s was refused: %d %s", _route(request), refused.status, refused.code)
+    figures().refused(refused.code)
     body = {"code": refused.code, "detail": refused.detail}
     return JSONResponse(body, refused.status, headers=NEUTRAL)
 
@@ -283,6 +285,7 @@ def _add_voting_routes(routes: APIRouter, context: StudyContext) -> None:
             {str(key): str(value) for key, value in body.choices.items()},
             body.playback.model_dump(exclude_none=True),
         )
+        figures().voted()
         return {**vars(receipt), "device": list(receipt.device)}
 
     @routes.post("/api/withdraw")

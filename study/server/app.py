@@ -14,6 +14,7 @@ from study import canonical
 from study.design import audit_record
 from study.design.builder import read_index
 from study.design.config import load
+from study.operations.metrics import figures
 from study.server import admin_auth, admin_page, admin_routes, api, voting_page
 from study.server.gates import BodyLimit, GradioDoor
 from study.voting import lifecycle
@@ -30,6 +31,8 @@ def mount_study(app: FastAPI, context: StudyContext, prefix: str = "", home: str
     The order matters: routes and the guarded admin page come before the public Blocks, which would
     otherwise answer for every path below it.
     """
+    context.store.waited = figures().waited
+    figures().watch(context)
     api.install_refusals(app.add_exception_handler)
     app.include_router(api.router(context), prefix=prefix)
     app.include_router(admin_routes.router(context, prefix), prefix=prefix)

@@ -22,7 +22,7 @@ def assets_folder(tmp_path_factory):
 def client(assets_folder):
     patch = pytest.MonkeyPatch()
     patch.setenv("FLOWACT_ASSETS", str(assets_folder))
-    settings = LiveSettings(threads=1, sessions=2, spare=False, api_keys=(KEY,))
+    settings = LiveSettings(threads=1, sessions=2, spare=False, api_keys=(KEY,), operations_port=0)
     with TestClient(create_app(settings)) as made:
         wait_until_ready(made)
         patch.undo()  # the server lives on while other folders' tests want the real assets

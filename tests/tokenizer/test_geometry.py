@@ -38,6 +38,19 @@ def test_positive_flow_fetches_from_the_right_and_from_below(picture) -> None:
     )
 
 
+def test_beyond_its_edge_a_picture_is_mirrored(picture) -> None:
+    flow = torch.zeros(1, 2, 60, 60)
+    flow[:, 0], flow[:, 1] = 20 / 240, -8 / 240
+    with torch.no_grad():
+        warped = sample(picture, sampling_grid(flow, WHOLE, 480))
+    torch.testing.assert_close(
+        warped[..., 8:, 460:], picture[..., :472, 460:].flip(-1), atol=2e-3, rtol=0
+    )
+    torch.testing.assert_close(
+        warped[..., :8, :400], picture[..., :8, 20:420].flip(-2), atol=2e-3, rtol=0
+    )
+
+
 def test_every_picture_serves_its_own_frames() -> None:
     pictures = torch.tensor([1.0, 2.0])[:, None, None, None].expand(2, 1, 480, 480)
     warped = sample(pictures, sampling_grid(torch.zeros(8, 2, 60, 60), FACE, 60))

@@ -17,12 +17,16 @@ class Admission:
 
     Args:
         places: sessions at once.
+
+    Attributes:
+        taken: how many there are.
+        filled: how often the last place was taken.
     """
 
     def __init__(self, places: int) -> None:
         if places < 1:
             raise ValueError(f"places must be at least 1, got {places}")
-        self.places, self.taken = places, 0
+        self.places, self.taken, self.filled = places, 0, 0
         self._line: list[object] = []
         self._moved = asyncio.Condition()
 
@@ -51,7 +55,13 @@ class Admission:
             return False
         self._line.remove(me)
         self.taken += 1
+        self.filled += self.taken == self.places
         return True
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._line)
 
     def position(self, me: object) -> int:
         """Return the place in the line, from 1."""

@@ -17,6 +17,7 @@ from flowact.errors import UserError
 from flowact.live.api import events
 from flowact.live.api.page_events import translated
 from flowact.live.api.problem import ApiError, check_voice, problem_of
+from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
@@ -36,7 +37,7 @@ class PushSession:
     never waits for it.
 
     Attributes:
-        name, visitor, send_queue, recorder, left: see `LiveSession`.
+        name, visitor, send_queue, recorder, watch, left: see `LiveSession`.
 
     Args:
         name, visitor: see there.
@@ -46,6 +47,7 @@ class PushSession:
         voice: which one speaks, where a text names none.
         discard: deletes what the visitor uploaded.
         planner: chooses actions.
+        watch: what operators see; without it nobody does.
         recorder: keeps the last minutes, or more of them.
     """
 
@@ -59,9 +61,11 @@ class PushSession:
         voice: str = "",
         discard: Callable[[str], None] = lambda _visitor: None,
         planner: Planner | None = None,
+        watch: SessionWatch | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self.name, self.visitor = name, visitor
+        self.watch = watch or SessionWatch()
         self.left: float | None = None
         self.send_queue, self.recorder = SendQueue(), recorder or Recorder()
         self._packetizer = Packetizer(self.send_queue)
@@ -100,6 +104,7 @@ class PushSession:
             self.tell(events.PlaybackStarted(item_id=shown.item, epoch=segment.epoch))
         if self.left is None and not self._packetizer.send(segment):
             self._send(KeyFrame(self.name))
+        self.watch.sent(segment, self.send_queue.dropped)
         if shown.final and shown.item:
             loop = asyncio.get_running_loop()
             loop.call_later(self._avatar.voice_left, self._tell_finished, shown)

@@ -14,6 +14,7 @@ from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
 from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
 from flowact.live.api.problem import ApiError, check_voice
+from flowact.live.observation.session_watch import Arrival, SessionWatch
 from flowact.live.persona import Persona
 from flowact.live.session.manager import SessionManager
 
@@ -128,7 +129,7 @@ class SessionRegistry:
         """Return what opens the socket of a session again."""
         return self._manager.tickets.issue("client-resume", reservation.id, RESUME_SECONDS)
 
-    def begin(self, reservation: Reservation) -> ApiSession:
+    def begin(self, reservation: Reservation, arrival: Arrival) -> ApiSession:
         """Begin a session that has a place.
 
         Raises:
@@ -158,8 +159,9 @@ class SessionRegistry:
                 spec.voice,
                 manager.uploads.discard,
                 planner,
+                SessionWatch(manager.observers.tell),
             )
-        manager.enter(session, picture, spec.codec)
+        manager.enter(session, picture, spec.codec, arrival)
         return session
 
     def session(self, reservation: Reservation) -> ApiSession | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
+from dataclasses import replace
 from typing import Final
 
 from fastapi import WebSocket
@@ -23,6 +25,8 @@ from flowact.live.api import events
 from flowact.live.api.models import PROTOCOL, SessionSpec
 from flowact.live.api.problem import ApiError, problem_of
 from flowact.live.api.registry import ApiSession, Reservation, SessionRegistry
+from flowact.live.observation.events import NotJoined
+from flowact.live.observation.session_watch import Arrival
 from flowact.live.protocol.connection import Connection, ConnectionLostError, SocketConnection
 from flowact.live.server.connection_handler import SILENT_SECONDS, converse, wait_for_place
 from flowact.live.session.manager import SessionManager
@@ -58,6 +62,7 @@ async def serve_socket(
             )
         await _serve(connection, manager, registry, reservation, resuming=resuming)
     except UserError as error:
+        manager.observers.tell(NotJoined("refused"))
         await _refuse(websocket, connection, error)
     except (ConnectionLostError, TimeoutError) as error:
         _log.debug("a connection ended: %s", raised_at(error))
@@ -77,6 +82,7 @@ async def _serve(
     if resuming and session is not None:
         session.send_queue.close()
         session.reconnect()
+        session.watch.arrived(Arrival("resumed"))
     elif resuming:
         raise ApiError("unknown_session", "This session is over; make another.", fatal=True)
     else:
@@ -101,6 +107,7 @@ async def _enter(
 ) -> ApiSession:
     """Wait for a place and begin; a client that gives up has used its session up."""
     reservation.token_used = True
+    arrival = Arrival()
     try:
         await wait_for_place(
             connection,
@@ -111,7 +118,8 @@ async def _enter(
         registry.forget(reservation)
         raise
     try:
-        return registry.begin(reservation)
+        waited = time.monotonic() - arrival.at
+        return registry.begin(reservation, replace(arrival, waited=waited))
     except BaseException:
         registry.forget(reservation)
         await manager.admission.leave()

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from flowact.errors import UserError
 from flowact.live.dialogue.conversation import Conversation
@@ -37,6 +37,13 @@ _WORDLESS_ENDS: Final = ("。", "！", "？", "，", "；", "：", "、")
 NO_HEARING: Final = "Nothing on this server understands speech; type to talk with the avatar."
 
 
+class ReplyExpected(Protocol):
+    """Hears whether something is to be said from now on."""
+
+    def __call__(self, *, reply: bool) -> None:
+        """Take note of it."""
+
+
 @dataclass(frozen=True)
 class DialogueContext:
     """What a dialogue reaches outside itself.
@@ -48,6 +55,7 @@ class DialogueContext:
         flush: throws away what waits to be sent to the viewer.
         act: lets the avatar do a behaviour.
         begun: chooses what the avatar does when it begins to speak.
+        expected: hears whether something is to be said from now on.
         now: seconds of a monotonic clock.
     """
 
@@ -57,6 +65,7 @@ class DialogueContext:
     flush: Callable[[], None]
     act: Callable[[str], None]
     begun: Callable[[], None]
+    expected: ReplyExpected
     now: Callable[[], float] = time.monotonic
 
 
@@ -197,8 +206,13 @@ class Dialogue:
             self._settle(over)
 
     def restarted(self) -> None:
-        """The worker was replaced: whatever was being said is lost; a puppet goes on."""
-        self._give_up()
+        """The worker was replaced: what was being said goes on where it was heard to stop, and so does a puppet."""
+        if self.mouth.speaks and self.mouth.utterance is not None:
+            if self._work is not None:
+                self._work.cancel()
+            stopped = self.mouth.hush()
+            if stopped is not None:
+                self._start(self.mouth.say(stopped))
         if self.mode == "puppet":
             self._around.command(Puppet(self._around.session, self.mouth.epoch))
 
@@ -236,6 +250,7 @@ class Dialogue:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         if self._work is not None:
             self._work.cancel()
+        self._around.expected(reply=True)
         self._work = asyncio.create_task(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
@@ -251,6 +266,7 @@ class Dialogue:
 
     def _fail(self, sentence: str) -> None:
         self.answering = False
+        self._around.expected(reply=False)
         self._around.send_event("error", text=sentence)
         if self.mouth.utterance is not None and not self.mouth.speaks:
             self.mouth.forget()
@@ -262,6 +278,7 @@ class Dialogue:
         if self._work is not None:
             self._work.cancel()
         self._work, self.answering = None, False
+        self._around.expected(reply=False)
         self._let_go()
         self.mouth.note_heard()
         if self.mouth.utterance is not None:
@@ -299,6 +316,7 @@ class Dialogue:
         said = await self._listener.said()
         if not said:
             self.answering = False
+            self._around.expected(reply=False)
             held, self._held = self._held, None
             if held is not None:
                 await self.mouth.say(held)

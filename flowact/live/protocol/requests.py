@@ -28,6 +28,7 @@ class Hello(_Request):
         upload: name of an uploaded picture.
         codec: what the browser can decode.
         resume: ticket of a session that lost its connection.
+        traceparent: of the page's trace, as W3C Trace Context writes it.
     """
 
     type: Literal["hello"]
@@ -36,6 +37,7 @@ class Hello(_Request):
     upload: str = Field("", max_length=60)
     codec: Literal["h264", "jpeg"] = "h264"
     resume: str = Field("", max_length=500)
+    traceparent: str = Field("", max_length=60, pattern="^([0-9a-f]{2}(-[0-9a-f]+){3})?$")
 
 
 class SayText(_Request):
@@ -102,10 +104,16 @@ class WantKey(_Request):
 
 
 class Ping(_Request):
-    """A sign of life; `at` comes back, so that the browser can compare clocks."""
+    """A sign of life.
+
+    Attributes:
+        at: comes back, so that the browser can compare clocks.
+        lag_ms: how old the newest frame was when it was painted, for those who run the server.
+    """
 
     type: Literal["ping"]
     at: float
+    lag_ms: float | None = Field(None, ge=0, le=600_000)
 
 
 class Bye(_Request):

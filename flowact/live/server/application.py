@@ -12,8 +12,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
+from flowact.live.operations.operations import Operations
 from flowact.live.server.about import about, model_card
 from flowact.live.server.page import HEAD, live_blocks, stage, theme
+from flowact.live.server.renewals import Renewals
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
@@ -29,21 +31,28 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     Args:
         settings: what the owner chose.
         extra: titles and paths of pages that will be mounted.
+
+    Raises:
+        UserError: operators cannot be answered as the settings ask.
     """
     manager = SessionManager(settings)
-    renders = RenderQueue(manager)
+    operations, renders = Operations(settings, manager), RenderQueue(manager)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         manager.open()
+        operations.open()
+        renewals = Renewals(manager)
         try:
             yield
         finally:
             await renders.close()
+            renewals.close()
             await manager.close()
+            await operations.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.manager = manager
+    app.state.manager, app.state.operations = manager, operations
     app.state.pages = [("Live", "./"), *(extra or []), ("About", "about")]
     add_routes(app, manager)
     app.mount("/v1", make_api(manager, renders))

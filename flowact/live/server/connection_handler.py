@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 from flowact.errors import UserError
@@ -18,6 +19,8 @@ from flowact.live.access.rate_limit import (
     REQUESTS_PER_SECOND,
     TokenBucket,
 )
+from flowact.live.observation.events import NotJoined
+from flowact.live.observation.session_watch import Arrival
 from flowact.live.protocol import requests
 from flowact.live.protocol.connection import Connection, ConnectionLostError
 from flowact.live.session.live_session import LiveSession
@@ -43,6 +46,7 @@ async def handle_connection(connection: Connection, manager: SessionManager) -> 
             await converse(connection, manager, session, _receive_all(connection, session))
     except UserError as error:
         _log.info("a connection was refused: %s", raised_at(error))
+        manager.observers.tell(NotJoined("refused"))
         with contextlib.suppress(ConnectionLostError):
             await connection.send(_message("error", text=str(error), fatal=True))
     except (ConnectionLostError, TimeoutError) as error:
@@ -62,18 +66,21 @@ async def _enter(
     connection: Connection, manager: SessionManager, hello: requests.Hello
 ) -> ViewerSession | None:
     """Return the session to serve: the one to resume, or a new one when there is a place."""
+    arrival = Arrival(traceparent=hello.traceparent)
     visitor = manager.tickets.check(hello.token, "visit")
     if hello.resume:
         session = manager.sessions.get(manager.tickets.check(hello.resume, "resume"))
         if isinstance(session, ViewerSession):
             session.send_queue.close()
             session.reconnect()
+            session.watch.arrived(replace(arrival, result="resumed"))
             _log.info("session %s goes on over a new connection", session.name)
             session.send_queue.put_text(_welcome(manager, session, resumed=True))
             return session
     await wait_for_place(connection, manager, lambda place: _message("busy", position=place))
+    arrival = replace(arrival, waited=time.monotonic() - arrival.at)
     try:
-        session = manager.begin(visitor, hello.character, hello.upload, hello.codec)
+        session = manager.begin(visitor, hello.character, hello.upload, hello.codec, arrival)
     except BaseException:
         await manager.admission.leave()
         raise
@@ -104,6 +111,7 @@ async def wait_for_place(
                 await asyncio.wait({moved, reader}, return_when=asyncio.FIRST_COMPLETED)
                 moved.cancel()
                 if reader.done():
+                    manager.observers.tell(NotJoined("left"))
                     reader.result()
         finally:
             reader.cancel()

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
 from flowact.serving.messages import MediaSegment
@@ -20,6 +21,7 @@ class LiveSession(Protocol):
         visitor: whose uploads may be used.
         send_queue: what waits to be sent.
         recorder: the last minutes.
+        watch: what operators see of it.
         left: when the connection was lost, in seconds of a monotonic clock.
     """
 
@@ -27,6 +29,7 @@ class LiveSession(Protocol):
     visitor: str
     send_queue: SendQueue
     recorder: Recorder
+    watch: SessionWatch
     left: float | None
 
     def send_event(self, kind: str, **content: object) -> None:

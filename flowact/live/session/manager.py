@@ -18,6 +18,8 @@ from flowact.errors import UserError
 from flowact.live.access.admission import Admission
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
+from flowact.live.observation.events import Moved, Observers, SnapshotKept, WorkerReplaced
+from flowact.live.observation.session_watch import Arrival
 from flowact.live.persona import NOBODY, Persona, read_persona
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import SessionServices, ViewerSession
@@ -28,7 +30,14 @@ from flowact.planner import Planner, RuleBasedPlanner
 from flowact.planner.multimodal import MultimodalPlanner, PlannerEndpoint
 from flowact.portrait import load_reference
 from flowact.serving.messages import Codec, Command, Create, MediaSegment, Ready, SessionError
-from flowact.serving.supervisor import Report, Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.reports import (
+    Report,
+    SessionsMoved,
+    SnapshotTaken,
+    WorkerRestarted,
+    WorkerUnavailable,
+)
+from flowact.serving.supervision.supervisor import Supervisor
 from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)
@@ -48,6 +57,7 @@ class SessionManager:
         sessions: sessions by name.
         ready: what the worker said when it was loaded.
         down: why there is no worker, if there is none.
+        observers: hear of what happens to sessions and the worker.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -57,7 +67,10 @@ class SessionManager:
         self.admission = Admission(settings.sessions)
         self.speech = SpeechRoom(settings.endpoints, settings.voices, settings.listen_model)
         self.sessions: dict[str, LiveSession] = {}
-        self.services = SessionServices(self.send, self.uploads, self.speech.services)
+        self.observers = Observers()
+        self.services = SessionServices(
+            self.send, self.uploads, self.speech.services, self.observers.tell
+        )
         self._plans = PlannerEndpoint(settings.planner)
         self.ready: Ready | None = None
         self.down: str | None = None
@@ -104,17 +117,45 @@ class SessionManager:
         await self._plans.close()
         self.uploads.close()
 
+    async def renew(self) -> bool:
+        """Move all sessions to a fresh worker with the weights that are there now; nobody notices.
+
+        False if none can be loaded: then nothing has changed.
+        """
+        if self._supervisor is None:
+            return False
+        return await asyncio.to_thread(self._supervisor.renew)
+
     def send(self, command: Command) -> None:
         """Pass a command to the worker."""
         if self._supervisor is not None:
             self._supervisor.send(command)
 
     @property
+    def obstacle(self) -> str | None:
+        """Why nobody should be sent here, in one sentence; `None` if visitors are welcome."""
+        if self.down is not None:
+            return self.down
+        return "The worker is loading the model." if self.ready is None else None
+
+    @property
+    def busy(self) -> float:
+        """Share of the last seconds in which the worker computed, 0 to 1."""
+        return self._supervisor.busy if self._supervisor is not None else 0.0
+
+    @property
+    def spare_ready(self) -> bool:
+        """Whether a second worker stands by."""
+        return self._supervisor is not None and self._supervisor.spare_ready
+
+    @property
     def settled(self) -> bool:
         """Whether everything is loaded, the spare worker too when there is to be one."""
         return self._supervisor is not None and self.ready is not None and self._supervisor.settled
 
-    def begin(self, visitor: str, character: str, upload: str, codec: Codec) -> ViewerSession:
+    def begin(
+        self, visitor: str, character: str, upload: str, codec: Codec, arrival: Arrival
+    ) -> ViewerSession:
         """Begin a session for a visitor who has a place.
 
         Raises:
@@ -124,7 +165,7 @@ class SessionManager:
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
         persona = self.persona(character, upload)
         session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
-        self.enter(session, picture, codec)
+        self.enter(session, picture, codec, arrival)
         return session
 
     def planner(self, picture: NDArray[np.uint8], *, arms: bool = True) -> Planner:
@@ -146,8 +187,14 @@ class SessionManager:
         """Return who a character is in a conversation; somebody's own picture is nobody in particular."""
         return NOBODY if upload else read_persona(self._character(character))
 
-    def enter(self, session: LiveSession, picture: NDArray[np.uint8], codec: Codec) -> None:
-        """Let a session that has a place begin at the worker.
+    def enter(
+        self,
+        session: LiveSession,
+        picture: NDArray[np.uint8],
+        codec: Codec,
+        arrival: Arrival | None = None,
+    ) -> None:
+        """Let a session that has a place begin at the worker; without an `arrival` nobody watches it.
 
         Raises:
             UserError: there is no worker.
@@ -155,6 +202,8 @@ class SessionManager:
         if self.down is not None:
             raise UserError(self.down)
         self.sessions[session.name] = session
+        if arrival is not None:
+            session.watch.arrived(arrival)
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
         _log.info("session %s begins", session.name)
@@ -187,6 +236,7 @@ class SessionManager:
         return assets.character(name) if name else assets.default_character()
 
     def _receive(self, report: Report) -> None:
+        self._observe(report)
         match report:
             case MediaSegment(session=name):
                 if name in self.sessions:
@@ -205,6 +255,16 @@ class SessionManager:
                 self.down = message
                 for session in self.sessions.values():
                     session.send_event("error", text=message)
+
+    def _observe(self, report: Report) -> None:
+        """Tell operators what concerns the worker as a whole."""
+        match report:
+            case WorkerRestarted(kind=kind):
+                self.observers.tell(WorkerReplaced(kind))
+            case SnapshotTaken(snapshot=snapshot):
+                self.observers.tell(SnapshotKept(len(snapshot)))
+            case SessionsMoved(sessions=count, seconds=seconds):
+                self.observers.tell(Moved("renewal", count, seconds))
 
     def _session_error(self, name: str, fatal: bool) -> None:
         session = self.sessions.get(name)

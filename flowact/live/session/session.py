@@ -19,6 +19,8 @@ from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
 from flowact.live.access.uploads import Uploads
 from flowact.live.dialogue.dialogue import Dialogue, DialogueContext, Mode
+from flowact.live.observation.events import LiveEvent, ViewerLag
+from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.persona import NOBODY, Persona
 from flowact.live.protocol import requests
 from flowact.live.session.packetizer import Packetizer
@@ -43,11 +45,13 @@ class SessionServices:
         send: passes a command to the worker.
         uploads: sounds and pictures of the visitors.
         speech: voices, recogniser and language model.
+        tell: passes on what operators are to know.
     """
 
     send: Callable[[Command], None]
     uploads: Uploads
     speech: SpeechServices
+    tell: Callable[[LiveEvent], None]
 
 
 class ViewerSession:
@@ -58,6 +62,7 @@ class ViewerSession:
         visitor: subject of the visitor's ticket, whose uploads may be used.
         send_queue: what waits to be sent.
         recorder: the last minutes.
+        watch: what operators see of it.
         left: when the connection was lost, in seconds of a monotonic clock.
         decisions: what the planner chose, newest last.
 
@@ -79,6 +84,7 @@ class ViewerSession:
         self.name, self.visitor = name, visitor
         self._services, self._planner = services, planner or RuleBasedPlanner()
         self.send_queue, self.recorder = SendQueue(), Recorder()
+        self.watch = SessionWatch(services.tell)
         self._packetizer = Packetizer(self.send_queue)
         self.decisions: deque[dict[str, object]] = deque(maxlen=MOST_DECISIONS)
         self.left: float | None = None
@@ -112,6 +118,7 @@ class ViewerSession:
         self._planner.hear("avatar", np.frombuffer(segment.sound, "<i2"))
         if self.left is None and not self._packetizer.send(segment):
             self._command(KeyFrame(self.name))
+        self.watch.sent(segment, self.send_queue.dropped)
         self._dialogue.shown(segment)
         if segment.finished:
             self.send_event("finished", epoch=segment.epoch)
@@ -124,7 +131,7 @@ class ViewerSession:
         self._command(KeyFrame(self.name))
 
     def restarted(self) -> None:
-        """The worker was replaced: whatever was being said is lost; a puppet goes on."""
+        """The worker was replaced: what was being said goes on where it stopped, and so does a puppet."""
         self._packetizer.new_stream()
         self._dialogue.restarted()
         self.send_event("notice", text="The generator stopped and was started again; go on.")
@@ -150,7 +157,9 @@ class ViewerSession:
                 self._observe(asked=text)
             case requests.WantKey():
                 self._command(KeyFrame(self.name))
-            case requests.Ping(at=at):
+            case requests.Ping(at=at, lag_ms=lag):
+                if lag is not None:
+                    self._services.tell(ViewerLag(lag / 1e3))
                 self.send_event("pong", at=at, server_ms=time.time() * 1e3)
             case requests.Hello() | requests.Bye():
                 raise UserError("The session has begun already.")
@@ -200,6 +209,7 @@ class ViewerSession:
             flush=lambda: self.send_queue.flush(),  # the queue of the connection that there is then
             act=lambda behaviour: self._observe(asked=behaviour, by="the language model"),
             begun=lambda: self._observe(),
+            expected=self.watch.expect,
         )
 
     async def _plan_forever(self) -> None:

@@ -76,7 +76,7 @@ def with_lids(
     falling = (shut > _STARTS).cpu()
     if not falling.any():
         return mask, paint
-    mask, paint = mask.clone(), paint.clone()
+    veiled, covered = mask.clone(), paint.clone()
     frames = len(shut) // len(lids.eyes)
     pixels = (view.identity_grid(paint.shape[-1], paint.device)[0] + 1) * (FRAME_SIZE / 2)
     for row, side in falling.nonzero().tolist():
@@ -86,12 +86,17 @@ def with_lids(
             continue
         shift = _shift_of_head(head[row], eye.steady, view)
         window = _window(eye, shift, pixels)
+        if not pixels[window].numel():  # the head has left the view
+            continue
         still = pixels[window] + _with_one(pixels[window]) @ shift
-        drawn, share = _drawn(still, float(shut[row, side]), eye, lids.picture[source])
-        under = paint[row][:, *window]
-        mask[row][:, *window] *= 1 - share
-        paint[row][:, *window] = (under + (drawn - under) * share).to(paint.dtype)
-    return mask, paint
+        drawn, share = _drawn(still, shut[row, side], eye, lids.picture[source])
+        there = (row, slice(None), *window)
+        # The windows of two eyes may meet: what is under the second is what the first left.
+        veiled[there] = veiled[there].clone() * (1 - share)
+        covered[there] = torch.lerp(
+            covered[there].clone(), drawn.to(paint.dtype), share.to(paint.dtype)
+        )
+    return veiled, covered
 
 
 def _shift_of_head(head: Tensor, steady: Tensor, view: View) -> Tensor:
@@ -120,7 +125,7 @@ def _span(places: Tensor) -> slice:
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
 
 
-def _drawn(still: Tensor, shut: float, eye: Eye, picture: Tensor) -> tuple[Tensor, Tensor]:
+def _drawn(still: Tensor, shut: Tensor, eye: Eye, picture: Tensor) -> tuple[Tensor, Tensor]:
     """Colours `[3, p, p]` of a lid that has come so far, and how much of them shows, `[p, p]`.
 
     `still` are the pixels `[p, p, 2]` of the reference that lie there if nothing but the head has moved.
@@ -140,7 +145,7 @@ def _drawn(still: Tensor, shut: float, eye: Eye, picture: Tensor) -> tuple[Tenso
     return colours, share
 
 
-def _step(x: Tensor | float) -> Tensor:
+def _step(x: Tensor) -> Tensor:
     """Smoothstep."""
-    inside = torch.as_tensor(x).clamp(0, 1)
+    inside = x.clamp(0, 1)
     return inside.square() * (3 - 2 * inside)

@@ -60,8 +60,8 @@ def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
     if window is None:
         return mask
     scale = mask.shape[-1] // lips.shape[-1]
-    left = mask.clone()
-    window.enlarged(scale).cut(left).mul_(1 - enlarge(window.cut(lips), scale))
+    left, there = mask.clone(), window.enlarged(scale)
+    there.cut(left).copy_(there.cut(mask) * (1 - enlarge(window.cut(lips), scale)))
     return left
 
 
@@ -81,9 +81,8 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     drawn = _drawn(window.cut(parts), mouth.amount)
     colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
     kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
-    finished = paint.clone()
-    under = window.enlarged(scale).cut(finished)
-    under.copy_(under * kept + enlarge(colour, scale))
+    finished, there = paint.clone(), window.enlarged(scale)
+    there.cut(finished).copy_(there.cut(paint) * kept + enlarge(colour, scale))
     return finished
 
 

@@ -16,6 +16,8 @@ from flowact.tokenizer.video.tiny import TinyVideoDecoder, tiny_decoder_of
 
 CONTEXT: Final = 3
 """Latents before the new ones that a decoder without a cache decodes again with them."""
+MOST_FEATURE_MEGABYTES: Final = 64.0
+"""A large autoencoder's features weigh a gigabyte: too much to send every two seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class VideoDecoderState:
     Attributes:
         latents: the last ones, `[batch, k, c, h, w]`, oldest first.
         features: what a causal decoder has computed of all latents so far and will read again, see
-            `causal_cache`; empty for decoders that read `latents` again, and in a stored state that
-            was too large: they are computed anew then, from `latents` alone.
+            `causal_cache`; empty for decoders that read `latents` again, and where they were too large
+            to be stored: they are computed anew then, from `latents` alone.
     """
 
     latents: Tensor
@@ -126,6 +128,29 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def initial_state(self, features: ReferenceLatent) -> VideoDecoderState:
         """The state before the first frame: the portrait."""
         return self._with_features(VideoDecoderState(features.latent[:, None]))
+
+    def compact_state(self, state: VideoDecoderState) -> tuple[Tensor, ...]:
+        """The last latents, and what was computed of all of them unless that is too large to be sent about."""
+        large = state.megabytes > MOST_FEATURE_MEGABYTES
+        return (state.latents, *(() if large else state.features))
+
+    @torch.no_grad()
+    def restored_state(
+        self, compact: tuple[Tensor, ...], features: ReferenceLatent
+    ) -> VideoDecoderState:
+        """The same state again; without features it goes on as if the last latents were all that there were.
+
+        Raises:
+            ValueError: latents of another autoencoder.
+        """
+        latents, *kept = compact
+        if latents.shape[2:] != features.latent.shape[1:]:
+            expected = tuple(features.latent.shape[1:])
+            raise ValueError(f"latents are {tuple(latents.shape)}, expected [batch, k, {expected}]")
+        here = (self.device, self.dtype)
+        return VideoDecoderState(
+            latents.to(features.latent), tuple(each.to(*here) for each in kept)
+        )
 
     def decode(
         self, state: VideoDecoderState, z: Tensor, features: ReferenceLatent

@@ -40,6 +40,7 @@ class Room:
     def __init__(self, services: SpeechServices, **options: object) -> None:
         self.events: list[dict] = []
         self.acted: list[str] = []
+        self.expected: list[bool] = []
         self._source: Reply | None = None
         self._epoch = self._index = 0
         self.now = 0.0
@@ -50,6 +51,7 @@ class Room:
             flush=lambda: None,
             act=self.acted.append,
             begun=lambda: None,
+            expected=lambda *, reply: self.expected.append(reply),
             now=lambda: self.now,
         )
         self.dialogue = Dialogue(services, around, **options)

@@ -285,3 +285,29 @@ def test_a_microphone_that_goes_off_in_a_barge_in_ends_what_was_stopped():
         assert heard and script.answer.startswith(heard)
 
     run(scene)
+
+
+def test_what_was_being_said_when_the_worker_died_goes_on_where_it_was_heard_to_stop():
+    async def scene(made, script):
+        await made.speak(1.5, 1.0)
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        before = await made.play(0.48)
+        made.dialogue.restarted()
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        after = await made.play()
+        assert before + after == pytest.approx(len(script.answer.split()) / 3, abs=0.6)
+        last = made.dialogue._conversation.history.messages("")[-1]
+        assert last == {"role": "assistant", "content": script.answer}
+        assert made.expected == [True, True], "the viewer waits for the same reply"
+
+    run(scene)
+
+
+def test_what_was_being_made_when_the_worker_died_is_said_all_the_same():
+    async def scene(made, script):
+        made.dialogue.ask("Can you?")
+        made.dialogue.restarted()
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        assert len(script.bodies(CHAT)) == 1 and await made.play() > 2
+
+    run(scene)

@@ -15,6 +15,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.access import uploads
 from flowact.live.protocol.binary import Flag, MessageKind, prefixed, split_prefixed
+from flowact.live.session.session import sample
+from flowact.media import Recording
 from flowact.serving.audio_source import to_pcm16
 from tests.live.viewer import Viewer, ended, visiting
 from tests.tiny_assets import write_wave
@@ -109,6 +111,25 @@ def test_the_microphone_is_spoken_by_the_puppet_even_after_a_crash(
         )
         talk(viewer)
         assert viewer.until(spoken)[0].epoch == epoch
+    ended(manager)
+
+
+def test_a_fresh_worker_takes_over_in_the_middle_of_a_word(client, manager, ticket):
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.media(MessageKind.JPEG)
+        viewer.send("sample", name="welcome")
+        epoch = viewer.text("epoch")["epoch"]
+        viewer.media(MessageKind.SOUND, epoch=epoch)
+        old = manager._supervisor.pid
+        assert client.portal.call(manager.renew)
+        assert manager._supervisor.pid != old
+        viewer.text("finished")
+        heard = [m for m in viewer.seen if isinstance(m, tuple) and m[0].kind is MessageKind.SOUND]
+        said = b"".join(body for header, body in heard if header.epoch == epoch)
+        assert said.startswith(to_pcm16(Recording.open(sample("welcome")).read()))
+        times = [round(header.media_ms) for header, _ in heard]
+        assert times == list(range(0, 160 * len(times), 160)), "nothing twice and nothing left out"
+        assert not [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "notice"]
     ended(manager)
 
 

@@ -105,6 +105,11 @@ def test_lids_go_where_the_head_goes(points) -> None:
     torch.testing.assert_close(moved[..., by:], still[..., :-by], atol=0.02, rtol=0)
 
 
+def test_an_eye_that_has_left_the_view_is_not_drawn(points) -> None:
+    away = torch.full((1, 2, 60, 60), 1.5)
+    assert (drawn(looked_at(points), SHUT, away) == -1).all()
+
+
 def test_what_the_flow_does_to_lids_does_not_move_them(points) -> None:
     lids, (row, column) = looked_at(points), middle(points)
     head = torch.zeros(1, 2, 60, 60)
@@ -121,3 +126,13 @@ def test_nothing_is_drawn_on_dark_glasses_nor_where_there_is_no_face(points) -> 
     )
     assert nobody is not None and nobody.eyes == ((None, None),)
     assert shut_lids(torch.zeros(1, 3, 480, 480), fit_faces(points), 0.0) is None
+
+
+def test_they_have_a_gradient(points) -> None:
+    tensors = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240), torch.zeros(1, 2, 60, 60)
+    mask, paint, head = (x.requires_grad_() for x in tensors)
+    shut = torch.full((1, 2), 0.6).requires_grad_()
+    made = with_lids(mask.sigmoid(), paint * 2, head * 2, shut, looked_at(points), FACE)
+    sum(x.square().sum() for x in made).backward()
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in (mask, paint, head, shut))
+    assert shut.grad.abs().min() > 0

@@ -1,7 +1,7 @@
 import torch
 
 from flowact.tokenizer.face_mesh.fit import fit_faces
-from flowact.tokenizer.face_mesh.mouth import look_of_mouths, with_mouth
+from flowact.tokenizer.face_mesh.mouth import look_of_mouths, with_mouth, without_lips
 from flowact.tokenizer.face_mesh.raster import LIPS, mesh_maps
 from flowact.tokenizer.views import FACE
 from tests.tokenizer.face_mesh.test_fit import activation
@@ -47,3 +47,15 @@ def test_teeth_in_the_dark_are_darker(points) -> None:
 def test_nothing_is_drawn_where_nothing_is_to_be() -> None:
     faces = fit_faces(torch.full((1, 89, 2), torch.nan))
     assert look_of_mouths(torch.zeros(1, 3, 480, 480), faces, 0.0) is None
+
+
+def test_it_has_a_gradient(points) -> None:
+    faces = fit_faces(points)
+    look = look_of_mouths(torch.zeros(1, 3, 480, 480), faces, 1.0)
+    assert look is not None
+    parts = mesh_maps(faces, WIDE, FACE)[:, LIPS:].requires_grad_()
+    paint, mask = (torch.rand(1, k, 240, 240).sigmoid().requires_grad_() for k in (3, 1))
+    (
+        with_mouth(paint * 2, parts, look).sum() + without_lips(mask * 2, parts[:, :1]).sum()
+    ).backward()
+    assert all(x.grad is not None and x.grad.isfinite().all() for x in (parts, paint, mask))

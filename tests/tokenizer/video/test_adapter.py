@@ -6,12 +6,9 @@ import pytest
 import torch
 from diffusers import AutoencoderKLLTXVideo, AutoencoderKLWan
 
-from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.sampling import SamplingConfig
-from flowact.serving.snapshot import SessionSnapshot, from_bytes, to_bytes
-from flowact.streaming import batch
-from flowact.streaming.state import SessionState
+from flowact.tokenizer.video import adapter
 from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer, _statistics
 from tests.tiny_pipeline import speech
 from tests.tiny_transformer import tiny_transformer
@@ -113,10 +110,7 @@ def test_a_state_is_a_value_that_can_be_stored_and_kept(kind) -> None:
     assert all(torch.equal(*pair) for pair in zip(copies, state.features, strict=True))
     shapes = {each.shape for each in state.features}
     assert shapes == {each.shape for each in tokenizer.initial_state(features).features}
-    snapshot = SessionSnapshot(
-        SessionState.start(features.latent[:, None], [0]), state, AudioTimeline.empty()
-    )
-    restored = from_bytes(to_bytes(snapshot), type(state)).decoder
+    restored = tokenizer.restored_state(tokenizer.compact_state(state), features)
     again, _ = tokenizer.decode(restored, z[:, 1:], features)
     assert torch.equal(again, straight)
 
@@ -126,13 +120,9 @@ def test_features_that_are_too_large_to_store_are_computed_anew(monkeypatch) -> 
     frames, portrait = video(tokenizer, 3)
     features, z = tokenizer.reference_features(portrait), tokenizer.encode(frames, portrait)
     _, state = tokenizer.decode(tokenizer.initial_state(features), z[:, :2], features)
-    monkeypatch.setattr("flowact.serving.snapshot.MOST_DECODER_MEGABYTES", 0.5 * state.megabytes)
-    snapshot = SessionSnapshot(
-        SessionState.start(features.latent[:, None], [0]), state, AudioTimeline.empty()
-    )
-    stored = from_bytes(to_bytes(snapshot), type(state)).decoder
+    monkeypatch.setattr(adapter, "MOST_FEATURE_MEGABYTES", 0.5 * state.megabytes)
+    stored = tokenizer.restored_state(tokenizer.compact_state(state), features)
     assert stored.features == () and state.features
-    stored = batch.match(stored, tokenizer.initial_state(features))
     straight, _ = tokenizer.decode(state, z[:, 2:], features)
     again, _ = tokenizer.decode(stored, z[:, 2:], features)
     assert torch.equal(again, straight), "so early the last latents are all that there were"

@@ -11,6 +11,7 @@ export class Figures {
     this.clockOffset = 0; // server minus browser, ms
     this.bestTrip = Infinity;
     this.recent = [];
+    this.lag = null; // from made to painted, ms; null while nothing is painted
     this.heardEpoch = new Map();
   }
 
@@ -77,6 +78,7 @@ export class Figures {
       this.fellSilentAt = null;
     }
     this.add("A/V offset", header.mediaMs - mediaNow);
+    this.lag = Math.max(this.serverNow() - header.madeMs, 0);
     this.add("started to painted", this.serverNow() - header.startedMs);
     if (header.heardMs) {
       const uplink = Number.isFinite(this.bestTrip) ? this.bestTrip / 2 : 0;

@@ -11,7 +11,7 @@ const POST_MS = 40;
 export class Line {
   /**
    * @param base path of the live routes.
-   * @param hooks hello() gives the first message; text(object), media(ArrayBuffer), state(name).
+   * @param hooks hello() gives the first message, lag() ms or null; text(object), media(ArrayBuffer), state(name).
    */
   constructor(base, hooks) {
     this.base = base;
@@ -66,7 +66,8 @@ export class Line {
 
   #beat() {
     if (performance.now() - this.heard > SILENT_MS) return this.#ended(this.wire);
-    this.send({ type: "ping", at: performance.timeOrigin + performance.now() });
+    const at = performance.timeOrigin + performance.now();
+    this.send({ type: "ping", at, lag_ms: this.hooks.lag() });
   }
 
   #ended(wire) {

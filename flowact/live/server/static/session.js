@@ -51,6 +51,7 @@ export class Session extends EventTarget {
     this.early = [];
     this.line = new Line(this.options.base, {
       hello: () => this.#hello(),
+      lag: () => this.figures.lag,
       text: (message) => this.#text(message),
       media: (buffer) => this.#media(unpack(buffer)),
       state: (name) => this.#say("state", { name }),

@@ -17,7 +17,7 @@ from typing import Final
 
 from flowact.parallel.companions import Companions, how_ended
 from flowact.parallel.launch import Started, start
-from flowact.serving.messages import Command, Event, Ready, Shutdown
+from flowact.serving.messages import Command, Event, Heartbeat, Ready, Shutdown
 from flowact.serving.worker import WorkerOptions, decode_worker, follow_worker, serve
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class WorkerProcess:
         ready_since: when that was; when it was started, before.
         last_sign: when it last gave a sign of life, in seconds of `time.monotonic()`.
         gaps: seconds between its last signs of life, since it was ready.
+        busy: share of the last seconds in which it computed, 0 to 1, as it said last.
         broken: it could not be started, a command could not be delivered, or the pipe is closed.
 
     Args:
@@ -56,7 +57,7 @@ class WorkerProcess:
         self.ready: Ready | None = None
         self.ready_since = self.last_sign = time.monotonic()
         self.gaps: deque[float] = deque(maxlen=GAPS)
-        self.broken = False
+        self.busy, self.broken = 0.0, False
         self._launched, self._problem = threading.Event(), ""
         self._companions: Companions | None = None
         self._started: Started | None = None
@@ -171,6 +172,8 @@ class WorkerProcess:
                 self.last_sign = now
                 if isinstance(event, Ready):
                     self.ready, self.ready_since = event, now
+                elif isinstance(event, Heartbeat):
+                    self.busy = event.busy
                 self._received(self, event)
         except (EOFError, OSError):  # the supervisor sees it and says why
             self.broken = True

@@ -6,6 +6,8 @@ time that one chunk needs. Without it the viewer waits until a new worker has lo
 Nothing is started in a tight loop. Workers that die in a row are replaced more and more slowly, then without their
 sessions, and at last not at all; see `Restarts`. A spare that does not come up is given up, and the worker goes on
 without one.
+
+`Supervisor.renew` replaces a healthy worker on purpose, and moves its sessions without a cut.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from flowact.serving.messages import (
     Close,
     Command,
+    Continuation,
     Create,
+    Departed,
     Event,
     Failed,
     Heartbeat,
@@ -32,8 +36,18 @@ from flowact.serving.messages import (
     SessionError,
     SetAction,
 )
+from flowact.serving.supervision.handover import Handover
+from flowact.serving.supervision.reports import (
+    Report,
+    RestartKind,
+    SessionsMoved,
+    SnapshotTaken,
+    WorkerRestarted,
+    WorkerUnavailable,
+)
+from flowact.serving.supervision.restarts import Restarts
+from flowact.serving.supervision.worker_process import WorkerProcess
 from flowact.serving.worker import WorkerOptions
-from flowact.serving.worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 
@@ -42,69 +56,9 @@ HANG_SECONDS: Final = 2.0
 SLOW_FACTOR: Final = 6.0
 HEALTHY_SECONDS: Final = 30.0
 """Whoever has worked for so long since it was loaded is healthy, and what was before is forgotten."""
-SUSPECTED: Final = 3
-"""Deaths in a row after which sessions are taken for the cause: they end, and the worker goes on without."""
-MOST_IN_A_ROW: Final = 6
-"""Deaths in a row after which no further worker is started."""
-FIRST_PAUSE: Final = 0.5
-"""Seconds before the second replacement in a row; every further one takes twice as long."""
 LET_GO: Final = "The generator stopped several times; this session ends."
 LOADING_SECONDS: Final = 180.0
 _LOOK_EVERY: Final = 0.2
-
-
-@dataclass(frozen=True)
-class WorkerRestarted:
-    """The worker was replaced; `sessions` go on from their last snapshots, silent."""
-
-    sessions: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True)
-class WorkerUnavailable:
-    """No worker can be started; `message` says why in one sentence."""
-
-    message: str
-
-
-class Restarts:
-    """How a worker that dies again and again is replaced: at once, then more slowly, and not for ever.
-
-    Counts the deaths of workers that were never healthy in between.
-
-    Attributes:
-        in_a_row: how many there were.
-    """
-
-    def __init__(self) -> None:
-        self.in_a_row = 0
-
-    def died(self) -> None:
-        """Count a death."""
-        self.in_a_row += 1
-
-    def settled(self) -> None:
-        """Forget all deaths: a worker is healthy."""
-        self.in_a_row = 0
-
-    @property
-    def pause(self) -> float:
-        """Seconds to wait before the next replacement."""
-        return FIRST_PAUSE * 2 ** (self.in_a_row - 2) if self.in_a_row > 1 else 0.0
-
-    @property
-    def sessions_suspected(self) -> bool:
-        """Whether a session may be what kills the workers."""
-        return self.in_a_row >= SUSPECTED
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether to give up."""
-        return self.in_a_row >= MOST_IN_A_ROW
-
-
-Report = MediaSegment | SessionError | WorkerRestarted | Ready | WorkerUnavailable
 
 
 class Supervisor:
@@ -136,6 +90,9 @@ class Supervisor:
         self._lock = threading.RLock()
         self._stopping = threading.Event()
         self._spare: WorkerProcess | None = None
+        self._spare_wanted = spare
+        self._handover: Handover | None = None
+        self._renewing = threading.Lock()
         self._worker = WorkerProcess(options, self._receive)
         self._watcher = threading.Thread(target=self._watch, name="flowact-watch", daemon=True)
         self._watcher.start()
@@ -156,6 +113,11 @@ class Supervisor:
         return self._worker.pids
 
     @property
+    def busy(self) -> float:
+        """Share of the last seconds in which the worker computed, 0 to 1, as it said last."""
+        return self._worker.busy
+
+    @property
     def spare_ready(self) -> bool:
         """Whether another worker stands by."""
         spare = self._spare
@@ -170,14 +132,43 @@ class Supervisor:
         """Pass a command on, keeping what a new worker would have to know of it."""
         with self._lock:
             self._remember(command)
-            self._worker.send(command)
+            if self._handover is None or not self._handover.holds(command):
+                self._worker.send(command)
+
+    def renew(self) -> bool:
+        """Load a fresh worker, with the weights that are there now, and move all sessions to it.
+
+        Blocks until that is done. False if no fresh worker could be loaded: then nothing has changed.
+        """
+        with self._renewing:
+            fresh = self._fresh()
+            if fresh is None:
+                return False
+            began = time.monotonic()
+            with self._lock:
+                old, self._worker, self._spare = self._worker, fresh, None
+                self._with_spare = self._spare_wanted
+                moving = tuple(self._sessions)
+                handover = self._handover = Handover(old, fresh, moving)
+            handover.wait()
+            lost = self._end_handover(handover)
+            old.stop()
+            moved = len(moving) - len(lost)
+            _log.info("worker %s has taken %d sessions over", fresh.pid, moved)
+            self._report(SessionsMoved(moved, time.monotonic() - began))
+            if lost:
+                self._report(WorkerRestarted(lost, f"worker {old.pid} gave them up", "hang"))
+            if fresh.ready is not None:
+                self._report(fresh.ready)
+            return True
 
     def close(self) -> None:
         """Stop watching and end all workers; nothing is left behind."""
         self._stopping.set()
         self._watcher.join()
         with self._lock:
-            for worker in (self._worker, self._spare):
+            leaving = self._handover.old if self._handover is not None else None
+            for worker in (self._worker, self._spare, leaving):
                 if worker is not None:
                     worker.stop()
 
@@ -200,25 +191,79 @@ class Supervisor:
         with self._lock:
             if worker is self._spare and isinstance(event, Failed):
                 self._give_up_spare(event.message)
-            if worker is not self._worker:
+            if not self._listens_to(worker):
                 return  # a spare that is loaded, or the last words of one that was replaced
-            if isinstance(event, MediaSegment) and event.snapshot is not None:
-                known = self._sessions.get(event.session)
-                if known is not None:
-                    self._sessions[event.session] = replace(known, snapshot=event.snapshot)
-                event = replace(event, snapshot=None)  # or whoever keeps segments would keep it too
+            if isinstance(event, Departed):
+                self._goes_on(event)
+                return
             if isinstance(event, SessionError) and event.fatal:
                 self._sessions.pop(event.session, None)
+                if self._handover is not None:
+                    self._handover.forget(event.session)
+            taken = self._take_snapshot(event)
+        if taken is not None:
+            self._report(taken)
+        if isinstance(event, MediaSegment) and event.snapshot is not None:
+            event = replace(event, snapshot=None)  # or whoever keeps segments would keep it too
         if isinstance(event, Failed):
             self._give_up(event.message)
         elif not isinstance(event, Heartbeat):
             self._report(event)
 
+    def _listens_to(self, worker: WorkerProcess) -> bool:
+        leaving = self._handover.old if self._handover is not None else None
+        return worker is self._worker or worker is leaving
+
+    def _goes_on(self, departed: Departed) -> None:
+        """Let a session go on at the new worker."""
+        known = self._sessions.get(departed.session)
+        if known is not None and self._handover is not None:
+            self._sessions[departed.session] = self._handover.arrived(departed, known)
+
+    def _take_snapshot(self, event: Event) -> SnapshotTaken | None:
+        """Remember where a session would go on after a crash, if an event says so."""
+        if not isinstance(event, MediaSegment) or event.snapshot is None:
+            return None
+        known = self._sessions.get(event.session)
+        if known is not None:
+            resume = Continuation(event.snapshot)
+            self._sessions[event.session] = replace(known, resume=resume)
+        return SnapshotTaken(event.session, event.snapshot, event.index + 1)
+
+    def _fresh(self) -> WorkerProcess | None:
+        """Load a worker in the place of the spare; `None` if it does not get ready."""
+        with self._lock:
+            if self._stopping.is_set() or self._worker.ready is None:
+                return None
+            if self._spare is not None:
+                self._spare.kill()
+            fresh = self._spare = WorkerProcess(self._options, self._receive)
+        limit = time.monotonic() + LOADING_SECONDS
+        while fresh.ready is None and fresh.alive and time.monotonic() < limit:
+            if self._stopping.wait(_LOOK_EVERY):
+                return None
+        with self._lock:
+            if fresh.ready is None or self._spare is not fresh:
+                _log.error("no fresh worker could be loaded; worker %s goes on", self._worker.pid)
+                return None
+        return fresh
+
+    def _end_handover(self, handover: Handover) -> tuple[str, ...]:
+        """Let those who did not leave go on from their last snapshots; return their names."""
+        with self._lock:
+            if self._handover is not handover:
+                return ()  # the new worker died meanwhile, and all sessions went on elsewhere
+            lost = [self._sessions[name] for name in handover.left if name in self._sessions]
+            for create in lost:
+                handover.go_on(create)
+            self._handover = None
+            return tuple(create.session for create in lost)
+
     def _watch(self) -> None:
         while not self._stopping.wait(_LOOK_EVERY):
-            reason = self._complaint()
-            if reason is not None:
-                self._replace(reason)
+            complaint = self._complaint()
+            if complaint is not None:
+                self._replace(*complaint)
             elif self._worker.ready:
                 self._keep_well()
 
@@ -226,7 +271,7 @@ class Supervisor:
         """Forgive what was before a healthy worker, and see to its spare."""
         if self._worker.healthy_for >= self._healthy_seconds:
             self._restarts.settled()
-        if self._with_spare:
+        if self._with_spare and self._handover is None:
             self._keep_spare()
 
     def _keep_spare(self) -> None:
@@ -258,18 +303,19 @@ class Supervisor:
         _log.warning("there is no spare worker: %s", message)
         self._with_spare = False
 
-    def _complaint(self) -> str | None:
+    def _complaint(self) -> tuple[RestartKind, str] | None:
         """Say what is wrong with the worker, if anything."""
         worker = self._worker
         silent = time.monotonic() - worker.last_sign
         if not worker.alive:
-            return f"worker {worker.pid} {worker.ending}"
+            return "crash", f"worker {worker.pid} {worker.ending}"
         if worker.ready is None:
-            return (
-                f"worker {worker.pid} did not load the model" if silent > LOADING_SECONDS else None
-            )
-        patience = self._patience(tuple(worker.gaps))
-        return f"worker {worker.pid} hung for {silent:.1f} s" if silent > patience else None
+            if silent > LOADING_SECONDS:
+                return "loading", f"worker {worker.pid} did not load the model"
+            return None
+        if silent > self._patience(tuple(worker.gaps)):
+            return "hang", f"worker {worker.pid} hung for {silent:.1f} s"
+        return None
 
     def _patience(self, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang."""
@@ -278,9 +324,13 @@ class Supervisor:
         patience = self._hang_seconds * 2**self._restarts.in_a_row
         return max(patience, SLOW_FACTOR * usual)
 
-    def _replace(self, reason: str) -> None:
+    def _replace(self, kind: RestartKind, reason: str) -> None:
         """Go on with the spare or a new worker, and give it all sessions."""
         self._worker.kill()
+        with self._lock:
+            if self._handover is not None:
+                self._handover.old.kill()
+                self._handover = None
         self._restarts.died()
         if self._restarts.exhausted:
             self._give_up(f"The generator stopped {self._restarts.in_a_row} times in a row.")
@@ -304,7 +354,7 @@ class Supervisor:
         _log.warning(
             "%s; %s takes over sessions: %s", reason, successor, ", ".join(names) or "none"
         )
-        self._report(WorkerRestarted(names, reason))
+        self._report(WorkerRestarted(names, reason, kind))
         if fresh.ready is not None:
             self._report(fresh.ready)
 

@@ -1,25 +1,32 @@
 """Workers that die again and again, as the supervisor sees them; none of them is a process here."""
 
 import itertools
+import threading
 import time
 from collections.abc import Callable
 from typing import ClassVar
 
 import pytest
 
-from flowact.serving import supervisor, worker_process
-from flowact.serving.messages import Create, Failed, Ready, SessionError
-from flowact.serving.supervisor import (
-    LET_GO,
-    MOST_IN_A_ROW,
-    SUSPECTED,
-    Restarts,
-    Supervisor,
-    WorkerRestarted,
-    WorkerUnavailable,
+from flowact.serving.messages import (
+    Close,
+    Continuation,
+    Create,
+    Depart,
+    Departed,
+    Failed,
+    Interrupt,
+    PendingSound,
+    Ready,
+    Say,
+    SessionError,
 )
+from flowact.serving.supervision import handover, restarts, supervisor, worker_process
+from flowact.serving.supervision.reports import SessionsMoved, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.restarts import MOST_IN_A_ROW, SUSPECTED, Restarts
+from flowact.serving.supervision.supervisor import LET_GO, Supervisor
+from flowact.serving.supervision.worker_process import WorkerProcess
 from flowact.serving.worker import WorkerOptions
-from flowact.serving.worker_process import WorkerProcess
 
 CREATE = Create("a", b"", 1, "idling", "jpeg")
 
@@ -62,7 +69,7 @@ def supervised(monkeypatch, request):
     """Start a supervisor of such workers."""
     monkeypatch.setattr(supervisor, "WorkerProcess", Mortal)
     monkeypatch.setattr(supervisor, "_LOOK_EVERY", 0.001)
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(restarts, "FIRST_PAUSE", 0.002)
     monkeypatch.setattr(Mortal, "made", [])
 
     def start(lives, *, spare=False, **options):
@@ -168,3 +175,64 @@ def test_patience_grows_with_every_death(supervised) -> None:
     wait_for(lambda: len(of(WorkerRestarted, events)) == 3)
     hung = [float(e.reason.split()[-2]) for e in of(WorkerRestarted, events)]
     assert hung[2] >= 4 * 0.05
+
+
+def moving(made: Supervisor) -> tuple[Mortal, Mortal, threading.Thread]:
+    """Begin a renewal; return the old worker, the new one, and whoever waits for the end of it."""
+    (old,) = Mortal.made
+    thread = threading.Thread(target=made.renew)
+    thread.start()
+    wait_for(lambda: made._handover)
+    return old, made._handover.new, thread
+
+
+def test_what_is_asked_of_a_session_on_its_way_waits_for_it(supervised) -> None:
+    made, events = supervised(lambda worker: True)
+    old, new, renewal = moving(made)
+    assert old.sent[-1] == Depart("a")
+    said, other = Say("a", 3, b"12", final=True), Create("b", b"", 1, "idling", "jpeg")
+    made.send(said)
+    made.send(other)
+    assert new.sent == [other], "who comes meanwhile begins at the new worker"
+    resume = Continuation(b"state", PendingSound("reply", b"34"), due=9.0)
+    old.received(old, Departed("a", 2, "nodding", resume))
+    renewal.join(20)
+    went_on = new.sent[1]
+    assert (went_on.epoch, went_on.action, went_on.resume) == (2, "nodding", resume)
+    assert new.sent[2] == said and old.killed
+    (moved,) = of(SessionsMoved, events)
+    assert moved.sessions == 1 and not of(WorkerRestarted, events)
+    new.killed = True
+    wait_for(lambda: of(WorkerRestarted, events))
+    after = next(sent for sent in Mortal.made[-1].sent if sent.session == "a")
+    assert after.resume == Continuation(b"state") and after.epoch == 3, (
+        "whoever feeds it does so again"
+    )
+
+
+def test_a_session_that_ends_on_its_way_is_gone(supervised) -> None:
+    made, _ = supervised(lambda worker: True)
+    old, new, renewal = moving(made)
+    made.send(Close("a"))
+    renewal.join(20)
+    assert old.sent[-1] == Close("a") and new.sent == []
+
+
+def test_who_does_not_leave_goes_on_from_the_last_snapshot(supervised, monkeypatch) -> None:
+    monkeypatch.setattr(handover, "MOVE_SECONDS", 0.0)
+    made, events = supervised(lambda worker: True)
+    made.send(Interrupt("a", 7))
+    assert made.renew()
+    (restarted,) = of(WorkerRestarted, events)
+    assert (restarted.sessions, restarted.kind) == (("a",), "hang")
+    assert Mortal.made[-1].sent[0].epoch == 7
+
+
+def test_when_both_workers_die_sessions_go_on_elsewhere(supervised) -> None:
+    made, events = supervised(lambda worker: True)
+    old, new, renewal = moving(made)
+    new.killed = True
+    renewal.join(20)
+    wait_for(lambda: of(WorkerRestarted, events))
+    assert old.killed and made.pid not in (old.pid, new.pid)
+    assert [sent.session for sent in Mortal.made[-1].sent] == ["a"]

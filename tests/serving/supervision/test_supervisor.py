@@ -12,7 +12,8 @@ import pytest
 
 from flowact.bench.restart import measure_restarts
 from flowact.serving.messages import Create, MediaSegment, Ready
-from flowact.serving.supervisor import Supervisor, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.reports import SessionsMoved, WorkerRestarted, WorkerUnavailable
+from flowact.serving.supervision.supervisor import Supervisor
 from flowact.serving.worker import WorkerOptions
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import tiny_pipeline
@@ -75,6 +76,37 @@ def test_sessions_survive_a_killed_and_a_hanging_worker_and_nothing_is_left(
     assert hung.startswith(f"worker {pids[1]} hung for ")
     supervisor.close()
     assert not any(is_running(pid) for pid in pids)
+
+
+def test_a_fresh_worker_takes_every_session_over_without_a_cut(request, tmp_path):
+    tiny_pipeline().save_pretrained(tmp_path)
+    events: list = []
+    supervisor = Supervisor(WorkerOptions(tmp_path, threads=1), events.append, spare=False)
+    request.addfinalizer(supervisor.close)
+    for name in ("a", "b"):
+        supervisor.send(Create(name, picture().tobytes(), 1, "idling", "jpeg"))
+
+    def both_shown(since: int) -> bool:
+        return {e.session for e in events[since:] if isinstance(e, MediaSegment)} == {"a", "b"}
+
+    wait_for(lambda: both_shown(0))
+    old = supervisor.pid
+    assert supervisor.renew()
+    assert supervisor.pid != old and not is_running(old)
+    shown = len(events)
+    wait_for(lambda: both_shown(shown))
+    (moved,) = (event for event in events if isinstance(event, SessionsMoved))
+    assert moved.sessions == 2 and not count(events, WorkerRestarted)
+
+    (tmp_path / "model_index.json").unlink()
+    fresh = supervisor.pid
+    assert not supervisor.renew(), "what cannot be loaded leaves the worker alone"
+    shown = len(events)
+    wait_for(lambda: both_shown(shown))
+    assert supervisor.pid == fresh
+    for name in ("a", "b"):
+        found = [e.index for e in events if isinstance(e, MediaSegment) and e.session == name]
+        assert found == list(range(len(found))), "nothing was shown twice and nothing left out"
 
 
 def test_a_group_goes_on_whichever_of_its_processes_is_killed(checkpoint, monkeypatch, tmp_path):
