@@ -9,8 +9,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 BUNDLED = (
     "animation.safetensors",
+    "arm_mesh.safetensors",
     "characters",
     "checkpoint/README.md",
+    "checkpoint/formats.json",
     "checkpoint/model_index.json",
     "checkpoint/scheduler",
     "checkpoint/tokenizer",

@@ -90,6 +90,16 @@ class ViewAutoencoder(nn.Module):
         estimate: Tensor = self.encoder(frames.flatten(0, 1), repeated)
         return estimate.unflatten(0, (batch, length))
 
+    def look(self, portrait: Tensor, points: Tensor | None = None) -> tuple[Tensor, ViewReference]:
+        """Standardised motion `[batch, 1, channels]` of portraits, and what the decoder must know of them.
+
+        Args:
+            portrait: whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
+            points: landmarks of them; see `ReferenceEncoder`.
+        """
+        seen = self.view.crop(portrait)
+        return self.estimate(seen[:, None], seen), self.reference(portrait, points)
+
     def decode(
         self,
         state: ViewState,

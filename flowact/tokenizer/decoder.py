@@ -92,6 +92,14 @@ class Layers:
         pick = slice(frames - 1, None, frames)
         return self.flow[pick].clone(), self.mask[pick].clone(), self.paint[pick].clone()
 
+    def by_frame(self) -> list["Layers"]:
+        """Each of the four frames of a latent, of every session in a batch."""
+        picks = (slice(frame, None, FRAMES_PER_LATENT) for frame in range(FRAMES_PER_LATENT))
+        return [
+            Layers(self.flow[pick], self.mask[pick], self.paint[pick], self.warp[pick])
+            for pick in picks
+        ]
+
 
 class ReferenceEncoder(nn.Module):
     """The pyramid of the reference that a view's decoder looks at."""

@@ -14,6 +14,8 @@ from torch import Tensor
 from flowact.motion.arkit import ARKIT
 from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
+from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms, without_arms
+from flowact.tokenizer.arms.look import ArmsLook, look_of_arms
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
     Compositor,
@@ -29,10 +31,11 @@ from flowact.tokenizer.config import (
     WHOLE_CONFIG,
     ViewConfig,
 )
-from flowact.tokenizer.decoder import Layers, ViewReference
+from flowact.tokenizer.decoder import ViewReference
 from flowact.tokenizer.face_mesh.lids import shut_lids
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.int8 import uncalibrated, use_int8
+from flowact.tokenizer.views import FACE, WHOLE
 from flowact.tokenizer.warp import sharpened
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
@@ -54,11 +57,13 @@ class ReferenceFeatures:
     Attributes:
         whole, face: features of the two views.
         latent: the portrait's own latent, held still, `[batch, 16, 8, 16]`.
+        arms: how each person's arms look, where they are to be drawn.
     """
 
     whole: ViewReference
     face: ViewReference
     latent: Tensor
+    arms: tuple[ArmsLook | None, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         detail: how much of the portrait's finest detail stays in the face, 0..1; see `shading`.
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
         lids: how much of shut lids is drawn there, 0..1.
+        arms: how much of raised forearms and hands is drawn, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -118,6 +124,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         detail: float = 0.0,
         mouth: float = 0.0,
         lids: float = 0.0,
+        arms: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -168,18 +175,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         not numbers, or None, where there is no face. Without them lids and lips move less well.
         """
         _check_frames(reference[:, None])
-        faces = self._begin(partial(_look, self.face, reference, points))
-        whole_motion, whole = _look(self.whole, reference)
+        faces = self._begin(partial(self.face.look, reference, points))
+        whole_motion, whole = self.whole.look(reference)
         face_motion, face = faces()
         motion = torch.lerp(whole_motion, face_motion, self.face_share.float())
         still = motion.expand(-1, FRAMES_PER_LATENT, -1)
         crisp = sharpened(whole.picture, self.config.sharpen)
         whole, face = (replace(view, picture=crisp) for view in (whole, face))
+        arms = None
         if face.faces is not None:
             mouth = look_of_mouths(crisp, face.faces, self.config.mouth)
             lids = shut_lids(crisp, face.faces, self.config.lids)
+            arms = look_of_arms(reference, face.faces, self.config.arms)
             face = replace(face, mouth=mouth, lids=lids)
-        return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0])
+        return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0], arms)
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
         """Latents `[batch, n, 16, 8, 16]` of `frames [batch, 4 * n, 3, 480, 480]`.
@@ -343,13 +352,26 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         layers, whole_state = self.whole.decode(
             state.whole, state.shown, motion, features.whole, coarse_whole
         )
-        wholes = [compositor.whole(layer, features.whole.picture) for layer in _by_frame(layers)]
-        layers, face_state = faces()
-        finished = [
-            compositor.finish(whole, layer, features.face.picture)
-            for whole, layer in zip(wholes, _by_frame(layers), strict=True)
+        arms = self._arms(motion, features)
+        wholes = [
+            compositor.whole(without_arms(layer, raised, WHOLE, still=True), features.whole.picture)
+            for layer, raised in zip(layers.by_frame(), arms, strict=True)
         ]
+        layers, face_state = faces()
+        finished = []
+        for whole, layer, raised in zip(wholes, layers.by_frame(), arms, strict=True):
+            shown = without_arms(layer, raised, FACE, still=False)
+            frame = compositor.finish(whole, shown, features.face.picture)
+            finished.append(with_arms(frame, raised))
         return finished, whole_state, face_state
+
+    def _arms(self, motion: Tensor, features: ReferenceFeatures) -> list[list[Arms | None]]:
+        """For each of the four frames of a motion `[batch, 4, channels]`, the arms of each person."""
+        if features.arms is None:
+            return [[]] * FRAMES_PER_LATENT
+        numbers = self.whole.code.restore(motion.detach().float().flatten(0, 1))
+        poses = numbers[:, self.whole.config.curves :].unflatten(-1, (-1, 3))
+        return arms_of_people(poses.unflatten(0, motion.shape[:2]), features.arms)
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""
@@ -363,23 +385,6 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
                 return work()
 
         return self._helper.submit(as_here).result
-
-
-def _look(
-    autoencoder: ViewAutoencoder, portrait: Tensor, points: Tensor | None = None
-) -> tuple[Tensor, ViewReference]:
-    """Standardised motion `[batch, 1, channels]` of portraits, and what a view's decoder must know of them."""
-    seen = autoencoder.view.crop(portrait)
-    return autoencoder.estimate(seen[:, None], seen), autoencoder.reference(portrait, points)
-
-
-def _by_frame(layers: Layers) -> list[Layers]:
-    """Each of the four frames of every session in a batch."""
-    picks = (slice(frame, None, FRAMES_PER_LATENT) for frame in range(FRAMES_PER_LATENT))
-    return [
-        Layers(layers.flow[pick], layers.mask[pick], layers.paint[pick], layers.warp[pick])
-        for pick in picks
-    ]
 
 
 def _check_frames(frames: Tensor) -> None:

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -18,7 +17,8 @@ from flowact import assets
 from flowact.datagen.appearance.build_humanoid import PARTS, RACES
 from flowact.errors import UserError
 from flowact.motion.arkit import ARKIT
-from flowact.motion.joints import FINGERS, JOINTS, PARENTS
+from flowact.motion.joints import FINGERS, JOINTS
+from flowact.motion.skeleton import Skeleton, skinned
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]
@@ -87,19 +87,6 @@ def _random_features(rng: np.random.Generator) -> tuple[tuple[str, float], ...]:
         if name.startswith("l-") and "r-" + name[2:] in names:
             features["r-" + name[2:]] = features[name]
     return tuple(sorted(features.items()))
-
-
-@numba.njit(cache=True, fastmath=True, nogil=True)
-def _skin(vertices: Floats, index: I32, weight: Floats, matrices: Floats, result: Floats) -> None:
-    """Linear blend skinning: vertices [V, 3], up to K bones each, matrices [B, 3, 4]."""
-    for v in range(vertices.shape[0]):
-        x, y, z = vertices[v, 0], vertices[v, 1], vertices[v, 2]
-        for r in range(3):
-            total = 0.0
-            for k in range(index.shape[1]):
-                m = matrices[index[v, k], r]
-                total += weight[v, k] * (m[0] * x + m[1] * y + m[2] * z + m[3])
-            result[v, r] = total
 
 
 class Humanoid:
@@ -233,7 +220,7 @@ def _macro_amounts(identity: Identity) -> dict[str, float]:
 class Body:
     """An identity in its relaxed standing pose, ready to be posed.
 
-    rest [V, 3]: vertices at rest; joints [B, 3]: heads of the bones `humanoid.bones` at rest.
+    rest [V, 3]: vertices at rest; joints [B, 3]: heads of the bones `humanoid.bones` at rest; skeleton: that they make.
     """
 
     def __init__(self, humanoid: Humanoid, identity: Identity) -> None:
@@ -241,11 +228,12 @@ class Body:
         points = humanoid.shaped(identity)
         count = len(humanoid.template)
         heads = self._bone_heads(points)
-        self._parents = [_parent_bone(b) for b in humanoid.bones]
-        relaxed = self._matrices(_relaxed_rotations(heads, humanoid.bones), heads)
+        bones = tuple(humanoid.bones)
+        relaxed = Skeleton(bones, heads).turned(_relaxed_rotations(heads, humanoid.bones))
         self.rest = self._skinned(points[:count], relaxed)
         self.joints = np.einsum("brc,bc->br", relaxed[:, :, :3], heads) + relaxed[:, :, 3]
-        self._hinges = _finger_hinges(self.joints, humanoid.bones)
+        hinges = _finger_hinges(self.joints, humanoid.bones)
+        self.skeleton = Skeleton(bones, self.joints, hinges)
         marks = self.rest[humanoid.landmark_vertices]
         self._mouth_width = float(np.linalg.norm(marks[0] - marks[1]))
         self._up = self.head_axes(self.rest)[:, 1]  # the vertical in the axes of the head
@@ -268,7 +256,7 @@ class Body:
         moving, units = self.humanoid.units
         vertices = self.rest.copy()
         vertices[moving] += (np.asarray(curves, np.float32) @ units).reshape(-1, 3)
-        return self._skinned(vertices, self._matrices(self._rotations(pose), self.joints))
+        return self._skinned(vertices, self.skeleton.pose(pose))
 
     def opening(self, vertices: Floats) -> float:
         """Gap between the inner lips over the mouth's width at rest: 0 when shut."""
@@ -294,55 +282,8 @@ class Body:
         """The points [L, 3] named in `clip.LANDMARKS`."""
         return np.asarray(vertices[self.humanoid.landmark_vertices], np.float32)
 
-    def _rotations(self, pose: Floats) -> Floats:
-        """Local rotation matrices [B, 3, 3] of all bones."""
-        vectors = np.zeros((len(self.humanoid.bones), 3))
-        for i, bone in enumerate(self.humanoid.bones):
-            if bone in JOINTS:
-                vectors[i] = pose[JOINTS.index(bone)]
-            elif bone in self._hinges:
-                vectors[i] = self._finger_vector(bone, pose)
-        return np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32)
-
-    def _finger_vector(self, bone: str, pose: Floats) -> NDArray[np.float64]:
-        finger, section, side = bone.split("_")
-        curl, thumb, spread = pose[JOINTS.index(f"fingers_{side}")]
-        axis, normal = self._hinges[bone]
-        if finger == "thumb":
-            return np.asarray(axis * thumb * (0.5 if section == "1" else 0.8))
-        if finger == "index":
-            curl = curl + pose[JOINTS.index(f"index_{side}")][0]
-        away = -1.0 if side == "left" else 1.0
-        fan = away * (FINGERS.index(finger) - 2.5) * spread * (section == "1")
-        return np.asarray(axis * curl + normal * fan)
-
-    def _matrices(self, rotations: Floats, heads: Floats) -> Floats:
-        """Skinning matrices [B, 3, 4] from local rotations and bone heads, parents first."""
-        matrices = np.zeros((len(heads), 3, 4), np.float32)
-        for i, parent in enumerate(self._parents):
-            world, head = rotations[i], heads[i]
-            if parent is not None:
-                above = matrices[self.humanoid.bones.index(parent)]
-                world, head = above[:, :3] @ world, _apply(above, head)
-            matrices[i, :, :3] = world
-            matrices[i, :, 3] = head - world @ heads[i]
-        return matrices
-
     def _skinned(self, vertices: Floats, matrices: Floats) -> Floats:
-        result = np.empty_like(vertices)
-        _skin(vertices, self.humanoid.skin_index, self.humanoid.skin_weight, matrices, result)
-        return result
-
-
-def _apply(matrix: Floats, point: Floats) -> Floats:
-    return np.asarray(matrix[:, :3] @ point + matrix[:, 3], np.float32)
-
-
-def _parent_bone(bone: str) -> str | None:
-    if bone in PARENTS:
-        return PARENTS[bone]
-    finger, section, side = bone.split("_")
-    return f"hand_{side}" if section == "1" else f"{finger}_{int(section) - 1}_{side}"
+        return skinned(vertices, self.humanoid.skin_index, self.humanoid.skin_weight, matrices)
 
 
 def _relaxed_rotations(heads: Floats, bones: list[str]) -> Floats:
@@ -374,9 +315,9 @@ def between(source: NDArray[np.floating], target: NDArray[np.floating]) -> Rotat
     return Rotation.from_rotvec(axis / max(length, 1e-9) * angle)
 
 
-def _finger_hinges(heads: Floats, bones: list[str]) -> dict[str, tuple[Floats, Floats]]:
+def _finger_hinges(heads: Floats, bones: list[str]) -> dict[str, Floats]:
     """Curl axis and palm normal of every finger bone, so that a positive curl closes the hand."""
-    hinges: dict[str, tuple[Floats, Floats]] = {}
+    hinges: dict[str, Floats] = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
         at = {b: heads[i] for i, b in enumerate(bones) if b.endswith(side)}
         across = at[f"index_1_{side}"] - at[f"little_1_{side}"]
@@ -389,5 +330,7 @@ def _finger_hinges(heads: Floats, bones: list[str]) -> dict[str, tuple[Floats, F
                 a = at[f"{finger}_{section - last}_{side}"]
                 b = at[f"{finger}_{section - last + 1}_{side}"]
                 axis = np.cross(b - a, normal)
-                hinges[f"{finger}_{section}_{side}"] = (axis / np.linalg.norm(axis), normal)
+                hinges[f"{finger}_{section}_{side}"] = np.stack(
+                    [axis / np.linalg.norm(axis), normal]
+                )
     return hinges

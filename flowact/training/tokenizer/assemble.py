@@ -24,7 +24,9 @@ MOUTH = 1.0
 """How much of the inside of open mouths a checkpoint draws; see `Tokenizer`."""
 LIDS = 1.0
 """How much of shut lids; see `Tokenizer`."""
-DRAWN = {"sharpen": SHARPEN, "detail": DETAIL, "mouth": MOUTH, "lids": LIDS}
+ARMS = 1.0
+"""How much of raised arms; see `Tokenizer`."""
+DRAWN = {"sharpen": SHARPEN, "detail": DETAIL, "mouth": MOUTH, "lids": LIDS, "arms": ARMS}
 """What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "coarse_whole")
 """How a tokenizer shows what its views paint: fields of its configuration."""

@@ -1,0 +1,1 @@
+"""Raised forearms and hands, drawn from a mesh: a portrait shows none, and a warp cannot make them."""

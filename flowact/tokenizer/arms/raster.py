@@ -1,0 +1,86 @@
+"""Compiled loops that draw a mesh with depth and light."""
+
+import numpy as np
+
+from flowact.tokenizer.map_kernels import Floats, Integers, compiled
+
+SAMPLES = 2
+"""Per pixel, along each side."""
+
+
+@compiled
+def normals(vertices: Floats, triangles: Integers) -> Floats:
+    """Unit normals `[V, 3]` of a mesh, outwards."""
+    total = np.zeros_like(vertices)
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            total[k, 0] += nx
+            total[k, 1] += ny
+            total[k, 2] += nz
+    for v in range(total.shape[0]):
+        length = np.sqrt(total[v, 0] ** 2 + total[v, 1] ** 2 + total[v, 2] ** 2)
+        for k in range(3):
+            total[v, k] /= max(length, np.float32(1e-9))
+    return total
+
+
+@compiled
+def draw(
+    screen: Floats,
+    light: Floats,
+    triangles: Integers,
+    colours: Floats,
+    near: Floats,
+    samples: Floats,
+) -> None:
+    """Draw the triangles that face the viewer.
+
+    Args:
+        screen: `[V, 3]`, x and y in samples of the window, and how near.
+        light: on every vertex, `[V, 3]`, per channel.
+        triangles: `[T, 3]`.
+        colours: of every triangle, `[T, 3]`.
+        near: zeros `[h, w]`, written.
+        samples: zeros `[h, w, 4]`: colour and whether something is there, written.
+    """
+    height, width = near.shape
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay = screen[a, 0], screen[a, 1]
+        bx, by = screen[b, 0] - ax, screen[b, 1] - ay
+        cx, cy = screen[c, 0] - ax, screen[c, 1] - ay
+        area = bx * cy - by * cx
+        if area > -1e-6:  # rows go down: what faces the viewer is clockwise
+            continue
+        left = max(int(np.ceil(ax + min(0.0, bx, cx) - 0.5)), 0)
+        right = min(int(np.floor(ax + max(0.0, bx, cx) - 0.5)), width - 1)
+        top = max(int(np.ceil(ay + min(0.0, by, cy) - 0.5)), 0)
+        bottom = min(int(np.floor(ay + max(0.0, by, cy) - 0.5)), height - 1)
+        for y in range(top, bottom + 1):
+            py = y + 0.5 - ay
+            for x in range(left, right + 1):
+                px = x + 0.5 - ax
+                v, w = (px * cy - py * cx) / area, (bx * py - by * px) / area
+                u = 1.0 - v - w
+                if min(u, v, w) < 0:
+                    continue
+                depth = u * screen[a, 2] + v * screen[b, 2] + w * screen[c, 2]
+                if depth <= near[y, x]:
+                    continue
+                near[y, x] = depth
+                samples[y, x, 3] = 1
+                for k in range(3):
+                    lit = u * light[a, k] + v * light[b, k] + w * light[c, k]
+                    samples[y, x, k] = lit * colours[t, k]
