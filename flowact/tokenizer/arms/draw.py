@@ -125,22 +125,23 @@ def with_arms(frames: Tensor, arms: list[Arms | None]) -> Tensor:
     if not any(arms):
         return frames
     frames = frames.clone()
-    for frame, one in zip(frames, arms, strict=True):
+    for row, one in enumerate(arms):
         if one is not None:
-            _blend(frame, one)
+            _blend(frames[row], one)
     return frames
 
 
 def _blend(frame: Tensor, arms: Arms) -> None:
+    """Draw arms over a frame, in place."""
     cover, colours = torch.from_numpy(arms.cover), torch.from_numpy(arms.colours)
     cover, colours = cover.to(frame.device), colours.to(frame.device)
     if frame.dtype == torch.uint8:
-        under = frame[arms.rows, arms.columns]
-        mixed = under * (1 - cover[..., None]) + 255 * colours.movedim(0, -1)
-        under.copy_(mixed.add(0.5).clamp(0, 255).to(torch.uint8))
+        there = arms.rows, arms.columns
+        mixed = frame[there] * (1 - cover[..., None]) + 255 * colours.movedim(0, -1)
+        frame[there] = mixed.add(0.5).clamp(0, 255).to(torch.uint8)
     else:
-        under = frame[:, arms.rows, arms.columns]
-        under.copy_(under * (1 - cover) + 2 * colours - cover)
+        under = frame[:, arms.rows, arms.columns].clone()
+        frame[:, arms.rows, arms.columns] = under * (1 - cover) + 2 * colours - cover
 
 
 def _with_elbows(pose: Floats) -> Floats:
