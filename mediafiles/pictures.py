@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 MAX_PIXELS: Final = 64_000_000
 """More than most phones take; a small file can claim far more and fill the memory."""
 MIN_SIDE: Final = 64
+MOST_ASPECT: Final = 8
+"""Longer side over the shorter: a search for faces in a strip would take minutes."""
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 _BLACK: Final = 10
 """Value that something in a picture must exceed for anything to be seen."""
@@ -39,7 +41,8 @@ def read_picture(path: Path, enough: int) -> NDArray[np.uint8]:
     One whose shorter edge is at least twice `enough` is reduced by a whole factor.
 
     Raises:
-        MediaError: missing, not a picture, damaged, all black, a side under 64 pixels, over 64 million pixels.
+        MediaError: missing, not a picture, damaged, all black, a side under 64 pixels, a strip, over 64 million
+            pixels.
     """
     try:
         with Image.open(path, formats=_FORMATS) as image:
@@ -84,6 +87,12 @@ def _check_size(image: Image.Image, path: Path, enough: int) -> None:
         size = f"{image.width}x{image.height}"
         raise MediaError(
             path, f"is too small: {size} pixels, at least {MIN_SIDE} a side are needed"
+        )
+    if max(image.size) > MOST_ASPECT * min(image.size):
+        size = f"{image.width}x{image.height}"
+        raise MediaError(
+            path,
+            f"is too narrow: {size} pixels, the longer side may be {MOST_ASPECT} times the other",
         )
 
 

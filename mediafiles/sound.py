@@ -23,6 +23,8 @@ _LEAST_GAP: Final = 0.004
 """Seconds between where a piece should begin and where the last one ended, from which it is moved there."""
 _LONGEST_GAP: Final = 30.0
 """Seconds of a jump that is a new clock and no silence."""
+_BACKWARDS: Final = 0.1
+"""Seconds by which times go back where a new clock begins: files were put together."""
 _OPPOSITE: Final = 0.1
 """Power of the mean of two channels over that of the louder one, below which they cancel each other."""
 
@@ -153,7 +155,7 @@ def read_mono(path: Path, rate: int, origin: Origin = "picture") -> Floats:
     """The whole sound of a file as float32 `[samples]` at `rate`, not clipped. For short files.
 
     Raises:
-        MediaError: no sound, or none that can be decoded.
+        MediaError: no sound, none that can be decoded, or samples that are not numbers.
     """
     mixdown, blocks = Mixdown(), []
     with reading(path, "sound"):
@@ -163,7 +165,10 @@ def read_mono(path: Path, rate: int, origin: Origin = "picture") -> Floats:
             blocks.append(block)
     if not blocks:
         raise MediaError(path, "is empty: it holds no sound that can be decoded")
-    return np.concatenate([mixed(block, mixdown.weights) for block in blocks])
+    sound = np.concatenate([mixed(block, mixdown.weights) for block in blocks])
+    if not np.isfinite(sound).all():
+        raise MediaError(path, "holds samples that are not numbers (NaN or infinite)")
+    return sound
 
 
 def inspect_sound(path: Path) -> SoundFacts:
@@ -198,6 +203,7 @@ class _Placement:
 
     def __init__(self, start: float | None) -> None:
         self._end = start
+        self._stored: float | None = None
 
     def placed(self, frames: Iterator[av.AudioFrame]) -> Iterator[av.AudioFrame]:
         for frame in frames:
@@ -210,7 +216,7 @@ class _Placement:
         if self._end is None:
             self._end = time
         gap = 0.0 if time is None or self._end is None else time - self._end
-        if abs(gap) > _LONGEST_GAP:
+        if self._begins_anew(time) or abs(gap) > _LONGEST_GAP:
             gap, self._end = 0.0, time
         if gap > _LEAST_GAP:
             yield _silence(frame, round(gap * rate))
@@ -227,6 +233,13 @@ class _Placement:
             self._end += frame.samples / rate
         frame.pts = None
         yield frame
+
+    def _begins_anew(self, time: float | None) -> bool:
+        """Whether times go back from one piece to the next, whatever there was before them."""
+        if time is None:
+            return False
+        before, self._stored = self._stored, time
+        return before is not None and time < before - _BACKWARDS
 
 
 def _silence(like: av.AudioFrame, samples: int) -> av.AudioFrame:

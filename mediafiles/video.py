@@ -21,6 +21,8 @@ _UNEVEN: Final = 0.2
 _PRIMING: Final = 1024 / 48_000
 _ABSOLUTE: Final = {"mov", "matroska", "webm"}
 _OFTEN: Final = 0.1
+_BACKWARDS: Final = 0.5
+"""Seconds by which times go back where a new clock begins: files were put together."""
 _LONGEST_LAST: Final = 2.0
 """Seconds beyond which the duration of a last picture is not believed."""
 _ROUNDED: Final = 0.0021
@@ -168,6 +170,7 @@ def _timed(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[
         if stored is None:
             time += step
         else:
-            origin = stored - max(0.0, time + step) if origin is None else origin
+            if origin is None or stored - origin < time - _BACKWARDS:
+                origin = stored - max(0.0, time + step)
             time = max(stored - origin, time)
         yield TimedFrame(time, frame, aspect)

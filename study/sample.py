@@ -110,7 +110,7 @@ def _config(candidate: str, anchor: str) -> dict[str, Any]:
         "candidate": candidate,
         "anchor": anchor,
         "trials": {"per_participant": 8, "training": 1, "catch": {"items": 2}},
-        "stimuli": {"crf": 24, "preset": "veryfast"},
+        "stimuli": {"crf": 31, "preset": "slow"},
         "recruitment": {"codes": {"finished": "SAMPLE-DONE"}},
     }
 

@@ -71,7 +71,7 @@ RECORD = {
 }
 REPORT = {
     "study": "name, state, hashes and times",
-    "flow": "participants and votes from entry to analysis",
+    "flow": "participants and votes from entry to analysis; median seconds from a pair to its vote",
     "primary, all_votes": "one row for each comparison and question: the primary analysis, and every vote",
     "interval, p": "of `net`: a t test clustered by participant and by item",
     "at_the_floor": "whether the interval ends where so few participants or items let it end",

@@ -53,7 +53,7 @@ def methods(dataset: Dataset, report: dict[str, Any]) -> str:
         f"{_many(mains(trials, pairs), 'pair')}, and hidden among them "
         f"{_many(catch, 'catch trial')} with a known answer and "
         f"{_many(trials.catch.repeated, 'pair')} once more with sides swapped, with "
-        f"{_asked(config)}.{_stacked(dataset)}",
+        f"{_asked(config)}.{_stacked(dataset)}{_took(flow)}",
         f"{_listened(config)}Of {flow['consented']} people who agreed to take part, {flow['withdrawn']} withdrew "
         "and had their votes "
         f"erased; votes of {flow['analysed']} are in the primary analysis. "
@@ -76,6 +76,11 @@ def _asked(config: StudyConfig) -> str:
     forms = Counter(dimension.answers for dimension in config.dimensions)
     parts = [f"{_many(number, 'question')} ({ANSWERS[form]})" for form, number in forms.items()]
     return f"{' and '.join(parts)} on each"
+
+
+def _took(flow: dict[str, Any]) -> str:
+    seconds = flow["median_seconds_a_pair"]
+    return f" A pair took {seconds:.0f} s in the median." if seconds is not None else ""
 
 
 def _listened(config: StudyConfig) -> str:

@@ -143,9 +143,16 @@ def flow(dataset: Dataset, frame: pd.DataFrame, included: pd.DataFrame) -> dict[
         ),
         "reasons": dict(sorted(reasons.items())),
         "votes": len(votes),
+        "median_seconds_a_pair": _median_seconds(dataset),
         "main_votes": dict(sorted(Counter(main["verdict"]).items())),
         "cannot_judge": int((frame["choice"] == "cannot").sum()),
     }
+
+
+def _median_seconds(dataset: Dataset) -> float | None:
+    """From being given a pair of systems to the vote on it."""
+    records = [vote.record for vote in dataset.votes if vote.record["kind"] == "main"]
+    return float(np.median([r["seconds_since_served"] for r in records])) if records else None
 
 
 def by_item(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -23,14 +23,17 @@ from flowact.errors import UserError
 from flowact.evaluation.measures.memory_ablation import MaskedMemoryTransformer
 from flowact.media import Recording
 from flowact.mmdit.memory import REFERENCE
+from flowact.motion.face_points import POINT
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.sampling import SamplingConfig
+from flowact.portrait.faces import find_faces
 from flowact.timebase import FPS, FRAME_SIZE, SAMPLE_RATE, SAMPLES_PER_FRAME
 from study.design.jaw_loop import Frames, Mouth, jaw_loop, loudness
 from study.errors import StudyError
 
 CANDIDATE, ANCHOR = "model", "rendered"
 RATE, SIZE, SOUND_RATE = FPS, FRAME_SIZE, SAMPLE_RATE
+SIDES = ("left", "right")
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ def excerpt(path: Path, frames: int) -> Excerpt:
         raise StudyError(f"{path}: has {len(clip)} frames, expected at least {frames}")
     total = np.concatenate([[0.0], np.cumsum(loudness(clip.audio, len(clip)))])
     start = int(np.argmax(total[frames:] - total[:-frames]))
+    portrait = clip.reference_image()
     return Excerpt(
-        portrait=clip.reference_image(),
+        portrait=portrait,
         voice=clip.audio[start * SAMPLES_PER_FRAME : (start + frames) * SAMPLES_PER_FRAME],
         pictures=clip.pictures(slice(start, start + frames)),
-        mouth=_mouth(clip),
+        mouth=_mouth(portrait, clip),
     )
 
 
@@ -99,9 +103,13 @@ def _one_step(scheduler: SamplingConfig) -> SamplingConfig:
     return made
 
 
-def _mouth(clip: Clip) -> Mouth:
-    """The mouth in the middle of the clip's movement."""
-    middle = np.median(clip.landmarks.astype(np.float64), axis=0)
-    left, right = (middle[LANDMARKS.index(name)] for name in ("mouth_left", "mouth_right"))
+def _mouth(portrait: Frames, clip: Clip) -> Mouth:
+    """The mouth of the portrait; where no face is found in it, that in the middle of the clip's movement."""
+    faces = find_faces(portrait)
+    if faces:
+        left, right = (faces[0].points[POINT[f"mouth_corner_{side}"]] for side in SIDES)
+    else:
+        middle = np.median(clip.landmarks.astype(np.float64), axis=0)
+        left, right = (middle[LANDMARKS.index(f"mouth_{side}")] for side in SIDES)
     x, y = (left + right) / 2
     return Mouth(float(x), float(y), float(abs(left[0] - right[0]) / 2))

@@ -44,6 +44,15 @@ def test_a_black_picture_is_refused(tmp_path: Path, value: float) -> None:
         read(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("size", [(4000, 64), (70, 600)])
+def test_a_strip_is_refused_before_a_face_is_looked_for_in_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    Image.new("RGB", size, "grey").save(tmp_path / "a.png")
+    with pytest.raises(MediaError, match=r"^a\.png is too narrow: "):
+        read(tmp_path / "a.png")
+
+
 def linear_profile(space: str) -> bytes:
     """An ICC profile that says something else than sRGB: linear light."""
     from PIL.ImageCms import ImageCmsProfile, createProfile

@@ -69,6 +69,27 @@ def test_rate_and_channels_may_change_on_the_way(
     assert np.abs(sound[24_000:30_000]).max() == pytest.approx(0.4, abs=0.05)
 
 
+def test_ogg_files_put_together_are_heard_one_after_the_other(tmp_path: Path) -> None:
+    """The times of the second begin anew."""
+    first = encode(tmp_path / "1.ogg", tone(1.0, 48_000)[None], 48_000, "libopus")
+    second = encode(tmp_path / "2.ogg", tone(1.0, 48_000)[None], 48_000, "libopus")
+    (tmp_path / "a.ogg").write_bytes(first.read_bytes() + second.read_bytes())
+    sound = read_mono(tmp_path / "a.ogg", 16_000)
+    assert len(sound) / 16_000 == pytest.approx(2.0, abs=0.05)
+    assert np.abs(sound[24_000:30_000]).max() == pytest.approx(0.4, abs=0.05)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, value: float) -> None:
+    data = wav(np.zeros(100, "f4"), tag=3)[:-200] + np.array([0.1, value] * 50, "<f4").tobytes()
+    head = bytearray(data)
+    struct.pack_into("<IHH", head, 28, 64_000, 4, 32)
+    struct.pack_into("<I", head, 40, 400)
+    (tmp_path / "a.wav").write_bytes(head)
+    with pytest.raises(MediaError, match="samples that are not numbers"):
+        read_mono(tmp_path / "a.wav", 16_000)
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "shift_jis", "utf-16"])
 def test_tags_in_any_encoding_are_no_obstacle(tmp_path: Path, encoding: str) -> None:
     title = ("日本" if encoding == "shift_jis" else "Café").encode(encoding) + b"\0"

@@ -51,6 +51,23 @@ def test_flash_and_beep_come_together_whenever_the_streams_begin(
     assert beep(path) == pytest.approx(seen, abs=EXACT)
 
 
+def test_streams_put_together_are_shown_one_after_the_other(tmp_path: Path) -> None:
+    """As `cat` does it: the times of the second begin anew."""
+    parts = [write(tmp_path / f"{at}.ts", Clip(size=(64, 64), at=at)) for at in (0.4, 1.0)]
+    path = tmp_path / "a.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    facts = inspect_video(path)
+    assert facts.seconds == pytest.approx(3.0, abs=0.05)
+    assert not facts.variable_rate
+    sound, screen = np.abs(read_mono(path, RATE)), Screen(64, 64)
+    heard = np.flatnonzero(sound > 0.2 * sound.max()) / RATE
+    bright = [s.time for s in video_frames(path) if screen.show(s.picture)[30:50].mean() > 200]
+    for moment in (0.4, 2.5):
+        seen = min(time for time in bright if time > moment - 0.2)
+        assert seen == pytest.approx(moment, abs=0.05)
+        assert heard[heard > moment - 0.2].min() == pytest.approx(seen, abs=0.05)
+
+
 @pytest.mark.parametrize("hidden", [0.2, 0.52])
 def test_what_an_edit_list_hides_is_not_shown(tmp_path: Path, hidden: float) -> None:
     path = trim(write(tmp_path / "a.mp4", Clip()), hidden)

@@ -18,6 +18,7 @@ from study.errors import StudyError
 ASSETS = Path(__file__).parents[2] / "assets"
 FRAMES = 24  # two chunks: the second is the first that can look back
 PORTRAITS = ("mira", "omar")
+MIRAS_MOUTH = (240, 225)  # pixels; the clips say 230
 
 
 def sentence() -> np.ndarray:
@@ -87,6 +88,13 @@ def test_without_memory_only_the_start_is_the_models(shown):
     """A session begins with nothing to remember, so the first chunk is the same; later ones are not."""
     assert np.array_equal(shown["model"][:12], shown["no_memory"][:12])
     assert not np.array_equal(shown["model"][12:24], shown["no_memory"][12:24])
+
+
+def test_the_jaw_drops_where_the_portrait_has_its_mouth(clips):
+    """Not where the clip's landmarks say that it is while the person moves."""
+    mouth = flowact_adapter.excerpt(clips / "mira.npz", FRAMES).mouth
+    assert (mouth.x, mouth.y) == pytest.approx(MIRAS_MOUTH, abs=2)
+    assert 22 < mouth.half < 26
 
 
 def test_the_jaw_follows_the_voice():

@@ -5,6 +5,7 @@ import { fill, h, icon } from './dom.js';
 import { PairPlayer } from './player.js';
 import { Questions } from './questions.js';
 
+const WIDE = 1.15; // width over height from which a phone has no room for a letter beside a picture
 const DECODING = 20000; // milliseconds in which a loaded pair must be ready to play
 
 export class TrialView {
@@ -32,7 +33,9 @@ export class TrialView {
     const [left, right] = await Promise.all([loadSide('left'), loadSide('right')]);
     await within(DECODING, this.player.load({ left, right }));
     const { videoWidth, videoHeight } = this.videos.left; // both sides have one size
-    this.element.style.setProperty('--aspect', videoWidth / videoHeight || 1);
+    const aspect = videoWidth / videoHeight || 1;
+    this.element.style.setProperty('--aspect', aspect);
+    this.element.classList.toggle('wide', aspect > WIDE);
     this.element.classList.add('ready');
     this.restore();
     this.playButton.disabled = false;
@@ -127,7 +130,7 @@ export class TrialView {
   }
 
   side(side, label) {
-    return h('figure', { class: `side ${side}` }, this.videos[side], h('figcaption', {}, label));
+    return h('figure', { class: `side ${side}` }, h('figcaption', {}, label), h('div', { class: 'frame' }, this.videos[side]));
   }
 
   wire() {

@@ -8,9 +8,10 @@ import json
 import pytest
 
 from flowact.live.dialogue.dialogue import FAILED
-from flowact.live.endpoints import Endpoint
+from flowact.live.endpoints import Endpoint, Endpoints
 from flowact.live.persona import Persona
-from tests.live.dialogue.room import Beeps, room
+from flowact.live.speech.services import SpeechServices
+from tests.live.dialogue.room import Beeps, Room, room
 from tests.live.speech.services import FaultyScript, events, services, status
 
 HEAR, CHAT = "audio/transcriptions", "chat/completions"
@@ -201,6 +202,12 @@ def test_a_text_that_no_voice_reads_is_refused_and_an_answer_is_shown_all_the_sa
         assert "reads Chinese" in made.told("error")[0]["text"]
 
     run(scene, FaultyScript(answer="你好。我会说中文。"))
+
+
+@pytest.mark.parametrize(("for_all", "own"), [("alloy", "slt"), ("beeps", "")])
+def test_a_person_has_a_voice_of_its_own_unless_one_is_for_everybody(for_all, own):
+    services = SpeechServices({"beeps": Beeps()}, None, None, Endpoints(voice=for_all))
+    assert Room(services, persona=Persona(voice="slt")).dialogue.voice == own
 
 
 def test_a_tool_call_acts_and_its_answer_is_spoken():

@@ -1,6 +1,7 @@
 """Numbers and exports follow the votes, and withdrawing erases."""
 
 import json
+from statistics import median
 
 import pytest
 from sqlalchemy import func, select
@@ -153,5 +154,9 @@ def test_the_paper_texts_hold_the_numbers(context, voted):
     assert "Of 4 people who agreed to take part, 0 withdrew" in text
     assert "with 5 questions (better, same, worse, cannot judge) on each." in text
     assert "above the other" not in text
+    mains = [v.record for v in dataset.votes if v.record["kind"] == "main"]
+    seconds = median(record["seconds_since_served"] for record in mains)
+    assert made["flow"]["median_seconds_a_pair"] == pytest.approx(seconds)
+    assert f"A pair took {seconds:.0f} s in the median." in text
     assert "votes.csv" in tables.codebook(dataset)
     assert all(name in tables.codebook(dataset) for name in COLUMNS)
