@@ -67,7 +67,7 @@ class Arms:
 
 def arms_of_people(poses: Tensor, looks: tuple[ArmsLook | None, ...]) -> list[list[Arms | None]]:
     """For each frame of poses `[batch, n, J, 3]`, the raised arms of each of `batch` people."""
-    frames = poses.cpu().numpy().swapaxes(0, 1)
+    frames = poses.nan_to_num().cpu().numpy().swapaxes(0, 1)
     return [
         [None if look is None else raised_arms(pose, look) for pose, look in pairs]
         for pairs in (zip(people, looks, strict=True) for people in frames)
