@@ -27,7 +27,7 @@ from flowact.portrait import load_reference
 from flowact.timebase import FPS
 
 CHARACTERS: Final = ("elena", "finn", "zuri")
-ACTIONS: Final = ("speaking", "smile", "nod")
+ACTIONS: Final = ("speaking", "wave", "smile")
 PANEL: Final = 240
 """Width and height of one character in pixels."""
 EVERY: Final = 2

@@ -32,6 +32,8 @@ CLOSER: Final = 1.25
 """How much larger than usual a face may become to keep what is beyond the picture's rim out of the frame."""
 DRAWN_OUT: Final = 12
 """Rows or columns at the picture's rim whose mean goes on beyond it."""
+MIRRORED: Final = 0.06
+"""Of the frame's edge, up to which what is beyond a rim is its mirror image."""
 SOFTENED: Final = 0.05
 """Deviation of the blur beyond the rim, in frames: what is drawn out must not show as stripes."""
 
@@ -101,10 +103,12 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     right, bottom = (
         max(0, int(end) - length) for end, length in zip(high, (width, height), strict=True)
     )
-    # A mirror image would put a second head above a first that has little room there.
     around = ((top, bottom), (left, right), (0, 0))
     if not any((top, bottom, left, right)):
         return picture, 0, 0
+    if max(top, bottom, left, right) <= MIRRORED * np.linalg.norm(corners[1] - corners[0]):
+        return np.pad(picture, around, mode="symmetric"), left, top
+    # A wide mirror image would put a second head above a first that has little room there.
     drawn_out = np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT)
     within = np.pad(np.ones((height, width), np.float32), around[:2])
     deviation = SOFTENED * float(np.linalg.norm(corners[1] - corners[0]))

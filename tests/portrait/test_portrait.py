@@ -20,7 +20,7 @@ from flowact.motion.arkit import ARKIT, columns
 from flowact.motion.face_points import POINT, STEADY
 from flowact.motion.joints import joint
 from flowact.portrait import Portrait, load_reference, look_at_portrait, read_portrait
-from flowact.portrait.align import USUAL
+from flowact.portrait.align import USUAL, cut
 from flowact.portrait.faces import find_faces
 
 NAMES = assets.drawn_character_names()
@@ -119,6 +119,15 @@ def test_hair_at_the_upper_rim_does_not_go_on_as_stripes_and_what_is_made_up_is_
     assert "made up" in " ".join(found.notices)
     grey = found.pixels.astype(np.float32).mean(2)
     assert np.abs(np.diff(grey[1])).max() < 4, "the first row is smooth"
+
+
+def test_a_narrow_strip_beyond_the_rim_is_the_picture_s_mirror_image() -> None:
+    coarse = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
+    picture = np.asarray(Image.fromarray(coarse).resize((480, 480), Image.Resampling.BICUBIC))
+    down = np.array([[1.0, 0, 0], [0, 1, 20]])  # 20 rows of the frame lie above the picture
+    made = cut(picture, down).astype(int)
+    assert np.abs(made[:20] - made[20:40][::-1]).mean() < 4
+    assert np.abs(made[:20] - made[20]).mean() > 12, "not its first row, drawn out"
 
 
 def test_of_several_faces_the_largest_is_taken_and_it_is_said() -> None:

@@ -67,7 +67,7 @@ class Arms:
 
 def arms_of_people(poses: Tensor, looks: tuple[ArmsLook | None, ...]) -> list[list[Arms | None]]:
     """For each frame of poses `[batch, n, J, 3]`, the raised arms of each of `batch` people."""
-    frames = poses.cpu().numpy().swapaxes(0, 1)
+    frames = poses.nan_to_num().cpu().numpy().swapaxes(0, 1)
     return [
         [None if look is None else raised_arms(pose, look) for pose, look in pairs]
         for pairs in (zip(people, looks, strict=True) for people in frames)
@@ -125,22 +125,23 @@ def with_arms(frames: Tensor, arms: list[Arms | None]) -> Tensor:
     if not any(arms):
         return frames
     frames = frames.clone()
-    for frame, one in zip(frames, arms, strict=True):
+    for row, one in enumerate(arms):
         if one is not None:
-            _blend(frame, one)
+            _blend(frames[row], one)
     return frames
 
 
 def _blend(frame: Tensor, arms: Arms) -> None:
+    """Draw arms over a frame, in place."""
     cover, colours = torch.from_numpy(arms.cover), torch.from_numpy(arms.colours)
     cover, colours = cover.to(frame.device), colours.to(frame.device)
     if frame.dtype == torch.uint8:
-        under = frame[arms.rows, arms.columns]
-        mixed = under * (1 - cover[..., None]) + 255 * colours.movedim(0, -1)
-        under.copy_(mixed.add(0.5).clamp(0, 255).to(torch.uint8))
+        there = arms.rows, arms.columns
+        mixed = frame[there] * (1 - cover[..., None]) + 255 * colours.movedim(0, -1)
+        frame[there] = mixed.add(0.5).clamp(0, 255).to(torch.uint8)
     else:
-        under = frame[:, arms.rows, arms.columns]
-        under.copy_(under * (1 - cover) + 2 * colours - cover)
+        under = frame[:, arms.rows, arms.columns].clone()
+        frame[:, arms.rows, arms.columns] = under * (1 - cover) + 2 * colours - cover
 
 
 def _with_elbows(pose: Floats) -> Floats:

@@ -119,4 +119,4 @@ def margin(coefficients: Tensor, u: Tensor) -> Tensor:
 def arch(u: Tensor) -> Tensor:
     """1 in the middle of an eye, 0 at its corners."""
     inside = u.clamp(0, 1)
-    return (4 * inside * (1 - inside)).sqrt()
+    return (4 * inside * (1 - inside)).clamp(min=1e-6).sqrt()  # whose slope at 0 is no number

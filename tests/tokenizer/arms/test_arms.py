@@ -61,6 +61,13 @@ def test_both_kinds_of_frames_get_the_same_arms() -> None:
     assert not bright[1].any()
 
 
+def test_what_is_behind_them_has_no_gradient() -> None:
+    frames = torch.zeros(2, 3, 480, 480).requires_grad_()
+    with_arms(frames * 2, [waving(), None]).sum().backward()
+    assert frames.grad is not None and (frames.grad[1] == 2).all()
+    assert (frames.grad[0] == 0).any() and (frames.grad[0] == 2).any()
+
+
 def test_an_arm_fades_in_as_it_is_raised() -> None:
     covers = []
     for share in (0.07, 0.1, 1.0):
