@@ -26,7 +26,7 @@ def decoded(encoder, frames: np.ndarray) -> list[av.VideoFrame]:
     return [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
 
 
-@pytest.mark.parametrize("name", ["mira", "sofia", "walter"])
+@pytest.mark.parametrize("name", ["mira", "sofia", "elena", "finn", "zuri"])
 def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name):
     frames = np.stack([portrait(name)] * 3)
     marked = decoded(H264Encoder(Watermark(visible=False)), frames)[-1].to_ndarray(format="gray")
@@ -35,13 +35,27 @@ def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name
     )
     assert score(marked) > DETECTED
     assert abs(score(plain)) < DETECTED / 2
-    assert np.abs(marked[200:240].astype(int) - plain[200:240]).mean() < 3
+    assert np.abs(marked[200:240].astype(int) - plain[200:240]).mean() < 6
 
 
 def test_the_hidden_mark_survives_jpeg_and_scaling():
     data = JpegEncoder(Watermark(visible=False)).encode(picture()[None])[0].data
     small = Image.open(io.BytesIO(data)).convert("L").resize((360, 360))
     assert score(np.asarray(small)) > DETECTED
+
+
+def test_walls_are_marked_less_than_leaves():
+    random = np.random.Generator(np.random.PCG64(4))
+    wall, leaves = (
+        np.full((480, 480), 120, np.uint8),
+        random.integers(40, 200, (480, 480), np.uint8),
+    )
+    changes = []
+    for plain in (wall, leaves):
+        marked = plain.copy()
+        Watermark(visible=False).apply(marked)
+        changes.append(np.abs(marked.astype(int) - plain).max())
+    assert changes[0] <= 3 and 5 <= changes[1] <= 9
 
 
 def light(luma: np.ndarray) -> np.ndarray:
