@@ -62,9 +62,9 @@ class ArmMesh:
     eyes: Floats
     skeleton: Skeleton
 
-    def posed(self, pose: Floats) -> Floats:
-        """Vertices `[V, 3]` in a pose `[J, 3]`, by linear blend skinning."""
-        return skinned(self.vertices, self.bones, self.weights, self.skeleton.pose(pose))
+    def moved(self, matrices: Floats) -> Floats:
+        """Vertices `[V, 3]` as the bones' matrices `[B, 3, 4]` move them; see `Skeleton.pose`."""
+        return skinned(self.vertices, self.bones, self.weights, matrices)
 
 
 def arm_mesh_path() -> Path:

@@ -27,7 +27,7 @@ def test_it_is_two_forearms_with_hands() -> None:
 
 @pytest.mark.parametrize("behaviour", ["waving", "pointing", "thumbs_up"])
 def test_it_moves_as_the_whole_body_does(behaviour: str) -> None:
-    pose = act(behaviour, 0).pose[40]
+    mesh, pose = load_arm_mesh(), act(behaviour, 0).pose[40]
     body = Humanoid.load().shape(AVERAGE).pose(np.zeros(52, np.float32), pose)
-    away, _ = cKDTree(body).query(load_arm_mesh().posed(pose))
+    away, _ = cKDTree(body).query(mesh.moved(mesh.skeleton.pose(pose)))
     assert away.max() < 1e-3

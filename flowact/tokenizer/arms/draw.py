@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.motion.arm_mesh import ARM_SIDES, BONES, load_arm_mesh
+from flowact.motion.arm_mesh import ARM_SIDES, BONES, Integers, load_arm_mesh
 from flowact.motion.joints import joint
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.arms.look import ArmsLook
@@ -81,14 +81,9 @@ def raised_arms(pose: Floats, look: ArmsLook) -> Arms | None:
     raised = np.array([_raised(pose, side) for side in ARM_SIDES]) * look.amount
     if not raised.any():
         return None
-    places = mesh.posed(pose)
-    screen = look.project(places)
-    shown = np.flatnonzero(raised[mesh.sides] > 0)
-    triangles = mesh.triangles[shown]
-    rows, columns = _window(screen[triangles.ravel()])
-    colour, cover = _drawn(mesh.kinds[shown], triangles, places, screen, look, rows, columns)
-    fade = raised[raised > 0].max()
     matrices = mesh.skeleton.pose(pose)
+    rows, columns, colour, cover = _drawn(mesh.moved(matrices), raised > 0, look)
+    fade = raised.max()
     ends = []
     for side in (side for side, amount in zip(ARM_SIDES, raised, strict=True) if amount):
         elbow, wrist, tip = (
@@ -114,10 +109,11 @@ def without_arms(layers: Layers, arms: list[Arms | None], view: View, still: boo
     near = torch.stack([_near(one, view, cells) for one in arms])[:, None].to(device)
     aside = torch.stack([_aside(one, view, cells) for one in arms])[:, None].to(device)
     flow = layers.flow * (1 - near) if still else layers.flow
-    kept = 1 - torch.maximum(near, aside)
-    kept = F.interpolate(kept, size=layers.paint.shape[-2:], mode="bilinear")
-    mask = 1 - (1 - layers.mask) * kept
-    return replace(layers, flow=flow, mask=mask, paint=layers.paint * kept)
+    taken = torch.maximum(near, aside)
+    taken = F.interpolate(taken, size=layers.paint.shape[-2:], mode="bilinear")
+    # Exactly as they were where nothing is taken: nobody's picture depends on who else is in the batch.
+    mask = layers.mask + (1 - layers.mask) * taken
+    return replace(layers, flow=flow, mask=mask, paint=layers.paint * (1 - taken))
 
 
 def with_arms(frames: Tensor, arms: list[Arms | None]) -> Tensor:
@@ -170,26 +166,33 @@ def _window(screen: Floats) -> tuple[slice, slice]:
     return slice(low[1], high[1]), slice(low[0], high[0])
 
 
-def _drawn(
-    kinds: Floats,
-    triangles: Floats,
-    places: Floats,
-    screen: Floats,
-    look: ArmsLook,
-    rows: slice,
-    columns: slice,
-) -> tuple[Floats, Floats]:
-    """Colours `[3, h, w]`, times the cover, and the cover `[h, w]` of a mesh in a window of the frame."""
-    corner = np.array([columns.start, rows.start, 0], np.float32)
-    fitted = (screen - corner) * np.array([SAMPLES, SAMPLES, 1], np.float32)
-    upright = np.clip(normals(places, triangles) @ (_SUN / np.linalg.norm(_SUN)), 0, None)
-    light = (_DIM + _LIT * upright[:, None]).astype(np.float32)
+def _drawn(places: Floats, sides: Floats, look: ArmsLook) -> tuple[slice, slice, Floats, Floats]:
+    """A posed mesh of which some `sides [2]` are shown.
+
+    Returns:
+        Rows and columns of the frame, and there colours `[3, h, w]`, times the cover, and the cover `[h, w]`.
+    """
+    mesh, screen = load_arm_mesh(), look.project(places)
+    shown = np.flatnonzero(sides[mesh.sides])
+    triangles = mesh.triangles[shown]
+    rows, columns = _window(screen[triangles.ravel()])
     height, width = (SAMPLES * (x.stop - x.start) for x in (rows, columns))
     samples = np.zeros((height, width, 4), np.float32)
-    near = np.zeros((height, width), np.float32)
-    draw(fitted, light, triangles, look.colours[kinds].astype(np.float32), near, samples)
+    if samples.size:
+        corner = np.array([columns.start, rows.start, 0], np.float32)
+        fitted = (screen - corner) * np.array([SAMPLES, SAMPLES, 1], np.float32)
+        colours = look.colours[mesh.kinds[shown]].astype(np.float32)
+        near = np.zeros((height, width), np.float32)
+        draw(fitted, _light(places, triangles), triangles, colours, near, samples)
     pixels = samples.reshape(height // SAMPLES, SAMPLES, width // SAMPLES, SAMPLES, 4).mean((1, 3))
-    return np.ascontiguousarray(pixels[..., :3].transpose(2, 0, 1)).clip(0, 1), pixels[..., 3]
+    colour = np.ascontiguousarray(pixels[..., :3].transpose(2, 0, 1)).clip(0, 1)
+    return rows, columns, colour, pixels[..., 3]
+
+
+def _light(places: Floats, triangles: Integers) -> Floats:
+    """Light on every vertex of a mesh, `[V, 3]`."""
+    upright = np.clip(normals(places, triangles) @ (_SUN / np.linalg.norm(_SUN)), 0, None)
+    return np.asarray(_DIM + _LIT * upright[:, None], np.float32)
 
 
 def _head(matrices: Floats, bone: str) -> Floats:

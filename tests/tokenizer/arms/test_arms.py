@@ -104,6 +104,13 @@ def test_what_the_decoder_made_of_them_is_taken_away_and_the_face_stays() -> Non
     assert without_arms(same, [None], WHOLE, still=True) is same
 
 
+def test_nobody_s_picture_depends_on_who_else_waves() -> None:
+    random = [torch.rand(2, n, size, size) for n, size in ((2, 60), (1, 120), (3, 120), (3, 120))]
+    made = without_arms(Layers(*random), [waving(), None], WHOLE, still=True)
+    for name, before in zip(("flow", "mask", "paint"), random, strict=False):
+        assert torch.equal(getattr(made, name)[1], before[1]), name
+
+
 def portrait(points: torch.Tensor, cloth: tuple[float, ...], bare: bool) -> torch.Tensor:
     """A plain person: skin, clothes below, and bare arms at the lower corners."""
     picture = torch.tensor(SKIN)[:, None, None].expand(3, 480, 480).clone()
