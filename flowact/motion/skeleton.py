@@ -6,7 +6,6 @@ from typing import Any
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from flowact.motion.joints import FINGERS, JOINTS, PARENTS
 
@@ -50,7 +49,7 @@ class Skeleton:
                 vectors[i] = pose[JOINTS.index(bone)]
             elif bone in self.hinges:
                 vectors[i] = self._finger_vector(bone, pose)
-        return self.turned(np.asarray(Rotation.from_rotvec(vectors).as_matrix(), np.float32))
+        return self.turned(rotations(vectors).astype(np.float32))
 
     def turned(self, rotations: Floats) -> Floats:
         """Matrices `[B, 3, 4]` from each bone's own rotation `[B, 3, 3]`."""
@@ -75,6 +74,16 @@ class Skeleton:
         away = -1.0 if side == "left" else 1.0
         fan = away * (FINGERS.index(finger) - 2.5) * spread * (section == "1")
         return np.asarray(axis * curl + normal * fan)
+
+
+def rotations(vectors: Floats) -> Floats:
+    """Rotation matrices `[n, 3, 3]` of axes times angles `[n, 3]`, in radians (Rodrigues' formula)."""
+    angles = np.linalg.norm(vectors, axis=1)[:, None, None]
+    x, y, z = (vectors / np.maximum(angles[:, :, 0], 1e-12)).T
+    none = np.zeros_like(x)
+    cross = np.stack([none, -z, y, z, none, -x, -y, x, none], 1).reshape(-1, 3, 3)
+    turned = np.eye(3) + np.sin(angles) * cross + (1 - np.cos(angles)) * (cross @ cross)
+    return np.asarray(turned)
 
 
 def skinned(vertices: Floats, bones: Integers, weights: Floats, matrices: Floats) -> Floats:

@@ -30,6 +30,7 @@ def kinds_sent() -> set[str]:
 SAMPLES = {
     "epoch": {"epoch": 3, "flush": False, "source": "voice", "voice_ms": 20},
     "finished": {"epoch": 3},
+    "moved": {},
     "viewer": {"speaking": False, "quiet_ms": 350},
     "heard": {"text": "Hello?"},
     "reply": {"text": "Hello to you.", "delta": " to you.", "done": False},
@@ -46,7 +47,7 @@ def test_every_kind_that_is_sent_anywhere_has_a_translation():
     assert {"epoch", "heard", "reply", "microphone", "viewer"} <= sent
     assert sent == set(SAMPLES)
     for kind, content in SAMPLES.items():
-        assert translated(kind, content) is not None or kind == "finished"
+        assert translated(kind, content) is not None or kind in ("finished", "moved")
 
 
 def test_an_answer_grows_and_is_then_whole():
