@@ -48,7 +48,9 @@ _EVENTS: Final[dict[str, Callable[[Content], events.ServerEvent | None]]] = {
     "heard": lambda content: events.TranscriptFinal(text=content["text"]),
     "reply": _reply,
     "finished": lambda _content: None,  # told with how much was heard, as `playback.finished`
-    "moved": lambda _content: None,  # to another server, as the page's sessions do and a program's do not
+    "moved": lambda _content: (
+        None
+    ),  # to another server, as the page's sessions do and a program's do not
     "microphone": lambda content: events.MicrophoneChanged(
         mode=content["mode"], why=content.get("why", "")
     ),
