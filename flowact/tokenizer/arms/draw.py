@@ -32,6 +32,8 @@ _LIT: Final = np.array([0.48, 0.50, 0.50], np.float32)
 """What the sun adds where it stands upright."""
 _BEYOND: Final = 0.6
 """How far beyond the tips of the fingers, in hands, the decoder may have made them."""
+_UNSEEN: Final = 0.8
+"""Decimetres below the picture from which on decoders make nothing of an arm."""
 _ROUND: Final = 1.3
 """Decimetres round an arm in which what the decoder made of it is taken away."""
 _FADE: Final = 0.5
@@ -75,23 +77,30 @@ def arms_of_people(poses: Tensor, looks: tuple[ArmsLook | None, ...]) -> list[li
 
 
 def raised_arms(pose: Floats, look: ArmsLook) -> Arms | None:
-    """The arms of a pose `[J, 3]`; None where both hang."""
+    """The arms of a pose `[J, 3]`; None where both hang, or are below the picture."""
     mesh = load_arm_mesh()
     pose = _with_elbows(pose)
     raised = np.array([_raised(pose, side) for side in ARM_SIDES]) * look.amount
     if not raised.any():
         return None
     matrices = mesh.skeleton.pose(pose)
+    limbs = look.project(_limbs(matrices, raised))[..., :2]
+    if limbs[..., 1].min() > FRAME_SIZE + _UNSEEN * look.scale:
+        return None
     rows, columns, colour, cover = _drawn(mesh.moved(matrices), raised > 0, look)
     fade = raised.max()
+    return Arms(rows, columns, colour * fade, cover * fade, limbs, raised, look.middle, look.scale)
+
+
+def _limbs(matrices: Floats, raised: Floats) -> Floats:
+    """Ends of the forearms and hands of raised arms, in decimetres, `[2 or 4, 2, 3]`."""
     ends = []
     for side in (side for side, amount in zip(ARM_SIDES, raised, strict=True) if amount):
         elbow, wrist, tip = (
             _head(matrices, f"{bone}_{side}") for bone in ("forearm", "hand", "middle_3")
         )
         ends += [(elbow, wrist), (wrist, tip + _BEYOND * (tip - wrist))]
-    limbs = look.project(np.array(ends))[..., :2]
-    return Arms(rows, columns, colour * fade, cover * fade, limbs, raised, look.middle, look.scale)
+    return np.array(ends)
 
 
 def without_arms(layers: Layers, arms: list[Arms | None], view: View, still: bool) -> Layers:

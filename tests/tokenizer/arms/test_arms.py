@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,7 @@ def test_hanging_arms_are_not_drawn() -> None:
     assert raised_arms(pose, LOOK) is None
     pose[joint("forearm_left")] = 0.05  # idle
     assert raised_arms(pose, LOOK) is None
+    assert raised_arms(wave() * 0.2, LOOK) is None, "below the picture"
     grey = torch.zeros(1, 3, 480, 480)
     assert with_arms(grey, [None]) is grey
 
@@ -71,7 +74,7 @@ def test_what_is_behind_them_has_no_gradient() -> None:
 def test_an_arm_fades_in_as_it_is_raised() -> None:
     covers = []
     for share in (0.07, 0.1, 1.0):
-        arms = raised_arms(wave() * share, LOOK)
+        arms = raised_arms(wave() * share, replace(LOOK, scale=40.0))
         assert arms is not None
         covers.append(arms.raised[0])
         assert arms.raised[1] == 0
