@@ -1,6 +1,6 @@
 """Marks that say that a picture was generated: one to be seen, and one to be measured.
 
-The invisible mark is a fixed pattern of soft cells, 16 pixels wide, added to the luma of every frame: at most two grey
+The invisible mark is a fixed pattern of soft cells, 16 pixels wide, added to the luma of every frame: one or two grey
 levels high on walls and skin, and more where leaves or hair hide it and would hide it from the detector, too. It
 outlives H.264, JPEG and scaling of the whole picture, because a detector adds up 900 cells; it does not outlive
 cropping, turning or a deliberate attack.

@@ -9,10 +9,9 @@ from torch.nn import functional as F
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge
 
 _LITTLE: Final = 0.04
+"""Change of a colour, of -1..1, up to which paint only shades."""
 _MUCH: Final = 0.12
-"""Change of a colour, of -1..1, up to which paint only shades, and from which it shows something else."""
-
-
+"""The same, from which on it shows something else."""
 _ROUND: Final = 9
 """Cells of flow across in which what is round eyes and mouth counts as them."""
 

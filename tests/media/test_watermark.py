@@ -26,8 +26,11 @@ def decoded(encoder, frames: np.ndarray) -> list[av.VideoFrame]:
     return [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
 
 
-@pytest.mark.parametrize("name", ["mira", "sofia", "elena", "finn", "zuri"])
-def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name):
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("mira", 3), ("sofia", 3), ("walter", 3), ("elena", 6), ("finn", 6), ("zuri", 6)],
+)
+def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name, most):
     frames = np.stack([portrait(name)] * 3)
     marked = decoded(H264Encoder(Watermark(visible=False)), frames)[-1].to_ndarray(format="gray")
     plain = decoded(H264Encoder(Watermark(False, hidden=False)), frames)[-1].to_ndarray(
@@ -35,7 +38,7 @@ def test_the_hidden_mark_survives_encoding_and_is_not_found_where_it_is_not(name
     )
     assert score(marked) > DETECTED
     assert abs(score(plain)) < DETECTED / 2
-    assert np.abs(marked[200:240].astype(int) - plain[200:240]).mean() < 6
+    assert np.abs(marked[200:240].astype(int) - plain[200:240]).mean() < most
 
 
 def test_the_hidden_mark_survives_jpeg_and_scaling():

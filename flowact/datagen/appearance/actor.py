@@ -15,7 +15,8 @@ from flowact.datagen.appearance.skin_canvas import SKIN_WINDOW, skin_canvas
 from flowact.datagen.appearance.textures import Photographs
 from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import layout
-from flowact.datagen.graphics.raster import accumulate_normals, rasterize
+from flowact.datagen.graphics.raster import rasterize
+from flowact.motion.normals import accumulate_normals
 
 Floats = NDArray[np.floating[Any]]
 I32 = NDArray[np.int32]

@@ -11,9 +11,10 @@ from torch.nn import functional as F
 
 from flowact.motion.arm_mesh import ARM_SIDES, BONES, Integers, load_arm_mesh
 from flowact.motion.joints import joint
+from flowact.motion.normals import accumulate_normals
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.arms.look import ArmsLook
-from flowact.tokenizer.arms.raster import SAMPLES, draw, normals
+from flowact.tokenizer.arms.raster import SAMPLES, draw
 from flowact.tokenizer.decoder import Layers
 from flowact.tokenizer.views import View
 
@@ -200,7 +201,9 @@ def _drawn(places: Floats, sides: Floats, look: ArmsLook) -> tuple[slice, slice,
 
 def _light(places: Floats, triangles: Integers) -> Floats:
     """Light on every vertex of a mesh, `[V, 3]`."""
-    upright = np.clip(normals(places, triangles) @ (_SUN / np.linalg.norm(_SUN)), 0, None)
+    normals = np.zeros_like(places)
+    accumulate_normals(places, triangles, normals)
+    upright = np.clip(normals @ (_SUN / np.linalg.norm(_SUN)), 0, None)
     return np.asarray(_DIM + _LIT * upright[:, None], np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Compiled loops that draw a mesh with depth and light."""
+"""A compiled loop that draws a mesh with depth and light."""
 
 import numpy as np
 
@@ -6,34 +6,6 @@ from flowact.tokenizer.map_kernels import Floats, Integers, compiled
 
 SAMPLES = 2
 """Per pixel, along each side."""
-
-
-@compiled
-def normals(vertices: Floats, triangles: Integers) -> Floats:
-    """Unit normals `[V, 3]` of a mesh, outwards."""
-    total = np.zeros_like(vertices)
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t]
-        ux, uy, uz = (
-            vertices[b, 0] - vertices[a, 0],
-            vertices[b, 1] - vertices[a, 1],
-            vertices[b, 2] - vertices[a, 2],
-        )
-        vx, vy, vz = (
-            vertices[c, 0] - vertices[a, 0],
-            vertices[c, 1] - vertices[a, 1],
-            vertices[c, 2] - vertices[a, 2],
-        )
-        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for k in (a, b, c):
-            total[k, 0] += nx
-            total[k, 1] += ny
-            total[k, 2] += nz
-    for v in range(total.shape[0]):
-        length = np.sqrt(total[v, 0] ** 2 + total[v, 1] ** 2 + total[v, 2] ** 2)
-        for k in range(3):
-            total[v, k] /= max(length, np.float32(1e-9))
-    return total
 
 
 @compiled

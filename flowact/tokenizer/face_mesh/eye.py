@@ -74,8 +74,7 @@ class Eye:
         top, _, bottom = self.band(u)
         top, bottom = top - beyond / 2, bottom + beyond
         above, below, ends = (ramp + beyond / 2 for ramp in _RAMPS)
-        sides = torch.minimum(u + _ENDS, 1 + _ENDS - u) + beyond
-        sides = sides / ends
+        sides = (torch.minimum(u + _ENDS, 1 + _ENDS - u) + beyond) / ends
         inside = torch.minimum(torch.minimum((v - top) / above, (bottom - v) / below), sides)
         return inside.clamp(0, 1)
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from flowact.datagen.graphics.raster import (
-    accumulate_normals,
     barycentric,
     correspondence,
     rasterize,
@@ -61,13 +60,6 @@ def test_correspondence_follows_the_surface_and_sees_occlusion() -> None:
     assert visible.tolist() == [255, 255, 0]  # the last is background that the square hid
     correspondence(ids, moved, FACES, SQUARE, reference_near * 2, grid, flow, visible)
     assert visible.tolist() == [0, 255, 0]  # something nearer stands before the square
-
-
-def test_normals_of_a_flat_square_are_its_axis() -> None:
-    corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32)
-    normals = np.zeros_like(corners)
-    accumulate_normals(corners, FACES, normals)
-    assert np.allclose(normals, [0, 0, 1])
 
 
 def test_cards_exist_where_they_are_opaque_and_hide_what_is_behind() -> None:

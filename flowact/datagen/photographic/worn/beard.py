@@ -11,9 +11,9 @@ from flowact.datagen.appearance.body import Humanoid
 from flowact.datagen.appearance.skin import SkinStyle, beard_area
 from flowact.datagen.appearance.worn_mesh import grid_triangles
 from flowact.datagen.graphics import layout
-from flowact.datagen.graphics.raster import accumulate_normals
 from flowact.datagen.photographic.sources.piece import Piece
 from flowact.datagen.photographic.worn.cards import Card, bound_layer
+from flowact.motion.normals import accumulate_normals
 
 Floats = NDArray[np.floating[Any]]
 RGB = tuple[float, float, float]

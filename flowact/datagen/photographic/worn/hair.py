@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from flowact.datagen.appearance.hair import HairStyle
 from flowact.datagen.appearance.worn_mesh import Layer
 from flowact.datagen.graphics import layout
-from flowact.datagen.graphics.raster import accumulate_normals
 from flowact.datagen.photographic.sources.library import Library
 from flowact.datagen.photographic.sources.piece import Piece
 from flowact.datagen.photographic.worn.cards import tile
+from flowact.motion.normals import accumulate_normals
 
 Floats = NDArray[np.floating[Any]]
 
