@@ -89,6 +89,24 @@ def test_places_are_given_in_the_order_of_arrival_also_by_a_new_gateway():
     asyncio.run(run())
 
 
+def test_many_come_at_once_and_those_in_front_get_what_there_is():
+    async def run():
+        seats, placed = Seats(5), []
+        with gateway(seats) as places:
+            asking = []
+            for number in range(12):
+                asking.append(asyncio.create_task(noted(places, Wish(f"{number}"), placed)))
+                await asyncio.sleep(0.002)
+            while len(placed) < 5:
+                await asyncio.sleep(0.005)
+            assert sorted(placed, key=int) == [f"{number}" for number in range(5)]
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+
+    asyncio.run(run())
+
+
 def test_whoever_lost_a_place_is_served_first_and_its_replica_is_named():
     async def run():
         seats = Seats(1)
