@@ -72,7 +72,7 @@ def test_places_are_given_in_the_order_of_arrival_also_by_a_new_gateway():
                 found = await first.take(Wish(name))
                 assert isinstance(found, InLine) and found.position == len(tickets) + 1
                 tickets.append(found.ticket)
-                await asyncio.sleep(0.002)  # stamps are of milliseconds
+                await asyncio.sleep(0.002)
         with gateway(seats) as second:
             asking = [
                 asyncio.create_task(noted(second, Wish(name, waiting=ticket), placed))
