@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 
 from flowact import logs
 from flowact.fleet.avatar import AvatarReplica
-from flowact.fleet.gateway import FleetPlaces
-from flowact.fleet.gateway_app import gateway_app
+from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.gateway_app import gateway_app
 from flowact.fleet.leases import ServeLeases
 from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
 from flowact.fleet.plan import AvatarPlan, FleetPlan

@@ -15,7 +15,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from flowact.fleet.place_counter import Seat
+from flowact.fleet.gate.place_counter import Seat
 from flowact.fleet.replica_address import DRAIN_PURPOSE, ReplicaAddress
 from flowact.fleet.seat_router import RUNNING
 from flowact.live.access.tickets import Tickets

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from flowact.errors import UserError
-from flowact.fleet.place_counter import Bounds, Leases, PlaceCounter, Seat
+from flowact.fleet.gate.place_counter import Bounds, Leases, PlaceCounter, Seat
 from flowact.live.access.places import InLine, Place, Wish
 from flowact.live.access.tickets import Tickets
 

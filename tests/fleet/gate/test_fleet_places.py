@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from flowact.errors import UserError
-from flowact.fleet import place_counter
-from flowact.fleet.gateway import FleetPlaces
-from flowact.fleet.place_counter import Bounds, Seat
+from flowact.fleet.gate import place_counter
+from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.place_counter import Bounds, Seat
 from flowact.live.access.places import InLine, OwnPlaces, Place, Wish
 from flowact.live.access.tickets import Tickets
 

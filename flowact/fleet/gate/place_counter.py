@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from flowact.fleet.line import Waiting, WaitingLine
+from flowact.fleet.gate.line import Waiting, WaitingLine
 from flowact.live.access.reservations import UNCLAIMED_SECONDS
 
 ANSWER_SECONDS: Final = 1.0

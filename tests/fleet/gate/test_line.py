@@ -3,7 +3,7 @@
 import pytest
 
 from flowact.errors import UserError
-from flowact.fleet.line import MOST_WAITING, SILENT_SECONDS, WaitingLine, network_of
+from flowact.fleet.gate.line import MOST_WAITING, SILENT_SECONDS, WaitingLine, network_of
 
 
 class Clock:
