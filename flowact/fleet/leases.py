@@ -31,7 +31,7 @@ LOSSES: Final = (RayError, RayServeException, StopAsyncIteration, asyncio.Cancel
 
 
 @dataclass
-class _Lease:
+class _HeldLease:
     at: ReplicaAddress
     over: asyncio.Task[None]
 
@@ -50,7 +50,7 @@ class ServeLeases:
     def __init__(self, deployment: str, handle: DeploymentHandle[Any], tickets: Tickets) -> None:
         self._deployment, self._tickets = deployment, tickets
         self._take = handle.options(method_name="lease", stream=True)
-        self._held: dict[str, _Lease] = {}
+        self._held: dict[str, _HeldLease] = {}
         self._avoided: dict[str, float] = {}
         self._known: dict[str, ReplicaAddress] = {}
         self._watching: asyncio.Task[None] | None = None
@@ -92,7 +92,7 @@ class ServeLeases:
     def _hold(self, lease: str, at: ReplicaAddress, stream: Any, over: Callable[[], None]) -> None:
         self._known[at.name] = at
         task = asyncio.create_task(_until_over(stream))
-        self._held[lease] = _Lease(at, task)
+        self._held[lease] = _HeldLease(at, task)
 
         def ended(_task: asyncio.Task[None]) -> None:
             self._held.pop(lease, None)
