@@ -22,7 +22,7 @@ from flowact.tokenizer.decoder import (
     fill_between,
 )
 from flowact.tokenizer.face_mesh.guide import MovedMesh
-from flowact.tokenizer.face_mesh.open_eyes import Look
+from flowact.tokenizer.face_mesh.open_eyes import EyeMotion
 from flowact.tokenizer.face_mesh.raster import mesh_maps
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
 from flowact.tokenizer.views import FULL, VIEWS, Region
@@ -148,7 +148,7 @@ class ViewAutoencoder(nn.Module):
         limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
         curves, pose = self.code.restore(limited).tensor_split([self.config.curves], -1)
         eyes = pose.flatten(0, 1).unflatten(-1, (-1, 3))[:, _EYES, :2]
-        look = Look(curves[..., _BLINKS].flatten(0, 1).clamp(0, 1), eyes)
+        look = EyeMotion(curves[..., _BLINKS].flatten(0, 1).clamp(0, 1), eyes)
         return MovedMesh(mesh_maps(reference.faces, curves, self.view), look)
 
     def forward(

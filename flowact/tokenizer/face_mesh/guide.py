@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from flowact.tokenizer.face_mesh.lids import with_lids
 from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lips
-from flowact.tokenizer.face_mesh.open_eyes import Look, with_open_eyes
+from flowact.tokenizer.face_mesh.open_eyes import EyeMotion, with_open_eyes
 from flowact.tokenizer.face_mesh.raster import LIPS, MESH_CELLS, PARTS, PLANES
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.layers import conv, zero_init
@@ -30,7 +30,7 @@ class MovedMesh:
     """
 
     maps: Tensor
-    look: Look
+    look: EyeMotion
 
 
 class NoMesh:
@@ -109,7 +109,7 @@ class PlacedMesh:
     guide: MeshGuide
     fine_maps: Tensor
     maps: Tensor
-    look: Look
+    look: EyeMotion
     region: Region
 
     def coarse(self, x: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class OpenEyes:
 
 
 @dataclass(frozen=True)
-class Look:
+class EyeMotion:
     """What eyes do in `n` frames, left and right.
 
     Attributes:
@@ -59,7 +59,7 @@ class Look:
 
 
 def with_open_eyes(
-    mask: Tensor, paint: Tensor, flow: Tensor, look: Look, eyes: OpenEyes, view: View
+    mask: Tensor, paint: Tensor, flow: Tensor, look: EyeMotion, eyes: OpenEyes, view: View
 ) -> tuple[Tensor, Tensor]:
     """Show the reference's eyes in place of what a decoder made.
 

@@ -3,7 +3,7 @@ from torch import Tensor
 
 from flowact.tokenizer.face_mesh.eye import find_eyes
 from flowact.tokenizer.face_mesh.fit import fit_faces
-from flowact.tokenizer.face_mesh.open_eyes import Look, OpenEyes, with_open_eyes
+from flowact.tokenizer.face_mesh.open_eyes import EyeMotion, OpenEyes, with_open_eyes
 from flowact.tokenizer.views import FACE
 from tests.tokenizer.face_mesh.test_lids import left_eye, places
 
@@ -19,12 +19,12 @@ def portrait(points: Tensor) -> Tensor:
     return picture
 
 
-def looking(shut: float = 0.0, down: float = 0.0, left: float = 0.0) -> Look:
-    return Look(torch.full((1, 2), shut), torch.tensor([[[down, left]] * 2]))
+def looking(shut: float = 0.0, down: float = 0.0, left: float = 0.0) -> EyeMotion:
+    return EyeMotion(torch.full((1, 2), shut), torch.tensor([[[down, left]] * 2]))
 
 
 def shown(
-    points: Tensor, look: Look, flow: Tensor = STILL, amount: float = 1.0
+    points: Tensor, look: EyeMotion, flow: Tensor = STILL, amount: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Mask and paint `[n, 240, 240]` over a decoder's that has nothing but the warp."""
     picture = portrait(points)
@@ -34,7 +34,7 @@ def shown(
     return mask[:, 0], paint[:, 0]
 
 
-def iris(points: Tensor, look: Look, flow: Tensor = STILL) -> Tensor:
+def iris(points: Tensor, look: EyeMotion, flow: Tensor = STILL) -> Tensor:
     """Column and row of the middle of the dark that is shown, in pixels of the view."""
     _, paint = shown(points, look, flow)
     return (paint[0] < -0.5).nonzero().float().mean(0).flip(0)
@@ -84,7 +84,7 @@ def test_it_has_a_gradient(points) -> None:
     eyes = OpenEyes(picture, find_eyes(picture, fit_faces(points)), 1.0)
     tensors = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240), torch.zeros(1, 2, 60, 60)
     mask, paint, flow = (x.requires_grad_() for x in tensors)
-    look = Look(
+    look = EyeMotion(
         torch.full((1, 2), 0.2).requires_grad_(), torch.full((1, 2, 2), 0.05).requires_grad_()
     )
     made = with_open_eyes(mask.sigmoid(), paint * 2, flow * 2, look, eyes, FACE)
