@@ -9,6 +9,7 @@ from flowact.tokenizer.config import DRAWN_STEPS
 
 _BELONGING: Final = {
     "pictures": None, "audio": None, "anchor": None, "seconds": None, "calibrate": False, "without": None,
+    "harder": False,
 }  # fmt: skip
 """Options that mean something with --judge only, and what they are when they are not given."""
 DEFAULT_SECONDS: Final = 20.0
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pictures", metavar="DIR", type=Path, help="with --judge, pictures of one's own instead"
+    )
+    parser.add_argument(
+        "--harder",
+        action="store_true",
+        help="with --judge, twelve selfies, figures outdoors and close-ups instead of the portraits",
     )
     parser.add_argument(
         "--audio",

@@ -18,7 +18,7 @@ from flowact.evaluation.measures.portrait_landmarks import compare_landmarks
 from flowact.evaluation.measures.reconstruction import own_tokenizer
 from flowact.evaluation.measures.sight import Frame, Sight, watch
 from flowact.evaluation.measures.talking_portraits import Row, compare, scheduled_blinks, worst
-from flowact.evaluation.photographs import people, portraits_in, reduced
+from flowact.evaluation.photographs import harder, people, portraits_in, reduced
 from flowact.evaluation.recordings import reading
 from flowact.evaluation.report.sheets import SheetRow, hand_sheet, portrait_sheet
 from flowact.evaluation.report.targets import PORTRAIT_BARS
@@ -38,7 +38,7 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     """Measure every picture and the hands; sheets go to the report folder.
 
     Args:
-        args: `judge`, a folder for what is downloaded; `calibrate`, `pictures`, `audio`, `seconds`, `anchor`,
+        args: `judge`, a folder for what is downloaded; `calibrate`, `pictures`, `harder`, `audio`, `seconds`, `anchor`,
             `checkpoint`, `threads`, `without` and `out`.
     """
     anchor = assets.character(args.anchor)
@@ -93,6 +93,8 @@ def _mean(values: list[float]) -> float:
 def _pictures(args: argparse.Namespace) -> dict[str, Path]:
     if args.pictures is not None:
         return portraits_in(args.pictures)
+    if args.harder:
+        return harder(args.judge)
     return {person.name: person.portrait for person in people(args.judge)}
 
 
