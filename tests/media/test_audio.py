@@ -181,6 +181,15 @@ def test_a_quiet_recording_is_raised_and_that_is_said(write_audio: WriteAudio) -
     assert Recording.open(write_audio("b.wav", 0.1 * tone(1.0))).remarks == ()
 
 
+@pytest.mark.parametrize("scale", [8.0, 32_768.0])
+def test_floats_beyond_full_scale_are_brought_down(write_audio: WriteAudio, scale: float) -> None:
+    recording = Recording.open(write_audio("a.wav", scale * tone(1.0), codec="pcm_f32le"))
+    assert np.abs(recording.read()).max() == pytest.approx(0.1, abs=0.01)
+    loudest = max(np.abs(frame.to_ndarray()).max() for frame in recording.frames())
+    assert loudest == pytest.approx(0.1, abs=0.01), "the soundtrack would be cut"
+    assert "a.wav is far too loud" in recording.remarks[0]
+
+
 def test_channels_that_cancel_are_heard_and_that_is_said(write_audio: WriteAudio) -> None:
     recording = Recording.open(write_audio("a.wav", np.stack([tone(1.0), -tone(1.0)])))
     assert np.abs(recording.read()).max() == pytest.approx(0.5, abs=0.01)
