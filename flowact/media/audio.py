@@ -29,8 +29,8 @@ USUAL: Final = -23.0
 """Level to which such a recording is raised."""
 MOST_GAIN: Final = 40.0
 """Decibels by which it may be raised; what is quieter still is mostly noise."""
-LOUD: Final = -3.0
-"""Level above which a recording whose peaks exceed full scale is brought down: floats know no bound."""
+LOUD: Final = 0.0
+"""Level above which a recording is brought down, as it would be cut nearly everywhere: floats know no bound."""
 _LOUD: Final = 0.95
 """Share of a recording that is at most as loud as its level: it has pauses."""
 _LOWEST: Final = -120
@@ -187,7 +187,7 @@ class _Measure:
         level = _HIGHEST - float(np.argmax(loudest))
         if level < QUIET:
             return min(MOST_GAIN, USUAL - level)
-        return USUAL - level if level > LOUD and self.peak > 1 else 0.0
+        return USUAL - level if level > LOUD else 0.0
 
     @property
     def mix(self) -> tuple[float, float]:
