@@ -103,7 +103,7 @@ def resampled(
     """
     resampler, source = None, None
     for decoded in frames:
-        frame = _together(decoded) if decoded.layout.name == _unplaced(decoded) else decoded
+        frame = _together(decoded) if _has_no_places(decoded) else decoded
         frame.pts = None
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or kind != source:
@@ -116,9 +116,10 @@ def resampled(
         yield from resampler.resample(None)
 
 
-def _unplaced(frame: av.AudioFrame) -> str:
-    """How FFmpeg calls a layout that says how many channels there are, and not where they belong."""
-    return f"{frame.layout.nb_channels} channels"
+def _has_no_places(frame: av.AudioFrame) -> bool:
+    """Whether a frame says how many channels there are, and not where they belong; of one or two everybody knows."""
+    count = frame.layout.nb_channels
+    return count > 2 and frame.layout.name == f"{count} channels"
 
 
 def _together(frame: av.AudioFrame) -> av.AudioFrame:
