@@ -40,6 +40,9 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "live": Command("flowact.commands.live", "serve the live page"),
+    "serve": Command(
+        "flowact.commands.fleet.serve", "serve the live page on many machines", "fleet"
+    ),
     "demo": Command("flowact.commands.demo", "let a character say a sentence, with no options"),
     "generate": Command(
         "flowact.commands.generate", "make a video of a character from a recording"

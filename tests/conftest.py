@@ -37,6 +37,7 @@ LANES: Final = {
         "tests/attacks/",
         "tests/browser/",
         "tests/examples/",
+        "tests/fleet/",
         "tests/live/",
         "tests/packaging/",
         "tests/serving/",

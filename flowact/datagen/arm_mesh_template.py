@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from flowact.datagen.appearance.body import Humanoid, Identity
-from flowact.motion.arm_mesh import BONES, FOREARM, HAND, SECTIONS, arm_mesh_path
+from flowact.datagen.performance.gestures import key_poses
+from flowact.motion.arm_mesh import ARM_SIDES, BONES, FOREARM, HAND, SECTIONS, arm_mesh_path
+from flowact.motion.gestures import ARM_JOINTS, PARTIAL, WHOLE
+from flowact.motion.joints import joint
 
 Floats = NDArray[np.floating[Any]]
 
@@ -42,7 +45,15 @@ def make_arm_mesh() -> dict[str, NDArray[Any]]:
         "eyes": body.landmarks(body.rest)[EYES],
         "heads": body.joints[kept].astype(np.float32),
         "hinges": np.stack([body.skeleton.hinges[bone] for bone in SECTIONS]).astype(np.float32),
+        "key_poses": np.stack([_key_poses(side) for side in ARM_SIDES]).astype(np.float32),
     }
+
+
+def _key_poses(side: str) -> Floats:
+    """Key poses of the joints of one arm, `[K, 6, 3]`."""
+    known, rows = key_poses(), [joint(f"{name}_{side}") for name in ARM_JOINTS]
+    names = ((f"{name}_{side}", name) for name in (*WHOLE, *PARTIAL))
+    return np.stack([(known[one] if one in known else known[both])[rows] for one, both in names])
 
 
 def _skinning(humanoid: Humanoid, rows: NDArray[np.integer]) -> tuple[NDArray[np.int8], Floats]:

@@ -51,6 +51,7 @@ class LiveSettings:
         traces: whether joins and replies are sent to an OpenTelemetry collector.
         voices: folder of Piper's voices to offer beside those of the machine.
         listen_model: folder of a Whisper model that hears on this machine.
+        loopback: send pictures that are made once instead of generating any; for load tests.
         store: address of the Redis or Valkey in which several servers keep sessions; empty for none.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
@@ -82,6 +83,7 @@ class LiveSettings:
     traces: bool = False
     voices: Path | None = None
     listen_model: Path | None = None
+    loopback: bool = False
     store: str = field(default="", repr=False)
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)
@@ -136,6 +138,9 @@ def _add_operations_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--store", metavar="URL", help="Redis or Valkey where several servers keep sessions (none)"
+    )
+    parser.add_argument(
+        "--loopback", choices=("yes", "no"), help="load no model and send a still life (no)"
     )
     parser.add_argument("--traces", choices=("yes", "no"), help="send OpenTelemetry spans (no)")
 
@@ -262,6 +267,7 @@ _CONVERTERS: Final[dict[str, Any]] = {
     "sample_study": _yes,
     "spare": _yes,
     "visible_mark": _yes,
+    "loopback": _yes,
     "open": _yes,
     "check": _yes,
     "ranks": int,

@@ -51,6 +51,7 @@ class ArmMesh:
         bones, weights: up to four bones of each vertex and their shares, `[V, 4]`.
         eyes: middle of the left and of the right eye at rest, `[2, 3]`.
         skeleton: that moves them.
+        key_poses: of the left and of the right arm's joints, `[2, K, 6, 3]`; see `flowact.motion.gestures`.
     """
 
     vertices: Floats
@@ -61,6 +62,7 @@ class ArmMesh:
     weights: Floats
     eyes: Floats
     skeleton: Skeleton
+    key_poses: Floats
 
     def moved(self, matrices: Floats) -> Floats:
         """Vertices `[V, 3]` as the bones' matrices `[B, 3, 4]` move them; see `Skeleton.pose`."""
@@ -89,6 +91,7 @@ def load_arm_mesh() -> ArmMesh:
             weights=arrays["weights"],
             eyes=arrays["eyes"],
             skeleton=Skeleton(BONES, arrays["heads"], hinges),
+            key_poses=arrays["key_poses"],
             **whole,
         )
     except (SafetensorError, KeyError, ValueError) as error:

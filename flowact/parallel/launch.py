@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NamedTuple
@@ -25,17 +25,23 @@ class Started(NamedTuple):
     pipe: Connection
 
 
-def start(target: Callable[..., None], *arguments: Any, name: str) -> Started:
+def start(
+    target: Callable[..., None],
+    *arguments: Any,
+    name: str,
+    preloaded: Sequence[str] = PRELOADED,
+) -> Started:
     """Start a process that ends with this one at the latest.
 
     Args:
         target: called there with its end of the pipe and the arguments.
         arguments: are pickled.
         name: of the process.
+        preloaded: modules that the server imports; only the first call of all can choose.
     """
     context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     if sys.platform == "linux":
-        context.set_forkserver_preload(list(PRELOADED))  # heard by a server that is yet to start
+        context.set_forkserver_preload(list(preloaded))  # heard by a server that is yet to start
     ours, theirs = context.Pipe()
     process = context.Process(
         target=_run, args=(dict(os.environ), target, theirs, *arguments), name=name, daemon=True

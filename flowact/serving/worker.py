@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flowact.parallel.lockstep import Alone, Stepper
     from flowact.parallel.membership import Lead, Membership
     from flowact.serving.engine import Engine
+    from flowact.serving.loopback import LoopbackEngine
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class WorkerOptions:
         exchange: how they meet in attention: `gather` or `ulysses`.
         decoder_apart: decode in a process of its own.
         linear: arithmetic of the video layers, as `--linear` says.
+        loopback: load no model; see `flowact.serving.loopback`.
     """
 
     checkpoint: Path | None = None
@@ -68,6 +70,7 @@ class WorkerOptions:
     exchange: Exchange = "gather"
     decoder_apart: bool = False
     linear: str = "auto"
+    loopback: bool = False
 
     def device(self, place: int) -> str | None:
         """The device of a rank, or with -1 of the decoder; on processors they may share one."""
@@ -79,7 +82,10 @@ def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = No
     """Run a worker until the pipe closes; the target of its process."""
     _begin(options)
     try:
-        _serve(connection, options, lead)
+        if options.loopback:
+            _serve_loopback(connection)
+        else:
+            _serve(connection, options, lead)
     except UserError as error:
         _log.error("the worker cannot start: %s", error)
         connection.send(Failed(str(error)))
@@ -166,6 +172,13 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
         _loop(connection, engine)
 
 
+def _serve_loopback(connection: Connection) -> None:
+    from flowact.serving.loopback import LoopbackEngine
+
+    connection.send(Ready("none", 0))
+    _loop(connection, LoopbackEngine(connection.send))
+
+
 def _load(
     options: WorkerOptions, devices: str | None, precision: PrecisionPlan | None = None
 ) -> Loaded:
@@ -210,7 +223,7 @@ def _sharing(loaded: Loaded, group: Group, options: WorkerOptions) -> Alone:
     return Alone(pipeline.transformer, pipeline.scheduler.settings)
 
 
-def _loop(connection: Connection, engine: Engine) -> None:
+def _loop(connection: Connection, engine: Engine | LoopbackEngine) -> None:
     while True:
         connection.poll(min(engine.wait(), LONGEST_SLEEP))
         for _ in range(COMMANDS_PER_TURN):

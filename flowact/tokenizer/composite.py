@@ -7,7 +7,7 @@ from torch import Tensor
 
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.decoder import Layers, compose
-from flowact.tokenizer.pixel_kernels import blend, composite
+from flowact.tokenizer.kernels.pixel_kernels import blend, composite
 from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from flowact.motion.face_points import POINTS
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer import map_kernels
 from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.detail import shading
@@ -15,6 +14,8 @@ from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
 from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh
 from flowact.tokenizer.face_mesh.lids import ShutLids
 from flowact.tokenizer.face_mesh.mouth import MouthLook
+from flowact.tokenizer.kernels import map_kernels
+from flowact.tokenizer.kernels.pixel_kernels import warp
 from flowact.tokenizer.layers import (
     FeatureModulation,
     Pyramid,
@@ -27,7 +28,6 @@ from flowact.tokenizer.layers import (
     unfold,
     zero_init,
 )
-from flowact.tokenizer.pixel_kernels import warp
 from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from flowact.tokenizer.kernels.map_kernels import bfloat16_to_bytes, float32_to_bytes, rows_of
 from flowact.tokenizer.layers import SLOPE, ResidualBlock
-from flowact.tokenizer.map_kernels import bfloat16_to_bytes, float32_to_bytes, rows_of
 
 Ranges = Mapping[str, tuple[float, float]]
 """Smallest and largest number that entered a convolution, by the convolution's name."""

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowact.tokenizer import map_kernels
+from flowact.tokenizer.kernels import map_kernels
 
 SLOPE = 0.1
 """Of the leaky rectifier's negative side."""

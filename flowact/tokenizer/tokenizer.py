@@ -35,6 +35,7 @@ from flowact.tokenizer.decoder import ViewReference
 from flowact.tokenizer.face_mesh.lids import shut_lids
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.int8 import uncalibrated, use_int8
+from flowact.tokenizer.shown_motion import followed, with_whole_gestures
 from flowact.tokenizer.views import FACE, WHOLE
 from flowact.tokenizer.warp import sharpened
 
@@ -103,6 +104,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
         lids: how much of shut lids is drawn there, 0..1.
         arms: how much of raised forearms and hands is drawn, 0..1.
+        gestures: how far gestures that are half made are made whole, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -125,6 +127,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         mouth: float = 0.0,
         lids: float = 0.0,
         arms: float = 0.0,
+        gestures: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -289,22 +292,13 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         share = torch.where(self.smoothed, given, 1.0)
         frames: list[Tensor] = []
         for latent in z.unbind(1):
-            shown, aim = self._follow(state, self.latents_to_motion(latent), share)
+            asked = self.latents_to_motion(latent)
+            asked = with_whole_gestures(asked, state.shown, self.whole.code, self.config.gestures)
+            shown, aim = followed(state.shown, state.aim, asked, share)
             painted, whole, face = self._paint(state, shown, features, compositor, coarse)
             frames += painted
             state = DecoderState(shown, aim, whole, face)
         return torch.stack(frames, 1), state
-
-    @staticmethod
-    def _follow(state: DecoderState, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """Motion to show and aim for a motion `[batch, 4, channels]`, `share` of the way gone per frame."""
-        aim, shown = state.aim, state.shown[:, -1]
-        rows = []
-        for row in asked.unbind(1):
-            aim = torch.lerp(aim, row, share)
-            shown = torch.lerp(shown, aim, share)
-            rows.append(shown)
-        return torch.stack(rows, 1), aim
 
     def latents_to_motion(self, z: Tensor) -> Tensor:
         """Standardised motion `[batch, 4, channels]`: the mean of what the halves of `z [batch, 16, 8, 16]` say."""

@@ -152,11 +152,12 @@ def test_another_person_goes_on_with_the_microphone_and_says_so(visit):
     visitor.wait_painted(4)
     visitor.microphone("puppet")
     visitor.page.click("[data-character]")
+    # The notice fades after some seconds, which opening a microphone may take on a busy machine.
+    assert "goes on with your microphone" in visitor.text("notice")
     visitor.wait(
         "tracks.length === 2 && tracks[1].readyState === 'live' && flowactSession.painting"
     )
     visitor.wait(f"{SHOWN} === 'puppet'")
-    assert "goes on with your microphone" in visitor.text("notice")
 
 
 def test_what_went_wrong_is_gone_when_something_works(visit):

@@ -10,7 +10,16 @@ from flowact.motion.arm_mesh import ARM_SIDES, HAND, load_arm_mesh
 
 def test_the_shipped_mesh_is_the_humanoids_own() -> None:
     made, shipped = make_arm_mesh(), load_arm_mesh()
-    for name in ("vertices", "triangles", "kinds", "sides", "bones", "weights", "eyes"):
+    for name in (
+        "vertices",
+        "triangles",
+        "kinds",
+        "sides",
+        "bones",
+        "weights",
+        "eyes",
+        "key_poses",
+    ):
         np.testing.assert_allclose(getattr(shipped, name), made[name], atol=1e-5, err_msg=name)
     np.testing.assert_allclose(shipped.skeleton.heads, made["heads"], atol=1e-5)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from flowact.tokenizer import map_kernels
 from flowact.tokenizer.decoder import render_warp
+from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.layers import Upsample, fold, unfold
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.views import FACE, WHOLE, View

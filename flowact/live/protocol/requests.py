@@ -29,6 +29,7 @@ class Hello(_Request):
         codec: what the browser can decode.
         resume: ticket of a session that lost its connection.
         traceparent: of the page's trace, as W3C Trace Context writes it.
+        place: ticket of a place that a fleet's gateway gave.
     """
 
     type: Literal["hello"]
@@ -37,6 +38,7 @@ class Hello(_Request):
     upload: str = Field("", max_length=60)
     codec: Literal["h264", "jpeg"] = "h264"
     resume: str = Field("", max_length=500)
+    place: str = Field("", max_length=500)
     traceparent: str = Field("", max_length=60, pattern="^([0-9a-f]{2}(-[0-9a-f]+){3})?$")
 
 

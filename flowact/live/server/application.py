@@ -71,12 +71,12 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
         return PlainTextResponse("there is nothing here", 404)
 
-    _add_pages(app, manager)
+    add_pages(app, manager)
     return app
 
 
-def _add_pages(app: FastAPI, manager: SessionManager) -> None:
-    """Serve the pages that are no Gradio."""
+def add_pages(app: FastAPI, manager: SessionManager, *, asked: bool = False) -> None:
+    """Serve the pages that are no Gradio; `asked`: they ask for a place before they connect."""
 
     @app.get("/about", response_class=HTMLResponse)
     async def about_page() -> str:
@@ -93,7 +93,7 @@ def _add_pages(app: FastAPI, manager: SessionManager) -> None:
 
     @app.get("/stage", response_class=HTMLResponse)
     async def stage_page() -> HTMLResponse:
-        return HTMLResponse(stage(manager), headers={"Cache-Control": "no-store"})
+        return HTMLResponse(stage(manager, asked=asked), headers={"Cache-Control": "no-store"})
 
 
 def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
@@ -107,9 +107,9 @@ def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
         )
 
 
-def mount_page(app: FastAPI) -> FastAPI:
-    """Mount the Gradio page at the root and return the application."""
-    blocks = live_blocks(app.state.manager, app.state.pages)
+def mount_page(app: FastAPI, *, asked: bool = False) -> FastAPI:
+    """Mount the Gradio page at the root and return the application; for `asked` see `add_pages`."""
+    blocks = live_blocks(app.state.manager, app.state.pages, asked=asked)
     blocks.queue(max_size=200)
     return gr.mount_gradio_app(
         app,

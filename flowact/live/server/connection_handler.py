@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from flowact.live.access.rate_limit import (
     REQUESTS_PER_SECOND,
     TokenBucket,
 )
+from flowact.live.access.reservations import PlaceLostError
 from flowact.live.observation.events import NotJoined
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.protocol import requests
@@ -49,6 +50,10 @@ async def handle_connection(connection: Connection, manager: SessionManager) -> 
         manager.observers.tell(NotJoined("refused"))
         with contextlib.suppress(ConnectionLostError):
             await connection.send(_message("error", text=str(error), fatal=True))
+    except PlaceLostError:
+        _log.info("a page came with a place that is over; it asks for another one")
+        with contextlib.suppress(ConnectionLostError):
+            await connection.send(_message("moved"))
     except (ConnectionLostError, TimeoutError) as error:
         _log.debug("a connection ended: %s", raised_at(error))
 
@@ -77,18 +82,45 @@ async def _enter(
             _log.info("session %s goes on over a new connection", session.name)
             session.send_queue.put_text(_welcome(manager, session, resumed=True))
             return session
-    await wait_for_place(connection, manager, lambda place: _message("busy", position=place))
-    arrival = replace(arrival, waited=time.monotonic() - arrival.at)
-    try:
-        session = await _elsewhere(manager, hello, arrival)
-        resumed = session is not None
-        if session is None:
-            session = manager.begin(visitor, hello.character, hello.upload, hello.codec, arrival)
-    except BaseException:
-        await manager.admission.leave()
-        raise
+    with _reserved(manager, hello) as lease:
+        await wait_for_place(connection, manager, lambda place: _message("busy", position=place))
+        arrival = replace(arrival, waited=time.monotonic() - arrival.at)
+        try:
+            session = await _elsewhere(manager, hello, arrival)
+            resumed = session is not None
+            if session is None:
+                session = manager.begin(
+                    visitor, hello.character, hello.upload, hello.codec, arrival
+                )
+        except BaseException:
+            await manager.admission.leave()
+            raise
+        if manager.reservations is not None:
+            manager.reservations.bind(lease, session.name)
     session.send_queue.put_text(_welcome(manager, session, resumed=resumed))
     return session
+
+
+@contextlib.contextmanager
+def _reserved(manager: SessionManager, hello: requests.Hello) -> Iterator[str]:
+    """Claim the place that a fleet's gateway gave, and give it back if no session comes of it.
+
+    Raises:
+        PlaceLostError: it is over.
+    """
+    reservations = manager.reservations
+    if reservations is None:
+        yield ""
+        return
+    if not hello.place:
+        raise PlaceLostError
+    lease = manager.tickets.check(hello.place, "place").partition(":")[0]
+    reservations.claim(lease)
+    try:
+        yield lease
+    except BaseException:
+        reservations.give_back(lease)
+        raise
 
 
 async def _elsewhere(

@@ -43,12 +43,15 @@ HEAD: Final = (
 _ON_LOAD: Final = "window.flowactTicket = () => server.issue_ticket({});"
 
 
-def live_blocks(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> gr.Blocks:
+def live_blocks(
+    manager: SessionManager, pages: Sequence[tuple[str, str]], *, asked: bool = False
+) -> gr.Blocks:
     """Return the page.
 
     Args:
         manager: issues the tickets and knows the voices.
         pages: titles and paths for the navigation; the first is this page.
+        asked: the page asks for a place before it connects; there are none here.
     """
 
     def issue_ticket(_asked: object = None) -> str:
@@ -56,12 +59,13 @@ def live_blocks(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> gr
 
     with gr.Blocks(title="FlowAct live", analytics_enabled=False) as blocks:
         gr.HTML(
-            _markup(manager, pages),
+            _markup(manager, pages, asked=asked),
             js_on_load=_ON_LOAD,
             server_functions=[issue_ticket],
             apply_default_css=False,
         )
-        add_endpoints(manager)
+        if not asked:
+            add_endpoints(manager)
     return blocks
 
 
@@ -70,15 +74,21 @@ def theme() -> gr.themes.Base:
     return gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def stage(manager: SessionManager) -> str:
+def stage(manager: SessionManager, *, asked: bool = False) -> str:
     """Return the page that shows the picture alone; every load is a visitor of its own."""
     template = Template((STATIC / "stage.html").read_text(encoding="utf-8"))
-    return template.substitute(ticket=manager.tickets.issue("visit", secrets.token_hex(8)))
+    ticket = manager.tickets.issue("visit", secrets.token_hex(8))
+    return template.substitute(ticket=ticket, places=_yes(asked))
 
 
-def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]]) -> str:
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]], *, asked: bool) -> str:
     template = Template((STATIC / "live.html").read_text(encoding="utf-8"))
     return template.substitute(
+        places=_yes(asked),
         navigation=navigation(pages, 0),
         people=_people(),
         voices=_voices(manager),

@@ -43,6 +43,17 @@ def add_routes(app: FastAPI, manager: SessionManager) -> None:
     _add_stream_routes(router, manager)
     _add_file_routes(router, manager)
     app.include_router(router)
+    add_page_files(app)
+
+
+def add_page_files(app: FastAPI) -> None:
+    """Put what the page consists of under `/live`, and let errors be said in a sentence."""
+
+    @app.get("/live/portrait/{name}")
+    async def portrait(name: str) -> FileResponse:
+        headers = {"Cache-Control": "max-age=3600"}
+        return FileResponse(assets.character(name).portrait, headers=headers)
+
     app.mount("/live/static", StaticFiles(directory=STATIC), name="live-static")
     app.add_exception_handler(UserError, _say_error)
 
@@ -121,11 +132,6 @@ def _add_file_routes(router: APIRouter, manager: SessionManager) -> None:
         data = await asyncio.to_thread(to_mp4, segments, provenance(session.name))
         headers = {"Content-Disposition": 'attachment; filename="flowact-session.mp4"'}
         return Response(data, media_type="video/mp4", headers=headers)
-
-    @router.get("/portrait/{name}")
-    async def portrait(name: str) -> FileResponse:
-        headers = {"Cache-Control": "max-age=3600"}
-        return FileResponse(assets.character(name).portrait, headers=headers)
 
     @router.get("/health")
     async def health() -> JSONResponse:

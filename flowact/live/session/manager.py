@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flowact import assets
 from flowact.errors import UserError
 from flowact.live.access.admission import Admission
+from flowact.live.access.reservations import Reservations
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
 from flowact.live.continuity.kept_session import SessionOrigin
@@ -70,10 +71,11 @@ class SessionManager:
         down: why there is no worker, if there is none.
         observers: hear of what happens to sessions and the worker.
         moves: what sessions have to do with other servers.
+        reservations: where a fleet's gateway gives the places away, those that it has given.
     """
 
-    def __init__(self, settings: LiveSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: LiveSettings, reservations: Reservations | None = None) -> None:
+        self.settings, self.reservations = settings, reservations
         key = settings.ticket_key.encode()
         self.tickets, self.uploads = Tickets(key) if key else Tickets(), Uploads()
         self.admission = Admission(settings.sessions)
@@ -114,6 +116,7 @@ class SessionManager:
             settings.exchange,
             settings.decoder_apart,
             settings.linear,
+            settings.loopback,
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
@@ -260,6 +263,8 @@ class SessionManager:
         if self.sessions.pop(session.name, None) is not None:
             session.close()
             self.moves.over(session)
+            if self.reservations is not None:
+                self.reservations.ended(session.name)
             _log.info("session %s is over", session.name)
             await self.admission.leave()
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from flowact.parallel.companions import Companions, how_ended
-from flowact.parallel.launch import Started, start
+from flowact.parallel.launch import PRELOADED, Started, start
 from flowact.serving.messages import Command, Event, Heartbeat, Ready, Shutdown
 from flowact.serving.worker import WorkerOptions, decode_worker, follow_worker, serve
 
@@ -82,7 +82,13 @@ class WorkerProcess:
     def _launch(self, options: WorkerOptions) -> None:
         self._companions = Companions(options.ranks, options.decoder_apart)
         self._companions.start(follow_worker, decode_worker, options)
-        self._started = start(serve, options, self._companions.lead, name="flowact-worker")
+        self._started = start(
+            serve,
+            options,
+            self._companions.lead,
+            name="flowact-worker",
+            preloaded=() if options.loopback else PRELOADED,
+        )
         self._companions.handed_over()
 
     @property

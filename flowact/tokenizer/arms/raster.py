@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flowact.tokenizer.map_kernels import Floats, Integers, compiled
+from flowact.tokenizer.kernels.map_kernels import Floats, Integers, compiled
 
 SAMPLES = 2
 """Per pixel, along each side."""

@@ -21,11 +21,21 @@ _BARE: Final = tuple(v for name, v in VERTEX.items() if name.startswith(("nose_"
 """Vertices where most faces show skin."""
 _DARK: Final = (0.3, 0.12, 0.11)
 """Of the skin's brightness, what is left behind the teeth, per channel."""
+_TONGUE: Final = (0.52, 0.25, 0.24)
+"""The same of a tongue in that dark."""
 _ENAMEL: Final = (0.98, 0.93, 0.87)
 _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
-_SHARES: Final = (0.9, 0.9, 0.75)
-"""How much of the dark, of upper and of lower teeth is drawn over what the decoder painted."""
+_SHARES: Final = (0.9, 0.8, 0.9, 0.75)
+"""How much of the dark, the tongue, upper and lower teeth is drawn over what the decoder painted."""
+_INCISORS: Final = 1.8
+"""Cells of upper teeth that a wide open mouth shows at least; the mesh's lip hides them."""
+_ARCH: Final = 0.8
+"""Of the mouth's width, what they take."""
+_WIDE: Final = (4.0, 4.0)
+"""Height in cells from which on a mouth counts as open wide, and in which it comes to do so."""
+_BACK: Final = (0.4, 0.4)
+"""How far down the opening the tongue begins, and in which share of it it grows clear."""
 _REACH: Final = 6
 """Cells beyond the lips to which blurring and enlarging carry."""
 
@@ -35,7 +45,7 @@ class MouthLook:
     """How the inside of the mouths of some references looks.
 
     Attributes:
-        colours: of the dark, of upper and of lower teeth, `[batch, 3, 3]` in [-1, 1].
+        colours: of the dark, the tongue, upper and lower teeth, `[batch, 4, 3]` in [-1, 1].
         amount: how much of it is drawn, 0..1.
     """
 
@@ -50,8 +60,8 @@ def look_of_mouths(picture: Tensor, faces: FittedFaces, amount: float) -> MouthL
     places = faces.vertices[:, None, _BARE].to(picture.device) * (2 / FRAME_SIZE) - 1
     skin = (F.grid_sample(picture, places, align_corners=False).mean((2, 3)) + 1) / 2
     teeth = (_DIM + _LIT * skin.amax(1, keepdim=True)) * skin.new_tensor(_ENAMEL)
-    dark = skin * skin.new_tensor(_DARK)
-    return MouthLook(torch.stack([dark, teeth, teeth], 1) * 2 - 1, amount)
+    dark, tongue = (skin * skin.new_tensor(shade) for shade in (_DARK, _TONGUE))
+    return MouthLook(torch.stack([dark, tongue, teeth, teeth], 1) * 2 - 1, amount)
 
 
 def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
@@ -87,14 +97,29 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
 
 
 def _drawn(parts: Tensor, amount: float) -> Tensor:
-    """How much of the dark, of upper and of lower teeth shows, `[n, 3, h, w]` like the parts."""
-    lips, teeth = parts[:, :1], parts[:, 1:]
-    shares = torch.cat([lips - teeth.sum(1, keepdim=True), teeth], 1).clamp(min=0)
+    """How much of the dark, the tongue, upper and lower teeth shows, `[n, 4, h, w]`, of the parts `[n, 3, h, w]`."""
+    shares = _inside(*parts.split(1, 1))
     # A gap of one cell or two is a line between the lips, which the decoder draws.
-    gap = F.max_pool2d(F.avg_pool2d(lips, 3, 1, 1), 7, 1, 3)
+    gap = F.max_pool2d(F.avg_pool2d(parts[:, :1], 3, 1, 1), 7, 1, 3)
     wide = (3 * gap - 2).clamp(0, 1)
     strength = shares.new_tensor(_SHARES)[:, None, None] * amount
     return (shares + F.avg_pool2d(shares, 3, 1, 1)) / 2 * wide * strength
+
+
+def _inside(lips: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
+    """Shares of the dark, the tongue, upper and lower teeth `[n, 4, h, w]` between lips `[n, 1, h, w]`."""
+    height = lips.sum(2, keepdim=True)
+    depth = lips.cumsum(2) - lips / 2
+    across = (height.cumsum(3) - height / 2) / height.sum(3, keepdim=True).clamp(min=1)
+    off_middle = (2 * across - 1).abs()
+    wide = ((height - _WIDE[0]) / _WIDE[1]).clamp(0, 1)
+    row = (_INCISORS - depth + 0.5).clamp(0, 1) * (4 * (_ARCH - off_middle)).clamp(0, 1)
+    upper = torch.maximum(upper, lips * row * wide)
+    raised = ((depth / height.clamp(min=1) - _BACK[0]) / _BACK[1]).clamp(0, 1)
+    tongue = lips * raised * wide * (1.5 - 2 * off_middle).clamp(0, 1)
+    dark = (lips - upper - lower).clamp(min=0)
+    tongue = torch.minimum(tongue, dark)
+    return torch.cat([dark - tongue, tongue, upper, lower], 1)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from flowact.motion.face_mesh import (
 )
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.fit import FittedFaces
-from flowact.tokenizer.map_kernels import Floats, Integers, compiled
+from flowact.tokenizer.kernels.map_kernels import Floats, Integers, compiled
 from flowact.tokenizer.views import View
 from flowact.tokenizer.warp import FLOW_CELLS
 

@@ -30,6 +30,8 @@ _GRAIN: Final = 0.025
 """Most that the grain of the cheek lightens or darkens."""
 _LEAST_LIGHT: Final = 0.45
 """Of the cheek's, what is light enough below an eye not to be dark glass."""
+_SHADE: Final = 0.45
+"""What is round them counts as at least so light, over the cheek below them."""
 _LUMA: Final = (0.3, 0.59, 0.11)
 
 
@@ -78,7 +80,9 @@ def _box(eye: Eye) -> tuple[Tensor, Tensor]:
 def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Tensor:
     """Skin `[3, h, w]` in 0..1 where the eye was: what is around it, as light as lids, with the grain of the cheek."""
     cover = eye.cover(u, v)
-    smooth = _blurred(_filled(open_eye, (cover <= 0).float()), 5)
+    # The brow's hair shades the lid below it, but not as dark as it is.
+    lit = open_eye * (_SHADE * _luma(cheek) / _luma(open_eye).clamp(min=1e-3)).clamp(min=1)
+    smooth = _blurred(_filled(lit, (cover <= 0).float()), 5)
     lid = smooth[:, cover > 0.5].mean(1)
     plain = cheek[:, None, None] * (_luma(smooth) / _luma(cheek))
     smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * _luma(cheek) / _luma(lid)).clamp(

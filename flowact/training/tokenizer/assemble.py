@@ -26,7 +26,16 @@ LIDS = 1.0
 """How much of shut lids; see `Tokenizer`."""
 ARMS = 1.0
 """How much of raised arms; see `Tokenizer`."""
-DRAWN = {"sharpen": SHARPEN, "detail": DETAIL, "mouth": MOUTH, "lids": LIDS, "arms": ARMS}
+GESTURES = 1.0
+"""How far half-made gestures are made whole; see `Tokenizer`."""
+DRAWN = {
+    "sharpen": SHARPEN,
+    "detail": DETAIL,
+    "mouth": MOUTH,
+    "lids": LIDS,
+    "arms": ARMS,
+    "gestures": GESTURES,
+}
 """What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "coarse_whole")
 """How a tokenizer shows what its views paint: fields of its configuration."""

@@ -59,6 +59,17 @@ def middle(points: Tensor) -> tuple[int, int]:
     return int(y) - FACE.top, int(x) - FACE.left
 
 
+def test_a_brow_close_to_the_eye_hardly_darkens_the_lid(points) -> None:
+    u, v = places(left_eye(points))
+    picture = portrait(points)
+    top, _, _ = left_eye(points).band(u)
+    picture[..., (v < top - 0.02) & (v > top - 0.3)] = IRIS
+    lids = shut_lids(picture, fit_faces(points), 1.0)
+    assert lids is not None
+    lid = lids.picture[0, 0][(u > 0.3) & (u < 0.7) & (v > top + 0.1) & (v < 0.03)]
+    assert lid.mean() > SKIN - 0.25
+
+
 def test_an_eye_is_painted_shut_with_the_skin_round_it_and_a_line_of_lashes(points) -> None:
     u, v = places(left_eye(points))
     shut = looked_at(points).picture[0, 0]

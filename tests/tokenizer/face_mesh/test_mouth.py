@@ -38,6 +38,31 @@ def test_shut_lips_stay_as_they_are(points) -> None:
     assert not painted(points, torch.zeros(1, 1, 52)).any()
 
 
+def opened(points: torch.Tensor, rows: int) -> torch.Tensor:
+    """The middle column `[3, 2 * rows]` of a mouth of so many rows of cells in which the mesh has no teeth."""
+    look = look_of_mouths(torch.full((1, 3, 480, 480), 0.2), fit_faces(points), 1.0)
+    assert look is not None
+    gap = torch.zeros(1, 3, 120, 120)
+    gap[:, 0, 60 : 60 + rows, 45:75] = 1.0
+    painted = with_mouth(torch.zeros(1, 3, 240, 240), gap, look)
+    return painted[0, :, 120 : 120 + 2 * rows, 120]
+
+
+def test_a_wide_open_mouth_shows_teeth_below_the_upper_lip_and_a_tongue_behind_the_lower(
+    points,
+) -> None:
+    inside = opened(points, 12)
+    teeth, dark, tongue = inside[:, 2], inside[:, 9], inside[:, 21]
+    assert (teeth > dark + 0.6).all()
+    assert tongue[0] > dark[0] + 0.15
+    assert tongue[0] - tongue[1] > dark[0] - dark[1] + 0.05
+
+
+def test_a_mouth_that_is_little_open_shows_neither(points) -> None:
+    inside = opened(points, 4)
+    assert (inside.amax(1) <= 0).all()
+
+
 def test_teeth_in_the_dark_are_darker(points) -> None:
     lower = parts(points, WIDE)[2] > 0
     night, day = (painted(points, WIDE, light)[:, lower].mean() for light in (-0.6, 0.4))

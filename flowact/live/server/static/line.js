@@ -5,18 +5,21 @@ import { Splitter, prefixed } from "./framing.js";
 const OPEN_MS = 3000;
 const PING_MS = 2000;
 const SILENT_MS = 7000;
+const SILENT_OF_MANY_MS = 2000; // where another server goes on, nobody waits for a silent one
 const REDIAL_MS = [300, 700, 1500, 3000];
 const POST_MS = 40;
 
 export class Line {
   /**
-   * @param base path of the live routes.
-   * @param hooks hello() gives the first message, lag() ms or null; text(object), media(ArrayBuffer), state(name).
+   * @param places say where to connect.
+   * @param hooks hello(place's ticket) gives the first message, lag() ms or null; text(object), media(ArrayBuffer),
+   *   state(name), refused(sentence).
    */
-  constructor(base, hooks) {
-    this.base = base;
+  constructor(places, hooks) {
+    this.places = places;
     this.hooks = hooks;
     this.http = false;
+    this.lost = false; // the place that there was
     this.tries = 0;
     this.closed = false;
     this.dial();
@@ -24,18 +27,28 @@ export class Line {
 
   async dial() {
     this.hooks.state(this.tries ? "reconnecting" : "connecting");
+    let place;
+    try {
+      place = await this.places.take(this.lost);
+    } catch (error) {
+      return this.hooks.refused(error.message);
+    }
+    if (this.closed) return;
     this.heard = performance.now();
-    const wire = this.http ? new Posts(this.base) : new Socket(this.base);
+    const wire = this.http ? new Posts(place.base) : new Socket(place.base);
     this.wire = wire;
     wire.onmessage = (message) => this.#receive(message);
     wire.onend = () => this.#ended(wire);
-    const first = JSON.stringify(await this.hooks.hello());
+    const first = JSON.stringify(await this.hooks.hello(place.ticket));
     if (!(await wire.open(first)) && !this.closed) {
       if (!this.everOpen) this.http = !this.http;
+      this.lost = true;
       return this.#ended(wire);
     }
     this.everOpen = true;
-    this.timer = setInterval(() => this.#beat(), PING_MS);
+    this.lost = false;
+    const every = this.places.asked ? SILENT_OF_MANY_MS / 4 : PING_MS;
+    this.timer = setInterval(() => this.#beat(), every);
   }
 
   send(message) {
@@ -45,14 +58,14 @@ export class Line {
 
   close() {
     if (!this.closed) this.send({ type: "bye" });
-    this.closed = true;
+    this.closed = this.places.over = true;
     clearInterval(this.timer);
-    setTimeout(() => this.wire.close(), 200);
+    setTimeout(() => this.wire?.close(), 200);
   }
 
   /** The server gives the session away: dial at once, and let the old wire bring what it still has until it ends. */
   move() {
-    this.wire.over = true;
+    this.wire.over = this.lost = true;
     clearInterval(this.timer);
     this.tries = 0;
     this.dial();
@@ -60,9 +73,9 @@ export class Line {
 
   /** Give up without goodbye: the server said that it is over. */
   abandon() {
-    this.closed = true;
+    this.closed = this.places.over = true;
     clearInterval(this.timer);
-    this.wire.close();
+    this.wire?.close();
   }
 
   #receive(message) {
@@ -73,7 +86,11 @@ export class Line {
   }
 
   #beat() {
-    if (performance.now() - this.heard > SILENT_MS) return this.#ended(this.wire);
+    const patience = this.places.asked ? SILENT_OF_MANY_MS : SILENT_MS;
+    if (performance.now() - this.heard > patience) {
+      this.lost = true;
+      return this.#ended(this.wire);
+    }
     const at = performance.timeOrigin + performance.now();
     this.send({ type: "ping", at, lag_ms: this.hooks.lag() });
   }

@@ -72,7 +72,7 @@ class Page {
 
   #start() {
     const session = new Session(this.part("canvas"), {
-      base: BASE, ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
+      base: BASE, asked: this.root.dataset.places === "yes", ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
     });
     this.session = window.flowactSession = session;
     this.transcript.name = this.#ringed?.textContent.trim() ?? NOBODY;
@@ -357,14 +357,15 @@ class Page {
 
   async #send(sort, file, proof) {
     this.#notice(`Sending ${file.name} ...`);
-    const sent = await sendFile(BASE, sort, file, proof);
+    const base = sort === "audio" ? this.session.base : BASE;
+    const sent = await sendFile(base, sort, file, proof);
     this.#notice("");
     return sent;
   }
 
   async #keep() {
     if (!this.session) return this.#notice("There is nothing to save: no session is running.", "error");
-    const answer = await fetch(`${BASE}/recording?ticket=${encodeURIComponent(this.session.resume)}`);
+    const answer = await fetch(`${this.session.base}/recording?ticket=${encodeURIComponent(this.session.resume)}`);
     if (!answer.ok) return this.#notice((await answer.json()).error, "error");
     return save(await answer.blob(), "flowact-session.mp4");
   }

@@ -5,12 +5,13 @@ import { Flag, Kind, unpack } from "./framing.js";
 import { Line } from "./line.js";
 import { MicrophoneSwitch } from "./microphone.js";
 import { Painter, bestCodec } from "./painter.js";
+import { Places } from "./places.js";
 import { makeSpeaker } from "./speaker.js";
 
 export class Session extends EventTarget {
   /**
    * @param canvas where the person is seen.
-   * @param options base, ticket() -> string, character, upload, codec ("" to choose).
+   * @param options base, ticket() -> string, asked (places are asked for), character, upload, codec ("" to choose).
    *
    * `joined` is a promise that is kept when the server takes requests; `painting` says whether
    * generated frames are seen.
@@ -50,8 +51,14 @@ export class Session extends EventTarget {
       painted: (header, now) => this.#painted(header, now),
     });
     this.early = [];
-    this.line = new Line(this.options.base, {
-      hello: () => this.#hello(),
+    this.places = new Places(this.options.base, {
+      asked: this.options.asked,
+      token: this.options.ticket,
+      told: (position) => this.#text({ type: "busy", position }),
+    });
+    this.line = new Line(this.places, {
+      hello: (place) => this.#hello(place),
+      refused: (text) => this.#text({ type: "error", text, fatal: true }),
       lag: () => this.figures.lag,
       text: (message) => this.#text(message),
       media: (buffer) => this.#media(unpack(buffer)),
@@ -136,9 +143,14 @@ export class Session extends EventTarget {
     this.line = null;
   }
 
-  async #hello() {
+  /** Path of the live routes of the server that has the session. */
+  get base() {
+    return this.places.base;
+  }
+
+  async #hello(place) {
     return {
-      type: "hello", token: await this.options.ticket(), codec: this.codec, resume: this.resume,
+      type: "hello", place, token: await this.options.ticket(), codec: this.codec, resume: this.resume,
       character: this.options.character, upload: this.options.upload,
     };
   }

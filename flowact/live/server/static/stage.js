@@ -10,6 +10,7 @@ async function show() {
   button.hidden = true;
   const session = new Session(document.querySelector("canvas"), {
     base: "live",
+    asked: document.body.dataset.places === "yes",
     ticket: async () => document.body.dataset.ticket,
     character: asked.get("character") ?? "",
     upload: "",

@@ -1,6 +1,6 @@
 """Compiled loops over pixels: moving a picture, covering it with paint, rounding it to levels.
 
-As those of `flowact.tokenizer.map_kernels`, they spare passes through memory.
+As those of `flowact.tokenizer.kernels.map_kernels`, they spare passes through memory.
 """
 
 from typing import Final
@@ -8,7 +8,15 @@ from typing import Final
 import numpy as np
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.map_kernels import FULL, HALF, NONE, Bytes, Floats, Integers, compiled
+from flowact.tokenizer.kernels.map_kernels import (
+    FULL,
+    HALF,
+    NONE,
+    Bytes,
+    Floats,
+    Integers,
+    compiled,
+)
 
 _SIDE: Final = FRAME_SIZE
 _FLOW_SCALE: Final = 8

@@ -1,0 +1,226 @@
+"""A viewer without a browser: asks for a place, connects, plays in its head, and comes back as the page does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake, WebSocketException
+
+from flowact.errors import UserError
+from flowact.live.protocol.binary import Flag, MessageKind, unpack
+from flowact.serving.pacing import SEGMENT_SECONDS
+
+SILENT_SECONDS: Final = 2.0
+"""As `SILENT_OF_MANY_MS` of the page's `line.js`."""
+OPEN_SECONDS: Final = 3.0
+PING_SECONDS: Final = 0.5
+REDIAL_SECONDS: Final = 0.3
+LOSSES: Final = (WebSocketException, InvalidHandshake, OSError, TimeoutError)
+
+
+@dataclass
+class Watched:
+    """What a viewer has seen.
+
+    Attributes:
+        joins: seconds from asking for a place to the first piece, one for every time that it was without one.
+        frozen: how long the picture stood still, once for every time.
+        lags: seconds from the server's sending a piece to its arrival.
+        frames: how many came.
+        first, last: when, in seconds of a monotonic clock.
+        anew: sessions that were begun again although there was one to go on with.
+        errors: sentences that the server said.
+        positions: in the line, as told.
+        spoken: 16-bit sound by epoch, without what came twice.
+        servers: the paths that it connected to.
+    """
+
+    joins: list[float] = field(default_factory=list)
+    frozen: list[float] = field(default_factory=list)
+    lags: list[float] = field(default_factory=list)
+    frames: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    anew: int = 0
+    errors: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    spoken: dict[int, dict[int, bytes]] = field(default_factory=dict)
+    servers: list[str] = field(default_factory=list)
+
+
+class FleetViewer:
+    """One page's end of the protocol.
+
+    Args:
+        page: address of the fleet's page.
+        token: the visitor's ticket.
+        http: asks for places.
+        sample: a recording to ask for, once there is a picture.
+        reads: whether it reads what comes; one that does not is a viewer whose machine sleeps.
+
+    Attributes:
+        seen: what it has seen so far.
+        playing: set as long as pieces come.
+    """
+
+    def __init__(
+        self,
+        page: str,
+        token: str,
+        http: httpx.AsyncClient,
+        sample: str = "",
+        *,
+        reads: bool = True,
+    ) -> None:
+        self._page, self._token, self._http = page.rstrip("/"), token, http
+        self._sample, self._reads = sample, reads
+        self.seen, self.playing = Watched(), asyncio.Event()
+        self._place: dict[str, str] = {}
+        self._resume = ""
+        self._asked: float | None = None
+        self._played_until = 0.0
+        self._socket: ClientConnection | None = None
+        self._over = False
+
+    async def watch(self) -> None:
+        """Watch until `leave`; whatever breaks is dialled again.
+
+        Raises:
+            UserError: the fleet refuses this viewer.
+        """
+        lost = False
+        while not self._over:
+            if self._asked is None:
+                self._asked = time.monotonic()
+            if lost or not self._place:
+                await self._take_place()
+            try:
+                lost = await self._converse()
+            except LOSSES:
+                lost = True
+            self.playing.clear()
+            if not self._over and not lost:
+                await asyncio.sleep(REDIAL_SECONDS)
+
+    async def leave(self) -> None:
+        """Say goodbye."""
+        self._over = True
+        if self._socket is not None:
+            with contextlib.suppress(*LOSSES):
+                await self._socket.send(json.dumps({"type": "bye"}))
+                await self._socket.close()
+
+    def abandon(self) -> None:
+        """Be gone without a word."""
+        self._over = True
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def _take_place(self) -> None:
+        asked = {"token": self._token, "waiting": "", "lost": self._place.get("ticket", "")}
+        while not self._over:
+            try:
+                answer = await self._http.post(f"{self._page}/live/place", json=asked)
+                found: dict[str, Any] = answer.json()
+            except (httpx.HTTPError, json.JSONDecodeError):
+                await asyncio.sleep(REDIAL_SECONDS)
+                continue
+            if "error" in found:
+                self.seen.errors.append(found["error"])
+                raise UserError(found["error"])
+            if found.get("type") == "place":
+                self._place = found
+                self.seen.servers.append(found["path"])
+                return
+            asked["waiting"] = found["ticket"]
+            self.seen.positions.append(found["position"])
+
+    async def _converse(self) -> bool:
+        """Be connected; return whether the place is lost."""
+        path = self._place["path"]
+        base = path if path.startswith("http") else f"{self._page}/{path}"
+        address = f"{base.replace('http', 'ws', 1)}/socket"
+        async with (
+            connect(
+                address,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=0.1,
+                ping_interval=None,
+                compression=None,  # or this process, which stands for many machines, would do nothing else
+                max_queue=1024 if self._reads else 1,
+            ) as socket
+        ):
+            self._socket = socket
+            hello = {"type": "hello", "token": self._token, "place": self._place["ticket"]}
+            await socket.send(json.dumps({**hello, "resume": self._resume}))
+            pinging = asyncio.create_task(_ping(socket))
+            try:
+                return await self._listen(socket)
+            finally:
+                pinging.cancel()
+
+    async def _listen(self, socket: ClientConnection) -> bool:
+        while not self._reads:
+            await asyncio.sleep(SILENT_SECONDS)
+        while not self._over:
+            async with asyncio.timeout(SILENT_SECONDS):
+                message = await socket.recv()
+            if isinstance(message, bytes):
+                self._media(message)
+            elif self._told(json.loads(message)):
+                return True
+        return False
+
+    def _told(self, message: dict[str, Any]) -> bool:
+        """Take a text; return whether the session goes elsewhere."""
+        match message["type"]:
+            case "welcome":
+                self.seen.anew += bool(self._resume) and not message["resumed"]
+                self._resume = message["resume"]
+            case "error":
+                self.seen.errors.append(message["text"])
+            case "moved":
+                return True
+        return False
+
+    def _media(self, message: bytes) -> None:
+        header, body = unpack(message)
+        now, seen = time.monotonic(), self.seen
+        if header.kind is MessageKind.STILL:
+            return
+        seen.lags.append(time.time() - header.sent_ms / 1e3)
+        if header.kind is not MessageKind.SOUND:
+            seen.frames += 1
+            return
+        if Flag.SPEAKING in header.flags:
+            seen.spoken.setdefault(header.epoch, {})[round(header.media_ms)] = body
+        if self._asked is not None:
+            seen.joins.append(now - self._asked)
+            self._asked = None
+            if not seen.first:
+                seen.first = self._played_until = now
+                self._ask_for_sample()
+        if now > self._played_until:
+            seen.frozen.append(now - self._played_until)
+        self._played_until = max(now, self._played_until) + SEGMENT_SECONDS
+        seen.last = now
+        self.playing.set()
+
+    def _ask_for_sample(self) -> None:
+        if self._sample and self._socket is not None:
+            request = json.dumps({"type": "sample", "name": self._sample})
+            self._asking = asyncio.create_task(self._socket.send(request))
+
+
+async def _ping(socket: ClientConnection) -> None:
+    with contextlib.suppress(*LOSSES):
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            await socket.send(json.dumps({"type": "ping", "at": time.time() * 1e3}))

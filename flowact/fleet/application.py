@@ -1,0 +1,89 @@
+"""The fleet as an application of Ray Serve: the gateway, and one deployment of replicas per preset."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ray import serve
+from ray.serve import Application
+from ray.serve.config import AutoscalingConfig
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+from starlette.types import ASGIApp
+
+from flowact import logs
+from flowact.fleet.avatar import AvatarReplica
+from flowact.fleet.gateway import FleetPlaces
+from flowact.fleet.gateway_app import gateway_app
+from flowact.fleet.leases import ServeLeases
+from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
+from flowact.fleet.plan import AvatarPlan, FleetPlan
+from flowact.live.session.manager import SessionManager
+
+NAME: Final = "flowact"
+MOST_REQUESTS: Final = 2_000
+"""Questions of waiting pages that one gateway holds open at once."""
+HEALTH_SECONDS: Final = 1.0
+HEALTH_PATIENCE_SECONDS: Final = 3.0
+LOOK_SECONDS: Final = 0.5
+QUIET: Final = LoggingConfig(enable_access_log=False)
+"""A line for every question of a waiting page is too much."""
+
+
+@serve.ingress()
+class GatewayReplica:
+    """The page and the line before all places.
+
+    Args:
+        fleet: what all machines are told.
+        avatars: the deployments of replicas, by preset.
+    """
+
+    async def __init__(self, fleet: FleetPlan, avatars: dict[str, DeploymentHandle[Any]]) -> None:  # type: ignore[misc]
+        if fleet.host == LOOPBACK:
+            stay_on_loopback()
+        logs.configure(fleet.settings.log)
+        self._fleet = fleet
+        self._manager = SessionManager(fleet.settings)
+        leases = {preset: ServeLeases(handle) for preset, handle in avatars.items()}
+        self._places = FleetPlaces(leases, self._manager.tickets, fleet.bounds)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        return gateway_app(self._manager, self._places, self._fleet.trusted)
+
+
+def fleet_application(fleet: FleetPlan) -> Application:
+    """Return what `serve.run` deploys."""
+    avatars = {preset: _avatars(fleet, preset, plan) for preset, plan in fleet.avatars.items()}
+    gateway = serve.deployment(
+        name="gateway",
+        num_replicas=1,
+        max_ongoing_requests=MOST_REQUESTS,
+        ray_actor_options={"num_cpus": 0},
+        health_check_period_s=HEALTH_SECONDS,
+        health_check_timeout_s=HEALTH_PATIENCE_SECONDS,
+        logging_config=QUIET,
+    )(GatewayReplica)
+    bound: Application = gateway.bind(fleet, avatars)
+    return bound
+
+
+def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
+    deployment = serve.deployment(
+        name=f"avatar-{preset}",
+        max_ongoing_requests=plan.settings.sessions,
+        autoscaling_config=AutoscalingConfig(
+            min_replicas=plan.least,
+            max_replicas=plan.most,
+            initial_replicas=plan.least,
+            target_ongoing_requests=plan.settings.sessions,
+        ),
+        graceful_shutdown_timeout_s=plan.drain_seconds,
+        graceful_shutdown_wait_loop_s=LOOK_SECONDS,
+        health_check_period_s=HEALTH_SECONDS,
+        health_check_timeout_s=HEALTH_PATIENCE_SECONDS,
+        ray_actor_options={"num_cpus": 0},
+        logging_config=QUIET,
+    )(AvatarReplica)
+    bound: Application = deployment.bind(fleet, plan)
+    return bound

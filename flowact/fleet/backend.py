@@ -1,0 +1,108 @@
+"""A replica's own server: the live routes without a page, on a port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from flowact.errors import UserError
+from flowact.live.access.reservations import Reservations
+from flowact.live.operations.operations import Operations
+from flowact.live.protocol.requests import LONGEST_MESSAGE
+from flowact.live.server.draining import DrainGate
+from flowact.live.server.routes import add_routes
+from flowact.live.session.manager import SessionManager
+from flowact.live.settings import LiveSettings
+
+LOOK_SECONDS: Final = 0.1
+
+
+def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
+    """Return the application of a replica."""
+    operations = Operations(settings, manager)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        manager.open()
+        operations.open()
+        try:
+            yield
+        finally:
+            await manager.close()
+            await operations.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(DrainGate, manager=manager)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+        )
+    add_routes(app, manager)
+    return app
+
+
+class BackendServer:
+    """Serves a replica's application in the event loop that it is opened in.
+
+    Args:
+        settings: of the replica; it has as many places as `sessions`.
+        host: where to listen, on a free port.
+
+    Attributes:
+        manager: of its sessions.
+        reservations: its places.
+        port: that was taken.
+    """
+
+    def __init__(self, settings: LiveSettings, host: str) -> None:
+        self.reservations = Reservations(settings.sessions)
+        self.manager = SessionManager(settings, self.reservations)
+        self._listener = socket.create_server((host, 0), backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        config = uvicorn.Config(
+            live_backend(settings, self.manager),
+            log_config=None,
+            log_level="warning",
+            ws_max_size=4 * LONGEST_MESSAGE,
+            ws_ping_interval=None,  # the page's own pings are faster
+            timeout_graceful_shutdown=3,
+        )
+        self._server = _ServerOfAReplica(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to serve; returns when the worker is loaded and warm.
+
+        Raises:
+            UserError: it cannot be loaded.
+        """
+        self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        while self.manager.ready is None:
+            if self.manager.down is not None or self._serving.done():
+                raise UserError(self.manager.down or "The replica's server does not start.")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def close(self) -> None:
+        """Give every session away and end."""
+        await self.manager.drain()
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+
+class _ServerOfAReplica(uvicorn.Server):
+    """Leaves signals to Ray."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

@@ -1,0 +1,79 @@
+"""The gateway's application: the page, and the counter at which places are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from flowact.errors import UserError
+from flowact.fleet.gateway import FleetPlaces
+from flowact.fleet.line import network_of
+from flowact.live.access.places import InLine, Place, Wish
+from flowact.live.server.application import add_pages, mount_page
+from flowact.live.server.routes import add_page_files
+from flowact.live.session.manager import SessionManager
+
+
+class PlaceRequest(BaseModel):
+    """What a page sends to ask for a place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: str = Field(max_length=500)
+    preset: str = Field("", max_length=60)
+    waiting: str = Field("", max_length=500)
+    lost: str = Field("", max_length=500)
+
+
+def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> ASGIApp:
+    """Return the page of a fleet.
+
+    Args:
+        manager: signs tickets and knows the voices; it is never opened, and has no sessions.
+        places: gives the places.
+        trusted: networks of proxies, with commas between.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        places.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.manager, app.state.pages = manager, [("Live", "./"), ("About", "about")]
+
+    @app.post("/live/place")
+    async def place(asked: PlaceRequest, request: Request) -> JSONResponse:
+        manager.tickets.check(asked.token, "visit")
+        network = network_of(request.client.host if request.client else "")
+        wish = Wish(network, asked.preset, asked.waiting, asked.lost)
+        return JSONResponse(_answer(await places.take(wish)))
+
+    @app.get("/live/ready")
+    async def ready() -> JSONResponse:
+        return JSONResponse(
+            {"waiting": {name: len(one.line) for name, one in places.counters.items()}}
+        )
+
+    @app.post("/live/upload/picture")
+    async def picture() -> JSONResponse:
+        raise UserError("This page cannot take pictures of your own; choose one of its people.")
+
+    add_page_files(app)
+    add_pages(app, manager, asked=True)
+    page: Any = mount_page(app, asked=True)
+    behind_proxies: Any = ProxyHeadersMiddleware(page, trusted_hosts=trusted)
+    return cast(ASGIApp, behind_proxies)
+
+
+def _answer(found: Place | InLine) -> dict[str, str | int]:
+    if isinstance(found, Place):
+        return {"type": "place", "path": found.path, "ticket": found.ticket}
+    return {"type": "line", "position": found.position, "ticket": found.ticket}

@@ -1,0 +1,158 @@
+"""The counter before one preset's places: a line, and one who asks the replicas for whoever is first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from flowact.fleet.line import Waiting, WaitingLine
+from flowact.live.access.reservations import UNCLAIMED_SECONDS
+
+ANSWER_SECONDS: Final = 1.0
+"""Whoever waits is told where it stands so often."""
+SETTLING_SECONDS: Final = 1.5
+"""After its start a gateway gives no place for so long: everybody who waits has asked it by then."""
+PAUSE_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A place at a replica.
+
+    Attributes:
+        lease: name of the lease.
+        path: of the replica's live routes, as a link of the page.
+    """
+
+    lease: str
+    path: str
+
+
+class Leases(Protocol):
+    """Takes places at the replicas of one preset."""
+
+    async def take(self, lease: str, lost: str, over: Callable[[], None]) -> Seat | None:
+        """Return a place; `None` if none is free within a moment.
+
+        Args:
+            lease: a new name.
+            lost: lease of a place that did not answer: its replica is better avoided.
+            over: called when the place is free again, or its replica is gone.
+        """
+
+    async def give_back(self, lease: str) -> None:
+        """End a lease that nobody came for."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one network may have.
+
+    Attributes:
+        places: at once.
+        waiting: visitors in the line.
+    """
+
+    places: int = 2
+    waiting: int = 3
+
+
+class PlaceCounter:
+    """Gives the places of one preset, in the order of the line.
+
+    Args:
+        leases: where places come from.
+        bounds: of every network.
+        now: seconds since 1970.
+    """
+
+    def __init__(
+        self, leases: Leases, bounds: Bounds, now: Callable[[], float] = time.time
+    ) -> None:
+        self._leases, self._bounds, self._now = leases, bounds, now
+        self.line = WaitingLine(bounds.waiting, now)
+        self._opens = now() + SETTLING_SECONDS
+        self._taken: dict[str, str] = {}
+        self._asking: dict[str, asyncio.Future[Seat]] = {}
+        self._given: dict[str, tuple[Seat, float]] = {}
+        self._came = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def ask(self, name: str, arrived: float, network: str, lost: str = "") -> Seat | int:
+        """Return a place, or a position in the line after a second without one.
+
+        Args:
+            name: of the visitor in the line.
+            arrived: when it came, in seconds since 1970.
+            network: that it comes from.
+            lost: its former lease, whose replica does not answer.
+
+        Raises:
+            UserError: too many wait.
+        """
+        given = self._given.pop(name, None)
+        if given is not None:
+            return given[0]
+        who = self.line.stand(name, arrived, network, lost)
+        if lost:
+            self._over(lost)
+            await self._leases.give_back(lost)
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._serve_forever())
+        seat = self._asking.setdefault(name, asyncio.get_running_loop().create_future())
+        self._came.set()
+        try:
+            await asyncio.wait({seat}, timeout=ANSWER_SECONDS)
+            return seat.result() if seat.done() else self.line.position(who)
+        finally:
+            self._asking.pop(name, None)
+
+    def close(self) -> None:
+        """Give no more places."""
+        if self._serving is not None:
+            self._serving.cancel()
+
+    async def _serve_forever(self) -> None:
+        await asyncio.sleep(max(self._opens - self._now(), 0.0))
+        while True:
+            first = self.line.first(self._crowded)
+            if first is None:
+                self._came.clear()
+                self._forget_silent()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._came.wait(), ANSWER_SECONDS)
+                continue
+            lease = secrets.token_hex(8)
+            seat = await self._leases.take(lease, first.lost, partial(self._over, lease))
+            if seat is None:
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                self._give(first, seat)
+
+    def _give(self, first: Waiting, seat: Seat) -> None:
+        """Let the first one have a place; if it does not ask again, the replica takes it back."""
+        self.line.leave(first.name)
+        self._taken[seat.lease] = first.network
+        asking = self._asking.get(first.name)
+        if asking is not None and not asking.done():
+            asking.set_result(seat)
+        else:  # between two questions
+            self._given[first.name] = seat, self._now()
+
+    def _over(self, lease: str) -> None:
+        self._taken.pop(lease, None)
+
+    def _crowded(self, who: Waiting) -> bool:
+        return Counter(self._taken.values())[who.network] >= self._bounds.places
+
+    def _forget_silent(self) -> None:
+        """Let go of seats that nobody came back for; their replicas have taken them back."""
+        limit = self._now() - UNCLAIMED_SECONDS
+        self._given = {name: one for name, one in self._given.items() if one[1] >= limit}

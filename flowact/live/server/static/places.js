@@ -1,0 +1,54 @@
+// Where to connect: to this server, or to one of a fleet, whose gateway gives the places.
+
+const AGAIN_MS = 1000;
+
+export class Places {
+  /**
+   * @param base path of this server's live routes.
+   * @param options asked (whether there is a gateway), token() -> the visitor's ticket, told(position in the line).
+   */
+  constructor(base, { asked = false, token, told }) {
+    Object.assign(this, { here: base, asked, token, told });
+    this.place = { base, ticket: "" };
+    this.over = false;
+  }
+
+  /** Path of the live routes of the server that has the session. */
+  get base() {
+    return this.place.base;
+  }
+
+  /**
+   * The place to connect to; rejects with a sentence if there will be none.
+   *
+   * @param lost the one that there was does not answer, or gave the session away.
+   */
+  async take(lost) {
+    if (!this.asked || (this.place.ticket && !lost)) return this.place;
+    const request = { token: "", waiting: "", lost: this.place.ticket };
+    while (!this.over) {
+      request.token = await this.token();
+      const answer = await this.#ask(request);
+      if (answer?.error) throw new Error(answer.error);
+      if (answer?.type === "place") {
+        this.place = { base: answer.path, ticket: answer.ticket };
+        break;
+      }
+      if (!answer) continue;
+      request.waiting = answer.ticket;
+      this.told(answer.position);
+    }
+    return this.place;
+  }
+
+  async #ask(request) {
+    const headers = { "Content-Type": "application/json" };
+    try {
+      const body = JSON.stringify(request);
+      const answer = await fetch(`${this.here}/place`, { method: "POST", headers, body });
+      if (answer.ok || answer.status === 400) return await answer.json();
+    } catch { /* the gateway is away for a moment; who has a session does not need it */ }
+    await new Promise((done) => setTimeout(done, AGAIN_MS));
+    return null;
+  }
+}

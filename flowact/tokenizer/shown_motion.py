@@ -1,0 +1,47 @@
+"""From the motion that latents ask for to the motion that is shown."""
+
+from torch import Tensor, lerp, stack
+from torch.nn import functional as F
+
+from flowact.motion.gestures import to_whole_gestures
+from flowact.motion.joints import JOINTS
+from flowact.tokenizer.code import LinearMotionCodec
+
+
+def with_whole_gestures(
+    asked: Tensor, shown: Tensor, code: LinearMotionCodec, amount: float
+) -> Tensor:
+    """Make whole the gestures of a standardised motion that are half made; see `to_whole_gestures`.
+
+    Args:
+        asked: the motion, `[batch, 4, channels]`.
+        shown: the four frames before, `[batch, 4, channels]`.
+        code: of the channels.
+        amount: how far, 0..1.
+    """
+    if not amount:
+        return asked
+    curves = code.channels - 3 * len(JOINTS)
+    poses, before = (
+        code.restore(motion)[..., curves:].unflatten(-1, (-1, 3))
+        for motion in (asked, shown[:, -1])
+    )
+    more = to_whole_gestures(poses, before).flatten(2)
+    return asked + code.normalise(F.pad(more * amount, (curves, 0)) + code.mean)
+
+
+def followed(shown: Tensor, aim: Tensor, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Motion to show, `[batch, 4, channels]`, and the next aim: twice a low pass, `share` of the way gone per frame.
+
+    Args:
+        shown: the four frames before, `[batch, 4, channels]`.
+        aim: where they were going, `[batch, channels]`.
+        asked: for the next four frames, `[batch, 4, channels]`.
+        share: of each channel, `[channels]`; 1 shows what is asked for.
+    """
+    last, rows = shown[:, -1], []
+    for row in asked.unbind(1):
+        aim = lerp(aim, row, share)
+        last = lerp(last, aim, share)
+        rows.append(last)
+    return stack(rows, 1), aim

@@ -1,0 +1,45 @@
+import torch
+
+from flowact.motion.arkit import ARKIT
+from flowact.motion.joints import JOINTS
+from flowact.tokenizer.code import LinearMotionCodec
+from flowact.tokenizer.shown_motion import followed, with_whole_gestures
+from tests.motion.test_gestures import posed
+
+CHANNELS = len(ARKIT) + 3 * len(JOINTS)
+
+
+def codec() -> LinearMotionCodec:
+    made = LinearMotionCodec("whole", CHANNELS)
+    generator = torch.Generator().manual_seed(0)
+    mean, deviation = torch.rand(2, CHANNELS, generator=generator)
+    made.adopt(mean * 0.1, deviation + 0.5)
+    return made
+
+
+def motion(pose: torch.Tensor) -> torch.Tensor:
+    """Four frames `[1, 4, channels]` of a pose `[1, J, 3]` and a face at rest, as they are."""
+    return torch.cat([torch.zeros(1, len(ARKIT)), pose.flatten(1)], 1)[:, None].repeat(1, 4, 1)
+
+
+def test_a_half_made_gesture_is_made_whole_and_nothing_else_changes() -> None:
+    code = codec()
+    still = code.normalise(motion(posed("wave", 0)))
+    shown = with_whole_gestures(code.normalise(motion(posed("thumbs_up", 0.65))), still, code, 1.0)
+    torch.testing.assert_close(
+        code.restore(shown), motion(posed("thumbs_up", 1)), atol=1e-5, rtol=0
+    )
+    assert torch.equal(with_whole_gestures(still, still, code, 1.0), still)
+
+
+def test_nothing_is_made_of_it_where_it_is_not_asked_for() -> None:
+    asked = torch.randn(1, 4, CHANNELS)
+    assert with_whole_gestures(asked, asked, codec(), 0.0) is asked
+
+
+def test_movements_are_followed_and_what_is_not_smoothed_is_shown_at_once() -> None:
+    share = torch.tensor([1.0, 0.5])
+    shown, aim = followed(torch.zeros(1, 4, 2), torch.zeros(1, 2), torch.ones(1, 4, 2), share)
+    assert torch.equal(shown[0, :, 0], torch.ones(4))
+    assert (shown[0, :, 1].diff() > 0).all() and shown[0, -1, 1] < 1
+    assert torch.equal(aim, torch.tensor([[1.0, 0.9375]]))
