@@ -6,18 +6,20 @@ from typing import Any, Final
 
 from ray import serve
 from ray.serve import Application
-from ray.serve.config import AutoscalingConfig
+from ray.serve.config import AutoscalingConfig, AutoscalingPolicy, RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
 from flowact import logs
 from flowact.fleet.avatar import AvatarReplica
-from flowact.fleet.gateway import FleetPlaces
-from flowact.fleet.gateway_app import gateway_app
+from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.gateway_app import gateway_app
 from flowact.fleet.leases import ServeLeases
 from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
 from flowact.fleet.plan import AvatarPlan, FleetPlan
+from flowact.fleet.scaling import replicas_wanted
+from flowact.fleet.seat_router import SeatRouter
 from flowact.live.session.manager import SessionManager
 
 NAME: Final = "flowact"
@@ -26,6 +28,8 @@ MOST_REQUESTS: Final = 2_000
 HEALTH_SECONDS: Final = 1.0
 HEALTH_PATIENCE_SECONDS: Final = 3.0
 LOOK_SECONDS: Final = 0.5
+UP_AFTER_SECONDS: Final = 5.0
+DOWN_AFTER_SECONDS: Final = 300.0
 QUIET: Final = LoggingConfig(enable_access_log=False)
 """A line for every question of a waiting page is too much."""
 
@@ -45,8 +49,12 @@ class GatewayReplica:
         logs.configure(fleet.settings.log)
         self._fleet = fleet
         self._manager = SessionManager(fleet.settings)
-        leases = {preset: ServeLeases(handle) for preset, handle in avatars.items()}
-        self._places = FleetPlaces(leases, self._manager.tickets, fleet.bounds)
+        tickets = self._manager.tickets
+        leases = {
+            preset: ServeLeases(deployment_name(preset), handle, tickets)
+            for preset, handle in avatars.items()
+        }
+        self._places = FleetPlaces(leases, tickets, fleet.bounds)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return gateway_app(self._manager, self._places, self._fleet.trusted)
@@ -68,16 +76,26 @@ def fleet_application(fleet: FleetPlan) -> Application:
     return bound
 
 
+def deployment_name(preset: str) -> str:
+    """Return how Serve names the replicas of a preset."""
+    return f"avatar-{preset}"
+
+
 def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
+    policy: Any = AutoscalingPolicy
+    router: Any = SeatRouter
     deployment = serve.deployment(
-        name=f"avatar-{preset}",
+        name=deployment_name(preset),
         max_ongoing_requests=plan.settings.sessions,
         autoscaling_config=AutoscalingConfig(
             min_replicas=plan.least,
             max_replicas=plan.most,
             initial_replicas=plan.least,
-            target_ongoing_requests=plan.settings.sessions,
+            policy=policy(policy_function=replicas_wanted),
+            upscale_delay_s=UP_AFTER_SECONDS,
+            downscale_delay_s=DOWN_AFTER_SECONDS,
         ),
+        request_router_config=RequestRouterConfig(request_router_class=router),
         graceful_shutdown_timeout_s=plan.drain_seconds,
         graceful_shutdown_wait_loop_s=LOOK_SECONDS,
         health_check_period_s=HEALTH_SECONDS,

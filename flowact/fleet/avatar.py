@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from typing import Final
+
+from ray import serve
 
 from flowact import logs
 from flowact.errors import UserError
 from flowact.fleet.backend import BackendServer
 from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
 from flowact.fleet.plan import AvatarPlan, FleetPlan
+from flowact.fleet.replica_address import ReplicaAddress
 
-ORPHANED_SECONDS: Final = 0.5
+LOOK_SECONDS: Final = 0.3
+FAREWELL_SECONDS: Final = 2.0
 
 
 class AvatarReplica:
@@ -34,19 +41,37 @@ class AvatarReplica:
         logs.configure(plan.settings.log)
         self._server = BackendServer(plan.settings, fleet.host)
         await self._server.open()
-        self.name = f"{fleet.host}-{self._server.port}".replace(".", "-")
+        name = serve.get_replica_context().replica_tag
         address = f"http://{fleet.host}:{self._server.port}"
-        self._path = f"{address}/live" if fleet.direct else f"r/{self.name}/live"
-        threading.Thread(target=_end_without_parent, daemon=True).start()
+        path = f"{address}/live" if fleet.direct else f"r/{name}/live"
+        self._address = ReplicaAddress(name, address, path)
+        loop = asyncio.get_running_loop()
 
-    async def lease(self, name: str) -> AsyncIterator[str | None]:
-        """Yield where a place is, and end when it is free again; yield `None` if there is none."""
+        def end() -> Future[None]:
+            return asyncio.run_coroutine_threadsafe(self._server.close(), loop)
+
+        threading.Thread(target=_end_without_parent, args=(end,), daemon=True).start()
+
+    async def lease(
+        self, name: str, _avoided: tuple[str, ...] = ()
+    ) -> AsyncIterator[ReplicaAddress | None]:
+        """Yield where a place is, and end when it is free again; yield `None` if there is none.
+
+        Args:
+            name: of the lease.
+            _avoided: names of replicas that `SeatRouter` did not choose this one instead of.
+        """
         server = self._server
         if server.manager.moves.draining or not server.reservations.reserve(name):
             yield None
             return
-        yield self._path
+        yield self._address
         await server.reservations.wait(name)
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Tell `replicas_wanted` of the work and the places here."""
+        manager = self._server.manager
+        return {"busy": manager.busy, "places": float(self._server.reservations.places)}
 
     async def check_health(self) -> None:
         """Tell Serve whether this replica can go on.
@@ -62,9 +87,11 @@ class AvatarReplica:
         await self._server.close()
 
 
-def _end_without_parent() -> None:
-    """End when Ray has given this node up: a replacement is counted, and this one is not."""
+def _end_without_parent(ending: Callable[[], Future[None]]) -> None:
+    """End when Ray has given this node up: a replacement is counted, and this replica is not."""
     parent = os.getppid()
     while os.getppid() == parent:
-        time.sleep(ORPHANED_SECONDS)
+        time.sleep(LOOK_SECONDS)
+    with contextlib.suppress(TimeoutError):
+        ending().result(FAREWELL_SECONDS)
     os._exit(1)

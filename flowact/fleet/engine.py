@@ -21,6 +21,7 @@ STORE_BYTES: Final = 80_000_000
 _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
+    "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "1.0",
     "RAY_agent_register_timeout_ms": "180000",
     "RAY_AUTH_MODE": "token",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flowact.errors import UserError
-from flowact.fleet.place_counter import Bounds
+from flowact.fleet.gate.place_counter import Bounds
 from flowact.live.settings import LiveSettings
 
 DEFAULT_PRESET = "default"

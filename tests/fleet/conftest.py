@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from tests.redis_server import RedisServer
 from tests.study.postgres import free_port
 
 SECRET = "a secret for tests"
 STARTING_SECONDS = 240
+
+
+def listening(pid: int) -> set[str]:
+    """Addresses, as /proc writes them, that a process listens on."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            inodes.add(link.readlink().name)
+    rows = [
+        line.split()
+        for table in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
+    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
 
 
 class FleetCommand:
@@ -51,17 +68,30 @@ class FleetCommand:
             more = {pid for pid, parent in parents.items() if parent in found} - found
         return found
 
+    def replica_at(self, path: str) -> int:
+        """Number of the process that listens on a place's port."""
+        port = f"{urlsplit(path).port:04X}"
+        return next(
+            pid for pid in self.descendants if any(at.endswith(f":{port}") for at in listening(pid))
+        )
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory):
+def redis_server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory, redis_server):
     log = tmp_path_factory.mktemp("fleet") / "log"
-    made = FleetCommand(
-        log, "--replicas", "2", "--sessions", "2", "--network-places", "9", "--network-waiting", "9"
-    )
+    options = ("--replicas", "2", "--sessions", "4", "--store", redis_server.url)
+    made = FleetCommand(log, *options, "--network-places", "99", "--network-waiting", "99")
     try:
         made.wait()
         yield made

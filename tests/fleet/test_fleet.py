@@ -1,32 +1,27 @@
 """The command, Ray, the gateway and two servers: from the page to the picture, and to the end of all processes."""
 
 import asyncio
-import contextlib
+import os
+import signal
 import time
 from pathlib import Path
 
 from flowact.bench.chromium import chromium, visiting
 from flowact.bench.fleet.crowd import crowd
-from tests.fleet.conftest import SECRET
+from flowact.serving.pacing import SEGMENT_SECONDS
+from tests.fleet.conftest import SECRET, listening
+
+SNAPSHOT_SECONDS = 2.5
+PATIENCE = 90
+LONG_TEXT = "One two three four five six seven eight nine ten. " * 3
+
+
+def heard(viewer) -> float:
+    """Seconds of replies that a viewer has heard."""
+    return SEGMENT_SECONDS * sum(len(said) for said in viewer.seen.spoken.values())
+
 
 LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
-
-
-def listening(pids: set[int]) -> set[str]:
-    """Addresses, as /proc writes them, that processes listen on."""
-    inodes = set()
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").glob("*"):
-            with contextlib.suppress(OSError):
-                inodes.add(link.readlink().name)
-    rows = [
-        line.split()
-        for table in ("tcp", "tcp6")
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-    ]
-    return {
-        row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes
-    }
 
 
 def test_the_page_says_that_it_asks_for_a_place_first(browser_of):
@@ -50,9 +45,9 @@ def test_a_browser_joins_in_two_steps_and_hears_the_sample(fleet):
 def test_visitors_get_the_places_of_both_servers_and_then_wait(fleet):
     async def run():
         async with crowd(fleet.page, SECRET) as viewers:
-            seated = await viewers.come(4, 0.0)
+            seated = await viewers.come(8, 0.0)
             servers = [viewer.seen.servers[-1] for viewer in seated]
-            assert {servers.count(each) for each in servers} == {2}, "two places at each of two"
+            assert {servers.count(each) for each in servers} == {4}, "four places at each of two"
             late = viewers.add()
             while not late.seen.positions:
                 await asyncio.sleep(0.05)
@@ -71,10 +66,35 @@ def test_visitors_get_the_places_of_both_servers_and_then_wait(fleet):
     asyncio.run(run())
 
 
+def test_a_server_is_killed_and_every_reply_is_said_to_its_end(fleet):
+    async def run():
+        async with crowd(fleet.page, SECRET) as viewers:
+            await viewers.come(4, 0.5, asks=LONG_TEXT)
+            victim = viewers.viewers[0].seen.servers[-1]
+            while not all(heard(viewer) > SNAPSHOT_SECONDS for viewer in viewers.viewers):
+                await asyncio.sleep(0.1)
+            hit = [each for each in viewers.viewers if each.seen.servers[-1] == victim]
+            others = [each for each in viewers.viewers if each not in hit]
+            assert hit and others and not any(each.seen.finished for each in hit)
+            os.kill(fleet.replica_at(victim), signal.SIGKILL)
+            limit = time.monotonic() + PATIENCE
+            while not all(viewer.seen.finished for viewer in viewers.viewers):
+                assert time.monotonic() < limit, [viewer.seen for viewer in hit]
+                await asyncio.sleep(0.2)
+            for viewer in viewers.viewers:
+                assert viewer.seen.anew == 0 and not viewer.seen.errors
+                assert (len(viewer.seen.servers) > 1) == (viewer in hit)
+            whole = heard(others[0])
+            assert all(0.8 * whole < heard(each) < whole + 6 for each in hit), "from where it was"
+
+    asyncio.run(run())
+
+
 def test_it_listens_on_the_loopback_address_only_and_leaves_nothing_behind(fleet):
     processes = fleet.descendants
     assert len(processes) > 5
-    assert listening(processes) <= LOOPBACK and listening(processes)
+    addresses = {at.split(":")[0] for pid in processes for at in listening(pid)}
+    assert addresses and addresses <= LOOPBACK
     fleet.stop()
     limit = time.monotonic() + 60
     while left := [pid for pid in processes if Path(f"/proc/{pid}").exists()]:

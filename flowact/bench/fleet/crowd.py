@@ -33,15 +33,15 @@ class Crowd:
         self.viewers: list[FleetViewer] = []
         self._watching: dict[FleetViewer, asyncio.Task[None]] = {}
 
-    def add(self, sample: str = "", *, reads: bool = True) -> FleetViewer:
+    def add(self, asks: str = "", *, reads: bool = True) -> FleetViewer:
         """Let one more come."""
         token = self._tickets.issue("visit", f"viewer{len(self.viewers)}")
-        viewer = FleetViewer(self._page, token, self._http, sample, reads=reads)
+        viewer = FleetViewer(self._page, token, self._http, asks, reads=reads)
         self.viewers.append(viewer)
         self._watching[viewer] = asyncio.create_task(viewer.watch())
         return viewer
 
-    async def come(self, count: int, seconds: float, sample: str = "") -> list[FleetViewer]:
+    async def come(self, count: int, seconds: float, asks: str = "") -> list[FleetViewer]:
         """Let many come, one after the other in so many seconds; returns when all have a picture.
 
         Raises:
@@ -49,7 +49,7 @@ class Crowd:
         """
         come = []
         for number in range(count):
-            come.append(self.add(sample))
+            come.append(self.add(asks))
             if number < count - 1:
                 await asyncio.sleep(seconds / count)
         await self.all_play(come)

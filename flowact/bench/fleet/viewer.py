@@ -39,6 +39,7 @@ class Watched:
         errors: sentences that the server said.
         positions: in the line, as told.
         spoken: 16-bit sound by epoch, without what came twice.
+        finished: replies that were said to their end.
         servers: the paths that it connected to.
     """
 
@@ -51,6 +52,7 @@ class Watched:
     anew: int = 0
     errors: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
+    finished: int = 0
     spoken: dict[int, dict[int, bytes]] = field(default_factory=dict)
     servers: list[str] = field(default_factory=list)
 
@@ -62,7 +64,7 @@ class FleetViewer:
         page: address of the fleet's page.
         token: the visitor's ticket.
         http: asks for places.
-        sample: a recording to ask for, once there is a picture.
+        asks: a text to be said, once there is a picture.
         reads: whether it reads what comes; one that does not is a viewer whose machine sleeps.
 
     Attributes:
@@ -75,12 +77,12 @@ class FleetViewer:
         page: str,
         token: str,
         http: httpx.AsyncClient,
-        sample: str = "",
+        asks: str = "",
         *,
         reads: bool = True,
     ) -> None:
         self._page, self._token, self._http = page.rstrip("/"), token, http
-        self._sample, self._reads = sample, reads
+        self._asks, self._reads = asks, reads
         self.seen, self.playing = Watched(), asyncio.Event()
         self._place: dict[str, str] = {}
         self._resume = ""
@@ -184,6 +186,8 @@ class FleetViewer:
             case "welcome":
                 self.seen.anew += bool(self._resume) and not message["resumed"]
                 self._resume = message["resume"]
+            case "finished":
+                self.seen.finished += 1
             case "error":
                 self.seen.errors.append(message["text"])
             case "moved":
@@ -206,16 +210,16 @@ class FleetViewer:
             self._asked = None
             if not seen.first:
                 seen.first = self._played_until = now
-                self._ask_for_sample()
+                self._ask()
         if now > self._played_until:
             seen.frozen.append(now - self._played_until)
         self._played_until = max(now, self._played_until) + SEGMENT_SECONDS
         seen.last = now
         self.playing.set()
 
-    def _ask_for_sample(self) -> None:
-        if self._sample and self._socket is not None:
-            request = json.dumps({"type": "sample", "name": self._sample})
+    def _ask(self) -> None:
+        if self._asks and self._socket is not None:
+            request = json.dumps({"type": "say", "text": self._asks})
             self._asking = asyncio.create_task(self._socket.send(request))
 
 

@@ -75,7 +75,7 @@ def plan_of(args: argparse.Namespace) -> FleetPlan:
         UserError: they make no sense.
     """
     from flowact.fleet.engine import LOCAL
-    from flowact.fleet.place_counter import Bounds
+    from flowact.fleet.gate.place_counter import Bounds
     from flowact.fleet.plan import DEFAULT_PRESET, AvatarPlan, FleetPlan
 
     own = {name: value for name, value in vars(args).items() if name not in OPTIONS}

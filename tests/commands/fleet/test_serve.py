@@ -9,7 +9,7 @@ import pytest
 from flowact.cli import main
 from flowact.commands.fleet import serve
 from flowact.fleet import engine
-from flowact.fleet.place_counter import Bounds
+from flowact.fleet.gate.place_counter import Bounds
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from flowact.errors import UserError
-from flowact.fleet.gateway import FleetPlaces
-from flowact.fleet.line import network_of
+from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.line import network_of
 from flowact.live.access.places import InLine, Place, Wish
 from flowact.live.server.application import add_pages, mount_page
 from flowact.live.server.routes import add_page_files

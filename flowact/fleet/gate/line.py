@@ -77,11 +77,10 @@ class WaitingLine:
         """Return somebody's place in the line, from 1."""
         return 1 + sum(one.rank < who.rank for one in self._all.values())
 
-    def first(self, passed_over: Callable[[Waiting], bool]) -> Waiting | None:
-        """Return who is served next, without those that have to let others pass."""
+    def in_order(self) -> list[Waiting]:
+        """Return all who wait, the next one first."""
         self._forget_silent()
-        waiting = (one for one in self._all.values() if not passed_over(one))
-        return min(waiting, key=lambda one: one.rank, default=None)
+        return sorted(self._all.values(), key=lambda one: one.rank)
 
     def leave(self, name: str) -> None:
         """Take somebody out who has got a place or goes away."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from flowact.errors import UserError
-from flowact.fleet.place_counter import Bounds, Leases, PlaceCounter, Seat
+from flowact.fleet.gate.place_counter import Bounds, Leases, PlaceCounter, Seat
 from flowact.live.access.places import InLine, Place, Wish
 from flowact.live.access.tickets import Tickets
 
 TICKET_LIFETIME: Final = 86_400.0
-_MILLISECONDS: Final = 1000
+_MICROSECONDS: Final = 1_000_000
 
 
 NO_MORE: Final = Bounds()
@@ -47,7 +47,7 @@ class FleetPlaces:
             raise UserError(f"Nobody here serves the preset {wish.preset!r}; there are: {known}.")
         name, arrived, lost = self._arrival(wish)
         seat = await self.counters[preset].ask(name, arrived, wish.network, lost)
-        stamp = f"{round(arrived * _MILLISECONDS)}"
+        stamp = f"{round(arrived * _MICROSECONDS)}"
         if isinstance(seat, Seat):
             subject = f"{seat.lease}:{stamp}"
             return Place(seat.path, self._tickets.issue("place", subject, TICKET_LIFETIME))
@@ -66,9 +66,10 @@ class FleetPlaces:
         """
         if wish.waiting:
             name, _, stamp = self._tickets.check(wish.waiting, "waiting").partition(":")
-            return name, int(stamp) / _MILLISECONDS, ""
+            return name, int(stamp) / _MICROSECONDS, ""
         name = secrets.token_hex(8)
         if wish.lost:
             lease, _, stamp = self._tickets.check(wish.lost, "place").partition(":")
-            return name, int(stamp) / _MILLISECONDS, lease
-        return name, self._now(), ""
+            return name, int(stamp) / _MICROSECONDS, lease
+        arrived = round(self._now() * _MICROSECONDS) / _MICROSECONDS  # as the ticket will say
+        return name, arrived, ""

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from flowact.errors import UserError
-from flowact.fleet import place_counter
-from flowact.fleet.gateway import FleetPlaces
-from flowact.fleet.place_counter import Bounds, Seat
+from flowact.fleet.gate import place_counter
+from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.place_counter import Bounds, Seat
 from flowact.live.access.places import InLine, OwnPlaces, Place, Wish
 from flowact.live.access.tickets import Tickets
 
@@ -72,7 +72,7 @@ def test_places_are_given_in_the_order_of_arrival_also_by_a_new_gateway():
                 found = await first.take(Wish(name))
                 assert isinstance(found, InLine) and found.position == len(tickets) + 1
                 tickets.append(found.ticket)
-                await asyncio.sleep(0.002)  # stamps are of milliseconds
+                await asyncio.sleep(0.002)
         with gateway(seats) as second:
             asking = [
                 asyncio.create_task(noted(second, Wish(name, waiting=ticket), placed))
@@ -85,6 +85,24 @@ def test_places_are_given_in_the_order_of_arrival_also_by_a_new_gateway():
                     await asyncio.sleep(0.005)
             await asyncio.gather(*asking)
         assert placed == ["a", "b", "c"]
+
+    asyncio.run(run())
+
+
+def test_many_come_at_once_and_those_in_front_get_what_there_is():
+    async def run():
+        seats, placed = Seats(5), []
+        with gateway(seats) as places:
+            asking = []
+            for number in range(12):
+                asking.append(asyncio.create_task(noted(places, Wish(f"{number}"), placed)))
+                await asyncio.sleep(0.002)
+            while len(placed) < 5:
+                await asyncio.sleep(0.005)
+            assert sorted(placed, key=int) == [f"{number}" for number in range(5)]
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
 
     asyncio.run(run())
 

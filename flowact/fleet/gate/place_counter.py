@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from flowact.fleet.line import Waiting, WaitingLine
+from flowact.fleet.gate.line import Waiting, WaitingLine
 from flowact.live.access.reservations import UNCLAIMED_SECONDS
 
 ANSWER_SECONDS: Final = 1.0
@@ -20,6 +20,8 @@ ANSWER_SECONDS: Final = 1.0
 SETTLING_SECONDS: Final = 1.5
 """After its start a gateway gives no place for so long: everybody who waits has asked it by then."""
 PAUSE_SECONDS: Final = 0.1
+MOST_AT_ONCE: Final = 4
+"""Places that are asked for side by side while all who ask get one."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class PlaceCounter:
         self._leases, self._bounds, self._now = leases, bounds, now
         self.line = WaitingLine(bounds.waiting, now)
         self._opens = now() + SETTLING_SECONDS
+        self._at_once = MOST_AT_ONCE
         self._taken: dict[str, str] = {}
         self._asking: dict[str, asyncio.Future[Seat]] = {}
         self._given: dict[str, tuple[Seat, float]] = {}
@@ -111,6 +114,11 @@ class PlaceCounter:
         try:
             await asyncio.wait({seat}, timeout=ANSWER_SECONDS)
             return seat.result() if seat.done() else self.line.position(who)
+        except (
+            asyncio.CancelledError
+        ):  # the page is gone; its ticket says where it stood, should it come back
+            self.line.leave(name)
+            raise
         finally:
             self._asking.pop(name, None)
 
@@ -122,19 +130,40 @@ class PlaceCounter:
     async def _serve_forever(self) -> None:
         await asyncio.sleep(max(self._opens - self._now(), 0.0))
         while True:
-            first = self.line.first(self._crowded)
-            if first is None:
-                self._came.clear()
-                self._forget_silent()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._came.wait(), ANSWER_SECONDS)
+            ahead = self._ahead()
+            if ahead:
+                await self._serve(ahead)
                 continue
-            lease = secrets.token_hex(8)
-            seat = await self._leases.take(lease, first.lost, partial(self._over, lease))
-            if seat is None:
-                await asyncio.sleep(PAUSE_SECONDS)
-            else:
-                self._give(first, seat)
+            self._came.clear()
+            self._forget_silent()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._came.wait(), ANSWER_SECONDS)
+
+    def _ahead(self) -> list[Waiting]:
+        """Those who are served next, but for networks that have enough: many at once while there are places."""
+        taken = Counter(self._taken.values())
+        ahead = []
+        for who in self.line.in_order():
+            if taken[who.network] < self._bounds.places:
+                taken[who.network] += 1
+                ahead.append(who)
+            if len(ahead) == self._at_once:
+                break
+        return ahead
+
+    async def _serve(self, ahead: list[Waiting]) -> None:
+        """Ask for as many places, and give those that there are in the order of the line."""
+        leases = [secrets.token_hex(8) for _ in ahead]
+        asked = (
+            self._leases.take(lease, who.lost, partial(self._over, lease))
+            for who, lease in zip(ahead, leases, strict=True)
+        )
+        seats = [seat for seat in await asyncio.gather(*asked) if seat is not None]
+        for who, seat in zip(ahead, seats, strict=False):
+            self._give(who, seat)
+        self._at_once = MOST_AT_ONCE if len(seats) == len(ahead) else 1
+        if not seats:
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def _give(self, first: Waiting, seat: Seat) -> None:
         """Let the first one have a place; if it does not ask again, the replica takes it back."""
@@ -148,9 +177,6 @@ class PlaceCounter:
 
     def _over(self, lease: str) -> None:
         self._taken.pop(lease, None)
-
-    def _crowded(self, who: Waiting) -> bool:
-        return Counter(self._taken.values())[who.network] >= self._bounds.places
 
     def _forget_silent(self) -> None:
         """Let go of seats that nobody came back for; their replicas have taken them back."""

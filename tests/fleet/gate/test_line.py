@@ -3,7 +3,7 @@
 import pytest
 
 from flowact.errors import UserError
-from flowact.fleet.line import MOST_WAITING, SILENT_SECONDS, WaitingLine, network_of
+from flowact.fleet.gate.line import MOST_WAITING, SILENT_SECONDS, WaitingLine, network_of
 
 
 class Clock:
@@ -13,17 +13,12 @@ class Clock:
         return self.now
 
 
-def nobody(_who) -> bool:
-    return False
-
-
 def test_the_time_of_arrival_decides_and_not_that_of_the_question():
     line = WaitingLine(9, Clock())
     for name, arrived in (("late", 30.0), ("early", 10.0), ("middle", 20.0)):
         line.stand(name, arrived, name)
-    assert line.first(nobody).name == "early"
+    assert [who.name for who in line.in_order()] == ["early", "middle", "late"]
     assert line.position(line.stand("late", 30.0, "late")) == 3
-    assert line.first(lambda who: who.name == "early").name == "middle"
     line.leave("early")
     assert line.position(line.stand("middle", 20.0, "middle")) == 1
 
@@ -35,7 +30,7 @@ def test_whoever_is_silent_has_left():
     clock.now += SILENT_SECONDS - 1
     line.stand("asks", 2.0, "b")
     clock.now += 2
-    assert line.first(nobody).name == "asks" and len(line) == 1
+    assert [who.name for who in line.in_order()] == ["asks"] and len(line) == 1
 
 
 def test_neither_a_network_nor_everybody_fills_the_line_without_end():

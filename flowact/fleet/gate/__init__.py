@@ -1,0 +1,1 @@
+"""The gateway: the page, and the counter at which places are asked for."""

@@ -1,0 +1,24 @@
+"""Where a replica is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DRAIN_PURPOSE: Final = "drain"
+"""Of the ticket with which a gateway tells a replica to give its sessions away."""
+
+
+@dataclass(frozen=True)
+class ReplicaAddress:
+    """A replica's name and its own server.
+
+    Attributes:
+        name: as Serve names it.
+        address: of its server, for gateway and edge.
+        path: of its live routes, as a link of the page.
+    """
+
+    name: str
+    address: str
+    path: str

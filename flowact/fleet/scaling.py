@@ -1,0 +1,37 @@
+"""How many replicas of a preset there are to be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from ray.serve.config import AutoscalingContext
+
+BUSY: Final = 0.7
+"""Share of its time that a replica's worker may compute in the long run."""
+SPARE: Final = 1
+"""Replicas, loaded and warm, that stand by where there may be so many."""
+
+
+def replicas_wanted(context: AutoscalingContext) -> tuple[int, dict[str, Any]]:
+    """Serve's policy for avatars: room for all sessions and whoever waits, and a spare one.
+
+    There are more when workers are busier than they should be, and never fewer while somebody waits.
+
+    Args:
+        context: what Serve knows of the deployment. Requests are leases; `busy` and `places` are what every
+            replica says of itself.
+
+    Returns:
+        How many, and a state that is not used.
+    """
+    metrics = context.aggregated_metrics or {}
+    busy, places = (list(metrics.get(name, {}).values()) for name in ("busy", "places"))
+    each = max(sum(places) / len(places), 1.0) if places else 1.0
+    for_sessions = context.total_num_requests / each
+    for_work = sum(busy) / BUSY
+    wanted = math.ceil(max(for_sessions, for_work)) + SPARE
+    if context.total_queued_requests:
+        wanted = max(wanted, context.target_num_replicas)
+    least, most = context.capacity_adjusted_min_replicas, context.capacity_adjusted_max_replicas
+    return min(max(wanted, least), most), {}
