@@ -58,12 +58,12 @@ $(BIN)/python: | check
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
-	@$(PIP) --editable '.[study]'
+	@$(PIP) --editable '.[study,heic]'
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, metrics, traces, fleet, test, train, tts, voice, listen, docs, judge, livekit and pretrained extras into .venv ..."
-	@$(PIP) --editable '.[study,metrics,traces,fleet,test,train,tts,voice,listen,docs,judge,livekit,pretrained]'
+	@echo "Installing FlowAct with its study, metrics, traces, fleet, test, train, tts, voice, listen, docs, heic, judge, livekit and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,metrics,traces,fleet,test,train,tts,voice,listen,docs,heic,judge,livekit,pretrained]'
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade $(PIP_ARGS) --target .venv/pipecat --requirement constraints-pipecat.txt
 	@touch $@ .venv/.demo
 

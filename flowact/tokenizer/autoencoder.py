@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from flowact.motion.arkit import ARKIT
 from flowact.motion.face_mesh import EYE_SIDES
+from flowact.motion.joints import joint
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
@@ -21,6 +22,7 @@ from flowact.tokenizer.decoder import (
     fill_between,
 )
 from flowact.tokenizer.face_mesh.guide import MovedMesh
+from flowact.tokenizer.face_mesh.open_eyes import EyeMotion
 from flowact.tokenizer.face_mesh.raster import mesh_maps
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
 from flowact.tokenizer.views import FULL, VIEWS, Region
@@ -28,6 +30,7 @@ from flowact.tokenizer.views import FULL, VIEWS, Region
 HIDDEN = 256
 """Width of the encoder's layer between its coarsest features and the channels it estimates."""
 DROPOUT = 0.2
+_EYES = [joint(f"eye_{side}") for side in EYE_SIDES]
 _BLINKS = [ARKIT.index(f"eyeBlink{side.title()}") for side in EYE_SIDES]
 """Curves of both eyes' lids."""
 
@@ -143,9 +146,10 @@ class ViewAutoencoder(nn.Module):
         if reference.faces is None:
             return None
         limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
-        curves = self.code.restore(limited)[..., : self.config.curves]
-        shut = curves[..., _BLINKS].flatten(0, 1).clamp(0, 1)
-        return MovedMesh(mesh_maps(reference.faces, curves, self.view), shut)
+        curves, pose = self.code.restore(limited).tensor_split([self.config.curves], -1)
+        eyes = pose.flatten(0, 1).unflatten(-1, (-1, 3))[:, _EYES, :2]
+        look = EyeMotion(curves[..., _BLINKS].flatten(0, 1).clamp(0, 1), eyes)
+        return MovedMesh(mesh_maps(reference.faces, curves, self.view), look)
 
     def forward(
         self, motion: Tensor, picture: Tensor, region: Region = FULL, points: Tensor | None = None

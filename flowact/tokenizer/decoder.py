@@ -1,6 +1,6 @@
 """From motion and a reference to the layers of a picture: a warp of the reference, a mask and paint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,8 @@ from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.detail import shading
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
 from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh
-from flowact.tokenizer.face_mesh.lids import ShutLids
 from flowact.tokenizer.face_mesh.mouth import MouthLook
+from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.kernels.pixel_kernels import warp
 from flowact.tokenizer.layers import (
@@ -57,7 +57,7 @@ class ViewReference:
         guides: features added to the decoder at 8, 15 and 30 cells.
         faces: meshes over the faces; None where the view has none.
         mouth: the inside of their mouths, where it is to be drawn.
-        lids: the references with their eyes shut, where that is to be drawn.
+        eyes: theirs, as far as they are to be shown.
     """
 
     picture: Tensor
@@ -65,7 +65,7 @@ class ViewReference:
     guides: tuple[Tensor, ...]
     faces: FittedFaces | None = None
     mouth: MouthLook | None = None
-    lids: ShutLids | None = None
+    eyes: ReferenceEyes = field(default_factory=ReferenceEyes)
 
 
 @dataclass(frozen=True)
@@ -249,9 +249,9 @@ class ViewDecoder(nn.Module):
         x = self.blocks[2](self.up_fine(x, pixels, third))
         painted = unfold(self.leave(x), self.paint_scale)
         mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
-        paint = shading(painted[:, 1:], self.detail, parts)
+        paint = shading(painted[:, 1:], self.detail, placed.drawn(parts, reference.eyes))
         paint = placed.with_mouth(paint, parts, reference.mouth)
-        mask, paint = placed.with_lids(mask, paint, head + step, reference.lids)
+        mask, paint = placed.with_eyes(mask, paint, flow, head + step, reference.eyes)
         return Layers(flow, mask, paint, warp, region)
 
     def _seen(self, motion: Tensor) -> Tensor:

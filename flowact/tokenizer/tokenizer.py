@@ -32,8 +32,8 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.decoder import ViewReference
-from flowact.tokenizer.face_mesh.lids import shut_lids
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
+from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.int8 import uncalibrated, use_int8
 from flowact.tokenizer.shown_motion import followed, with_whole_gestures
 from flowact.tokenizer.views import FACE, WHOLE
@@ -102,6 +102,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
         detail: how much of the portrait's finest detail stays in the face, 0..1; see `shading`.
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
+        eyes: how much of the portrait's open eyes is shown instead of what is painted, 0..1.
         lids: how much of shut lids is drawn there, 0..1.
         arms: how much of raised forearms and hands is drawn, 0..1.
         gestures: how far gestures that are half made are made whole, 0..1.
@@ -125,6 +126,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         sharpen: float = 0.0,
         detail: float = 0.0,
         mouth: float = 0.0,
+        eyes: float = 0.0,
         lids: float = 0.0,
         arms: float = 0.0,
         gestures: float = 0.0,
@@ -188,9 +190,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         arms = None
         if face.faces is not None:
             mouth = look_of_mouths(crisp, face.faces, self.config.mouth)
-            lids = shut_lids(crisp, face.faces, self.config.lids)
+            eyes = ReferenceEyes.of(crisp, face.faces, self.config.eyes, self.config.lids)
             arms = look_of_arms(reference, face.faces, self.config.arms)
-            face = replace(face, mouth=mouth, lids=lids)
+            face = replace(face, mouth=mouth, eyes=eyes)
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0], arms)
 
     def encode(self, frames: Tensor, reference: Tensor) -> Tensor:

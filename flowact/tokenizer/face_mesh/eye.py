@@ -8,8 +8,11 @@ from typing import Final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from flowact.motion.face_mesh import EYE_SIDES, VERTEX
+from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.face_mesh.fit import FittedFaces
 
 _ROW: Final = ("corner_outer", "lid_{}_outer", "lid_{}", "lid_{}_inner", "corner_inner")
 _ABOVE: Final = 0.36
@@ -29,6 +32,9 @@ _STEADY: Final = (
     *("eye_corner_inner_{1}", "nose_root", "nose_bridge_1", "nose_bridge_2"),
 )
 """Landmarks that hardly move but with the head, of this and of the other side."""
+_LEAST_LIGHT: Final = 0.45
+"""Of the cheek's, what is light enough below an eye not to be dark glass."""
+_LUMA: Final = (0.3, 0.59, 0.11)
 _SMALLEST: Final = 8.0
 """Distance in pixels of an eye's corners below which nothing is drawn."""
 
@@ -79,6 +85,10 @@ class Eye:
         return inside.clamp(0, 1)
 
 
+EyePairs = tuple[tuple[Eye | None, Eye | None], ...]
+"""Left and right eye of some faces; None where there is none, or what covers it is no skin."""
+
+
 def find_eye(vertices: Tensor, side: str) -> Eye | None:
     """The "left" or "right" eye of a face on `vertices [V, 2]` in pixels; None where it is too small."""
     upper, lower = (
@@ -119,3 +129,43 @@ def arch(u: Tensor) -> Tensor:
     """1 in the middle of an eye, 0 at its corners."""
     inside = u.clamp(0, 1)
     return (4 * inside * (1 - inside)).clamp(min=1e-6).sqrt()  # whose slope at 0 is no number
+
+
+def find_eyes(picture: Tensor, faces: FittedFaces) -> EyePairs:
+    """The eyes of references `[batch, 3, 480, 480]` in [-1, 1]."""
+    pairs = []
+    for row, vertices in zip(picture, faces.vertices.to(picture.device), strict=True):
+        left, right = (find_eye(vertices, side) for side in EYE_SIDES)
+        pairs.append((_if_bare(row, left), _if_bare(row, right)))
+    return tuple(pairs)
+
+
+def _if_bare(picture: Tensor, eye: Eye | None) -> Eye | None:
+    return eye if eye is not None and _skin_shows(picture, eye) else None
+
+
+def _skin_shows(picture: Tensor, eye: Eye) -> bool:
+    """Whether it is about as light below the eye as on the cheek: dark glasses hide lids, too."""
+    near, far = (luma(mean_below(picture, eye, *rows)) for rows in ((0.3, 0.6), (1.2, 1.7)))
+    return bool(near > _LEAST_LIGHT * far)
+
+
+def mean_below(picture: Tensor, eye: Eye, first: float, last: float) -> Tensor:
+    """Mean colour `[3]` in 0..1 of a patch of a picture `[3, 480, 480]` so far below an eye."""
+    v, u = torch.meshgrid(
+        torch.linspace(first, last, 8), torch.linspace(0.2, 0.8, 8), indexing="ij"
+    )
+    grid = eye.pixels(u.to(picture), v.to(picture)) * (2 / FRAME_SIZE) - 1
+    seen = F.grid_sample(picture[None], grid[None], padding_mode="border", align_corners=False)
+    return (seen.mean((0, 2, 3)) + 1) / 2
+
+
+def luma(colours: Tensor) -> Tensor:
+    """Brightness of colours `[3, ...]`."""
+    return torch.einsum("c...,c->...", colours, colours.new_tensor(_LUMA))
+
+
+def smoothstep(x: Tensor) -> Tensor:
+    """From 0 to 1 with level ends."""
+    inside = x.clamp(0, 1)
+    return inside.square() * (3 - 2 * inside)

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flowact.tokenizer.face_mesh.lids import ShutLids, with_lids
+from flowact.tokenizer.face_mesh.lids import with_lids
 from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lips
+from flowact.tokenizer.face_mesh.open_eyes import EyeMotion, with_open_eyes
 from flowact.tokenizer.face_mesh.raster import LIPS, MESH_CELLS, PARTS, PLANES
+from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.layers import conv, zero_init
 from flowact.tokenizer.views import Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, sampling_grid
@@ -24,11 +26,11 @@ class MovedMesh:
 
     Attributes:
         maps: see `mesh_maps`, `[n, 9, 120, 120]`.
-        shut: how far the left and the right eye's lids are shut, `[n, 2]` in 0..1.
+        look: what the eyes do.
     """
 
     maps: Tensor
-    shut: Tensor
+    look: EyeMotion
 
 
 class NoMesh:
@@ -54,12 +56,16 @@ class NoMesh:
         """See `PlacedMesh`."""
         return mask
 
+    def drawn(self, parts: Tensor | None, eyes: ReferenceEyes) -> Tensor | None:
+        """See `PlacedMesh`."""
+        return parts
+
     def with_mouth(self, paint: Tensor, parts: Tensor | None, mouth: MouthLook | None) -> Tensor:
         """See `PlacedMesh`."""
         return paint
 
-    def with_lids(
-        self, mask: Tensor, paint: Tensor, head: Tensor, lids: ShutLids | None
+    def with_eyes(
+        self, mask: Tensor, paint: Tensor, flow: Tensor, head: Tensor, eyes: ReferenceEyes
     ) -> tuple[Tensor, Tensor]:
         """See `PlacedMesh`."""
         return mask, paint
@@ -83,7 +89,7 @@ class MeshGuide(nn.Module):
 
     def place(self, mesh: MovedMesh, region: Region) -> "PlacedMesh":
         """Take the mesh of some frames, of which a region is painted."""
-        return PlacedMesh(self, mesh.maps, F.avg_pool2d(mesh.maps, 2), mesh.shut, region)
+        return PlacedMesh(self, mesh.maps, F.avg_pool2d(mesh.maps, 2), mesh.look, region)
 
 
 @dataclass(frozen=True)
@@ -96,14 +102,14 @@ class PlacedMesh:
     Attributes:
         guide: the weights.
         fine_maps, maps: `[n, 9, 120, 120]`, and the same over 60 cells.
-        shut: see `MovedMesh`.
+        look: see `MovedMesh`.
         region: of the view, that is painted.
     """
 
     guide: MeshGuide
     fine_maps: Tensor
     maps: Tensor
-    shut: Tensor
+    look: EyeMotion
     region: Region
 
     def coarse(self, x: Tensor) -> Tensor:
@@ -133,19 +139,34 @@ class PlacedMesh:
             return mask
         return without_lips(mask, parts[:, _LIPS, None])
 
+    def drawn(self, parts: Tensor | None, eyes: ReferenceEyes) -> Tensor | None:
+        """Those of the planes in which a decoder draws: mouths, and eyes unless the reference's are shown."""
+        return parts if parts is None or eyes.open is None else parts[:, _LIPS:]
+
     def with_mouth(self, paint: Tensor, parts: Tensor | None, mouth: MouthLook | None) -> Tensor:
         """The paint `[n, 3, p, p]` with the inside of open mouths, if it is to be drawn."""
         if parts is None or mouth is None:
             return paint
         return with_mouth(paint, parts[:, _LIPS:], mouth)
 
-    def with_lids(
-        self, mask: Tensor, paint: Tensor, head: Tensor, lids: ShutLids | None
+    def with_eyes(
+        self, mask: Tensor, paint: Tensor, flow: Tensor, head: Tensor, eyes: ReferenceEyes
     ) -> tuple[Tensor, Tensor]:
-        """Mask and paint with lids that are shutting, if they are to be drawn; `head` as in `follow`."""
-        if lids is None:
-            return mask, paint
-        return with_lids(mask, paint, head.float(), self.shut, lids, self.guide.view)
+        """Mask and paint with the reference's eyes, if they are to be shown, and lids that are shutting.
+
+        Args:
+            mask: how much of the warp shows, `[n, 1, p, p]`.
+            paint: what is added to it, `[n, 3, p, p]`.
+            flow: of the whole warp, `[n, 2, 60, 60]`.
+            head: as in `follow`.
+            eyes: of the references.
+        """
+        view = self.guide.view
+        if eyes.open is not None:
+            mask, paint = with_open_eyes(mask, paint, flow, self.look, eyes.open, view)
+        if eyes.shut is not None:
+            mask, paint = with_lids(mask, paint, head.float(), self.look.shut, eyes.shut, view)
+        return mask, paint
 
     def _moved(self, maps: Tensor, head: Tensor, cells: int) -> Tensor:
         view = self.guide.view

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.motion.face_mesh import EYE_SIDES
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.face_mesh.eye import Eye, find_eye, margin
-from flowact.tokenizer.face_mesh.fit import FittedFaces
-from flowact.tokenizer.face_mesh.shut_eye import LASHES, paint_shut, skin_shows
+from flowact.tokenizer.face_mesh.eye import Eye, EyePairs, margin, smoothstep
+from flowact.tokenizer.face_mesh.shut_eye import LASHES, paint_shut
 from flowact.tokenizer.views import View
 
 _STARTS: Final = 0.1
@@ -35,26 +33,19 @@ class ShutLids:
     """
 
     picture: Tensor
-    eyes: tuple[tuple[Eye | None, Eye | None], ...]
+    eyes: EyePairs
 
 
-def shut_lids(picture: Tensor, faces: FittedFaces, amount: float) -> ShutLids | None:
+def shut_lids(picture: Tensor, eyes: EyePairs, amount: float) -> ShutLids | None:
     """Shut the eyes of references `[batch, 3, 480, 480]` in [-1, 1]; None where nothing is to be drawn."""
     if not amount:
         return None
-    shut, eyes = picture.clone(), []
-    for row, vertices in enumerate(faces.vertices.to(picture.device)):
-        left, right = (_shut(shut[row], find_eye(vertices, side)) for side in EYE_SIDES)
-        eyes.append((left, right))
-    return ShutLids(torch.lerp(picture, shut, amount), tuple(eyes))
-
-
-def _shut(picture: Tensor, eye: Eye | None) -> Eye | None:
-    """Paint an eye shut, in place; None where that cannot be."""
-    if eye is None or not skin_shows(picture, eye):
-        return None
-    paint_shut(picture, eye)
-    return eye
+    shut = picture.clone()
+    for row, pair in zip(shut, eyes, strict=True):
+        for eye in pair:
+            if eye is not None:
+                paint_shut(row, eye)
+    return ShutLids(torch.lerp(picture, shut, amount), eyes)
 
 
 def with_lids(
@@ -137,15 +128,9 @@ def _drawn(still: Tensor, shut: Tensor, eye: Eye, picture: Tensor) -> tuple[Tens
     along = (v - top) / (edge - top)
     # The lid slides: what has come out from under the crease is squeezed. Below its edge nothing is.
     there = torch.where(along < 1, top + along * (end - top), v + end - edge)
-    beyond = _step((shut - 0.7) / 0.3)
+    beyond = smoothstep((shut - 0.7) / 0.3)
     share = torch.where(along < 1, 1.0, beyond) * eye.cover(u, there, _ROUND)
-    share = share * _step((shut - _STARTS) / (_HIDES - _STARTS))
+    share = share * smoothstep((shut - _STARTS) / (_HIDES - _STARTS))
     grid = eye.pixels(u, there) * (2 / FRAME_SIZE) - 1
     colours = F.grid_sample(picture[None].float(), grid[None], align_corners=False)[0]
     return colours, share
-
-
-def _step(x: Tensor) -> Tensor:
-    """Smoothstep."""
-    inside = x.clamp(0, 1)
-    return inside.square() * (3 - 2 * inside)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.face_mesh.eye import Eye, arch, margin
+from flowact.tokenizer.face_mesh.eye import Eye, arch, luma, margin, mean_below
 
 _LINE: Final = 0.024
 """Half the width of the line where they meet."""
@@ -26,13 +26,10 @@ _PLAIN: Final = 0.5
 """How far they have the cheek's hue; shade under brows is redder than lids are."""
 _BULGE: Final = 0.12
 """The middle of a lid is so much lighter."""
-_GRAIN: Final = 0.025
+_GRAIN: Final = 0.015
 """Most that the grain of the cheek lightens or darkens."""
-_LEAST_LIGHT: Final = 0.45
-"""Of the cheek's, what is light enough below an eye not to be dark glass."""
 _SHADE: Final = 0.45
 """What is round them counts as at least so light, over the cheek below them."""
-_LUMA: Final = (0.3, 0.59, 0.11)
 
 
 def paint_shut(picture: Tensor, eye: Eye) -> None:
@@ -46,26 +43,10 @@ def paint_shut(picture: Tensor, eye: Eye) -> None:
         slice(int(columns[0]), int(columns[-1]) + 1),
     )
     open_eye = (picture[window] + 1) / 2
-    skin = _skin(open_eye, eye, _mean_below(picture, eye, 0.45, 0.8), u, v)
+    skin = _skin(open_eye, eye, mean_below(picture, eye, 0.45, 0.8), u, v)
     lined, ink = _lashes(open_eye, skin, eye, u, v)
     share = torch.maximum(eye.cover(u, v), ink)
     picture[window] = (open_eye + (lined - open_eye) * share).clamp(0, 1) * 2 - 1
-
-
-def skin_shows(picture: Tensor, eye: Eye) -> bool:
-    """Whether it is about as light below the eye as on the cheek: dark glasses hide lids, too."""
-    near, far = (_luma(_mean_below(picture, eye, *rows)) for rows in ((0.3, 0.6), (1.2, 1.7)))
-    return bool(near > _LEAST_LIGHT * far)
-
-
-def _mean_below(picture: Tensor, eye: Eye, first: float, last: float) -> Tensor:
-    """Mean colour `[3]` in 0..1 of a patch so far below an eye."""
-    v, u = torch.meshgrid(
-        torch.linspace(first, last, 8), torch.linspace(0.2, 0.8, 8), indexing="ij"
-    )
-    grid = eye.pixels(u.to(picture), v.to(picture)) * (2 / FRAME_SIZE) - 1
-    seen = F.grid_sample(picture[None], grid[None], padding_mode="border", align_corners=False)
-    return (seen.mean((0, 2, 3)) + 1) / 2
 
 
 def _box(eye: Eye) -> tuple[Tensor, Tensor]:
@@ -81,13 +62,11 @@ def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Te
     """Skin `[3, h, w]` in 0..1 where the eye was: what is around it, as light as lids, with the grain of the cheek."""
     cover = eye.cover(u, v)
     # The brow's hair shades the lid below it, but not as dark as it is.
-    lit = open_eye * (_SHADE * _luma(cheek) / _luma(open_eye).clamp(min=1e-3)).clamp(min=1)
+    lit = open_eye * (_SHADE * luma(cheek) / luma(open_eye).clamp(min=1e-3)).clamp(min=1)
     smooth = _blurred(_filled(lit, (cover <= 0).float()), 5)
     lid = smooth[:, cover > 0.5].mean(1)
-    plain = cheek[:, None, None] * (_luma(smooth) / _luma(cheek))
-    smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * _luma(cheek) / _luma(lid)).clamp(
-        1, _MOST
-    )
+    plain = cheek[:, None, None] * (luma(smooth) / luma(cheek))
+    smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * luma(cheek) / luma(lid)).clamp(1, _MOST)
     top, meet, bottom = eye.band(u)
     height = (v - top) / (meet - top).clamp(min=0.05)
     bulge = (1 - (2 * height - 1).square()).clamp(min=-1)
@@ -109,7 +88,7 @@ def _lashes(
     ink = torch.maximum(line, fan) * arch(u) * ((u > 0) & (u < 1))
     from_rim = v - margin(eye.upper, u)
     rim = open_eye[:, (from_rim > -0.12) & (from_rim < 0.1) & (u > 0.1) & (u < 0.9)]
-    darkest = _luma(rim).argsort()[: max(4, rim.shape[1] // 8)]
+    darkest = luma(rim).argsort()[: max(4, rim.shape[1] // 8)]
     dark = rim[:, darkest].mean(1)[:, None, None]
     return skin + (dark - skin) * ink, ink
 
@@ -135,8 +114,3 @@ def _blurred(picture: Tensor, size: int) -> Tensor:
     for _ in range(2):
         picture = F.avg_pool2d(F.pad(picture[None], edge, mode="replicate"), size, 1)[0]
     return picture
-
-
-def _luma(colours: Tensor) -> Tensor:
-    """Brightness of colours `[3, ...]`."""
-    return torch.einsum("c...,c->...", colours, colours.new_tensor(_LUMA))

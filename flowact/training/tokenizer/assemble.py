@@ -22,6 +22,8 @@ DETAIL = 1.0
 """How much of the portrait's finest detail a checkpoint keeps in the face; see `Tokenizer`."""
 MOUTH = 1.0
 """How much of the inside of open mouths a checkpoint draws; see `Tokenizer`."""
+EYES = 1.0
+"""How much of the portrait's open eyes it shows; see `Tokenizer`."""
 LIDS = 1.0
 """How much of shut lids; see `Tokenizer`."""
 ARMS = 1.0
@@ -32,6 +34,7 @@ DRAWN = {
     "sharpen": SHARPEN,
     "detail": DETAIL,
     "mouth": MOUTH,
+    "eyes": EYES,
     "lids": LIDS,
     "arms": ARMS,
     "gestures": GESTURES,

@@ -3,7 +3,7 @@ import math
 import torch
 from torch import Tensor
 
-from flowact.tokenizer.face_mesh.eye import Eye, find_eye
+from flowact.tokenizer.face_mesh.eye import Eye, find_eye, find_eyes
 from flowact.tokenizer.face_mesh.fit import fit_faces
 from flowact.tokenizer.face_mesh.lids import ShutLids, shut_lids, with_lids
 from flowact.tokenizer.views import FACE
@@ -37,8 +37,12 @@ def portrait(points: Tensor, lens: bool = False) -> Tensor:
     return picture
 
 
+def painted_shut(picture: Tensor, points: Tensor, amount: float = 1.0) -> ShutLids | None:
+    return shut_lids(picture, find_eyes(picture, fit_faces(points)), amount)
+
+
 def looked_at(points: Tensor, lens: bool = False) -> ShutLids:
-    lids = shut_lids(portrait(points, lens), fit_faces(points), 1.0)
+    lids = painted_shut(portrait(points, lens), points)
     assert lids is not None
     return lids
 
@@ -64,7 +68,7 @@ def test_a_brow_close_to_the_eye_hardly_darkens_the_lid(points) -> None:
     picture = portrait(points)
     top, _, _ = left_eye(points).band(u)
     picture[..., (v < top - 0.02) & (v > top - 0.3)] = IRIS
-    lids = shut_lids(picture, fit_faces(points), 1.0)
+    lids = painted_shut(picture, points)
     assert lids is not None
     lid = lids.picture[0, 0][(u > 0.3) & (u < 0.7) & (v > top + 0.1) & (v < 0.03)]
     assert lid.mean() > SKIN - 0.25
@@ -132,11 +136,9 @@ def test_nothing_is_drawn_on_dark_glasses_nor_where_there_is_no_face(points) -> 
     glasses = looked_at(points, lens=True)
     assert glasses.eyes == ((None, None),)
     assert torch.equal(glasses.picture, portrait(points, lens=True))
-    nobody = shut_lids(
-        torch.zeros(1, 3, 480, 480), fit_faces(torch.full((1, 89, 2), math.nan)), 1.0
-    )
+    nobody = painted_shut(torch.zeros(1, 3, 480, 480), torch.full((1, 89, 2), math.nan))
     assert nobody is not None and nobody.eyes == ((None, None),)
-    assert shut_lids(torch.zeros(1, 3, 480, 480), fit_faces(points), 0.0) is None
+    assert painted_shut(portrait(points), points, 0.0) is None
 
 
 def test_they_have_a_gradient(points) -> None:
