@@ -15,7 +15,7 @@ INPUTS   := pyproject.toml constraints.txt constraints-pipecat.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo voice test test-live lint docs teaser check browser programs clean
+.PHONY: help demo voice test test-live chaos lint docs teaser check browser programs clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ test: lint browser programs ## install everything, then lint, type-check and run
 
 test-live: browser programs ## the tests of the live page alone
 	@$(BIN)/python -m pytest -q tests/live tests/planner tests/serving tests/browser tests/attacks
+
+chaos: programs .venv/.test ## a fleet on this machine under load and under blows, in figures; ten minutes
+	@$(BIN)/python -m flowact.bench.fleet
 
 lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .
@@ -55,12 +58,12 @@ $(BIN)/python: | check
 
 .venv/.demo: $(INPUTS) | $(BIN)/python
 	@echo "Installing FlowAct into .venv (some minutes the first time) ..."
-	@$(PIP) --editable '.[study]'
+	@$(PIP) --editable '.[study,heic]'
 	@touch $@
 
 .venv/.test: $(INPUTS) | $(BIN)/python
-	@echo "Installing FlowAct with its study, metrics, traces, fleet, test, train, tts, voice, listen, docs, judge, livekit and pretrained extras into .venv ..."
-	@$(PIP) --editable '.[study,metrics,traces,fleet,test,train,tts,voice,listen,docs,judge,livekit,pretrained]'
+	@echo "Installing FlowAct with its study, metrics, traces, fleet, test, train, tts, voice, listen, docs, heic, judge, livekit and pretrained extras into .venv ..."
+	@$(PIP) --editable '.[study,metrics,traces,fleet,test,train,tts,voice,listen,docs,heic,judge,livekit,pretrained]'
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --upgrade $(PIP_ARGS) --target .venv/pipecat --requirement constraints-pipecat.txt
 	@touch $@ .venv/.demo
 

@@ -16,6 +16,11 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mediafiles.errors import MediaError
 
+try:
+    import pi_heif
+except ImportError:  # the extra `heic`; without it such a picture is refused in words
+    pi_heif = None
+
 _log = logging.getLogger(__name__)
 
 MAX_PIXELS: Final = 64_000_000
@@ -23,16 +28,24 @@ MAX_PIXELS: Final = 64_000_000
 MIN_SIDE: Final = 64
 MOST_ASPECT: Final = 8
 """Longer side over the shorter: a search for faces in a strip would take minutes."""
-_FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+_FORMATS: Final = (
+    "PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA", "HEIF",
+)  # fmt: skip
 _BLACK: Final = 10
 """Value that something in a picture must exceed for anything to be seen."""
-_WHITES: Final = (255.0, 65535.0, float(2**31 - 1))
-"""What white can be in whole numbers."""
+_WHITES: Final = (255.0, 1023.0, 4095.0, 65535.0, float(2**31 - 1))
+"""What white can be in whole numbers: of 8, 10, 12, 16 and 31 bits, in whatever type they are stored."""
+_MOST_LIGHT: Final = 16.0
+"""Floats up to this are light, of which white is 1 or what is nearly the brightest; others are whole numbers."""
 _PROFILED: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Colour spaces of profiles, and the mode that one applies to."""
 
+if pi_heif is not None:
+    pi_heif.register_heif_opener()  # Pillow reads HEIC from now on
+
 # Pillow only warns where `_check_size` refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # broken metadata
 
 
 def read_picture(path: Path, enough: int) -> NDArray[np.uint8]:
@@ -73,10 +86,12 @@ def read_picture(path: Path, enough: int) -> NDArray[np.uint8]:
 def _unknown(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(32)
-    if head[4:8] == b"ftyp" and any(
-        brand in head for brand in (b"heic", b"heix", b"mif1", b"heim")
+    if (
+        pi_heif is None
+        and head[4:8] == b"ftyp"
+        and any(brand in head for brand in (b"heic", b"heix", b"mif1", b"heim"))
     ):
-        return "is a HEIC picture, which cannot be read here; export it as JPEG or PNG"
+        return "is a HEIC picture, which needs pip install 'flowact[heic]'; or export it as JPEG or PNG"
     return "is not a picture that can be read; PNG and JPEG can"
 
 
@@ -119,9 +134,9 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _white(mode: str, grey: NDArray[np.float32]) -> float:
-    """White in grey of many bits: floats end at 1 but for highlights, whole numbers where their type does."""
-    if mode == "F" and np.percentile(grey, 95) <= 1:
-        return 1.0
+    """White in grey of many bits: floats end at 1 but for highlights, whole numbers where their camera's do."""
+    if mode == "F" and (light := float(np.percentile(grey, 95))) <= _MOST_LIGHT:
+        return max(1.0, light)
     brightest = float(grey.max(initial=0))
     return next((white for white in _WHITES if brightest <= white), max(brightest, 1.0))
 

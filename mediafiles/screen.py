@@ -67,6 +67,11 @@ def displayed_size(frame: av.VideoFrame, aspect: Fraction) -> tuple[int, int]:
     return (height, width) if turn_of(frame).transposed else (width, height)
 
 
+def has_alpha(frame: av.VideoFrame) -> bool:
+    """Whether parts of a frame may be transparent."""
+    return any(component.is_alpha for component in frame.format.components)
+
+
 def is_wide(frame: av.VideoFrame) -> bool:
     """Whether a frame is of high dynamic range or of wider colours than BT.709."""
     return frame.color_trc in _OF_LIGHT or frame.color_primaries not in _NARROW
@@ -75,8 +80,9 @@ def is_wide(frame: av.VideoFrame) -> bool:
 class Screen:
     """Shows decoded frames as pixels of one size.
 
-    High dynamic range and wide colours are brought to BT.709: the reference white of BT.2408 (203 cd/m2) becomes
-    white, so that faces are as bright as in ordinary videos, and what is brighter is cut.
+    Transparent parts are black, as in players. Of an interlaced frame, whose two halves are of two moments, the first
+    half is shown. High dynamic range and wide colours are brought to BT.709: the reference white of BT.2408
+    (203 cd/m2) becomes white, so that faces are as bright as in ordinary videos, and what is brighter is cut.
 
     Args:
         width, height: of the screen.
@@ -118,14 +124,17 @@ class Screen:
     def _scaled(self, frame: av.VideoFrame, width: int, height: int) -> Pixels:
         key = (
             frame.format.name, frame.width, frame.height, width, height,
-            frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries,
+            frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries, frame.interlaced_frame,
         )  # fmt: skip
         if self._graph is None or self._graph[0] != key:
             self._graph = (key, _graph(frame, width, height))
         graph = self._graph[1]
         frame.pts = None
         graph.push(frame)
-        return np.asarray(cast("av.VideoFrame", graph.pull()).to_ndarray(format="rgb24"))
+        shown = np.asarray(cast("av.VideoFrame", graph.pull()).to_ndarray(), np.uint8)
+        if shown.shape[2] == 3:
+            return shown
+        return (shown[..., :3] * (shown[..., 3:] / np.float32(255)) + 0.5).astype(np.uint8)
 
 
 def _target(length: float, full: int) -> int:
@@ -153,6 +162,8 @@ def _graph(frame: av.VideoFrame, width: int, height: int) -> av.filter.Graph:
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)
     )
-    scale, kind = graph.add("scale", ":".join(options)), graph.add("format", "rgb24")
-    graph.link_nodes(source, scale, kind, graph.add("buffersink")).configure()
+    halves = [graph.add("field", "type=top")] if frame.interlaced_frame else []
+    scale = graph.add("scale", ":".join(options))
+    kind = graph.add("format", "rgba" if has_alpha(frame) else "rgb24")
+    graph.link_nodes(source, *halves, scale, kind, graph.add("buffersink")).configure()
     return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,13 +94,16 @@ def resampled(
 ) -> Iterator[av.AudioFrame]:
     """Bring frames whose rate, channels or format may change on the way to planar floats of one rate and layout.
 
+    Channels whose places nobody knows, as recorders of many microphones write them, are heard together.
+
     Args:
         frames: as they were decoded.
         layout: "mono", "stereo", or None to keep one channel as it is and make everything else stereo.
         rate: samples per second.
     """
     resampler, source = None, None
-    for frame in frames:
+    for decoded in frames:
+        frame = _together(decoded) if _has_no_places(decoded) else decoded
         frame.pts = None
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or kind != source:
@@ -110,6 +114,28 @@ def resampled(
         yield from resampler.resample(frame)
     if resampler is not None:
         yield from resampler.resample(None)
+
+
+def _has_no_places(frame: av.AudioFrame) -> bool:
+    """Whether a frame says how many channels there are, and not where they belong; of one or two everybody knows."""
+    count = frame.layout.nb_channels
+    return count > 2 and frame.layout.name == f"{count} channels"
+
+
+def _together(frame: av.AudioFrame) -> av.AudioFrame:
+    """The mean of all channels on both sides; guessed places would put a voice into the bass, and drop it."""
+    planes = frame.to_ndarray()
+    if not frame.format.is_planar:
+        planes = planes.reshape(-1, frame.layout.nb_channels).T
+    floats = planes.astype(np.float32)
+    if planes.dtype.kind == "u":
+        floats = floats / np.float32(128) - 1
+    elif planes.dtype.kind == "i":
+        floats = floats / np.float32(2.0 ** (8 * planes.dtype.itemsize - 1))
+    both = np.repeat(floats.mean(0, dtype=np.float32)[None], 2, axis=0)
+    mixed_frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
+    mixed_frame.sample_rate = frame.sample_rate
+    return mixed_frame
 
 
 class Mixdown:
@@ -151,18 +177,21 @@ def mixed(block: Floats, weights: tuple[float, float]) -> Floats:
     return np.asarray(weights[0] * block[0] + weights[1] * block[1], np.float32)
 
 
-def read_mono(path: Path, rate: int, origin: Origin = "picture") -> Floats:
-    """The whole sound of a file as float32 `[samples]` at `rate`, not clipped. For short files.
+def read_mono(path: Path, rate: int, origin: Origin = "picture", most: float = math.inf) -> Floats:
+    """The sound of a file as float32 `[samples]` at `rate`, not clipped, and no more of it than `most` seconds.
 
     Raises:
         MediaError: no sound, none that can be decoded, or samples that are not numbers.
     """
-    mixdown, blocks = Mixdown(), []
+    mixdown, blocks, samples = Mixdown(), [], 0
     with reading(path, "sound"):
         for frame in resampled(sound_frames(path, origin), None, rate):
             block = np.asarray(frame.to_ndarray(), np.float32)
             mixdown.measure(block)
             blocks.append(block)
+            samples += block.shape[1]
+            if samples >= most * rate:
+                break
     if not blocks:
         raise MediaError(path, "is empty: it holds no sound that can be decoded")
     sound = np.concatenate([mixed(block, mixdown.weights) for block in blocks])

@@ -25,6 +25,8 @@ _BACKWARDS: Final = 0.5
 """Seconds by which times go back where a new clock begins: files were put together."""
 _LONGEST_LAST: Final = 2.0
 """Seconds beyond which the duration of a last picture is not believed."""
+_SHORTEST: Final = 1 / 1200
+"""Seconds that a picture of a video lasts at least; the fastest cameras and all at one moment are no video."""
 _ROUNDED: Final = 0.0021
 """Seconds by which times differ only because a format stores them in milliseconds."""
 
@@ -56,6 +58,7 @@ class VideoFacts:
         variable_rate: whether the frames last differently long.
         turned: whether the file says that its pictures are to be turned or mirrored.
         square_pixels: whether they are stored as they are displayed.
+        interlaced: whether each frame holds two half pictures, of two moments.
         wide_colour: whether they are of high dynamic range or of wider colours than BT.709.
         has_sound: whether there is a sound beside the pictures.
         codec: of the pictures.
@@ -72,6 +75,7 @@ class VideoFacts:
     variable_rate: bool
     turned: bool
     square_pixels: bool
+    interlaced: bool
     wide_colour: bool
     has_sound: bool
     codec: str
@@ -112,8 +116,8 @@ def inspect_video(path: Path) -> VideoFacts:
             )
         gaps = np.diff(times)
         usual = float(np.median(gaps))
-        if usual <= 0:
-            raise MediaError(path, "shows all its pictures at the same moment")
+        if usual < _SHORTEST:
+            raise MediaError(path, "shows more than a thousand pictures a second")
         seconds = times[-1] + (last if 0 < last < _LONGEST_LAST else usual)
         if 0 < promised - seconds < usual:  # an edit list may end, and begin, within a picture
             seconds = promised
@@ -130,6 +134,7 @@ def inspect_video(path: Path) -> VideoFacts:
             variable_rate=uneven > _OFTEN,
             turned=turn_of(first) != Turn(),
             square_pixels=aspect == SQUARE,
+            interlaced=first.interlaced_frame,
             wide_colour=is_wide(first),
             has_sound=bool(container.streams.audio),
             codec=stream.codec_context.name,

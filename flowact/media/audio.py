@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import av
 import numpy as np
@@ -29,9 +29,12 @@ USUAL: Final = -23.0
 """Level to which such a recording is raised."""
 MOST_GAIN: Final = 40.0
 """Decibels by which it may be raised; what is quieter still is mostly noise."""
+LOUD: Final = 0.0
+"""Level above which a recording is brought down, as it would be cut nearly everywhere: floats know no bound."""
 _LOUD: Final = 0.95
 """Share of a recording that is at most as loud as its level: it has pauses."""
-_QUIETEST: Final = 120
+_LOWEST: Final = -120
+_HIGHEST: Final = 120
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,9 @@ class Recording:
             raise UserError(
                 f"{name} is silent: nowhere louder than {_decibel(measured.peak)} of full scale."
             )
+        heard = frames if measured.loss == 1 else lambda: _quieter(frames(), measured.loss)
         return cls(
-            name, sample_rate, measured.samples, frames, measured.mix, tuple(measured.remarks(name))
+            name, sample_rate, measured.samples, heard, measured.mix, tuple(measured.remarks(name))
         )
 
 
@@ -166,7 +170,7 @@ class _Measure:
     def __init__(self) -> None:
         self.samples, self.peak = 0, 0.0
         self._mixdown = Mixdown()
-        self._levels = np.zeros(_QUIETEST + 1)  # samples by level, in decibels below full scale
+        self._levels = np.zeros(_HIGHEST - _LOWEST + 1)  # samples by level, the loudest first
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Take note of `[channels, samples]` at 16 kHz."""
@@ -174,26 +178,35 @@ class _Measure:
         self.peak = max(self.peak, float(np.abs(block).max(initial=0.0)))
         self._mixdown.measure(block)
         power = float(np.square(block, dtype=np.float64).mean(1).max(initial=0.0))
-        below = round(-10 * float(np.log10(max(power, 1e-12))))
-        self._levels[min(max(below, 0), _QUIETEST)] += block.shape[1]
+        level = round(10 * float(np.log10(max(power, 1e-12))))
+        self._levels[_HIGHEST - min(max(level, _LOWEST), _HIGHEST)] += block.shape[1]
 
     @property
     def _gain(self) -> float:
         loudest = np.cumsum(self._levels) >= (1 - _LOUD) * self.samples
-        level = -float(np.argmax(loudest))
-        return min(MOST_GAIN, USUAL - level) if level < QUIET else 0.0
+        level = _HIGHEST - float(np.argmax(loudest))
+        if level < QUIET:
+            return min(MOST_GAIN, USUAL - level)
+        return USUAL - level if level > LOUD else 0.0
 
     @property
     def mix(self) -> tuple[float, float]:
         """Shares of the channels, times the gain of a recording that is too quiet."""
         left, right = self._mixdown.weights
-        gain = 10 ** (self._gain / 20)
+        gain = 10 ** (max(0.0, self._gain) / 20)
         return left * gain, right * gain
+
+    @property
+    def loss(self) -> float:
+        """Factor at most 1 that brings a recording beyond full scale back to it, for lips and soundtrack."""
+        return float(10 ** (min(0.0, self._gain) / 20))
 
     def remarks(self, name: str) -> Iterator[str]:
         """One sentence for each thing that was done to a recording."""
-        if self._gain:
+        if self._gain > 0:
             yield f"{name} is very quiet, so it is heard {self._gain:.0f} dB louder than it is."
+        if self._gain < 0:
+            yield f"{name} is far too loud, so it is heard {-self._gain:.0f} dB quieter than it is."
         if self._mixdown.cancels:
             yield f"The channels of {name} cancel each other, so the louder one is heard alone."
 
@@ -214,6 +227,16 @@ def _check_exists(path: Path) -> None:
 def _decode(path: Path) -> Iterator[av.AudioFrame]:
     with user_errors():
         yield from sound_frames(path)
+
+
+def _quieter(frames: Iterable[av.AudioFrame], factor: float) -> Iterator[av.AudioFrame]:
+    for frame in frames:
+        planes = cast("NDArray[np.float32]", frame.to_ndarray())
+        changed = av.AudioFrame.from_ndarray(
+            (planes * factor).astype(planes.dtype), frame.format.name, frame.layout.name
+        )
+        changed.sample_rate = frame.sample_rate
+        yield changed
 
 
 def _frames_of(samples: NDArray[np.float32], sample_rate: int) -> Iterator[av.AudioFrame]:

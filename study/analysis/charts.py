@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ Format = Literal["svg", "png"]
 INK, SOFT = "#1c1d1e", "#5b5d5f"
 PLAIN: dict[str, Any] = {"parse_math": False}  # names may hold dollar signs
 GOOD, SAME, BAD = "#1d5b7e", "#cfcfca", "#a05a10"
+_DRAWING = threading.Lock()
 
 
 def drawn_by() -> str:
@@ -185,8 +187,9 @@ def _render(figure: Figure, form: Format) -> bytes:
     import matplotlib
 
     buffer = io.BytesIO()
-    # A fixed salt and no date make equal figures equal bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "study", "svg.fonttype": "none"}):
+    # A fixed salt and no date make equal figures equal bytes. The salt is set for the whole process, so that another
+    # thread that finishes in between would take it away.
+    with _DRAWING, matplotlib.rc_context({"svg.hashsalt": "study", "svg.fonttype": "none"}):
         metadata: dict[str, Any] = {"Date": None} if form == "svg" else {}
         figure.savefig(buffer, format=form, dpi=200, metadata=metadata)
     return buffer.getvalue()

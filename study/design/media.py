@@ -80,7 +80,7 @@ def read_audio(path: Path, rate: int, seconds: float, start: float = 0.0) -> Aud
     The sound of a video begins with its first picture.
     """
     with study_errors():
-        audio = read_mono(path, rate)[None]
+        audio = read_mono(path, rate, most=start + seconds)[None]
     wanted, first = round(rate * seconds), round(rate * start)
     audio = audio[:, first : first + wanted]
     return np.pad(audio, ((0, 0), (0, wanted - audio.shape[1])))

@@ -115,8 +115,8 @@ def _entry(path: Path, number: int, raw: dict[str, Any]) -> ManifestEntry:
     if row.get("sha256") and canonical.file_digest(file) != row["sha256"]:
         raise StudyError(f"{file}: changed since it was imported; run `study import` again")
     return ManifestEntry(
-        system=row["system"],
-        item=row["item"],
+        system=normalize("NFC", row["system"]),
+        item=normalize("NFC", row["item"]),
         file=file,
         reference=_existing(path, number, row["reference"]) if row.get("reference") else None,
         audio=_existing(path, number, row["audio"]) if row.get("audio") else None,
@@ -125,14 +125,28 @@ def _entry(path: Path, number: int, raw: dict[str, Any]) -> ManifestEntry:
 
 
 def _existing(manifest: Path, number: int, name: str) -> Path:
-    """The file of a cell, also where Windows wrote the path, or a Mac composed its letters another way."""
-    slashed = name.replace("\\", "/")
-    spelt = (name, slashed, *(normalize(form, slashed) for form in ("NFC", "NFD")))
-    files = ((manifest.parent / path).resolve() for path in spelt if "\0" not in path)
-    found = next((file for file in files if file.is_file()), None)
-    if found is None:
+    """The file of a cell, also where Windows wrote the path, or letters were composed or capital another way."""
+    folder = manifest.parent.absolute()
+    file = _found(folder, folder / name) or _found(folder, folder / name.replace("\\", "/"))
+    if file is None or not file.is_file():
         raise StudyError(f"{manifest}: row {number}: file {name!r} does not exist")
-    return found
+    return file.resolve()
+
+
+def _found(folder: Path, wanted: Path) -> Path | None:
+    """A path; parts of it that are not in `folder` as they are spelt may be there in one other spelling."""
+    path = Path(wanted.anchor)
+    for part in wanted.parts[1:]:
+        exact = path / part
+        if not exact.exists() and folder in (path, *path.parents) and path.is_dir():
+            alike = [other for other in path.iterdir() if _folded(other.name) == _folded(part)]
+            exact = alike[0] if len(alike) == 1 else exact
+        path = exact
+    return path if path.exists() else None
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", name).casefold()
 
 
 def _refuse_duplicates(manifest: Manifest) -> None:
@@ -150,6 +164,13 @@ def _refuse_duplicates(manifest: Manifest) -> None:
 
 
 def _refuse_gaps(manifest: Manifest) -> None:
+    for kind, names in (("systems", manifest.systems), ("items", manifest.items)):
+        spelt: dict[str, str] = {}
+        for name in names:
+            if (other := spelt.setdefault(name.casefold(), name)) != name:
+                raise StudyError(
+                    f"{manifest.source}: the {kind} {other!r} and {name!r} differ in capitals alone; write them alike"
+                )
     present = {(entry.system, entry.item) for entry in manifest.entries}
     for system in manifest.systems:
         for item in manifest.items:

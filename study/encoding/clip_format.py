@@ -45,7 +45,7 @@ def best_rate(videos: Sequence[VideoFacts]) -> int:
 
 def judder(rate: float, fps: int) -> float:
     """Seconds by which a frame of a video of `rate` stays longer or shorter than it should, at worst."""
-    ticks = [0] * round(4 * rate)
+    ticks = [0] * max(1, round(4 * rate))
     for tick in range(4 * fps):
         ticks[min(int((tick + 0.5) / fps * rate), len(ticks) - 1)] += 1
     return max(abs(count / fps - 1 / rate) for count in ticks)

@@ -73,6 +73,7 @@ def _peculiar(row: Inspected) -> list[str]:
     said = {
         "turned": video.turned,
         "stretched": not video.square_pixels,
+        "interlaced": video.interlaced,
         "wide colour": video.wide_colour,
         "variable rate": video.variable_rate,
     }
@@ -144,6 +145,8 @@ def _stored(systems: dict[str, list[Inspected]]) -> Iterator[str]:
     done = {
         "turned": "turned upright, as their files say",
         "stretched": "stretched to square pixels, as their files say",
+        "interlaced": "shown with every other line alone, as each frame holds two moments; export them progressive if "
+        "you can",
         "wide colour": "brought from high dynamic range or wide colours to those of ordinary screens",
         "variable rate": "of variable frame rate and brought to a steady one",
     }

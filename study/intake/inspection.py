@@ -97,21 +97,22 @@ def _check_inputs(entry: ManifestEntry, config: StudyConfig, form: ClipFormat, f
     if entry.audio is None:
         return
     start, seconds = config.stimuli.start, frames / form.fps
-    refuse_sound(entry.audio, entry.item, start + seconds, 1 / form.fps)
+    refuse_sound(entry.audio, entry.item, start, start + seconds, 1 / form.fps)
 
 
-def refuse_sound(path: Path, item: str, seconds: float, frame: float) -> None:
-    """Raise StudyError for a driving sound that is silent, or ends before the clips of its item do."""
+def refuse_sound(path: Path, item: str, start: float, end: float, frame: float) -> None:
+    """Raise StudyError for a driving sound that is silent from `start` to `end`, or lasts less."""
     rate = 16_000
     with media.study_errors():
-        sound = read_mono(path, rate)
+        sound = read_mono(path, rate, most=end)
     lasts = len(sound) / rate
-    if lasts < seconds - frame - 0.001:
+    if lasts < end - frame - 0.001:
         raise StudyError(
-            f"{path}: lasts {lasts:.2f} s, but the videos of item {item!r} are shown for {seconds:.2f} s; give the "
+            f"{path}: lasts {lasts:.2f} s, but the videos of item {item!r} are shown for {end:.2f} s; give the "
             f"whole sound, or set stimuli.window: [0, {lasts:.2f}]"
         )
-    if not np.isfinite(integrated_loudness(sound[None], rate)):
+    heard = sound[None, round(start * rate) : round(end * rate)]
+    if not np.isfinite(integrated_loudness(heard, rate)):
         raise StudyError(
             f"{path}: is silent, so nothing would be heard in item {item!r}; give the sound that drove the videos"
         )

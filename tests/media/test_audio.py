@@ -85,7 +85,7 @@ def test_a_recording_can_go_round(seconds: float) -> None:
 
 
 def test_loud_samples_are_clipped() -> None:
-    assert Recording.from_samples(4 * tone(0.5)).read().max() == 1.0
+    assert Recording.from_samples(2.4 * tone(0.5)).read().max() == 1.0
 
 
 def test_memory_does_not_grow_with_length(write_audio: WriteAudio) -> None:
@@ -179,6 +179,15 @@ def test_a_quiet_recording_is_raised_and_that_is_said(write_audio: WriteAudio) -
     assert np.abs(recording.read()).max() == pytest.approx(0.1, abs=0.01)
     assert recording.remarks == ("a.wav is very quiet, so it is heard 34 dB louder than it is.",)
     assert Recording.open(write_audio("b.wav", 0.1 * tone(1.0))).remarks == ()
+
+
+@pytest.mark.parametrize("scale", [8.0, 32_768.0])
+def test_floats_beyond_full_scale_are_brought_down(write_audio: WriteAudio, scale: float) -> None:
+    recording = Recording.open(write_audio("a.wav", scale * tone(1.0), codec="pcm_f32le"))
+    assert np.abs(recording.read()).max() == pytest.approx(0.1, abs=0.01)
+    loudest = max(np.abs(frame.to_ndarray()).max() for frame in recording.frames())
+    assert loudest == pytest.approx(0.1, abs=0.01), "the soundtrack would be cut"
+    assert "a.wav is far too loud" in recording.remarks[0]
 
 
 def test_channels_that_cancel_are_heard_and_that_is_said(write_audio: WriteAudio) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from mediafiles import MediaError
+from mediafiles import MediaError, pictures
 from mediafiles.pictures import read_picture
+from tests.mediafiles.sources import write_heic
 
 SKIN = (190, 140, 110)
 
@@ -93,10 +94,31 @@ def test_cmyk_is_read_with_and_without_a_profile(tmp_path: Path) -> None:
     assert abs(int(blue) - 127) < 8
 
 
-def test_a_picture_of_a_phone_that_is_not_read_says_what_would_be(tmp_path: Path) -> None:
+def test_a_picture_of_a_phone_is_read_by_its_profile(tmp_path: Path) -> None:
+    pixels = np.full((80, 96, 3), 64, np.uint8)
+    path = write_heic(tmp_path / "a.heic", pixels, linear_profile("RGB"))
+    assert read(path)[40, 40].tolist() == pytest.approx([137] * 3, abs=6)
+
+
+def test_a_picture_of_a_phone_that_is_not_read_says_what_would_be(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pictures, "pi_heif", None)
+    monkeypatch.setattr(pictures, "_FORMATS", ("PNG",))
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200))
-    with pytest.raises(MediaError, match="HEIC picture.*export it as JPEG"):
+    with pytest.raises(MediaError, match=r"HEIC picture.*flowact\[heic\].*export it as JPEG"):
         read(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("white", [1023, 4095, 65535])
+def test_whole_numbers_are_scaled_by_the_bits_of_their_camera(tmp_path: Path, white: int) -> None:
+    ramp = np.tile(np.linspace(0, white, 100).astype(np.uint16), (100, 1))
+    Image.fromarray(ramp).save(tmp_path / "a.tif")
+    assert read(tmp_path / "a.tif")[50, 50, 0] == pytest.approx(255 * 50 / 99, abs=1)
+
+
+def test_floats_of_much_light_are_not_black(tmp_path: Path) -> None:
+    Image.fromarray(np.tile(np.linspace(0, 4, 100, dtype="f4"), (100, 1))).save(tmp_path / "a.tif")
+    shown = read(tmp_path / "a.tif")[50]
+    assert shown.max() == 255 and 120 < shown[50, 0] < 145
 
 
 def test_transparent_parts_of_a_profiled_picture_are_white(tmp_path: Path) -> None:

@@ -90,9 +90,18 @@ def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, value: float) 
         read_mono(tmp_path / "a.wav", 16_000)
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "shift_jis", "utf-16"])
-def test_tags_in_any_encoding_are_no_obstacle(tmp_path: Path, encoding: str) -> None:
-    title = ("日本" if encoding == "shift_jis" else "Café").encode(encoding) + b"\0"
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("latin-1", "Café"),
+        ("utf-8", "Café"),
+        ("cp1251", "Привет"),
+        ("shift_jis", "日本"),
+        ("utf-16", "Café"),
+    ],
+)
+def test_tags_in_any_encoding_are_no_obstacle(tmp_path: Path, encoding: str, words: str) -> None:
+    title = words.encode(encoding) + b"\0"
     title += b"\0" * (len(title) % 2)
     tag = (
         b"LIST"
@@ -120,6 +129,24 @@ def test_channels_that_cancel_each_other_are_heard(tmp_path: Path, balance: floa
     path = encode(tmp_path / "a.flac", np.stack([balance * sound, -sound]), 16_000, "flac")
     heard = read_mono(path, 16_000)
     assert np.abs(heard).max() == pytest.approx(0.4, abs=0.02)
+
+
+@pytest.mark.parametrize(("channels", "speaks"), [(3, 2), (5, 4), (9, 8)])
+def test_channels_without_places_are_all_heard(tmp_path: Path, channels: int, speaks: int) -> None:
+    """As recorders of many microphones write them; the third would be taken for a subwoofer's, and dropped."""
+    samples = np.zeros((len(tone(0.5, 16_000)), channels), np.float32)
+    samples[:, speaks] = tone(0.5, 16_000)
+    whole = bytearray(wav(samples.ravel()))
+    struct.pack_into("<HIIH", whole, 22, channels, 16_000, 32_000 * channels, 2 * channels)
+    (tmp_path / "a.wav").write_bytes(whole)
+    assert np.abs(read_mono(tmp_path / "a.wav", 16_000)).max() == pytest.approx(
+        0.4 / channels, rel=0.05
+    )
+
+
+def test_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(wav(tone(3.0, 16_000)))
+    assert 0.5 <= len(read_mono(tmp_path / "a.wav", 16_000, most=0.5)) / 16_000 < 1.5
 
 
 def test_holes_are_silent_and_move_nothing(tmp_path: Path) -> None:

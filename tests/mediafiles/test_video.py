@@ -171,6 +171,44 @@ def test_rates_and_codecs_of_other_people(
     assert flash(path) == pytest.approx(1.0, abs=1 / float(fps))
 
 
+def test_transparent_parts_are_black(tmp_path: Path) -> None:
+    """Whatever colour lies beneath: players show none of it."""
+    with av.open(str(tmp_path / "a.mov"), "w") as container:
+        stream = container.add_stream("png", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "rgba"
+        pixels = np.full((64, 64, 4), (200, 100, 50, 0), np.uint8)
+        pixels[:32, :, 3] = 255
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
+        container.mux(stream.encode(None))
+    shown = first_frame(tmp_path / "a.mov", Screen(64, 64))
+    assert shown[10, 10].tolist() == [200, 100, 50]
+    assert shown[50, 10].tolist() == [0, 0, 0]
+
+
+def test_interlaced_frames_show_one_moment(tmp_path: Path) -> None:
+    """A camera's frame whose lines alternate between two moments would be a comb."""
+    comb = np.full((64, 64, 3), 40, np.uint8)
+    comb[1::2] = 200
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"preset": "ultrafast", "qp": "1", "x264-params": "tff=1:interlaced=1"}
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(comb, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert inspect_video(tmp_path / "a.mkv").interlaced
+    assert np.ptp(first_frame(tmp_path / "a.mkv", Screen(64, 64)).astype(int)[..., 1]) < 30
+
+
+def test_pictures_all_at_one_moment_are_no_video(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv", Clip(seconds=0.4, sound=None, times=lambda n: n // 9 / 1000))
+    with pytest.raises(MediaError, match="shows more than a thousand pictures a second"):
+        inspect_video(path)
+
+
 def test_a_variable_rate_is_seen_and_its_times_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", Clip(at=1.02, times=lambda n: n * 0.04 + 0.02 * (n % 2)))
     assert inspect_video(path).variable_rate

@@ -1,6 +1,7 @@
 """Numbers and exports follow the votes, and withdrawing erases."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import pytest
@@ -138,6 +139,13 @@ def test_system_names_are_drawn_as_they_are():
     }  # fmt: skip
     assert "$\\frac{1}{2}$ and $" in charts.gsb_bars([row]).decode()
     assert charts.coverage_grid({("a$b$c$", "$x_1$"): 1}).startswith(b"<?xml")
+
+
+def test_figures_are_equal_however_many_are_drawn_at_once():
+    """As when one operator looks at results while another takes them out: such a bundle would not verify."""
+    with ThreadPoolExecutor(6) as threads:
+        drawn = threads.map(lambda _: charts.exclusion_bars({"speed": 2}), range(24))
+    assert len(set(drawn)) == 1
 
 
 def test_equal_data_give_an_equal_bundle(context, voted):

@@ -86,7 +86,13 @@ def test_what_cannot_be_read_is_one_sentence(folder, data, sentence):
 
 
 @pytest.mark.parametrize(
-    "name", ["videos\\ours\\a.mp4", "videos/ours/e\u0301.mp4", "videos/ours/\u00e9.mp4"]
+    "name",
+    [
+        "videos\\ours\\a.mp4",
+        "videos/ours/e\u0301.mp4",
+        "videos/ours/\u00e9.mp4",
+        "Videos/OURS/A.MP4",
+    ],
 )
 def test_files_are_found_as_windows_and_macs_write_them(folder, name):
     (folder / "videos" / "ours").mkdir(parents=True)
@@ -95,6 +101,18 @@ def test_files_are_found_as_windows_and_macs_write_them(folder, name):
     rows = [("ours", "1", name, "", "", "CC0"), ROWS[1]]
     (folder / "manifest.csv").write_text(text(rows=rows), encoding="utf-8")
     assert stimuli.read(folder / "manifest.csv").entries[0].file.parent.name == "ours"
+
+
+def test_names_that_differ_in_capitals_alone_are_told(folder):
+    rows = [("ours", "1", "a.mp4", "", "", "CC0"), ("Ours", "2", "b.mp4", "", "", "CC0")]
+    with pytest.raises(StudyError, match="systems 'ours' and 'Ours' differ in capitals alone"):
+        read(folder, text(rows=rows).encode())
+
+
+def test_names_composed_in_two_ways_are_one(folder):
+    rows = [("caf\u00e9", "1", "a.mp4", "", "", "CC0"), ("ours", "1", "b.mp4", "", "", "CC0")]
+    decomposed = text(rows=rows).replace("caf\u00e9", "cafe\u0301")
+    assert read(folder, decomposed.encode()) == ("caf\u00e9", "ours")
 
 
 def test_a_name_that_no_file_can_have_is_one_sentence(folder):
