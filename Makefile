@@ -15,7 +15,7 @@ INPUTS   := pyproject.toml constraints.txt constraints-pipecat.txt
 export OMP_WAIT_POLICY = PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo voice test test-live lint docs teaser check browser programs clean
+.PHONY: help demo voice test test-live chaos lint docs teaser check browser programs clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ test: lint browser programs ## install everything, then lint, type-check and run
 
 test-live: browser programs ## the tests of the live page alone
 	@$(BIN)/python -m pytest -q tests/live tests/planner tests/serving tests/browser tests/attacks
+
+chaos: programs .venv/.test ## a fleet on this machine under load and under blows, in figures; ten minutes
+	@$(BIN)/python -m flowact.bench.fleet
 
 lint: .venv/.test ## style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .

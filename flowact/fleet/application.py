@@ -84,6 +84,7 @@ def deployment_name(preset: str) -> str:
 def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
     policy: Any = AutoscalingPolicy
     router: Any = SeatRouter
+    apart: Any = {"max_replicas_per_node": 1} if fleet.apart else {}
     deployment = serve.deployment(
         name=deployment_name(preset),
         max_ongoing_requests=plan.settings.sessions,
@@ -102,6 +103,7 @@ def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
         health_check_timeout_s=HEALTH_PATIENCE_SECONDS,
         ray_actor_options={"num_cpus": 0},
         logging_config=QUIET,
+        **apart,
     )(AvatarReplica)
     bound: Application = deployment.bind(fleet, plan)
     return bound

@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from typing import Final
+from typing import Any, Final
 
 from ray import serve
+from ray.util import get_node_ip_address
 
 from flowact import logs
 from flowact.errors import UserError
@@ -39,10 +40,12 @@ class AvatarReplica:
         if fleet.host == LOOPBACK:
             stay_on_loopback()
         logs.configure(plan.settings.log)
-        self._server = BackendServer(plan.settings, fleet.host)
+        of_this_node: Any = get_node_ip_address
+        host = fleet.host or of_this_node()
+        self._server = BackendServer(plan.settings, host)
         await self._server.open()
         name = serve.get_replica_context().replica_tag
-        address = f"http://{fleet.host}:{self._server.port}"
+        address = f"http://{host}:{self._server.port}"
         path = f"{address}/live" if fleet.direct else f"r/{name}/live"
         self._address = ReplicaAddress(name, address, path)
         loop = asyncio.get_running_loop()

@@ -56,7 +56,7 @@ class ServeLeases:
         self._watching: asyncio.Task[None] | None = None
 
     def address(self, replica: str) -> str | None:
-        """Return where a replica listens, `None` if no such one is known."""
+        """See `Leases`."""
         known = self._known.get(replica)
         return known.address if known is not None else None
 

@@ -19,8 +19,9 @@ class FleetPlan:
         settings: of the page, and of every replica but for its preset, devices and sessions.
         avatars: by preset, in the order in which they are offered.
         bounds: of every network.
+        apart: no two replicas of a preset on one node, so that they do not die together.
         direct: pages connect to replicas themselves, instead of through the edge under `/r/NAME`.
-        host: address that replicas listen on, and with `direct` are known by.
+        host: address that replicas listen on; empty for that of their node.
         page_origins: origins that the page is seen under.
         trusted: networks of proxies whose `X-Forwarded-For` counts, with commas between.
     """
@@ -28,6 +29,7 @@ class FleetPlan:
     settings: LiveSettings
     avatars: dict[str, AvatarPlan]
     bounds: Bounds = field(default_factory=Bounds)
+    apart: bool = False
     direct: bool = False
     host: str = "127.0.0.1"
     page_origins: tuple[str, ...] = ()

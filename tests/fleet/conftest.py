@@ -8,14 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from tests.nginx import nginx
 from tests.redis_server import RedisServer
 from tests.study.postgres import free_port
 
+EDGE = Path(__file__).parents[2] / "deploy" / "edge" / "fleet.conf"
 SECRET = "a secret for tests"
 STARTING_SECONDS = 240
 
@@ -68,13 +69,6 @@ class FleetCommand:
             more = {pid for pid, parent in parents.items() if parent in found} - found
         return found
 
-    def replica_at(self, path: str) -> int:
-        """Number of the process that listens on a place's port."""
-        port = f"{urlsplit(path).port:04X}"
-        return next(
-            pid for pid in self.descendants if any(at.endswith(f":{port}") for at in listening(pid))
-        )
-
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(60)
@@ -90,11 +84,14 @@ def redis_server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory, redis_server):
     log = tmp_path_factory.mktemp("fleet") / "log"
-    options = ("--replicas", "2", "--sessions", "4", "--store", redis_server.url)
+    options = ("--direct", "no", "--replicas", "2", "--sessions", "4", "--store", redis_server.url)
     made = FleetCommand(log, *options, "--network-places", "99", "--network-waiting", "99")
+    edge = EDGE.read_text().replace("listen 80;", "listen LISTEN;")
+    assert edge.count("head:7860") == 1
     try:
         made.wait()
-        yield made
+        with nginx(edge.replace("head:7860", f"127.0.0.1:{made.port}")) as made.page:
+            yield made
     finally:
         made.stop()
 

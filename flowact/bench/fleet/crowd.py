@@ -15,7 +15,7 @@ from flowact.bench.fleet.viewer import FleetViewer
 from flowact.errors import UserError
 from flowact.live.access.tickets import Tickets
 
-JOINING_SECONDS: Final = 60.0
+JOINING_SECONDS: Final = 120.0
 
 
 class Crowd:
@@ -45,7 +45,7 @@ class Crowd:
         """Let many come, one after the other in so many seconds; returns when all have a picture.
 
         Raises:
-            UserError: one was refused, or has none after a minute.
+            UserError: one was refused, or has none for two minutes.
         """
         come = []
         for number in range(count):
@@ -59,7 +59,7 @@ class Crowd:
         """Wait until everybody has a picture.
 
         Raises:
-            UserError: somebody was refused, or has none after a minute.
+            UserError: somebody was refused, or has none for two minutes.
         """
         chosen = self.viewers if viewers is None else viewers
         limit = time.monotonic() + JOINING_SECONDS
@@ -69,7 +69,9 @@ class Crowd:
                 if task.done():
                     await task
             if time.monotonic() > limit:
-                raise UserError(f"{len(waiting)} viewers have no picture after a minute.")
+                raise UserError(
+                    f"{len(waiting)} viewers have no picture after {JOINING_SECONDS:.0f} s."
+                )
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:

@@ -76,6 +76,7 @@ def plan_of(args: argparse.Namespace) -> FleetPlan:
     """
     from flowact.fleet.engine import LOCAL
     from flowact.fleet.gate.place_counter import Bounds
+    from flowact.fleet.loopback_network import LOOPBACK
     from flowact.fleet.plan import DEFAULT_PRESET, AvatarPlan, FleetPlan
 
     own = {name: value for name, value in vars(args).items() if name not in OPTIONS}
@@ -89,7 +90,9 @@ def plan_of(args: argparse.Namespace) -> FleetPlan:
         settings,
         {settings.preset or DEFAULT_PRESET: AvatarPlan(of_replicas, least, most)},
         Bounds(*(bounds[name] or usual for name, usual in _PER_NETWORK.items())),
+        apart=args.fleet != LOCAL,
         direct=direct,
+        host=LOOPBACK if args.fleet == LOCAL else "",
         trusted=args.proxies,
     )
 

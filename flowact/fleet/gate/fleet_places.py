@@ -54,6 +54,11 @@ class FleetPlaces:
         ticket = self._tickets.issue("waiting", f"{name}:{stamp}", TICKET_LIFETIME)
         return InLine(seat, ticket)
 
+    def address(self, replica: str) -> str | None:
+        """Return where a replica of any preset listens; `None` if no such one is known."""
+        found = (counter.address(replica) for counter in self.counters.values())
+        return next((address for address in found if address), None)
+
     def close(self) -> None:
         """Give no more places."""
         for counter in self.counters.values():

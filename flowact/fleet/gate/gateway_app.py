@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -55,6 +56,14 @@ def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> A
         network = network_of(request.client.host if request.client else "")
         wish = Wish(network, asked.preset, asked.waiting, asked.lost)
         return JSONResponse(_answer(await places.take(wish)))
+
+    @app.get("/fleet/where/{replica}")
+    async def where(replica: str) -> Response:
+        """Tell the edge where a server is; 403 makes it refuse the connection."""
+        address = places.address(replica)
+        if address is None:
+            return Response(status_code=403)
+        return Response(status_code=204, headers={"X-Replica": urlsplit(address).netloc})
 
     @app.get("/live/ready")
     async def ready() -> JSONResponse:

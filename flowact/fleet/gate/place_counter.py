@@ -52,6 +52,9 @@ class Leases(Protocol):
     async def give_back(self, lease: str) -> None:
         """End a lease that nobody came for."""
 
+    def address(self, replica: str) -> str | None:
+        """Return where a replica listens, like `http://10.0.0.3:41234`; `None` if no such one is known."""
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -87,6 +90,10 @@ class PlaceCounter:
         self._given: dict[str, tuple[Seat, float]] = {}
         self._came = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
+
+    def address(self, replica: str) -> str | None:
+        """See `Leases`."""
+        return self._leases.address(replica)
 
     async def ask(self, name: str, arrived: float, network: str, lost: str = "") -> Seat | int:
         """Return a place, or a position in the line after a second without one.

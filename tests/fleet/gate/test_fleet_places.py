@@ -30,6 +30,9 @@ class Seats:
         self.over[lease] = over
         return Seat(lease, "r/one/live")
 
+    def address(self, replica):
+        return {"one": "http://127.0.0.1:4000"}.get(replica)
+
     async def give_back(self, lease):
         self.free += 1
         self.over.pop(lease)()
@@ -147,6 +150,12 @@ def test_a_place_that_is_given_between_two_questions_is_kept():
             assert isinstance(await places.take(Wish("a", waiting=waiting.ticket)), Place)
 
     asyncio.run(run())
+
+
+def test_the_edge_is_told_of_servers_that_are_known_and_of_no_others():
+    places = FleetPlaces({"large": Seats(0), "default": Seats(0)}, TICKETS)
+    assert places.address("one") == "http://127.0.0.1:4000"
+    assert places.address("10.0.0.1:80") is None
 
 
 def test_what_makes_no_sense_is_said_in_a_sentence():

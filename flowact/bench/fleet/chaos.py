@@ -1,0 +1,216 @@
+"""What viewers see while parts of a fleet are killed, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from flowact.bench.fleet.crowd import Crowd, crowd, share
+from flowact.bench.fleet.nodes import parent, processes, resident_mb
+from flowact.bench.fleet.viewer import FleetViewer
+
+GATEWAY: Final = "ray::ServeReplica:flowact:gateway"
+CONTROLLER: Final = "ray::ServeController"
+AVATAR: Final = "ray::ServeReplica:flowact:avatar"
+SETTLE_SECONDS: Final = 4.0
+"""Before a blow: two snapshots of every session."""
+AFTER_SECONDS: Final = 8.0
+RAMP_SECONDS: Final = 5.0
+STORM_SECONDS: Final = 0.3
+NEWCOMERS: Final = 10
+IDLERS: Final = 20
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """One blow, and what came of it.
+
+    Attributes:
+        what: happened.
+        figures: measured, by name.
+    """
+
+    what: str
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Battlefield:
+    """Where blows fall.
+
+    Attributes:
+        page: address of the fleet's page.
+        secret: of the fleet.
+        viewers: of the two tests of load.
+        watching: of the others.
+        kill_store: ends the store for good.
+    """
+
+    page: str
+    secret: str
+    viewers: int
+    watching: int
+    kill_store: Callable[[], None]
+
+
+async def ramp(scene: Battlefield) -> Aftermath:
+    """Let viewers come in five seconds."""
+    return await _load(scene, RAMP_SECONDS, "viewers come in 5 s")
+
+
+async def storm(scene: Battlefield) -> Aftermath:
+    """Let all viewers come at once."""
+    return await _load(scene, STORM_SECONDS, "viewers come in 0.3 s")
+
+
+async def kill_replica(scene: Battlefield) -> Aftermath:
+    """SIGKILL to one server."""
+    return await _blow(scene, "kill -9 a server", lambda: os.kill(_victim(), 9))
+
+
+async def stop_replica(scene: Battlefield) -> Aftermath:
+    """SIGSTOP to a server and its node, which then are silent; both go on later."""
+    victim = _victim()
+    silent = (victim, parent(victim))
+
+    def stop() -> None:
+        for pid in silent:
+            os.kill(pid, signal.SIGSTOP)
+
+    try:
+        return await _blow(scene, "a node is silent", stop)
+    finally:
+        for pid in silent:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def kill_raylet(scene: Battlefield) -> Aftermath:
+    """SIGKILL to a node's raylet: its server must not go on beside its replacement."""
+    victim = _victim()
+    gone: list[float] = []
+
+    async def orphan() -> None:
+        began = time.monotonic()
+        os.kill(parent(victim), signal.SIGKILL)
+        while os.path.exists(f"/proc/{victim}"):  # noqa: PTH110 - a look, no file
+            await asyncio.sleep(0.05)
+        gone.append(time.monotonic() - began)
+
+    row = await _blow(scene, "kill -9 a raylet", lambda: None, orphan)
+    return Aftermath(row.what, row.figures | {"orphan gone after s": gone[0]})
+
+
+async def kill_gateway(scene: Battlefield) -> Aftermath:
+    """SIGKILL to the gateway; then somebody new comes."""
+    return await _blow(
+        scene, "kill -9 the gateway", lambda: os.kill(processes(GATEWAY)[0], 9), newcomers=1
+    )
+
+
+async def kill_store(scene: Battlefield) -> Aftermath:
+    """End the store for good; then some more come."""
+    return await _blow(scene, "the store is gone", scene.kill_store, newcomers=NEWCOMERS)
+
+
+async def idle_readers(scene: Battlefield) -> Aftermath:
+    """Let some viewers read nothing of what is sent to them."""
+    async with crowd(scene.page, scene.secret) as viewers:
+        await viewers.come(scene.watching, RAMP_SECONDS)
+        pids = processes(AVATAR)
+        before = sum(map(resident_mb, pids))
+        for _ in range(IDLERS):
+            viewers.add(reads=False)
+        others = list(viewers.viewers[: scene.watching])
+        _forget(others)
+        await asyncio.sleep(2 * AFTER_SECONDS)
+        grown = sum(map(resident_mb, pids)) - before
+        return Aftermath("20 viewers read nothing", _seen(others) | {"MB for each": grown / IDLERS})
+
+
+def _victim() -> int:
+    """Return a server whose node is not the head's: that one's death is another blow."""
+    head = parent(processes(CONTROLLER)[0])
+    return next(pid for pid in processes(AVATAR) if parent(pid) != head)
+
+
+async def _load(scene: Battlefield, seconds: float, what: str) -> Aftermath:
+    async with crowd(scene.page, scene.secret) as viewers:
+        await viewers.come(scene.viewers, seconds)
+        joins = [each for one in viewers.viewers for each in one.seen.joins]
+        _forget(viewers.viewers)
+        await asyncio.sleep(AFTER_SECONDS)
+        figures = {"join p50 s": share(joins, 0.5), "join p95 s": share(joins, 0.95)}
+        return Aftermath(f"{scene.viewers} {what}", figures | _seen(viewers.viewers))
+
+
+async def _blow(
+    scene: Battlefield,
+    what: str,
+    strike: Callable[[], None],
+    then: Callable[[], Awaitable[None]] | None = None,
+    newcomers: int = 0,
+) -> Aftermath:
+    """Strike while some watch, see how it goes on, and let others come."""
+    async with crowd(scene.page, scene.secret) as viewers:
+        await viewers.come(scene.watching, RAMP_SECONDS)
+        await asyncio.sleep(SETTLE_SECONDS)
+        watching = list(viewers.viewers)
+        _forget(watching)
+        strike()
+        if then is not None:
+            await then()
+        joined = await _join(viewers, newcomers)
+        await asyncio.sleep(AFTER_SECONDS)
+        await viewers.all_play()
+        return Aftermath(f"{scene.watching} watch: {what}", _seen(watching) | joined)
+
+
+async def _join(viewers: Crowd, count: int) -> dict[str, float]:
+    if not count:
+        return {}
+    come = await viewers.come(count, 1.0)
+    joins = [each for one in come for each in one.seen.joins]
+    return {"newcomers' join p95 s": share(joins, 0.95)}
+
+
+def _forget(viewers: list[FleetViewer]) -> None:
+    """Look at what comes from now on only."""
+    for viewer in viewers:
+        seen = viewer.seen
+        seen.frames, seen.first = 0, time.monotonic()
+        for figures in (seen.frozen, seen.lags, seen.joins):
+            figures.clear()
+
+
+def _seen(viewers: list[FleetViewer]) -> dict[str, float]:
+    """What viewers have seen since `_forget`: those who were hit are those whose picture stood still."""
+    stood = [sum(one.seen.frozen) for one in viewers if one.seen.frozen]
+    lags = [each for one in viewers for each in one.seen.lags]
+    rates = [one.seen.frames / max(one.seen.last - one.seen.first, 0.1) for one in viewers]
+    return {
+        "fps": sum(rates) / len(rates),
+        "piece p95 ms": share(lags, 0.95) * 1e3,
+        "hit": float(len(stood)),
+        "stood still p50 s": share(stood, 0.5),
+        "stood still p95 s": share(stood, 0.95),
+        "begun anew": float(sum(one.seen.anew for one in viewers)),
+        "errors": float(sum(len(one.seen.errors) for one in viewers)),
+    }
+
+
+BLOWS: Final[dict[str, Callable[[Battlefield], Awaitable[Aftermath]]]] = {
+    "ramp": ramp,
+    "storm": storm,
+    "kill-replica": kill_replica,
+    "stop-replica": stop_replica,
+    "kill-raylet": kill_raylet,
+    "kill-gateway": kill_gateway,
+    "idle-readers": idle_readers,
+    "kill-store": kill_store,
+}
+"""In the order in which they fall: the last one leaves no store."""
