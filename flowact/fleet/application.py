@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from ray import serve
@@ -55,6 +56,7 @@ class GatewayReplica:
             for preset, handle in avatars.items()
         }
         self._places = FleetPlaces(leases, tickets, fleet.bounds)
+        self._warming = [asyncio.create_task(each.warm_up()) for each in leases.values()]
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return gateway_app(self._manager, self._places, self._fleet.trusted)

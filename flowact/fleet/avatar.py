@@ -22,7 +22,7 @@ from flowact.fleet.plan import AvatarPlan, FleetPlan
 from flowact.fleet.replica_address import ReplicaAddress
 
 LOOK_SECONDS: Final = 0.3
-FAREWELL_SECONDS: Final = 2.0
+FAREWELL_SECONDS: Final = 1.5
 
 
 class AvatarReplica:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from flowact.live.access.tickets import Tickets
 
 _log = logging.getLogger(__name__)
 
+WARMING_SECONDS: Final = 30.0
 DEADLINE_SECONDS: Final = 1.0
 """A replica that does not answer within it is full, or gone without a word."""
 AVOIDED_SECONDS: Final = 10.0
@@ -59,6 +61,14 @@ class ServeLeases:
         """See `Leases`."""
         known = self._known.get(replica)
         return known.address if known is not None else None
+
+    async def warm_up(self) -> None:
+        """Ask for a place and give it back, so that the first visitor need not wait for connections."""
+        stream: Any = self._take.remote(secrets.token_hex(8), ())
+        with contextlib.suppress(TimeoutError, *LOSSES):
+            async with asyncio.timeout(WARMING_SECONDS):
+                await anext(stream)
+        stream.cancel()
 
     async def take(self, lease: str, lost: str, over: Callable[[], None]) -> Seat | None:
         """See `Leases`."""
