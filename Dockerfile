@@ -8,8 +8,8 @@ RUN apt-get update \
  && xargs -a /tmp/packages.txt apt-get install -y --no-install-recommends \
  && rm -rf /var/lib/apt/lists/*
 
-# What is installed besides the page: the study alone, or the extras of pyproject.toml that a fleet needs.
-ARG EXTRAS=study
+# What is installed besides the page: the study and pictures of telephones, or what a fleet needs (extras of pyproject.toml).
+ARG EXTRAS=study,heic
 
 WORKDIR /app
 COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./

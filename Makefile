@@ -2,11 +2,11 @@
 #
 # PYTHON    the interpreter that makes .venv           (make demo PYTHON=python3.12)
 # PIP_ARGS  extra arguments for pip, an index for one  (make demo PIP_ARGS="--index-url ...")
-# JOBS      processes that run the tests; 0 for one   (make test JOBS=4)
+# JOBS      processes that run the tests; 0 for one; three keep two cores busy, for many tests wait   (make test JOBS=4)
 
 PYTHON   ?= python3
 PIP_ARGS ?=
-JOBS     ?= 2
+JOBS     ?= 3
 BIN      := .venv/bin
 PIP      := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_ARGS)
 INPUTS   := pyproject.toml constraints.txt constraints-pipecat.txt

@@ -27,7 +27,7 @@ from flowact.portrait import load_reference
 from flowact.timebase import FPS
 
 CHARACTERS: Final = ("elena", "finn", "zuri")
-ACTIONS: Final = ("speaking", "wave", "smile")
+ACTIONS: Final = ("speaking", "wave", "thumbs up")
 PANEL: Final = 240
 """Width and height of one character in pixels."""
 EVERY: Final = 2

@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from flowact.errors import UserError
+from flowact.tokenizer.config import DRAWN_STEPS
 
-_BELONGING: Final = {"pictures": None, "audio": None, "anchor": None, "seconds": None, "calibrate": False}  # fmt: skip
+_BELONGING: Final = {
+    "pictures": None, "audio": None, "anchor": None, "seconds": None, "calibrate": False, "without": None,
+    "harder": False,
+}  # fmt: skip
 """Options that mean something with --judge only, and what they are when they are not given."""
 DEFAULT_SECONDS: Final = 20.0
 LONGEST: Final = 60
@@ -26,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pictures", metavar="DIR", type=Path, help="with --judge, pictures of one's own instead"
     )
     parser.add_argument(
+        "--harder",
+        action="store_true",
+        help="with --judge, twelve selfies, figures outdoors and close-ups instead of the portraits",
+    )
+    parser.add_argument(
         "--audio",
         metavar="FILE",
         type=Path,
@@ -36,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds", metavar="N", type=float, help="with --judge, how much of it is said (20)"
+    )
+    parser.add_argument(
+        "--without",
+        metavar="STEPS",
+        help="with --judge, leave out what these settings of the tokenizer draw: "
+        + ", ".join(DRAWN_STEPS),
     )
     parser.add_argument(
         "--calibrate",
@@ -53,10 +68,22 @@ def check(args: argparse.Namespace) -> None:
         raise UserError(
             "--judge stands alone: measure clips, recordings and the rest in another call."
         )
+    args.without = _steps(args.without)
     args.anchor = "mira" if args.anchor is None else args.anchor
     args.seconds = DEFAULT_SECONDS if args.seconds is None else args.seconds
     if not 1 <= args.seconds <= LONGEST:
         raise UserError(f"--seconds must be from 1 to {LONGEST}, not {args.seconds:g}.")
+
+
+def _steps(given: str | None) -> list[str]:
+    """Names of drawn steps with commas between. Raises UserError for one that is none."""
+    steps = [] if given is None else given.split(",")
+    for step in steps:
+        if step not in DRAWN_STEPS:
+            raise UserError(
+                f"--without takes names of {', '.join(DRAWN_STEPS)}, with commas, not {step!r}."
+            )
+    return steps
 
 
 def _others(args: argparse.Namespace) -> bool:

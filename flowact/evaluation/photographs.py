@@ -22,6 +22,14 @@ EDGE: Final = 800
 """Longer edge in pixels at which the judges look at a photograph."""
 CELLS: Final = 4
 """Rows and columns of a sheet of expressions."""
+SELFIES: Final = ("P001", "P002", "P004", "P005", "P007", "P009")
+"""Who smiles with teeth, into a camera held at an arm's length, some from aside."""
+FAR: Final = ("P001", "P004", "P006", "P008")
+"""Who stand outdoors, small, turned a little or with shade on their faces."""
+CLOSE: Final = ("P006", "P010")
+"""Whose faces fill the picture."""
+CLOSE_UP: Final = (0.32, 0.12, 0.68, 0.57)
+"""Left, top, right and bottom of it, as shares of the portrait."""
 _ENDINGS: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 
@@ -53,6 +61,29 @@ def people(cache: Path) -> list[PersonPhotos]:
     home = fetch(PEOPLE, cache)
     folders = (p for p in sorted(home.iterdir()) if p.name not in LEFT_OUT)
     return [_person(folder.name, folder / "assets") for folder in folders]
+
+
+def harder(cache: Path) -> dict[str, Path]:
+    """Twelve pictures of the set as people bring them: selfies, figures outdoors and close-ups, by name.
+
+    Raises UserError when the download fails.
+    """
+    home = fetch(PEOPLE, cache)
+    pictures = {f"selfie {name}": home / name / "assets/amateur_selfie.jpg" for name in SELFIES}
+    pictures |= {f"far {name}": home / name / "assets/amateur_posture.jpg" for name in FAR}
+    return pictures | {f"close {name}": _close_up(home / name / "assets") for name in CLOSE}
+
+
+def _close_up(files: Path) -> Path:
+    """The middle of a portrait as a file of its own, made once."""
+    made = files / "close_up.png"
+    if not made.exists():
+        with Image.open(files / "studio_portrait.jpg") as image:
+            across, down = image.size
+            left, top, right, bottom = CLOSE_UP
+            box = (left * across, top * down, right * across, bottom * down)
+            image.convert("RGB").crop(box).save(made)
+    return made
 
 
 def _person(name: str, files: Path) -> PersonPhotos:

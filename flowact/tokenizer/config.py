@@ -1,12 +1,16 @@
 """Sizes of the tokenizer's network."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from flowact.timebase import FRAMES_PER_LATENT
 
 LATENT_CHANNELS = 16
 LATENT_GRID = 8
 """Cells per side of one view's latent."""
+
+DRAWN_STEPS: Final = ("detail", "mouth", "eyes", "lids", "arms", "gestures")
+"""Fields of `Tokenizer`'s configuration that say how much of something is drawn, from 0, none, to 1."""
 
 
 @dataclass(frozen=True)

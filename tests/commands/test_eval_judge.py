@@ -19,6 +19,8 @@ from flowact.evaluation.measures.hand_gestures import GESTURES, Gesture
 from flowact.evaluation.photographs import PersonPhotos
 from flowact.evaluation.report import judged
 from flowact.evaluation.report.targets import PORTRAIT_BARS
+from flowact.tokenizer.config import DRAWN_STEPS
+from flowact.tokenizer.tokenizer import Tokenizer
 from tests.commands.conftest import write_picture, write_speech
 
 
@@ -91,6 +93,14 @@ def test_the_judges_are_calibrated_on_the_photographs(
     assert "two_people_portraits" in capsys.readouterr().out
 
 
+def test_a_step_that_is_left_out_is_not_drawn_and_the_others_are() -> None:
+    tokenizer = Tokenizer(**dict.fromkeys(DRAWN_STEPS, 1.0))
+    judged.draw_less(tokenizer, ["lids", "detail"])
+    drawn = {name for name in DRAWN_STEPS if getattr(tokenizer.config, name)}
+    assert drawn == set(DRAWN_STEPS) - {"lids", "detail"}
+    assert tokenizer.face.decoder.detail == 0
+
+
 def test_a_picture_passes_when_it_passes_every_bar() -> None:
     good = {"blinks_seen": 1.0, "blink_max": 0.7, "opening": 0.9, "jaw": 0.9, "identity": 0.2}
     found = judged.summary([good, good | {"identity": 0.4}, good | {"blink_max": float("nan")}])
@@ -110,6 +120,8 @@ def test_a_picture_passes_when_it_passes_every_bar() -> None:
         (["--judge", "j", "--seconds", "nan"], "--seconds must be from 1 to 60, not nan."),
         (["--judge", "j", "--anchor", "nobody"], "There is no character 'nobody'"),
         (["--judge", "j", "--ablate"], "--judge stands alone: "),
+        (["--judge", "j", "--without", "lids,hats"], "with commas, not 'hats'."),
+        (["--data", "d", "--without", "lids"], "--without belongs to --judge."),
     ],
 )
 def test_what_cannot_be_judged_is_one_sentence(

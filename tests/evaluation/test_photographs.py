@@ -7,7 +7,15 @@ import pytest
 from PIL import Image
 
 from flowact.errors import UserError
-from flowact.evaluation.photographs import people, portraits_in, reduced
+from flowact.evaluation.photographs import (
+    CLOSE,
+    FAR,
+    SELFIES,
+    harder,
+    people,
+    portraits_in,
+    reduced,
+)
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:
@@ -28,6 +36,23 @@ def test_one_is_left_out_and_a_sheet_is_cut_row_by_row(tmp_path: Path) -> None:
     assert {cell.shape for cell in cells} == {(8, 12, 3)}
     means = [float(cell.mean()) for cell in cells]
     assert means == pytest.approx(list(range(0, 256, 16)), abs=12)
+
+
+def test_the_harder_ones_are_twelve_and_close_ups_are_cut_from_portraits(tmp_path: Path) -> None:
+    for name in {*SELFIES, *FAR, *CLOSE}:
+        home = tmp_path / "openpeople" / name / "assets"
+        for file, shade in (("amateur_selfie", 40), ("amateur_posture", 80)):
+            write(home / f"{file}.jpg", np.full((60, 40, 3), shade, np.uint8))
+        portrait = np.zeros((100, 100, 3), np.uint8)
+        portrait[12:57, 32:68] = 200
+        write(home / "studio_portrait.jpg", portrait)
+    found = harder(tmp_path)
+    assert len(found) == 12 and all(path.is_file() for path in found.values())
+    assert reduced(found["selfie P001"]).mean() < reduced(found["far P001"]).mean()
+    close = reduced(found["close P006"])
+    assert close.shape == (45, 36, 3)
+    assert close[8:-8, 8:-8].min() > 150
+    assert harder(tmp_path) == found
 
 
 def test_pictures_of_a_folder_are_named_after_their_files(tmp_path: Path) -> None:

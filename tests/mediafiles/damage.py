@@ -1,4 +1,4 @@
-"""Small files of sixteen formats, and what a bad disk, a broken download or a malicious sender makes of them."""
+"""Small files of seventeen formats, and what a bad disk, a broken download or a malicious sender makes of them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
-from tests.mediafiles.sources import Clip, write
+from tests.mediafiles.sources import Clip, write, write_heic
 from tests.mediafiles.test_sound import encode, tone
 
 SOUNDS = {"wav": "pcm_s16le", "mp3": "libmp3lame", "flac": "flac", "ogg": "libopus", "m4a": "aac"}
 VIDEOS = {"mp4": "libx264", "mkv": "libx264", "ts": "libx264", "webm": "libvpx-vp9", "avi": "mpeg4"}
-PICTURES = ("png", "jpg", "webp", "tif", "avif", "gif")
+PICTURES = ("png", "jpg", "webp", "tif", "avif", "gif", "heic")
 
 
 def whole_files(folder: Path) -> dict[str, bytes]:
@@ -26,7 +26,9 @@ def whole_files(folder: Path) -> dict[str, bytes]:
         clip = Clip(seconds=0.3, at=0.1, size=(64, 64), codec=codec, sound=sound)
         write(folder / f"a.{ending}", clip)
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-    for ending in PICTURES:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    write_heic(folder / "a.heic", noise, profile)
+    for ending in PICTURES[:-1]:
         Image.fromarray(noise).save(folder / f"a.{ending}")
     return {path.suffix[1:]: path.read_bytes() for path in folder.iterdir()}
 

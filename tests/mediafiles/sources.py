@@ -165,6 +165,7 @@ def _still(path: Path, pixels: np.ndarray) -> tuple[bytes, bytes]:
         stream.width, stream.height, stream.pix_fmt = wide, high, "yuv444p"
         stream.options = {"preset": "ultrafast", "x265-params": "log-level=none:pools=1:crf=4"}
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv444p")
+        frame.pts, frame.time_base = 0, Fraction(1)
         container.mux([*stream.encode(frame), *stream.encode(None)])
     with av.open(str(path)) as container:
         header = bytes(container.streams.video[0].codec_context.extradata)

@@ -171,6 +171,12 @@ def test_rates_and_codecs_of_other_people(
     assert flash(path) == pytest.approx(1.0, abs=1 / float(fps))
 
 
+def numbered(number: int, pixels: np.ndarray, kind: str) -> av.VideoFrame:
+    frame = av.VideoFrame.from_ndarray(pixels, format=kind)
+    frame.pts, frame.time_base = number, Fraction(1, 25)
+    return frame
+
+
 def test_transparent_parts_are_black(tmp_path: Path) -> None:
     """Whatever colour lies beneath: players show none of it."""
     with av.open(str(tmp_path / "a.mov"), "w") as container:
@@ -179,8 +185,8 @@ def test_transparent_parts_are_black(tmp_path: Path) -> None:
         stream.pix_fmt = "rgba"
         pixels = np.full((64, 64, 4), (200, 100, 50, 0), np.uint8)
         pixels[:32, :, 3] = 255
-        for _ in range(2):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgba")))
+        for number in range(2):
+            container.mux(stream.encode(numbered(number, pixels, "rgba")))
         container.mux(stream.encode(None))
     shown = first_frame(tmp_path / "a.mov", Screen(64, 64))
     assert shown[10, 10].tolist() == [200, 100, 50]
@@ -196,8 +202,8 @@ def test_interlaced_frames_show_one_moment(tmp_path: Path) -> None:
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "ultrafast", "qp": "1", "x264-params": "tff=1:interlaced=1"}
-        for _ in range(3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(comb, format="rgb24")))
+        for number in range(3):
+            container.mux(stream.encode(numbered(number, comb, "rgb24")))
         container.mux(stream.encode(None))
     assert inspect_video(tmp_path / "a.mkv").interlaced
     assert np.ptp(first_frame(tmp_path / "a.mkv", Screen(64, 64)).astype(int)[..., 1]) < 30

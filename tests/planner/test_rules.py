@@ -68,3 +68,10 @@ def test_every_decision_names_a_phrase_that_the_model_knows():
     for behaviour, phrases in PHRASES.items():
         decision = RuleBasedPlanner().observe(Observation(at=0.0, asked=phrases[0]))
         assert behaviour == "idling" or decision.phrase in {p.lower() for p in phrases}
+
+
+def test_of_a_picture_that_shows_no_arms_words_move_none():
+    said = Observation(at=1.0, avatar_speaking=True, text="Hello there!", reply=1)
+    asked = Observation(at=2.0, avatar_speaking=True, asked="wave")
+    assert run(RuleBasedPlanner(), [said]) == ["waving"]
+    assert run(RuleBasedPlanner(arms=False), [said, asked]) == ["speaking", "waving"]

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from flowact.evaluation.judges.landmarks.panel import Panel
 from flowact.evaluation.measures import hand_gestures
 from flowact.evaluation.measures.calibration import calibrate
 from flowact.evaluation.measures.portrait_landmarks import compare_landmarks
+from flowact.evaluation.measures.reconstruction import own_tokenizer
 from flowact.evaluation.measures.sight import Frame, Sight, watch
 from flowact.evaluation.measures.talking_portraits import Row, compare, scheduled_blinks, worst
-from flowact.evaluation.photographs import people, portraits_in, reduced
+from flowact.evaluation.photographs import harder, people, portraits_in, reduced
 from flowact.evaluation.recordings import reading
 from flowact.evaluation.report.sheets import SheetRow, hand_sheet, portrait_sheet
 from flowact.evaluation.report.targets import PORTRAIT_BARS
@@ -26,6 +27,7 @@ from flowact.media import Recording
 from flowact.pipeline import FlowActPipeline
 from flowact.portrait import load_reference
 from flowact.timebase import SAMPLE_RATE
+from flowact.tokenizer.tokenizer import Tokenizer
 
 Section = dict[str, Any]
 SEED = 0
@@ -36,8 +38,8 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     """Measure every picture and the hands; sheets go to the report folder.
 
     Args:
-        args: `judge`, a folder for what is downloaded; `calibrate`, `pictures`, `audio`, `seconds`, `anchor`,
-            `checkpoint`, `threads` and `out`.
+        args: `judge`, a folder for what is downloaded; `calibrate`, `pictures`, `harder`, `audio`, `seconds`, `anchor`,
+            `checkpoint`, `threads`, `without` and `out`.
     """
     anchor = assets.character(args.anchor)
     panel = Panel.load(args.judge)
@@ -49,12 +51,19 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
     pipeline = load_pipeline(
         args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
     ).pipeline
+    draw_less(own_tokenizer(pipeline), args.without)
     rows = _portraits(pipeline, panel, {args.anchor: anchor.portrait} | pictures, recording, args)
     return {
         "pictures": rows,
         "all_pictures": summary([row for name, row in rows.items() if name != args.anchor]),
         "hands": dict(_hands(pipeline, panel, args)),
     }
+
+
+def draw_less(tokenizer: Tokenizer, steps: Sequence[str]) -> None:
+    """Let a tokenizer draw none of some `DRAWN_STEPS` from now on: what each brings is seen without it."""
+    tokenizer.register_to_config(**dict.fromkeys(steps, 0.0))
+    tokenizer.face.decoder.detail = tokenizer.config.detail
 
 
 def _calibration(args: argparse.Namespace, panel: Panel) -> dict[str, Section]:
@@ -84,6 +93,8 @@ def _mean(values: list[float]) -> float:
 def _pictures(args: argparse.Namespace) -> dict[str, Path]:
     if args.pictures is not None:
         return portraits_in(args.pictures)
+    if args.harder:
+        return harder(args.judge)
     return {person.name: person.portrait for person in people(args.judge)}
 
 

@@ -35,6 +35,7 @@ class Reservation:
         upload: name of the picture, empty for a character.
         expires_at: when it ends by itself.
         token_used: its first client has come.
+        joined: it has begun.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Reservation:
     upload: str
     expires_at: datetime
     token_used: bool = False
+    joined: bool = False
     ending: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
@@ -64,6 +66,7 @@ class SessionRegistry:
         Raises:
             UserError: no such character, picture or voice, or far too many sessions.
         """
+        self._forget_over()
         if len(self._reservations) >= MOST_RESERVED:
             raise ApiError(
                 "too_many_sessions", "Too many sessions are open.", status=429, retryable=True
@@ -91,6 +94,7 @@ class SessionRegistry:
         Raises:
             ApiError: there is none of that id.
         """
+        self._forget_over()
         found = self._reservations.get(name)
         if found is None:
             raise ApiError(
@@ -162,6 +166,7 @@ class SessionRegistry:
                 SessionWatch(manager.observers.tell),
             )
         manager.enter(session, picture, spec.codec, arrival)
+        reservation.joined = True
         return session
 
     def session(self, reservation: Reservation) -> ApiSession | None:
@@ -205,6 +210,12 @@ class SessionRegistry:
         if session is not None:
             session.send_event("error", text="The session's time is over.", fatal=True)
         self._later(self.end, reservation)
+
+    def _forget_over(self) -> None:
+        """Sessions end in many ways: with their viewer, with the worker, or when nobody comes back."""
+        for reservation in list(self._reservations.values()):
+            if reservation.joined and self.session(reservation) is None:
+                self.forget(reservation)
 
     def _forget_unused(self, name: str) -> None:
         reservation = self._reservations.get(name)

@@ -295,6 +295,16 @@ def test_a_session_ends_when_its_time_is_over(client, manager):
     ended(manager)
 
 
+def test_a_session_whose_client_did_not_come_back_is_over_for_its_owner_too(client, manager):
+    made = make(client, codec="jpeg")
+    with dialled(client, made["client_token"]) as socket:
+        Caller(socket).event("session.created")
+    client.portal.call(manager.end, manager.sessions[made["id"]])  # as after some seconds
+    answer = client.get(f"/v1/sessions/{made['id']}", headers=OWNER)
+    assert answer.json()["error"]["code"] == "unknown_session"
+    ended(manager)
+
+
 def test_a_client_may_choose_the_codec_that_it_can_decode(client, manager):
     bearer = {"Authorization": f"Bearer {make(client)['client_token']}"}
     address = "/v1/socket?codec=jpeg"

@@ -17,6 +17,11 @@ from tests.live.dialogue.room import TIMES, Beeps, Room, room
 from tests.live.speech.services import FaultyScript, events, services, status
 
 HEAR, CHAT = "audio/transcriptions", "chat/completions"
+WAVE = {
+    "index": 0,
+    "id": "a",
+    "function": {"name": "set_action", "arguments": '{"action": "waving"}'},
+}
 
 
 def run(scene, script: FaultyScript | None = None, **options: object) -> None:
@@ -148,8 +153,14 @@ def test_silence_that_was_taken_for_speech_asks_nobody():
 
 @pytest.mark.parametrize(
     "nothing",
-    [events({"content": None}), events({"content": "<think>Hm.</think>"}), events()],
-    ids=["null", "thoughts only", "empty"],
+    [
+        events({"content": None}),
+        events({"content": "<think>Hm.</think>"}),
+        events(),
+        events({"content": '```json\n{"answer": "Yes."}\n```'}),
+        events({"tool_calls": [WAVE]}),
+    ],
+    ids=["null", "thoughts only", "empty", "code", "tool calls only"],
 )
 def test_an_answer_without_words_is_said_to_be_none_and_forgotten(nothing):
     async def scene(made, script):
@@ -157,8 +168,9 @@ def test_an_answer_without_words_is_said_to_be_none_and_forgotten(nothing):
         await made.until(lambda: made.told("error"))
         assert not made.dialogue.mouth.speaks
         script.reactions = {}
+        before = len(script.bodies(CHAT))
         made.dialogue.ask("And now?")
-        await made.until(lambda: len(script.bodies(CHAT)) == 2)
+        await made.until(lambda: len(script.bodies(CHAT)) > before)
         assert asked(script) == [("user", "And now?")]
 
     run(scene, FaultyScript(reactions={CHAT: nothing}))
@@ -213,12 +225,7 @@ def test_a_person_has_a_voice_of_its_own_unless_one_is_for_everybody(for_all, ow
 
 
 def test_a_tool_call_acts_and_its_answer_is_spoken():
-    call = {
-        "index": 0,
-        "id": "a",
-        "function": {"name": "set_action", "arguments": '{"action": "waving"}'},
-    }
-    replies = [events({"tool_calls": [call]}), events({"content": "There you are."})]
+    replies = [events({"tool_calls": [WAVE]}), events({"content": "There you are."})]
 
     async def scene(made, script):
         made.dialogue.ask("Wave, please.")

@@ -12,7 +12,7 @@ export class Figures {
     this.bestTrip = Infinity;
     this.recent = [];
     this.lag = null; // from made to painted, ms; null while nothing is painted
-    this.heardEpoch = new Map();
+    this.voice = null; // where in media time a voice begins that no frame has been painted for yet
   }
 
   add(name, value) {
@@ -49,6 +49,17 @@ export class Figures {
     this.askedAt = performance.now();
   }
 
+  /** A voice begins with the sound of this header: the next frame at or after it is the first one with voice. */
+  voiceBegins({ epoch, mediaMs }) {
+    this.voice = { epoch, mediaMs };
+  }
+
+  /** What waited for its time is not seen any more: epochs below this one were interrupted. */
+  flushed(oldest) {
+    if (this.voice?.epoch < oldest) this.voice = null;
+    else if (this.voice) this.voice.mediaMs = -Infinity; // a stream that begins anew may count from elsewhere
+  }
+
   /** The viewer speaks, or has not for so long. */
   heardViewer({ speaking, quiet_ms: quiet = 0 }) {
     this.fellSilentAt = speaking ? null : performance.now() - quiet;
@@ -65,8 +76,10 @@ export class Figures {
     }
   }
 
-  paintedFrame(header, mediaNow, first) {
+  paintedFrame(header, mediaNow) {
     const now = performance.now();
+    const first = this.voice !== null && header.epoch >= this.voice.epoch && header.mediaMs >= this.voice.mediaMs;
+    if (first) this.voice = null;
     this.painted++;
     this.recent.push(now);
     while (this.recent.length && this.recent[0] < now - 5000) this.recent.shift();

@@ -22,7 +22,7 @@ export class Session extends EventTarget {
     this.options = options;
     this.figures = new Figures();
     this.oldest = 0; // epochs below this one were interrupted
-    this.voiceEpochs = new Set();
+    this.voiced = -1; // newest epoch whose voice has come
     this.resume = "";
     this.painting = false;
     this.volume = 1;
@@ -170,7 +170,6 @@ export class Session extends EventTarget {
         break;
       case "epoch":
         this.epoch = message.epoch;
-        if (message.source) this.voiceEpochs.add(message.epoch);
         if (message.voice_ms) this.figures.add("voice engine, first sentence", message.voice_ms);
         if (message.flush) {
           this.oldest = message.epoch;
@@ -201,9 +200,17 @@ export class Session extends EventTarget {
     if (header.epoch < this.oldest) return;
     if (header.kind === Kind.SOUND) {
       this.figures.arrived(header);
+      this.#hearVoice(header);
       if (this.speaker) this.#play(header);
       else this.early.push(header);
     } else this.painter.push(header);
+  }
+
+  /** Counted by what has come and not by what is painted: a browser that is behind may leave every frame of it out. */
+  #hearVoice(header) {
+    if (!(header.flags & Flag.SPEAKING) || header.epoch <= this.voiced) return;
+    this.voiced = header.epoch;
+    this.figures.voiceBegins(header);
   }
 
   #play(header) {
@@ -213,14 +220,14 @@ export class Session extends EventTarget {
   #painted(header, now) {
     if (!this.painting) this.#say("state", { name: "live" });
     this.painting = true;
-    const voice = Boolean(header.flags & Flag.SPEAKING) && this.voiceEpochs.delete(header.epoch);
-    this.figures.paintedFrame(header, now, voice);
+    this.figures.paintedFrame(header, now);
     this.#say("painted", { header });
   }
 
   #flush() {
     this.speaker?.flush();
     this.painter?.flush();
+    this.figures.flushed(this.oldest);
   }
 
   #say(name, detail) {

@@ -8,6 +8,9 @@ const SOURCE_RATE = 16000;
 const REPORT_EVERY = 8; // of 128 samples each
 const ENOUGH_SECONDS = 0.45; // in hand; with more it plays faster until the rest is caught up
 const HURRY = 1.03;
+const CHASE = 1.05; // the same for one's own voice, which should be heard soon
+const SPARE_SECONDS = 0.03; // of live sound in hand when more comes; what there always is beyond it is delay for nothing
+const LOOK_SECONDS = 2; // for so long the least in hand is watched
 const RUSH = 4; // silence before speech that has come is played so much faster: it is made ahead, and nobody waits for it
 
 class Speaker extends AudioWorkletProcessor {
@@ -21,13 +24,19 @@ class Speaker extends AudioWorkletProcessor {
     this.rate = 1;
     this.patience = START_SECONDS;
     this.turn = 0;
+    this.least = Infinity; // seconds in hand when live sound came, since the last look
+    this.spare = 0; // seconds of delay that are to be caught up with
+    this.looked = 0;
     this.port.onmessage = ({ data }) => this[data.do](data);
   }
 
   push({ samples, mediaMs, speaking, live }) {
+    if (live) {
+      this.patience = START_SECONDS; // one's own voice is wanted soon rather than smooth
+      this.least = Math.min(this.least, this.seconds());
+    }
     this.blocks.push({ samples, mediaMs, speaking });
     if (speaking) this.voiced++;
-    if (live) this.patience = START_SECONDS; // one's own voice is wanted soon rather than smooth
   }
 
   flush() {
@@ -79,19 +88,32 @@ class Speaker extends AudioWorkletProcessor {
         this.at = 0;
         this.flowing = false;
         this.underruns++;
+        this.least = this.spare = 0;
         this.patience = Math.min(this.patience + MORE_SECONDS, MOST_SECONDS);
         return;
       }
       output[n] = this.sample();
       this.at += step;
     }
-    this.patience = Math.max(this.patience - (FORGET * output.length) / sampleRate, START_SECONDS);
+    const passed = output.length / sampleRate;
+    this.spare -= (this.rate - 1) * passed;
+    this.patience = Math.max(this.patience - FORGET * passed, START_SECONDS);
+  }
+
+  /** One late chunk makes all live sound after it late: find out how much of that is needed no more. */
+  look() {
+    if (currentTime - this.looked < LOOK_SECONDS) return;
+    this.spare = Number.isFinite(this.least) ? this.least - SPARE_SECONDS : 0;
+    this.least = Infinity;
+    this.looked = currentTime;
   }
 
   /** Choose how fast to play; the clock is told at once when that changes much. */
   pace() {
     const rushing = this.rate === RUSH;
+    this.look();
     if (this.voiced && this.blocks.length && !this.blocks[0].speaking) this.rate = RUSH;
+    else if (this.spare > 0) this.rate = CHASE;
     else this.rate = this.seconds() > ENOUGH_SECONDS ? HURRY : 1;
     if (rushing !== (this.rate === RUSH)) this.report();
   }
