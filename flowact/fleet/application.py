@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from ray import serve
@@ -50,11 +52,9 @@ class GatewayReplica:
         self._fleet = fleet
         self._manager = SessionManager(fleet.settings)
         tickets = self._manager.tickets
-        leases = {
-            preset: ServeLeases(deployment_name(preset), handle, tickets)
-            for preset, handle in avatars.items()
-        }
+        leases = {preset: ServeLeases(handle) for preset, handle in avatars.items()}
         self._places = FleetPlaces(leases, tickets, fleet.bounds)
+        self._warming = [asyncio.create_task(each.warm_up()) for each in leases.values()]
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return gateway_app(self._manager, self._places, self._fleet.trusted)
@@ -62,7 +62,8 @@ class GatewayReplica:
 
 def fleet_application(fleet: FleetPlan) -> Application:
     """Return what `serve.run` deploys."""
-    avatars = {preset: _avatars(fleet, preset, plan) for preset, plan in fleet.avatars.items()}
+    told = replace(fleet, avatars={})  # replicas need not know how many there are
+    avatars = {preset: _avatars(told, preset, plan) for preset, plan in fleet.avatars.items()}
     gateway = serve.deployment(
         name="gateway",
         num_replicas=1,
@@ -72,13 +73,8 @@ def fleet_application(fleet: FleetPlan) -> Application:
         health_check_timeout_s=HEALTH_PATIENCE_SECONDS,
         logging_config=QUIET,
     )(GatewayReplica)
-    bound: Application = gateway.bind(fleet, avatars)
+    bound: Application = gateway.bind(told, avatars)
     return bound
-
-
-def deployment_name(preset: str) -> str:
-    """Return how Serve names the replicas of a preset."""
-    return f"avatar-{preset}"
 
 
 def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
@@ -86,7 +82,7 @@ def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
     router: Any = SeatRouter
     apart: Any = {"max_replicas_per_node": 1} if fleet.apart else {}
     deployment = serve.deployment(
-        name=deployment_name(preset),
+        name=f"avatar-{preset}",
         max_ongoing_requests=plan.settings.sessions,
         autoscaling_config=AutoscalingConfig(
             min_replicas=plan.least,
@@ -105,5 +101,5 @@ def _avatars(fleet: FleetPlan, preset: str, plan: AvatarPlan) -> Application:
         logging_config=QUIET,
         **apart,
     )(AvatarReplica)
-    bound: Application = deployment.bind(fleet, plan)
+    bound: Application = deployment.bind(fleet, plan.settings)
     return bound

@@ -18,11 +18,12 @@ from flowact import logs
 from flowact.errors import UserError
 from flowact.fleet.backend import BackendServer
 from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
-from flowact.fleet.plan import AvatarPlan, FleetPlan
+from flowact.fleet.plan import FleetPlan
 from flowact.fleet.replica_address import ReplicaAddress
+from flowact.live.settings import LiveSettings
 
 LOOK_SECONDS: Final = 0.3
-FAREWELL_SECONDS: Final = 2.0
+FAREWELL_SECONDS: Final = 1.0
 
 
 class AvatarReplica:
@@ -30,19 +31,19 @@ class AvatarReplica:
 
     Args:
         fleet: what all machines are told.
-        plan: of this replica's preset.
+        settings: of this replica's preset.
 
     Raises:
         UserError: the worker cannot be loaded.
     """
 
-    async def __init__(self, fleet: FleetPlan, plan: AvatarPlan) -> None:  # type: ignore[misc]
+    async def __init__(self, fleet: FleetPlan, settings: LiveSettings) -> None:  # type: ignore[misc]
         if fleet.host == LOOPBACK:
             stay_on_loopback()
-        logs.configure(plan.settings.log)
+        logs.configure(settings.log)
         of_this_node: Any = get_node_ip_address
         host = fleet.host or of_this_node()
-        self._server = BackendServer(plan.settings, host)
+        self._server = BackendServer(settings, host)
         await self._server.open()
         name = serve.get_replica_context().replica_tag
         address = f"http://{host}:{self._server.port}"

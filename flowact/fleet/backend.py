@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from flowact.errors import UserError
-from flowact.fleet.replica_address import DRAIN_PURPOSE
 from flowact.live.access.reservations import Reservations
 from flowact.live.operations.operations import Operations
 from flowact.live.protocol.requests import LONGEST_MESSAGE
@@ -49,18 +48,6 @@ def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
             allow_headers=["*"],
         )
     add_routes(app, manager)
-    draining: set[asyncio.Task[None]] = set()
-
-    @app.post("/drain")
-    async def drain(request: Request) -> Response:
-        """The gateway knows that this replica is to end."""
-        manager.tickets.check(request.headers.get("x-ticket", ""), DRAIN_PURPOSE)
-        if not manager.moves.draining:
-            task = asyncio.create_task(manager.drain())
-            draining.add(task)
-            task.add_done_callback(draining.discard)
-        return Response(status_code=204)
-
     return app
 
 

@@ -18,6 +18,15 @@ def _shut_down() -> None:
     end()
 
 
+def deploy(fleet: FleetPlan) -> None:
+    """Serve a fleet, or change the one that is served; returns when all its servers are there.
+
+    Raises:
+        RuntimeError: one cannot start.
+    """
+    serve.run(fleet_application(fleet), name=NAME, route_prefix="/")
+
+
 @contextlib.contextmanager
 def deployed(fleet: FleetPlan) -> Iterator[str]:
     """Serve a fleet within the block; gives the page's address.
@@ -28,7 +37,7 @@ def deployed(fleet: FleetPlan) -> Iterator[str]:
     settings = fleet.settings
     serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
     try:
-        serve.run(fleet_application(fleet), name=NAME, route_prefix="/")
+        deploy(fleet)
     except RuntimeError as error:
         message = serve.status().applications[NAME].message
         _shut_down()

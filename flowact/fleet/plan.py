@@ -50,13 +50,13 @@ class AvatarPlan:
     Attributes:
         settings: of each of them.
         least, most: how many there are; as many as are needed in between.
-        drain_seconds: how long a replica that is to end waits for its sessions to leave.
+        drain_seconds: how long Serve waits for the sessions of a replica that is to end; then they go on elsewhere.
     """
 
     settings: LiveSettings
     least: int = 1
     most: int = 1
-    drain_seconds: float = 30.0
+    drain_seconds: float = 5.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.most:

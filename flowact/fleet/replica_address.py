@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-DRAIN_PURPOSE: Final = "drain"
-"""Of the ticket with which a gateway tells a replica to give its sessions away."""
 
 
 @dataclass(frozen=True)

@@ -11,25 +11,6 @@ MOST_ASKED: Final = 8
 """Of a large fleet so many replicas, chosen by chance, are compared."""
 
 
-class RunningReplicas:
-    """Names of the replicas that Serve routes to, by deployment, as the routers of this process hear of them."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, frozenset[str]] = {}
-
-    def update(self, deployment: str, names: frozenset[str]) -> None:
-        """Take note of those that run now."""
-        self._names[deployment] = names
-
-    def ends(self, deployment: str, name: str) -> bool:
-        """Whether a replica that once ran is to end, or is gone."""
-        return deployment in self._names and name not in self._names[deployment]
-
-
-RUNNING: Final = RunningReplicas()
-"""Serve makes the routers, so that they have nowhere else to say it."""
-
-
 class SeatRouter(FIFOMixin, RequestRouter):
     """A router for `AvatarReplica.lease`, whose second argument are names of replicas to avoid."""
 
@@ -45,9 +26,3 @@ class SeatRouter(FIFOMixin, RequestRouter):
         avoided = pending_request.args[1]
         usable = [one for one in candidate_replicas if one.replica_id.unique_id not in avoided]
         return [random.sample(usable, min(len(usable), MOST_ASKED))]
-
-    def update_replicas(self, replicas: list[RunningReplica]) -> None:
-        """Take note of the replicas that Serve routes to from now on."""
-        super().update_replicas(replicas)
-        names = frozenset(one.replica_id.unique_id for one in replicas)
-        RUNNING.update(self._deployment_id.name, names)

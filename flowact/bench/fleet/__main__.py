@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -98,10 +98,17 @@ def main() -> None:
         plan = plan_of(store, secret, args.replicas, args.sessions)
         time.sleep(0.5)
         check_store(plan.settings)
-        from flowact.fleet.deploy import deployed  # Ray reads its environment when it is imported
+        from flowact.fleet.deploy import (  # Ray reads its environment when it is imported
+            deploy,
+            deployed,
+        )
+
+        def change(changed: Callable[[AvatarPlan], AvatarPlan]) -> None:
+            avatars = {preset: changed(each) for preset, each in plan.avatars.items()}
+            deploy(replace(plan, avatars=avatars))
 
         with deployed(plan) as page:
-            scene = Battlefield(page, secret, args.viewers, args.watching, process.kill)
+            scene = Battlefield(page, secret, args.viewers, args.watching, process.kill, change)
             rows = asyncio.run(_strike(args.blows or list(BLOWS), scene, console))
     console.print(_table(rows))
 

@@ -7,12 +7,15 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from flowact.bench.fleet.crowd import Crowd, crowd, share
 from flowact.bench.fleet.nodes import parent, processes, resident_mb
 from flowact.bench.fleet.viewer import FleetViewer
+from flowact.fleet.plan import AvatarPlan
+from flowact.timebase import FRAMES_PER_CHUNK
 
 GATEWAY: Final = "ray::ServeReplica:flowact:gateway"
 CONTROLLER: Final = "ray::ServeController"
@@ -24,6 +27,7 @@ RAMP_SECONDS: Final = 5.0
 STORM_SECONDS: Final = 0.3
 NEWCOMERS: Final = 10
 IDLERS: Final = 20
+CHANGING_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Battlefield:
         viewers: of the two tests of load.
         watching: of the others.
         kill_store: ends the store for good.
+        change: deploys the fleet with other replicas of its preset.
     """
 
     page: str
@@ -56,6 +61,7 @@ class Battlefield:
     viewers: int
     watching: int
     kill_store: Callable[[], None]
+    change: Callable[[Callable[[AvatarPlan], AvatarPlan]], None]
 
 
 async def ramp(scene: Battlefield) -> Aftermath:
@@ -115,6 +121,28 @@ async def kill_gateway(scene: Battlefield) -> Aftermath:
 async def kill_store(scene: Battlefield) -> Aftermath:
     """End the store for good; then some more come."""
     return await _blow(scene, "the store is gone", scene.kill_store, newcomers=NEWCOMERS)
+
+
+async def replace_all(scene: Battlefield) -> Aftermath:
+    """Replace every server, as an update does, while others come."""
+
+    def updated(plan: AvatarPlan) -> AvatarPlan:
+        return replace(plan, settings=replace(plan.settings, state=Path("another")))
+
+    return await _change(scene, "every server is replaced", updated)
+
+
+async def _change(
+    scene: Battlefield, what: str, changed: Callable[[AvatarPlan], AvatarPlan]
+) -> Aftermath:
+    async def then() -> None:
+        before = set(processes(AVATAR))
+        await asyncio.to_thread(scene.change, changed)
+        limit = time.monotonic() + CHANGING_SECONDS
+        while before <= set(processes(AVATAR)) and time.monotonic() < limit:
+            await asyncio.sleep(0.5)
+
+    return await _blow(scene, what, lambda: None, then, newcomers=NEWCOMERS)
 
 
 async def idle_readers(scene: Battlefield) -> Aftermath:
@@ -182,7 +210,7 @@ def _forget(viewers: list[FleetViewer]) -> None:
     """Look at what comes from now on only."""
     for viewer in viewers:
         seen = viewer.seen
-        seen.frames, seen.first = 0, time.monotonic()
+        seen.frames, seen.first = 0, 0.0
         for figures in (seen.frozen, seen.lags, seen.joins):
             figures.clear()
 
@@ -191,7 +219,10 @@ def _seen(viewers: list[FleetViewer]) -> dict[str, float]:
     """What viewers have seen since `_forget`: those who were hit are those whose picture stood still."""
     stood = [sum(one.seen.frozen) for one in viewers if one.seen.frozen]
     lags = [each for one in viewers for each in one.seen.lags]
-    rates = [one.seen.frames / max(one.seen.last - one.seen.first, 0.1) for one in viewers]
+    rates = [  # of what came between the first chunk and the last
+        (one.seen.frames - FRAMES_PER_CHUNK) / max(one.seen.last - one.seen.first, 0.1)
+        for one in viewers
+    ]
     return {
         "fps": sum(rates) / len(rates),
         "piece p95 ms": share(lags, 0.95) * 1e3,
@@ -211,6 +242,7 @@ BLOWS: Final[dict[str, Callable[[Battlefield], Awaitable[Aftermath]]]] = {
     "kill-raylet": kill_raylet,
     "kill-gateway": kill_gateway,
     "idle-readers": idle_readers,
+    "replace": replace_all,
     "kill-store": kill_store,
 }
 """In the order in which they fall: the last one leaves no store."""

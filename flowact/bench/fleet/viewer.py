@@ -34,7 +34,7 @@ class Watched:
         frozen: how long the picture stood still, once for every time.
         lags: seconds from the server's sending a piece to its arrival.
         frames: how many came.
-        first, last: when, in seconds of a monotonic clock.
+        first, last: when the first piece and the last one came, in seconds of a monotonic clock.
         anew: sessions that were begun again although there was one to go on with.
         errors: sentences that the server said.
         positions: in the line, as told.
@@ -208,13 +208,13 @@ class FleetViewer:
         if self._asked is not None:
             seen.joins.append(now - self._asked)
             self._asked = None
-            if not seen.first:
-                seen.first = self._played_until = now
+            if not self._played_until:
+                self._played_until = now
                 self._ask()
         if now > self._played_until:
             seen.frozen.append(now - self._played_until)
         self._played_until = max(now, self._played_until) + SEGMENT_SECONDS
-        seen.last = now
+        seen.first, seen.last = seen.first or now, now
         self.playing.set()
 
     def _ask(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 KEPT_MS: Final = 60_000
 DEADLINE_SECONDS: Final = 0.1
 """No viewer waits longer for the store."""
+PAUSES_SECONDS: Final = (0.1, 0.3)
 REST_SECONDS: Final = 2.0
 """After a failure nobody asks for so long."""
 _PUT: Final = """
@@ -95,7 +97,7 @@ class RedisSnapshots:
     async def claim(self, session: str) -> Claimed | None:
         """See `SnapshotStore`; what cannot be opened or read is not kept."""
         keys = (_state(session), _picture(session))
-        found = await self._ask(lambda: self._redis.eval(_CLAIM, 2, *keys))
+        found = await self._ask_patiently(lambda: self._redis.eval(_CLAIM, 2, *keys))
         if not found:
             return None
         state, picture, generation = found
@@ -113,6 +115,16 @@ class RedisSnapshots:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+    async def _ask_patiently(self, question: Callable[[], Any]) -> Any:
+        """Ask again where there is no answer: what is claimed is a session that would else begin anew."""
+        for pause in PAUSES_SECONDS:
+            try:
+                return await self._ask(question)
+            except StoreUnavailableError:
+                await asyncio.sleep(pause)
+                self._asks_again = 0.0
+        return await self._ask(question)
 
     async def _ask(self, question: Callable[[], Any]) -> Any:
         if self._now() < self._asks_again:

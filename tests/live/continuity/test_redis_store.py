@@ -55,6 +55,17 @@ def test_the_next_server_claims_it_and_the_one_before_is_refused(redis_server):
     asked(redis_server, work)
 
 
+def test_a_claim_is_made_again_where_a_busy_store_missed_its_deadline(redis_server):
+    async def work(store):
+        await fill(store)
+        redis_server.client().client_pause(250)  # longer than one deadline
+        with pytest.raises(StoreUnavailableError):
+            await store.put(KEPT)
+        assert (await store.claim("a1")).picture == PICTURE
+
+    asked(redis_server, work)
+
+
 def test_nothing_readable_is_stored_and_everything_is_forgotten_in_a_minute(redis_server):
     asked(redis_server, fill)
     client = redis_server.client()
