@@ -30,7 +30,8 @@ from study.errors import StudyError
 from study.voting import lifecycle, tokens
 from study.voting.context import CONFIG_NAME, STIMULI_NAME, StudyContext, require_shareable
 
-NOT_FOUND = 404
+FORGOTTEN = frozenset({404, 425})
+"""Answers to a vote on a pair, or after a fetch, that a database which crashed had not written down yet."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ async def _pair(
         started = time.perf_counter()
         await servers.post("vote", ballot)
     except httpx.HTTPStatusError as error:
-        if error.response.status_code != NOT_FOUND or not servers.patient:
+        if error.response.status_code not in FORGOTTEN or not servers.patient:
             raise
         return False
     figures.votes.append(1000 * (time.perf_counter() - started))
