@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from flowact.avatar.playback import PlaybackClock
-from flowact.live.api import events
 from flowact.live.api.page_events import translated
-from flowact.live.api.problem import ApiError, check_voice
 from flowact.live.persona import NOBODY, Persona
-from flowact.live.protocol import requests
+from flowact.live.protocol import events, requests
+from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.planner import Planner
 from flowact.serving.messages import MediaSegment

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from flowact import __version__
-from flowact.live.api import events
 from flowact.live.api.models import PROTOCOL
+from flowact.live.protocol import events
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _MEDIA: Final = (

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from flowact.avatar.segment import AvatarSegment
 from flowact.avatar.session import AvatarSession
 from flowact.errors import UserError
-from flowact.live.api import events
 from flowact.live.api.page_events import translated
-from flowact.live.api.problem import ApiError, check_voice, problem_of
 from flowact.live.observation.session_watch import SessionWatch
+from flowact.live.protocol import events
+from flowact.live.protocol.problem import ApiError, check_voice, problem_of
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from flowact.live.api.problem import ApiError
+from flowact.live.protocol.problem import ApiError
 
 LONGEST_BODY: int = 65_536
 Model = TypeVar("Model", bound=BaseModel)

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flowact.live.api.problem import Problem
+from flowact.live.protocol.events import LANGUAGE, LONGEST_PERSONA
+from flowact.live.protocol.problem import Problem
 
 PROTOCOL: Final = "flowact.v1"
 """Name of the socket's subprotocol."""
@@ -16,11 +17,8 @@ FIRST_USE_SECONDS: Final = 60
 """A client token must be used so soon."""
 
 
-LONGEST_PERSONA: Final = 2_000
 LONGEST_SCRIPT: Final = 6_000
 """Characters that one video says: some six minutes."""
-LANGUAGE: Final = "^([a-z]{2})?$"
-"""Of ISO 639-1, or nothing."""
 
 
 class SessionSpec(BaseModel):

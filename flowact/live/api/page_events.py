@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from flowact.live.api import events
+from flowact.live.protocol import events
 
 Content = dict[str, Any]
 

@@ -13,9 +13,9 @@ from flowact.errors import UserError
 from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
 from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
-from flowact.live.api.problem import ApiError, check_voice
 from flowact.live.observation.session_watch import Arrival, SessionWatch
 from flowact.live.persona import Persona
+from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.manager import SessionManager
 
 ApiSession = PushSession | AgentSession

@@ -12,8 +12,8 @@ from fastapi.responses import FileResponse
 from flowact.errors import UserError
 from flowact.live.api.bodies import described, read_body
 from flowact.live.api.models import RenderSpec, RenderStanding, SoundTicket
-from flowact.live.api.problem import ApiError
 from flowact.live.api.renders import RenderQueue
+from flowact.live.protocol.problem import ApiError
 from flowact.live.session.manager import SessionManager
 
 _SOUND_BODY = {

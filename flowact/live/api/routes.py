@@ -29,11 +29,11 @@ from flowact.live.api.models import (
     SessionTicket,
     VoiceInfo,
 )
-from flowact.live.api.problem import ApiError, Problem, ProblemBody, problem_of
 from flowact.live.api.registry import SessionRegistry
 from flowact.live.api.render_routes import add_render_routes
 from flowact.live.api.renders import RenderQueue
 from flowact.live.api.socket import serve_socket
+from flowact.live.protocol.problem import ApiError, Problem, ProblemBody, problem_of
 from flowact.live.server.provenance import provenance
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.recorder import to_mp4

@@ -21,13 +21,13 @@ from flowact.live.access.rate_limit import (
     REQUESTS_PER_SECOND,
     TokenBucket,
 )
-from flowact.live.api import events
 from flowact.live.api.models import PROTOCOL, SessionSpec
-from flowact.live.api.problem import ApiError, problem_of
 from flowact.live.api.registry import ApiSession, Reservation, SessionRegistry
 from flowact.live.observation.events import NotJoined
 from flowact.live.observation.session_watch import Arrival
+from flowact.live.protocol import events
 from flowact.live.protocol.connection import Connection, ConnectionLostError, SocketConnection
+from flowact.live.protocol.problem import ApiError, problem_of
 from flowact.live.server.connection_handler import SILENT_SECONDS, converse, wait_for_place
 from flowact.live.session.manager import SessionManager
 from flowact.logs import raised_at

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import flowact.live
-from flowact.live.api import events
 from flowact.live.api.page_events import translated
+from flowact.live.protocol import events
 
 ROOM = Path(flowact.live.__file__).parent
 

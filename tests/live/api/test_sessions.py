@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.api import asyncapi, events
+from flowact.live.api import asyncapi
 from flowact.live.api.socket import BAD_REQUEST, UNAUTHORISED
+from flowact.live.protocol import events
 from flowact.live.protocol.binary import Flag, MessageKind, unpack
 from flowact.serving.audio_source import to_pcm16
 from tests.live.conftest import KEY

@@ -10,9 +10,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from flowact.live.api.models import LANGUAGE, LONGEST_PERSONA
-from flowact.live.api.problem import ApiError
+from flowact.live.protocol.problem import ApiError
 
+LANGUAGE: Final = "^([a-z]{2})?$"
+"""Of ISO 639-1, or nothing."""
+LONGEST_PERSONA: Final = 2_000
 LONGEST_TEXT: Final = 1_000
 LONGEST_ACTION: Final = 120
 LONGEST_EVENT: Final = 16_384
