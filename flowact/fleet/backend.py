@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from flowact.errors import UserError
 from flowact.live.access.reservations import Reservations
+from flowact.live.api.routes import make_client_api
 from flowact.live.operations.operations import Operations
 from flowact.live.protocol.requests import LONGEST_MESSAGE
 from flowact.live.server.draining import DrainGate
@@ -48,6 +49,7 @@ def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
             allow_headers=["*"],
         )
     add_routes(app, manager)
+    app.mount("/v1", make_client_api(manager))
     return app
 
 

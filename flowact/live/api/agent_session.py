@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from flowact.avatar.playback import PlaybackClock
 from flowact.live.api.page_events import translated
@@ -11,7 +12,7 @@ from flowact.live.protocol import events, requests
 from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.session import SessionServices, ViewerSession
 from flowact.planner import Planner
-from flowact.serving.messages import MediaSegment
+from flowact.serving.messages import Codec, MediaSegment, PendingSound
 
 PACKET_BYTES: Final = 1_280
 """40 ms, as the page sends its microphone."""
@@ -24,6 +25,7 @@ class AgentSession(ViewerSession):
         name, visitor, services, planner, persona: see `ViewerSession`.
         voice: name of the voice; empty for the person's own.
         language: ISO 639-1 code that the viewer speaks; empty to find out.
+        codec: of the frames.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class AgentSession(ViewerSession):
         persona: Persona = NOBODY,
         voice: str = "",
         language: str = "",
+        codec: Codec = "h264",
     ) -> None:
-        super().__init__(name, visitor, services, planner, persona)
+        super().__init__(name, visitor, services, planner, persona, codec)
         self._card, self._voice, self._language = persona, voice, language
         self._dialogue.choose(voice, language)
         self._clock, self._item = PlaybackClock(), -1
@@ -45,6 +48,12 @@ class AgentSession(ViewerSession):
         """Take a segment from the worker, and note how much of a reply is heard."""
         self._clock.add(segment.epoch, voiced=segment.speaking)
         super().send_segment(segment)
+
+    def go_on(self, kept: Mapping[str, Any], epoch: int, source: PendingSound) -> None:
+        """Be the session that another server had; what it was saying is over in its turn."""
+        super().go_on(kept, epoch, source)
+        if source.kind == "reply" and source.sound:
+            self._item = epoch
 
     def send_event(self, kind: str, **content: object) -> None:
         """Queue one of the page's messages as an event of `flowact.v1`."""
@@ -75,27 +84,12 @@ class AgentSession(ViewerSession):
             UserError: it cannot be done.
         """
         match event:
-            case events.TextSay(text=text, voice=voice):
-                self.handle(requests.SayText(type="say", text=text, voice=voice))
-            case events.TextAsk(text=text):
-                self.handle(requests.Ask(type="ask", text=text))
             case events.SessionUpdate():
                 self._update(event)
-            case events.ActionSet(text=text):
-                self.handle(requests.Act(type="action", text=text))
-            case events.MicrophoneSet(mode=mode):
-                self.handle(requests.SetMicrophone(type="microphone", mode=mode))
             case events.AudioClear():
                 self.interrupt()
-            case events.MediaKey():
-                self.handle(requests.WantKey(type="key"))
-            case events.PingEvent(at=at):
-                self.handle(requests.Ping(type="ping", at=at))
             case _:
-                raise ApiError(
-                    "wrong_mode",
-                    f"{event.type} is for sessions of mode avatar; this one has mode agent.",
-                )
+                self.handle(_request(event))
 
     def _update(self, event: events.SessionUpdate) -> None:
         check_voice(event.voice, self._services.speech.engines)
@@ -118,4 +112,34 @@ class AgentSession(ViewerSession):
                 events.PlaybackFinished(
                     item_id=str(item), played_ms=played, interrupted=interrupted
                 )
+            )
+
+
+def _request(event: events.ClientEvent) -> requests.Request:
+    """Return what a session is asked for by an event.
+
+    Raises:
+        ApiError: nothing, in this mode.
+    """
+    match event:
+        case events.TextSay(text=text, voice=voice):
+            return requests.SayText(type="say", text=text, voice=voice)
+        case events.TextAsk(text=text):
+            return requests.Ask(type="ask", text=text)
+        case events.SoundPlay(sound_id=sound_id):
+            return requests.PlayUpload(type="play", upload=sound_id.rpartition(".")[2])
+        case events.SamplePlay(name=name):
+            return requests.PlaySample(type="sample", name=name)
+        case events.ActionSet(text=text):
+            return requests.Act(type="action", text=text)
+        case events.MicrophoneSet(mode=mode):
+            return requests.SetMicrophone(type="microphone", mode=mode)
+        case events.MediaKey():
+            return requests.WantKey(type="key")
+        case events.PingEvent(at=at, lag_ms=lag):
+            return requests.Ping(type="ping", at=at, lag_ms=lag)
+        case _:
+            raise ApiError(
+                "wrong_mode",
+                f"{event.type} is for sessions of mode avatar; this one has mode agent.",
             )

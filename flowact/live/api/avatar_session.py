@@ -38,6 +38,8 @@ class PushSession:
 
     Attributes:
         name, visitor, send_queue, recorder, watch, left: see `LiveSession`.
+        codec: of the frames.
+        mode: of a microphone, which there is none of.
 
     Args:
         name, visitor: see there.
@@ -64,7 +66,7 @@ class PushSession:
         watch: SessionWatch | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        self.name, self.visitor = name, visitor
+        self.name, self.visitor, self.codec = name, visitor, codec
         self.watch = watch or SessionWatch()
         self.left: float | None = None
         self.send_queue, self.recorder = SendQueue(), recorder or Recorder()
@@ -78,6 +80,13 @@ class PushSession:
         self._work: asyncio.Queue[Work] = asyncio.Queue()
         self._worker = asyncio.create_task(self._work_forever())
         self._metrics = asyncio.create_task(self._tell_metrics_forever())
+
+    mode: Final = "off"
+
+    @property
+    def epoch(self) -> int:
+        """Number of the newest item or interruption."""
+        return self._avatar.epoch
 
     def tell(self, event: events.ServerEvent) -> None:
         """Queue an event."""

@@ -49,6 +49,22 @@ class SessionSpec(BaseModel):
     ttl_s: int = Field(3_600, ge=10, le=LONGEST_SESSION)
 
 
+class SocketQuery(BaseModel):
+    """What a client says in the query when it connects.
+
+    Attributes:
+        codec: what it decodes, where the session's maker could not know; what was asked for without it.
+        character: with a page token, who is shown; the default one without it and without `picture_id`.
+        picture_id: with a page token, a picture that was sent with the same one.
+        place: in a fleet, the ticket of the place that its gateway gave.
+    """
+
+    codec: Literal["", "h264", "jpeg"] = ""
+    character: str = Field("", max_length=60)
+    picture_id: str = Field("", max_length=80)
+    place: str = Field("", max_length=500)
+
+
 class SessionTicket(BaseModel):
     """A session that was made, and how a client joins it.
 

@@ -23,11 +23,14 @@ def _epoch(content: Content) -> events.ServerEvent:
     epoch = int(content["epoch"])
     if content.get("flush"):
         return events.PlaybackFlushed(epoch=epoch)
-    return events.PlaybackStarted(item_id=str(epoch), epoch=epoch)
+    voice_ms = int(content.get("voice_ms", 0))
+    return events.PlaybackStarted(item_id=str(epoch), epoch=epoch, voice_ms=voice_ms)
 
 
 def _viewer(content: Content) -> events.ServerEvent:
-    return events.SpeechStarted() if content["speaking"] else events.SpeechStopped()
+    if content["speaking"]:
+        return events.SpeechStarted()
+    return events.SpeechStopped(quiet_ms=content["quiet_ms"])
 
 
 def _reply(content: Content) -> events.ServerEvent:
@@ -48,9 +51,7 @@ _EVENTS: Final[dict[str, Callable[[Content], events.ServerEvent | None]]] = {
     "heard": lambda content: events.TranscriptFinal(text=content["text"]),
     "reply": _reply,
     "finished": lambda _content: None,  # told with how much was heard, as `playback.finished`
-    "moved": lambda _content: (
-        None
-    ),  # to another server, as the page's sessions do and a program's do not
+    "moved": lambda _content: events.SessionMoved(),
     "microphone": lambda content: events.MicrophoneChanged(
         mode=content["mode"], why=content.get("why", "")
     ),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from flowact.live.protocol.problem import ApiError
 
+MicrophoneMode = Literal["off", "puppet", "conversation"]
 LANGUAGE: Final = "^([a-z]{2})?$"
 """Of ISO 639-1, or nothing."""
 LONGEST_PERSONA: Final = 2_000
@@ -65,6 +66,20 @@ class TextAsk(_Up):
     text: str
 
 
+class SoundPlay(_Up):
+    """Speak a recording from `POST /v1/sounds`, in mode `agent`."""
+
+    type: Literal["sound.play"]
+    sound_id: str = Field(max_length=80)
+
+
+class SamplePlay(_Up):
+    """Speak one of the recordings that come with FlowAct, in mode `agent`."""
+
+    type: Literal["sample.play"]
+    name: str = Field(max_length=60)
+
+
 class SessionUpdate(_Up):
     """Change how the session talks; what is left out stays. Mode `avatar` has a voice alone.
 
@@ -91,7 +106,7 @@ class MicrophoneSet(_Up):
     """What binary messages up are, in mode `agent`: dropped, spoken as they come, or listened to."""
 
     type: Literal["microphone.set"]
-    mode: Literal["off", "puppet", "conversation"]
+    mode: MicrophoneMode
 
 
 class MediaKey(_Up):
@@ -101,10 +116,16 @@ class MediaKey(_Up):
 
 
 class PingEvent(_Up):
-    """A sign of life, at least every 15 s; `at` comes back."""
+    """A sign of life, at least every 15 s.
+
+    Attributes:
+        at: comes back, so that a client can compare clocks.
+        lag_ms: how old the newest frame was when it was painted, for those who run the server.
+    """
 
     type: Literal["ping"]
     at: float = 0.0
+    lag_ms: float | None = Field(None, ge=0, le=600_000)
 
 
 class SessionClose(_Up):
@@ -119,6 +140,8 @@ ClientEvent = Annotated[
     | AudioClear
     | TextSay
     | TextAsk
+    | SoundPlay
+    | SamplePlay
     | SessionUpdate
     | ActionSet
     | MicrophoneSet
@@ -147,6 +170,8 @@ class SessionCreated(BaseModel):
         resume_token: opens the socket again after a lost connection, for some seconds.
         codec: of the frames.
         resumed: whether this is such a connection.
+        epoch: of the newest item or interruption.
+        microphone: what binary messages up are, in mode `agent`.
         limits: what a session bears.
     """
 
@@ -155,7 +180,15 @@ class SessionCreated(BaseModel):
     resume_token: str
     codec: str
     resumed: bool = False
+    epoch: int = 0
+    microphone: MicrophoneMode = "off"
     limits: SocketLimits = SocketLimits()
+
+
+class SessionMoved(BaseModel):
+    """Another server goes on with the session: connect again at once, with the resume token."""
+
+    type: Literal["session.moved"] = "session.moved"
 
 
 class SessionUpdated(BaseModel):
@@ -179,6 +212,7 @@ class PlaybackStarted(BaseModel):
     type: Literal["playback.started"] = "playback.started"
     item_id: str
     epoch: int
+    voice_ms: int = Field(0, description="How long a voice of the server took to begin with it.")
 
 
 class PlaybackFinished(BaseModel):
@@ -224,6 +258,7 @@ class SpeechStopped(BaseModel):
     """The viewer has finished."""
 
     type: Literal["user.speech_stopped"] = "user.speech_stopped"
+    quiet_ms: int = Field(0, description="For so long nothing was heard before it was noticed.")
 
 
 class TranscriptFinal(BaseModel):
@@ -251,7 +286,7 @@ class MicrophoneChanged(BaseModel):
     """What binary messages up are from now on."""
 
     type: Literal["microphone.changed"] = "microphone.changed"
-    mode: Literal["off", "puppet", "conversation"]
+    mode: MicrophoneMode
     why: str = Field(
         "", description="Why the server changed it by itself; empty if it was asked to."
     )
@@ -293,6 +328,7 @@ class ErrorEvent(BaseModel):
 
 ServerEvent = (
     SessionCreated
+    | SessionMoved
     | SessionUpdated
     | QueuePosition
     | PlaybackStarted

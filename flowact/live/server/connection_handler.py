@@ -45,15 +45,15 @@ async def handle_connection(connection: Connection, manager: SessionManager) -> 
         session = await _enter(connection, manager, hello)
         if session is not None:
             await converse(connection, manager, session, _receive_all(connection, session))
+    except PlaceLostError:
+        _log.info("a page came with a place that is over; it asks for another one")
+        with contextlib.suppress(ConnectionLostError):
+            await connection.send(_message("moved"))
     except UserError as error:
         _log.info("a connection was refused: %s", raised_at(error))
         manager.observers.tell(NotJoined("refused"))
         with contextlib.suppress(ConnectionLostError):
             await connection.send(_message("error", text=str(error), fatal=True))
-    except PlaceLostError:
-        _log.info("a page came with a place that is over; it asks for another one")
-        with contextlib.suppress(ConnectionLostError):
-            await connection.send(_message("moved"))
     except (ConnectionLostError, TimeoutError) as error:
         _log.debug("a connection ended: %s", raised_at(error))
 
@@ -90,7 +90,7 @@ async def _enter(
             resumed = session is not None
             if session is None:
                 session = manager.begin(
-                    visitor, hello.character, hello.upload, hello.codec, arrival
+                    visitor, hello.character, hello.upload, hello.codec, arrival, ViewerSession
                 )
         except BaseException:
             await manager.admission.leave()
@@ -130,7 +130,7 @@ async def _elsewhere(
     if not hello.resume:
         return None
     name = manager.tickets.check(hello.resume, "resume")
-    return await manager.adopt(name, replace(arrival, result="resumed"))
+    return await manager.adopt(name, replace(arrival, result="resumed"), ViewerSession)
 
 
 async def wait_for_place(

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)
 
+Viewer = TypeVar("Viewer", bound=ViewerSession)
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
 _TIDY_SECONDS: Final = 2.0
@@ -175,8 +176,14 @@ class SessionManager:
         return self._supervisor is not None and self.ready is not None and self._supervisor.settled
 
     def begin(
-        self, visitor: str, character: str, upload: str, codec: Codec, arrival: Arrival
-    ) -> ViewerSession:
+        self,
+        visitor: str,
+        character: str,
+        upload: str,
+        codec: Codec,
+        arrival: Arrival,
+        kind: type[Viewer],
+    ) -> Viewer:
         """Begin a session for a visitor who has a place.
 
         Raises:
@@ -185,13 +192,19 @@ class SessionManager:
         picture = self.picture(visitor, character, upload)
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
         persona = self.persona(character, uploaded=bool(upload))
-        session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
+        name = secrets.token_hex(8)
+        session = kind(name, visitor, self.services, planner, persona, codec=codec)
         seed = self.enter(session, picture, codec, arrival)
         origin = SessionOrigin(session.name, visitor, character, bool(upload), seed, codec)
         self.moves.begin(session, origin, picture)
         return session
 
-    async def adopt(self, name: str, arrival: Arrival) -> ViewerSession | None:
+    async def adopt(
+        self,
+        name: str,
+        arrival: Arrival,
+        kind: type[Viewer],
+    ) -> Viewer | None:
         """Go on with a session that another server had; `None` if it is kept nowhere."""
         found = await self.moves.claim(name) if self.down is None else None
         if found is None:
@@ -200,7 +213,8 @@ class SessionManager:
         origin = kept.origin
         planner = self.planner(picture, arms=not origin.uploaded)
         persona = self.persona(origin.character, uploaded=origin.uploaded)
-        session = ViewerSession(name, origin.visitor, self.services, planner, persona)
+        visitor, codec = origin.visitor, origin.codec
+        session = kind(name, visitor, self.services, planner, persona, codec=codec)
         self.sessions[name] = session
         session.watch.arrived(arrival)
         _log.info("session %s goes on here; %d servers have had it", name, origin.generation)

@@ -33,6 +33,7 @@ from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
 from flowact.serving.messages import (
     Close,
+    Codec,
     Command,
     KeyFrame,
     MediaSegment,
@@ -70,6 +71,7 @@ class ViewerSession:
     Attributes:
         name: of the session, the same at the worker.
         visitor: subject of the visitor's ticket, whose uploads may be used.
+        codec: of the frames.
         send_queue: what waits to be sent.
         recorder: the last minutes.
         watch: what operators see of it.
@@ -81,6 +83,7 @@ class ViewerSession:
         services: worker, voices and uploads.
         planner: chooses actions.
         persona: who the avatar is in a conversation.
+        codec: of the frames.
     """
 
     def __init__(
@@ -90,8 +93,9 @@ class ViewerSession:
         services: SessionServices,
         planner: Planner | None = None,
         persona: Persona = NOBODY,
+        codec: Codec = "h264",
     ) -> None:
-        self.name, self.visitor = name, visitor
+        self.name, self.visitor, self.codec = name, visitor, codec
         self._services, self._planner = services, planner or RuleBasedPlanner()
         self.send_queue, self.recorder = SendQueue(), Recorder()
         self.watch = SessionWatch(services.tell)

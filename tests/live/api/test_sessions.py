@@ -8,77 +8,28 @@ import json
 import time
 
 import av
-import jsonschema
 import numpy as np
 import pytest
+from flowact.live.api.socket import BAD_REQUEST, UNAUTHORISED
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.api import asyncapi
-from flowact.live.api.socket import BAD_REQUEST, UNAUTHORISED
 from flowact.live.protocol import events
-from flowact.live.protocol.binary import Flag, MessageKind, unpack
+from flowact.live.protocol.binary import Flag, MessageKind
 from flowact.serving.audio_source import to_pcm16
+from tests.live.caller import Caller, dialled
 from tests.live.conftest import KEY
 from tests.live.viewer import PATIENCE, ended
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import speech
 
 OWNER = {"Authorization": f"Bearer {KEY}"}
-SCHEMAS = asyncapi.document()["components"]["schemas"]
-NAMES = {asyncapi.name_of(model): model.__name__ for model in asyncapi.server_events()}
-
-
-class Caller:
-    """A program's end of the socket; every event is held against the published description."""
-
-    def __init__(self, socket) -> None:
-        self.socket, self.seen = socket, []
-
-    def send(self, kind: str, **content: object) -> None:
-        self.socket.send_text(json.dumps({"type": kind, **content}))
-
-    def next(self):
-        if len(self.seen) % 60 == 59:  # who is silent for 15 s is taken for gone
-            self.send("ping", at=0.0)
-        message = self.socket.receive()
-        if message["type"] == "websocket.close":
-            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
-        if message.get("text") is None:
-            found = unpack(message["bytes"])
-        else:
-            found = json.loads(message["text"])
-            schema = {"$ref": f"#/components/schemas/{NAMES[found['type']]}"}
-            jsonschema.validate(found, {**schema, "components": {"schemas": SCHEMAS}})
-        self.seen.append(found)
-        return found
-
-    def until(self, condition):
-        limit = time.monotonic() + PATIENCE
-        while time.monotonic() < limit:
-            found = self.next()
-            if condition(found):
-                return found
-        raise AssertionError(f"waited in vain; the last messages: {self.seen[-5:]}")
-
-    def event(self, kind: str) -> dict:
-        return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
-
-    def voiced(self):
-        return self.until(
-            lambda m: isinstance(m, tuple) and m[0].kind is MessageKind.SOUND and any(m[1])
-        )
 
 
 def make(client, **spec) -> dict:
     answer = client.post("/v1/sessions", json=spec, headers=OWNER)
     assert answer.status_code == 201, answer.text
     return answer.json()
-
-
-def dialled(client, token: str, protocols=("flowact.v1",)):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return client.websocket_connect("/v1/socket", subprotocols=list(protocols), headers=headers)
 
 
 @contextlib.contextmanager
