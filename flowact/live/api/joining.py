@@ -19,7 +19,6 @@ from flowact.live.access.rate_limit import (
     TokenBucket,
 )
 from flowact.live.access.reservations import PlaceLostError
-from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.credentials import (
     PAGE,
     RESUME,
@@ -33,9 +32,10 @@ from flowact.live.observation.events import NotJoined
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.protocol import events
 from flowact.live.protocol.connection import Connection, ConnectionLostError
-from flowact.live.protocol.problem import ApiError, problem_of
+from flowact.live.protocol.problem import ApiError
 from flowact.live.server.connection_handler import SILENT_SECONDS, converse, wait_for_place
 from flowact.live.session.manager import SessionManager
+from flowact.live.session.session import ViewerSession
 from flowact.logs import raised_at
 
 _log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class SessionDoor:
         if not isinstance(error, PlaceLostError):  # whoever lost a place asks for another one
             self._manager.observers.tell(NotJoined("refused"))
         with contextlib.suppress(ConnectionLostError):
-            await connection.send(_error(error, fatal=True).model_dump_json())
+            await connection.send(events.error_event(error, fatal=True).model_dump_json())
 
     async def _join(self, connection: Connection, request: JoinRequest) -> tuple[ApiSession, bool]:
         """Return the session of a token, and whether it was there before."""
@@ -111,10 +111,10 @@ class SessionDoor:
                 "unknown_picture", "There is no such picture of yours.", status=404, fatal=True
             )
 
-        async def begin(arrived: Arrival) -> AgentSession:
+        async def begin(arrived: Arrival) -> ViewerSession:
             codec = query.codec or "h264"
             character = query.character
-            return self._manager.begin(visitor, character, upload, codec, arrived, AgentSession)
+            return self._manager.begin(visitor, character, upload, codec, arrived)
 
         return await self._with_place(connection, query.place, arrival, begin)
 
@@ -148,8 +148,8 @@ class SessionDoor:
         if not self._manager.settings.store:
             raise ApiError("unknown_session", OVER, fatal=True)
 
-        async def adopt(arrived: Arrival) -> AgentSession:
-            found = await self._manager.adopt(name, arrived, AgentSession)
+        async def adopt(arrived: Arrival) -> ViewerSession:
+            found = await self._manager.adopt(name, arrived)
             if found is None:
                 raise ApiError("unknown_session", OVER, fatal=True)
             return found
@@ -218,7 +218,9 @@ async def _read(connection: Connection, session: ApiSession) -> None:
             message = await connection.receive()
         if not everything.take():
             _log.warning("session %s sent too many messages and ends", session.name)
-            session.tell(_error(ApiError("flood", "Too many messages at once.", fatal=True)))
+            session.tell(
+                events.error_event(ApiError("flood", "Too many messages at once.", fatal=True))
+            )
             session.send_queue.close()
             return
         try:
@@ -233,13 +235,8 @@ async def _read(connection: Connection, session: ApiSession) -> None:
             session.handle_event(event)
         except UserError as error:
             _log.info("session %s: an event was refused: %s", session.name, raised_at(error))
-            session.tell(_error(error))
+            session.tell(events.error_event(error))
 
 
 def _position(place: int) -> str:
     return events.QueuePosition(position=place).model_dump_json()
-
-
-def _error(error: UserError, *, fatal: bool = False) -> events.ErrorEvent:
-    problem = problem_of(error)
-    return events.ErrorEvent(**{**problem.model_dump(), "fatal": fatal or problem.fatal})

@@ -10,16 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from flowact.errors import UserError
-from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
 from flowact.live.api.credentials import CLIENT
 from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
 from flowact.live.observation.session_watch import Arrival, SessionWatch
 from flowact.live.persona import Persona
+from flowact.live.protocol import events
 from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.manager import SessionManager
+from flowact.live.session.session import ViewerSession
 
-ApiSession = PushSession | AgentSession
+ApiSession = PushSession | ViewerSession
 MOST_RESERVED: Final = 200
 _State = Literal["waiting_for_client", "in_line", "live", "disconnected"]
 
@@ -132,7 +133,7 @@ class SessionRegistry:
         planner = manager.planner(picture, arms=not reservation.upload)
         session: ApiSession
         if spec.mode == "agent":
-            session = AgentSession(
+            session = ViewerSession(
                 reservation.id,
                 reservation.visitor,
                 manager.services,
@@ -165,7 +166,7 @@ class SessionRegistry:
     def live(self, name: str) -> ApiSession | None:
         """Return a session that lives, whoever made it."""
         found = self._manager.sessions.get(name)
-        return found if isinstance(found, PushSession | AgentSession) else None
+        return found if isinstance(found, PushSession | ViewerSession) else None
 
     def state(self, reservation: Reservation) -> SessionStanding:
         """Say where a session stands."""
@@ -207,7 +208,7 @@ class SessionRegistry:
             return
         session = self.session(reservation)
         if session is not None:
-            session.send_event("error", text="The session's time is over.", fatal=True)
+            session.tell(events.error_event(UserError("The session's time is over."), fatal=True))
         self._later(self.end, reservation)
 
     def _forget_unused(self, name: str) -> None:

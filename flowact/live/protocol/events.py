@@ -10,7 +10,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from flowact.live.protocol.problem import ApiError
+from flowact.errors import UserError
+from flowact.live.protocol.problem import ApiError, problem_of
 
 MicrophoneMode = Literal["off", "puppet", "conversation"]
 LANGUAGE: Final = "^([a-z]{2})?$"
@@ -348,6 +349,24 @@ ServerEvent = (
 )
 
 
+def error_event(error: UserError, *, fatal: bool = False) -> ErrorEvent:
+    """Return the event that says a refusal; `fatal` where it ends the session whatever it is."""
+    problem = problem_of(error)
+    return ErrorEvent(**{**problem.model_dump(), "fatal": fatal or problem.fatal})
+
+
+def check_sound(sound: bytes) -> None:
+    """Refuse a binary message that is no sound.
+
+    Raises:
+        ApiError: it ends inside a sample, or is too long.
+    """
+    if len(sound) % 2:
+        raise ApiError("odd_length", "The sound ends inside a sample: it has two bytes each.")
+    if len(sound) > LONGEST_APPEND:
+        raise ApiError("too_large", f"One message holds at most {LONGEST_APPEND} bytes of sound.")
+
+
 def parse_event(message: str) -> ClientEvent:
     """Read what a client sent.
 
@@ -360,7 +379,7 @@ def parse_event(message: str) -> ClientEvent:
         event: ClientEvent = _ADAPTER.validate_json(message)
     except (ValidationError, RecursionError) as error:
         reason = _reason(error) if isinstance(error, ValidationError) else "it is nested too deep"
-        raise ApiError("invalid_event", f"That is no event of {_NAME}: {reason}.") from error
+        raise ApiError("invalid_event", f"That is no event of flowact.v1: {reason}.") from error
     if isinstance(event, TextSay | TextAsk) and len(event.text) > LONGEST_TEXT:
         raise ApiError(
             "text_too_long",
@@ -369,9 +388,6 @@ def parse_event(message: str) -> ClientEvent:
     if isinstance(event, ActionSet) and len(event.text) > LONGEST_ACTION:
         raise ApiError("text_too_long", f"An action has at most {LONGEST_ACTION} characters.")
     return event
-
-
-_NAME: Final = "flowact.v1"
 
 
 def _reason(error: ValidationError) -> str:

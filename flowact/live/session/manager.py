@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from flowact.live.continuity.open_store import open_store
 from flowact.live.observation.events import Moved, Observers, WorkerReplaced
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.persona import NOBODY, Persona, read_persona
+from flowact.live.protocol import events
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.moves import SessionMoves
 from flowact.live.session.session import SessionServices, ViewerSession
@@ -54,7 +55,7 @@ from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)
 
-Viewer = TypeVar("Viewer", bound=ViewerSession)
+GIVEN_UP: Final = "The generator could not go on; start again, please."
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
 _TIDY_SECONDS: Final = 2.0
@@ -182,8 +183,7 @@ class SessionManager:
         upload: str,
         codec: Codec,
         arrival: Arrival,
-        kind: type[Viewer],
-    ) -> Viewer:
+    ) -> ViewerSession:
         """Begin a session for a visitor who has a place.
 
         Raises:
@@ -193,18 +193,13 @@ class SessionManager:
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
         persona = self.persona(character, uploaded=bool(upload))
         name = secrets.token_hex(8)
-        session = kind(name, visitor, self.services, planner, persona, codec=codec)
+        session = ViewerSession(name, visitor, self.services, planner, persona, codec=codec)
         seed = self.enter(session, picture, codec, arrival)
         origin = SessionOrigin(session.name, visitor, character, bool(upload), seed, codec)
         self.moves.begin(session, origin, picture)
         return session
 
-    async def adopt(
-        self,
-        name: str,
-        arrival: Arrival,
-        kind: type[Viewer],
-    ) -> Viewer | None:
+    async def adopt(self, name: str, arrival: Arrival) -> ViewerSession | None:
         """Go on with a session that another server had; `None` if it is kept nowhere."""
         found = await self.moves.claim(name) if self.down is None else None
         if found is None:
@@ -214,7 +209,7 @@ class SessionManager:
         planner = self.planner(picture, arms=not origin.uploaded)
         persona = self.persona(origin.character, uploaded=origin.uploaded)
         visitor, codec = origin.visitor, origin.codec
-        session = kind(name, visitor, self.services, planner, persona, codec=codec)
+        session = ViewerSession(name, visitor, self.services, planner, persona, codec=codec)
         self.sessions[name] = session
         session.watch.arrived(arrival)
         _log.info("session %s goes on here; %d servers have had it", name, origin.generation)
@@ -320,7 +315,7 @@ class SessionManager:
             case WorkerUnavailable(message=message):
                 self.down = message
                 for session in self.sessions.values():
-                    session.send_event("error", text=message)
+                    session.tell(events.error_event(UserError(message)))
 
     def _observe(self, report: Report) -> None:
         """Tell operators what concerns the worker as a whole, and keep or move sessions."""
@@ -339,10 +334,10 @@ class SessionManager:
         if session is None:
             return
         if fatal:
-            session.send_event("error", text="The generator could not go on; start again, please.")
+            session.tell(events.error_event(UserError(GIVEN_UP)))
             session.send_queue.close()
         else:
-            session.send_event("notice", text="The picture had to be begun anew.")
+            session.tell(events.NoticeEvent(message="The picture had to be begun anew."))
 
     async def _tidy_forever(self) -> None:
         while True:

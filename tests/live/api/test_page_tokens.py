@@ -5,36 +5,25 @@ from __future__ import annotations
 import io
 import json
 import threading
-from contextlib import contextmanager
 
 import pytest
 from PIL import Image
 
+from flowact.live.observation.events import Joined
 from flowact.live.protocol.binary import Flag, MessageKind, prefixed, split_prefixed, unpack
-from tests.live.caller import Caller, dialled
-from tests.live.viewer import ended
+from tests.live.viewer import Viewer, bearer, dialled, ended, visiting
 from tests.tiny_assets import picture, write_wave
 from tests.tiny_pipeline import speech
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-@contextmanager
-def on_page(client, token: str, **query: str):
-    with dialled(client, token, query={"codec": "jpeg", **query}) as socket:
-        caller = Caller(socket)
-        caller.created = caller.event("session.created")
-        yield caller
-        caller.send("session.close")
 
 
 def test_a_page_token_begins_a_session_of_an_agent_that_its_resume_token_finds_again(
     client, manager, ticket
 ):
-    with dialled(client, ticket, query={"codec": "jpeg", "character": "mira"}) as socket:
-        caller = Caller(socket)
+    observed, parent = [], f"00-{'1' * 32}-{'2' * 16}-01"
+    manager.observers.add(observed.append)
+    query = {"codec": "jpeg", "character": "mira"}
+    with dialled(client, ticket, query=query, traceparent=parent) as socket:
+        caller = Viewer(socket)
         created = caller.event("session.created")
         assert (created["codec"], created["microphone"], created["epoch"]) == ("jpeg", "off", 0)
         caller.send("sample.play", name="welcome")
@@ -43,7 +32,7 @@ def test_a_page_token_begins_a_session_of_an_agent_that_its_resume_token_finds_a
         assert sound.epoch == started["epoch"] and sound.flags & Flag.SPEAKING
     resume = created["resume_token"]
     with dialled(client, resume) as socket:
-        again = Caller(socket)
+        again = Viewer(socket)
         found = again.event("session.created")
         assert found["resumed"] and found["session"] == created["session"]
         assert found["epoch"] == started["epoch"] and found["codec"] == "jpeg"
@@ -53,6 +42,11 @@ def test_a_page_token_begins_a_session_of_an_agent_that_its_resume_token_finds_a
         assert client.get(f"{look}/recording", headers=bearer(ticket)).status_code == 404
         again.send("session.close")
     ended(manager)
+    joined = [event for event in observed if isinstance(event, Joined)]
+    assert [(each.result, each.traceparent) for each in joined] == [
+        ("new", parent),
+        ("resumed", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +55,7 @@ def test_a_page_token_begins_a_session_of_an_agent_that_its_resume_token_finds_a
 )
 def test_a_page_token_is_for_this_servers_own_page(client, manager, ticket, origin, refused):
     with dialled(client, ticket, query={"codec": "jpeg"}, origin=origin) as socket:
-        caller = Caller(socket)
+        caller = Viewer(socket)
         if refused:
             assert caller.event("error")["code"] == "foreign_page"
         else:
@@ -85,7 +79,7 @@ def test_a_page_token_is_for_this_servers_own_page(client, manager, ticket, orig
 )
 def test_a_page_that_asks_for_what_there_is_not_is_told_so(client, manager, ticket, query, code):
     with dialled(client, ticket, query=query) as socket:
-        error = Caller(socket).event("error")
+        error = Viewer(socket).event("error")
     assert error["code"] == code and error["fatal"] and error["message"].endswith(".")
     assert not manager.sessions
 
@@ -100,8 +94,8 @@ def test_a_visitors_picture_and_recording_belong_to_the_session_and_end_with_it(
     )
     assert taken.status_code == 201, taken.text
     said = write_wave(tmp_path / "voice.wav", speech(1.0).read()).read_bytes()
-    with on_page(client, ticket, picture_id=taken.json()["picture_id"]) as caller:
-        proof = bearer(caller.created["resume_token"])
+    with visiting(client, ticket, codec="jpeg", picture_id=taken.json()["picture_id"]) as caller:
+        proof = bearer(caller.event("session.created")["resume_token"])
         refused = client.post("/v1/sounds", content=said, headers=bearer(ticket))
         assert refused.json()["error"]["code"] == "wrong_key"
         sound = client.post("/v1/sounds", content=said, headers=proof).json()["sound_id"]

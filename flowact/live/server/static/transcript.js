@@ -29,14 +29,19 @@ export class Transcript {
     this.#caption("you", text);
   }
 
-  /** The answer so far; `done` with its last words. */
-  reply({ text, done }) {
-    if (!text) return;
+  /** The answer goes on. */
+  grow(more) {
+    const text = (this.answer?.lastElementChild.textContent ?? "") + more;
     if (this.answer) this.answer.lastElementChild.textContent = text;
     else this.answer = this.#add("avatar", this.name, text);
-    if (done) this.answer = null;
     this.follow();
     this.#caption("avatar", text);
+  }
+
+  /** The whole answer. */
+  replied(text) {
+    if (!this.answer && text) this.grow(text);
+    this.answer = null;
   }
 
   /** Show the newest line; a list that was not seen has not followed. */
