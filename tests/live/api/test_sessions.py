@@ -10,10 +10,10 @@ import time
 import av
 import numpy as np
 import pytest
-from flowact.live.api.socket import BAD_REQUEST, UNAUTHORISED
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
+from flowact.live.api.connections import BAD_REQUEST, UNAUTHORISED
 from flowact.live.protocol import events
 from flowact.live.protocol.binary import Flag, MessageKind
 from flowact.serving.audio_source import to_pcm16
