@@ -15,7 +15,7 @@ from markdown_it.token import Token
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _URL: Final = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]]+", re.IGNORECASE)
-_JSON: Final = re.compile(r'\{\s*(?:["}]|$)|\[\s*(?:["{\[]|$)')
+_JSON: Final = re.compile(r'\{\s*(?:["}]|$)|\[\s*(?:["{]|$)')
 """Where JSON begins, or may begin at the end of what has come."""
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)(?:"(\s*:)?|$)', re.DOTALL)
 """A string of JSON, which may be cut off, and the colon after it if it names a field."""

@@ -56,6 +56,7 @@ def test_the_first_clause_comes_before_the_text_is_over():
         ("{}", []),
         ("[" * 5_000, []),
         ("[Sic] It is {so}.", ["[Sic] It is {so}."]),
+        ("Good morning [[everybody]]. Hello.", ["Good morning [[everybody]].", "Hello."]),
         ("It is so <think>, or is it", ["It is so"]),
         ("🙂", []),
         ("", []),
