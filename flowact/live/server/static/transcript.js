@@ -31,16 +31,12 @@ export class Transcript {
 
   /** The answer goes on. */
   grow(more) {
-    const text = (this.answer?.lastElementChild.textContent ?? "") + more;
-    if (this.answer) this.answer.lastElementChild.textContent = text;
-    else this.answer = this.#add("avatar", this.name, text);
-    this.follow();
-    this.#caption("avatar", text);
+    this.#answered((this.answer?.lastElementChild.textContent ?? "") + more);
   }
 
   /** The whole answer. */
   replied(text) {
-    if (!this.answer && text) this.grow(text);
+    if (text) this.#answered(text);
     this.answer = null;
   }
 
@@ -51,6 +47,13 @@ export class Transcript {
 
   text() {
     return [...this.list.children].map((line) => [...line.children].map((part) => part.textContent).join(": ")).join("\n");
+  }
+
+  #answered(text) {
+    if (this.answer) this.answer.lastElementChild.textContent = text;
+    else this.answer = this.#add("avatar", this.name, text);
+    this.follow();
+    this.#caption("avatar", text);
   }
 
   #add(who, name, text) {
