@@ -39,10 +39,11 @@ def split_heads(
     Returns:
         `[batch, heads, tokens, width]` each, in the dtype of `qkv`.
     """
-    batch, tokens, _ = qkv.shape
+    batch, tokens, total = qkv.shape
     width = len(scales[0])
-    given = qkv.contiguous().view(batch, tokens, 3, -1, width)
-    made = qkv.new_empty(3, batch, given.shape[3], tokens, width)
+    heads = total // (3 * width)
+    given = qkv.contiguous().view(batch, tokens, 3, heads, width)
+    made = qkv.new_empty(3, batch, heads, tokens, width)
     factors = torch.stack(scales).float().numpy()
     angles = (part.detach().float().expand(batch, -1, -1, -1)[:, 0].numpy() for part in (cos, sin))
     _split_heads(bits_of(given), factors, *angles, bits_of(made))

@@ -56,6 +56,16 @@ def test_gelu_is_that_of_pytorch(dtype: torch.dtype) -> None:
 
 
 @torch.inference_mode()
+def test_there_may_be_no_tokens() -> None:
+    scales, angles = (torch.ones(8), torch.ones(8)), torch.zeros(1, 1, 0, 4)
+    parts = token_kernels.split_heads(torch.zeros(1, 0, 48), scales, angles, angles)
+    assert [part.shape for part in parts] == [(1, 2, 0, 8)] * 3
+    none = torch.zeros(1, 0, 1, 8)
+    assert modulate(torch.zeros(1, 0, 4, 8), none, none).shape == (1, 0, 4, 8)
+    assert token_kernels.gelu(torch.zeros(1, 0, 8)).shape == (1, 0, 8)
+
+
+@torch.inference_mode()
 def test_neighbours_change_no_bit() -> None:
     torch.manual_seed(2)
     x, shift, scale = torch.randn(3, 2, 4, 40), torch.randn(3, 2, 1, 40), torch.randn(3, 2, 1, 40)
