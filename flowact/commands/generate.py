@@ -86,7 +86,7 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
     check_target(args.out)
@@ -169,5 +169,5 @@ def _is_known(picture: NDArray[np.uint8]) -> bool:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)

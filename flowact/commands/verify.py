@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the verdict."""
     verdict = verify(args.file)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     if args.json:
         console.print_json(json.dumps(asdict(verdict)))
         return
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         f"(score {verdict.score:.1f} over {verdict.frames} frames, {DETECTED:g} is needed)."
     )
     for name, value in verdict.metadata.items():
-        console.print(f"  {name}: {value}", markup=False)
+        console.print(f"  {name}: {value}")
 
 
 def verify(path: Path) -> Verdict:
