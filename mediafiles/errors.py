@@ -20,5 +20,5 @@ class MediaError(Exception):
 
 
 def printable(sentence: str) -> str:
-    """A sentence on one line: names of files may hold line breaks, and signs that steer a terminal."""
-    return sentence.translate(_CONTROLS)
+    """A sentence on one line: names of files may hold line breaks, signs that steer a terminal, bytes of no text."""
+    return sentence.translate(_CONTROLS).encode(errors="backslashreplace").decode()
