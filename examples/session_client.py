@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 
 from flowact.client import FlowActClient
-from flowact.live.api.events import PlaybackFinished
+from flowact.live.protocol.events import PlaybackFinished
 from flowact.media import Recording
 from flowact.serving.audio_source import to_pcm16
 

@@ -1,14 +1,22 @@
 /** Events of the server, by type; see /v1/asyncapi.json. */
 export interface AvatarEvents {
-  "session.created": { session: string; resume_token: string; codec: string; resumed: boolean };
+  "session.created": {
+    session: string;
+    resume_token: string;
+    codec: string;
+    resumed: boolean;
+    epoch: number;
+    microphone: "off" | "puppet" | "conversation";
+  };
+  "session.moved": Record<string, never>;
   "session.updated": { voice: string; language: string };
   "queue.position": { position: number };
-  "playback.started": { item_id: string; epoch: number };
+  "playback.started": { item_id: string; epoch: number; voice_ms: number };
   "playback.finished": { item_id: string; played_ms: number; interrupted: boolean };
   "playback.flushed": { epoch: number };
   metrics: { item_id: string; played_ms: number; buffered_ms: number; dropped: number };
   "user.speech_started": Record<string, never>;
-  "user.speech_stopped": Record<string, never>;
+  "user.speech_stopped": { quiet_ms: number };
   "transcript.final": { text: string };
   "reply.delta": { text: string };
   "reply.done": { text: string };

@@ -19,7 +19,7 @@ from flowact.live.api.models import (
     SessionTicket,
     VoiceInfo,
 )
-from flowact.live.api.problem import Problem, ProblemBody
+from flowact.live.protocol.problem import Problem, ProblemBody
 
 __all__ = ["ClientError", "FlowActClient"]
 

@@ -16,10 +16,10 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from flowact.errors import UserError
-from flowact.live.api import events
 from flowact.live.api.models import PROTOCOL, SessionTicket
-from flowact.live.api.problem import Problem
+from flowact.live.protocol import events
 from flowact.live.protocol.binary import Header, unpack
+from flowact.live.protocol.problem import Problem
 
 PING_SECONDS: Final = 4.0
 APPEND_BYTES: Final = 32_000

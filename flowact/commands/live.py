@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from flowact import assets, logs
 from flowact.errors import UserError
 from flowact.live.continuity.open_store import check_store
+from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.server.application import create_app, mount_page
 from flowact.live.server.draining import DrainingServer
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
             app,
             log_config=None,
             log_level="warning",
-            ws_max_size=65_536,
+            ws_max_size=LONGEST_APPEND,
             ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
             timeout_graceful_shutdown=3,
             forwarded_allow_ips="127.0.0.1",
@@ -84,7 +85,7 @@ def create_application(settings: LiveSettings) -> FastAPI:
     app = create_app(settings, [("Study", "study/")] if study is not None else [])
     if study is not None:  # before the page, which answers for every path below the root
         _mount_study(app, study, settings.state)
-    app.add_middleware(BodyLimit, prefix="/gradio_api")  # uploads go to /live/upload, which counts
+    app.add_middleware(BodyLimit, prefix="/gradio_api")  # uploads go to /v1, which counts
     return mount_page(app)
 
 

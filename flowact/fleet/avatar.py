@@ -47,7 +47,7 @@ class AvatarReplica:
         await self._server.open()
         name = serve.get_replica_context().replica_tag
         address = f"http://{host}:{self._server.port}"
-        path = f"{address}/live" if fleet.direct else f"r/{name}/live"
+        path = f"{address}/v1" if fleet.direct else f"r/{name}/v1"
         self._address = ReplicaAddress(name, address, path)
         loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""A replica's own server: the live routes without a page, on a port of its own."""
+"""A replica's own server: the session interface without a page, on a port of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from starlette.middleware.cors import CORSMiddleware
 
 from flowact.errors import UserError
 from flowact.live.access.reservations import Reservations
+from flowact.live.api.routes import make_client_api
 from flowact.live.operations.operations import Operations
-from flowact.live.protocol.requests import LONGEST_MESSAGE
+from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.server.draining import DrainGate
-from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
 
@@ -47,7 +47,7 @@ def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
-    add_routes(app, manager)
+    app.mount("/v1", make_client_api(manager))
     return app
 
 
@@ -73,7 +73,7 @@ class BackendServer:
             live_backend(settings, self.manager),
             log_config=None,
             log_level="warning",
-            ws_max_size=4 * LONGEST_MESSAGE,
+            ws_max_size=LONGEST_APPEND,
             ws_ping_interval=None,  # the page's own pings are faster
             timeout_graceful_shutdown=3,
         )

@@ -17,7 +17,7 @@ from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import MOST_FILES
 from study.cli import main as study
 from tests.attacks.conftest import KEY
-from tests.attacks.test_attacks import PATIENCE, entering, is_a_sentence
+from tests.attacks.test_attacks import PATIENCE, bearer, entering, is_a_sentence
 from tests.mediafiles.damage import PICTURES, SOUNDS, VIDEOS, damaged_files, whole_files
 from tests.mediafiles.sources import Clip
 from tests.study.intake.test_import import study_of
@@ -79,23 +79,23 @@ def test_uploads_of_recordings(server, whole, number, tally):
         visit = Tickets(KEY.encode()).issue("visit", f"attacker-{start}")
         with entering(server, visit) as attacker:
             for name, data in sent[start : start + MOST_FILES]:
-                tally[uploaded(server, "audio", name, data, attacker.resume)] += 1
+                tally[uploaded(server, "sounds", name, data, attacker.resume)] += 1
 
 
 @files(5)
 def test_uploads_of_pictures(server, whole, number, tally):
     for count, (name, data) in enumerate(damaged_files(whole, PICTURES, number)):
         visit = Tickets(KEY.encode()).issue("visit", f"painter-{count}")
-        tally[uploaded(server, "picture", name, data, visit)] += 1
+        tally[uploaded(server, "pictures?consent=true", name, data, visit)] += 1
 
 
-def uploaded(server, sort: str, name: str, data: bytes, ticket: str) -> str:
-    headers = {"x-ticket": ticket, "x-consent": "yes", "x-filename": name}
-    url = f"{server.address}live/upload/{sort}"
+def uploaded(server, path: str, name: str, data: bytes, token: str) -> str:
+    headers = {**bearer(token), "x-filename": name}
+    url = f"{server.address}v1/{path}"
     answer = httpx.post(url, content=data, headers=headers, timeout=PATIENCE)
-    if answer.status_code == 200:
+    if answer.status_code == 201:
         return "used"
-    said = answer.json()["error"]
+    said = answer.json()["error"]["message"]
     assert answer.status_code == 400 and is_a_sentence(said) and explains(said, name), said
     return "refused"
 

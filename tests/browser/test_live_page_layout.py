@@ -34,15 +34,18 @@ def test_what_is_typed_and_what_is_answered_is_shown_on_the_picture(visit):
     visitor.page.evaluate("""() => {
         const hear = (message) => flowactSession.dispatchEvent(
             new CustomEvent(message.type, { detail: message }));
-        hear({ type: "viewer", speaking: true });
+        hear({ type: "user.speech_started" });
         window.first = document.querySelector("[data-part=state]").textContent;
-        hear({ type: "viewer", speaking: false });
+        hear({ type: "user.speech_stopped", quiet_ms: 300 });
         window.second = document.querySelector("[data-part=state]").textContent;
-        hear({ type: "heard", text: "Are you there?" });
-        hear({ type: "reply", text: "Yes,", done: false });
-        hear({ type: "reply", text: "Yes, I am.", done: true });
+        hear({ type: "transcript.final", text: "Are you there?" });
+        hear({ type: "reply.delta", text: "Yes," });
+        hear({ type: "reply.delta", text: " I am." });
+        window.third = document.querySelector("[data-part=transcript]").lastElementChild.innerText;
+        hear({ type: "reply.done", text: "Yes, I am." });
     }""")
-    assert visitor.page.evaluate("[first, second]") == ["you speak", "thinking"]
+    told = visitor.page.evaluate("[first, second, third]")
+    assert told == ["you speak", "thinking", "Mira\nYes, I am."]
     assert visitor.page.locator("[data-part=transcript] li").all_inner_texts() == [
         "You\nAre you there?",
         "Mira\nYes, I am.",

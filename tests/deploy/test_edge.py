@@ -26,7 +26,7 @@ class Page:
 
     def __init__(self, name: str) -> None:
         self.name, self.drained, self.port = name, False, free_port()
-        routes = [Route("/", self.page), WebSocketRoute("/live/socket", self.socket)]
+        routes = [Route("/", self.page), WebSocketRoute("/v1/socket", self.socket)]
         config = uvicorn.Config(Starlette(routes=routes), port=self.port, log_level="error")
         self.server = uvicorn.Server(config)
         threading.Thread(target=self.server.run, daemon=True).start()
@@ -89,7 +89,7 @@ def test_a_drained_server_is_passed_over_at_once_and_the_socket_too(edge, pages)
         page.drained = True
         other = browser.get(edge)
         assert other.status_code == 200 and other.text != at
-    with connect(edge.replace("http", "ws") + "/live/socket", additional_headers=cookie) as socket:
+    with connect(edge.replace("http", "ws") + "/v1/socket", additional_headers=cookie) as socket:
         assert socket.recv() == other.text
 
 

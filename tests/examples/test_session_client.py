@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 
 from flowact.bench.server import ServerProcess, serving
 from flowact.client import ClientError, FlowActClient, RemoteAvatar
-from flowact.live.api.events import PlaybackFinished
+from flowact.live.protocol.events import PlaybackFinished
 from flowact.serving.audio_source import to_pcm16
 from tests.tiny_assets import write_wave
 from tests.tiny_pipeline import speech

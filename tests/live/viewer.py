@@ -1,4 +1,4 @@
-"""The page's end of the protocol, as the tests need it."""
+"""A client's end of the session interface, as the tests need it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import contextlib
 import json
 import threading
 import time
+from urllib.parse import urlencode
 
+import jsonschema
 from starlette.websockets import WebSocketDisconnect
 
+from flowact.live.api import asyncapi
 from flowact.live.protocol.binary import MessageKind, unpack
 
 PATIENCE = 120
 PING_SECONDS = 3
+SCHEMAS = asyncapi.document()["components"]["schemas"]
+NAMES = {asyncapi.name_of(model): model.__name__ for model in asyncapi.server_events()}
 
 
 class Viewer:
-    """One end of a WebSocket, as the page is the other."""
+    """A client's end of a session; every event is held against the published description."""
 
     def __init__(self, socket) -> None:
         self.socket, self.seen, self.sent = socket, [], time.monotonic()
@@ -30,9 +35,13 @@ class Viewer:
             self.send("ping", at=0.0)
         message = self.socket.receive()
         if message["type"] == "websocket.close":
-            raise WebSocketDisconnect(message.get("code", 1000))
-        text = message.get("text")
-        found = json.loads(text) if text is not None else unpack(message["bytes"])
+            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
+        if message.get("text") is None:
+            found = unpack(message["bytes"])
+        else:
+            found = json.loads(message["text"])
+            schema = {"$ref": f"#/components/schemas/{NAMES[found['type']]}"}
+            jsonschema.validate(found, {**schema, "components": {"schemas": SCHEMAS}})
         self.seen.append(found)
         return found
 
@@ -44,7 +53,7 @@ class Viewer:
                 return found
         raise AssertionError(f"waited in vain; the last messages: {self.seen[-5:]}")
 
-    def text(self, kind: str) -> dict:
+    def event(self, kind: str) -> dict:
         return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
 
     def media(self, kind: MessageKind, **wanted):
@@ -55,6 +64,27 @@ class Viewer:
                 and all(getattr(m[0], name) == value for name, value in wanted.items())
             )
         )
+
+    def voiced(self):
+        return self.until(
+            lambda m: isinstance(m, tuple) and m[0].kind is MessageKind.SOUND and any(m[1])
+        )
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def dialled(
+    client,
+    token: str,
+    protocols=("flowact.v1",),
+    query: dict[str, str] | None = None,
+    **headers: str,
+):
+    headers = {**bearer(token), **headers} if token else headers
+    address = f"/v1/socket?{urlencode(query or {})}"
+    return client.websocket_connect(address, subprotocols=list(protocols), headers=headers)
 
 
 @contextlib.contextmanager
@@ -77,14 +107,14 @@ def _pinging(viewer: Viewer):
 
 
 @contextlib.contextmanager
-def visiting(client, ticket, **hello):
-    with client.websocket_connect("/live/socket") as socket:
+def visiting(client, token: str, **query: str):
+    """Connect with a token, as the page does; whatever comes first is left to be read."""
+    with dialled(client, token, query=query) as socket:
         viewer = Viewer(socket)
-        viewer.send("hello", token=ticket, **hello)
         with _pinging(viewer):
             yield viewer
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            viewer.send("bye")
+            viewer.send("session.close")
 
 
 def wait_until_ready(client) -> None:

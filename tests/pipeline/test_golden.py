@@ -1,9 +1,8 @@
-"""What the shipped weights made in earlier releases: the latents to a hash, the frames to a grey level.
+"""What the shipped weights made in earlier releases: latents nearly to the bit, frames to a grey level.
 
 `python -m tests.pipeline.test_golden` writes the stored values anew; only new weights are a reason to.
 """
 
-import hashlib
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +23,6 @@ from flowact.streaming.step import step
 from flowact.timebase import LATENTS_PER_CHUNK
 
 FOLDER = Path(__file__).with_name("golden")
-HASH = "e91dcee9"
 CHUNKS = 3
 SHOWN = 20
 """Frame of the stored latents that is kept as a picture."""
@@ -78,13 +76,10 @@ def decoded(latents: torch.Tensor) -> np.ndarray:
     return frames[0].numpy()
 
 
-def digest(latents: torch.Tensor) -> str:
-    rounded = (latents.numpy() / 1e-6).round().astype(np.int64)
-    return hashlib.sha256(rounded.tobytes()).hexdigest()[:8]
-
-
 def test_a_step_gives_the_latents_it_always_gave() -> None:
-    assert digest(first_chunk()) == HASH
+    stored = torch.from_numpy(np.load(FOLDER / "step.npy"))
+    # Sines of positions are float32, and processors differ in the last bit of one.
+    torch.testing.assert_close(first_chunk().float(), stored, atol=1e-5, rtol=0)
 
 
 def test_the_sample_sentence_gives_the_latents_it_always_gave() -> None:
@@ -103,4 +98,4 @@ if __name__ == "__main__":
     spoken = spoken_latents()
     np.save(FOLDER / "latents.npy", spoken.numpy())
     Image.fromarray(decoded(spoken)[SHOWN]).save(FOLDER / "frame.png", optimize=True)
-    print(digest(first_chunk()))  # noqa: T201 - goes into HASH
+    np.save(FOLDER / "step.npy", first_chunk().float().numpy())

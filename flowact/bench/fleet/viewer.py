@@ -8,12 +8,15 @@ import json
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.typing import Subprotocol
 
 from flowact.errors import UserError
+from flowact.live.api.models import PROTOCOL
 from flowact.live.protocol.binary import Flag, MessageKind, unpack
 from flowact.serving.pacing import SEGMENT_SECONDS
 
@@ -116,7 +119,7 @@ class FleetViewer:
         self._over = True
         if self._socket is not None:
             with contextlib.suppress(*LOSSES):
-                await self._socket.send(json.dumps({"type": "bye"}))
+                await self._socket.send(json.dumps({"type": "session.close"}))
                 await self._socket.close()
 
     def abandon(self) -> None:
@@ -149,9 +152,12 @@ class FleetViewer:
         path = self._place["path"]
         base = path if path.startswith("http") else f"{self._page}/{path}"
         address = f"{base.replace('http', 'ws', 1)}/socket"
+        query = urlencode({"place": self._place["ticket"]})
         async with (
             connect(
-                address,
+                f"{address}?{query}",
+                subprotocols=[Subprotocol(PROTOCOL)],
+                additional_headers={"Authorization": f"Bearer {self._resume or self._token}"},
                 open_timeout=OPEN_SECONDS,
                 close_timeout=0.1,
                 ping_interval=None,
@@ -160,8 +166,6 @@ class FleetViewer:
             ) as socket
         ):
             self._socket = socket
-            hello = {"type": "hello", "token": self._token, "place": self._place["ticket"]}
-            await socket.send(json.dumps({**hello, "resume": self._resume}))
             pinging = asyncio.create_task(_ping(socket))
             try:
                 return await self._listen(socket)
@@ -181,17 +185,20 @@ class FleetViewer:
         return False
 
     def _told(self, message: dict[str, Any]) -> bool:
-        """Take a text; return whether the session goes elsewhere."""
-        match message["type"]:
-            case "welcome":
-                self.seen.anew += bool(self._resume) and not message["resumed"]
-                self._resume = message["resume"]
-            case "finished":
+        """Take an event; return whether the session goes on elsewhere, or the place is another's."""
+        match message:
+            case {"type": "session.created"}:
+                self._resume = message["resume_token"]
+            case {"type": "playback.finished", "interrupted": False}:
                 self.seen.finished += 1
-            case "error":
-                self.seen.errors.append(message["text"])
-            case "moved":
+            case {"type": "error", "code": "unknown_session"} if self._resume:
+                self.seen.anew += 1
+                self._resume = ""
                 return True
+            case {"type": "session.moved"} | {"type": "error", "code": "place_lost"}:
+                return True
+            case {"type": "error"}:
+                self.seen.errors.append(message["message"])
         return False
 
     def _media(self, message: bytes) -> None:
@@ -219,7 +226,7 @@ class FleetViewer:
 
     def _ask(self) -> None:
         if self._asks and self._socket is not None:
-            request = json.dumps({"type": "say", "text": self._asks})
+            request = json.dumps({"type": "text.say", "text": self._asks})
             self._asking = asyncio.create_task(self._socket.send(request))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -13,13 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from flowact.errors import UserError
 from flowact.fleet.gate.fleet_places import FleetPlaces
 from flowact.fleet.gate.line import network_of
 from flowact.live.access.places import InLine, Place, Wish
+from flowact.live.protocol.problem import Problem, ProblemBody
 from flowact.live.server.application import add_pages, mount_page
 from flowact.live.server.routes import add_page_files
 from flowact.live.session.manager import SessionManager
+
+NO_PICTURES: Final = "This page cannot take pictures of your own; choose one of its people."
 
 
 class PlaceRequest(BaseModel):
@@ -71,9 +73,10 @@ def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> A
             {"waiting": {name: len(one.line) for name, one in places.counters.items()}}
         )
 
-    @app.post("/live/upload/picture")
+    @app.post("/v1/pictures")
     async def picture() -> JSONResponse:
-        raise UserError("This page cannot take pictures of your own; choose one of its people.")
+        refusal = ProblemBody(error=Problem(code="no_pictures", message=NO_PICTURES))
+        return JSONResponse(refusal.model_dump(), status_code=403)
 
     add_page_files(app)
     add_pages(app, manager, asked=True)

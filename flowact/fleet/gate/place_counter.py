@@ -30,7 +30,7 @@ class Seat:
 
     Attributes:
         lease: name of the lease.
-        path: of the replica's live routes, as a link of the page.
+        path: of the replica's session interface, as a link of the page.
     """
 
     lease: str

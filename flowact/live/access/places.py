@@ -30,7 +30,7 @@ class Place:
     """A place that is the page's if it connects within ten seconds.
 
     Attributes:
-        path: of the live routes of whoever has it, as a link of the page.
+        path: of the session interface of whoever has it, as a link of the page.
         ticket: to be shown there; empty where nobody asks for one.
     """
 
@@ -76,4 +76,4 @@ class OwnPlaces:
         """See `Places`."""
         if wish.preset and wish.preset != self._preset:
             raise UserError(f"Nobody here serves the preset {wish.preset!r}.")
-        return Place("live")
+        return Place("v1")

@@ -6,11 +6,18 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
+from flowact.live.protocol.problem import ApiError
+
 UNCLAIMED_SECONDS: Final = 10.0
 
 
-class PlaceLostError(Exception):
+class PlaceLostError(ApiError):
     """A page came with a place that is not its own any more: it has to ask for another one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "place_lost", "That place is over; ask for another one.", retryable=True, fatal=True
+        )
 
 
 @dataclass

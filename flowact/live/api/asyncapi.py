@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from flowact import __version__
-from flowact.live.api import events
-from flowact.live.api.models import PROTOCOL
+from flowact.live.api.models import PROTOCOL, SocketQuery
+from flowact.live.protocol import events
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _MEDIA: Final = (
@@ -93,16 +93,13 @@ def _channel(messages: dict[str, Any]) -> dict[str, Any]:
     return {
         "address": "/v1/socket",
         "description": f"A WebSocket of the subprotocol {PROTOCOL}. The client token goes into the header "
-        "Authorization as a bearer, or is offered as a second subprotocol, token.TOKEN. The query "
-        "codec=h264 or codec=jpeg says what this client decodes, where the session's maker could not know.",
+        "Authorization as a bearer, or is offered as a second subprotocol, token.TOKEN. So does a resume "
+        "token, or a page token, which begins a session of mode agent.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {
             "ws": {
                 "method": "GET",
-                "query": {
-                    "type": "object",
-                    "properties": {"codec": {"type": "string", "enum": ["h264", "jpeg"]}},
-                },
+                "query": SocketQuery.model_json_schema(),
             }
         },
     }

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from flowact.avatar.segment import AvatarSegment
 from flowact.avatar.session import AvatarSession
 from flowact.errors import UserError
-from flowact.live.api import events
-from flowact.live.api.page_events import translated
-from flowact.live.api.problem import ApiError, check_voice, problem_of
 from flowact.live.observation.session_watch import SessionWatch
+from flowact.live.protocol import events
+from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
@@ -38,6 +37,8 @@ class PushSession:
 
     Attributes:
         name, visitor, send_queue, recorder, watch, left: see `LiveSession`.
+        codec: of the frames.
+        mode: of a microphone, which there is none of.
 
     Args:
         name, visitor: see there.
@@ -64,7 +65,7 @@ class PushSession:
         watch: SessionWatch | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        self.name, self.visitor = name, visitor
+        self.name, self.visitor, self.codec = name, visitor, codec
         self.watch = watch or SessionWatch()
         self.left: float | None = None
         self.send_queue, self.recorder = SendQueue(), recorder or Recorder()
@@ -79,15 +80,16 @@ class PushSession:
         self._worker = asyncio.create_task(self._work_forever())
         self._metrics = asyncio.create_task(self._tell_metrics_forever())
 
+    mode: Final = "off"
+
+    @property
+    def epoch(self) -> int:
+        """Number of the newest item or interruption."""
+        return self._avatar.epoch
+
     def tell(self, event: events.ServerEvent) -> None:
         """Queue an event."""
         self.send_queue.put_text(event.model_dump_json())
-
-    def send_event(self, kind: str, **content: object) -> None:
-        """Queue one of the server's messages to all sessions as an event."""
-        event = translated(kind, content)
-        if event is not None:
-            self.tell(event)
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait until the first frame is made."""
@@ -139,11 +141,7 @@ class PushSession:
         Raises:
             ApiError: half a sample, a message too long, or more than a session holds.
         """
-        if len(sound) % 2:
-            raise ApiError("odd_length", "The sound ends inside a sample: it has two bytes each.")
-        if len(sound) > events.LONGEST_APPEND:
-            most = events.LONGEST_APPEND
-            raise ApiError("too_large", f"One message holds at most {most} bytes of sound.")
+        events.check_sound(sound)
         held = self._waiting_bytes + len(sound)
         if held > 2 * self._next.rate * events.MOST_BUFFERED_SECONDS:
             raise ApiError(
@@ -227,8 +225,7 @@ class PushSession:
             try:
                 await work()
             except UserError as error:
-                problem = problem_of(error)
-                self.tell(events.ErrorEvent(**problem.model_dump()))
+                self.tell(events.error_event(error))
 
     def _clear(self) -> None:
         self._forget_work()

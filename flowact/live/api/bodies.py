@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from flowact.live.api.problem import ApiError
+from flowact.live.protocol.problem import ApiError
 
 LONGEST_BODY: int = 65_536
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,14 +25,24 @@ async def read_body(request: Request, model: type[Model]) -> Model:
     Raises:
         ApiError: too long, or not what the model says.
     """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            raise ApiError("too_large", f"A request has at most {LONGEST_BODY} bytes.", status=413)
+    body = await bounded(request, LONGEST_BODY)
     try:
-        return model.model_validate_json(bytes(body) or b"{}")
+        return model.model_validate_json(body or b"{}")
     except ValidationError as error:
         first = error.errors(include_input=False, include_context=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the body"
         raise ApiError("invalid_request", f"{place}: {first['msg']}.", status=422) from error
+
+
+async def bounded(request: Request, most: int) -> bytes:
+    """Read a body, but never more than it may have.
+
+    Raises:
+        ApiError: it is longer.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise ApiError("too_large", f"A request has at most {most} bytes.", status=413)
+    return bytes(body)

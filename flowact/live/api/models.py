@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flowact.live.api.problem import Problem
+from flowact.live.protocol.events import LANGUAGE, LONGEST_PERSONA
+from flowact.live.protocol.problem import Problem
 
 PROTOCOL: Final = "flowact.v1"
 """Name of the socket's subprotocol."""
@@ -16,11 +17,8 @@ FIRST_USE_SECONDS: Final = 60
 """A client token must be used so soon."""
 
 
-LONGEST_PERSONA: Final = 2_000
 LONGEST_SCRIPT: Final = 6_000
 """Characters that one video says: some six minutes."""
-LANGUAGE: Final = "^([a-z]{2})?$"
-"""Of ISO 639-1, or nothing."""
 
 
 class SessionSpec(BaseModel):
@@ -49,6 +47,22 @@ class SessionSpec(BaseModel):
     greeting: str = Field("", max_length=300)
     language: str = Field("", pattern=LANGUAGE)
     ttl_s: int = Field(3_600, ge=10, le=LONGEST_SESSION)
+
+
+class SocketQuery(BaseModel):
+    """What a client says in the query when it connects.
+
+    Attributes:
+        codec: what it decodes, where the session's maker could not know; what was asked for without it.
+        character: with a page token, who is shown; the default one without it and without `picture_id`.
+        picture_id: with a page token, a picture that was sent with the same one.
+        place: in a fleet, the ticket of the place that its gateway gave.
+    """
+
+    codec: Literal["", "h264", "jpeg"] = ""
+    character: str = Field("", max_length=60)
+    picture_id: str = Field("", max_length=80)
+    place: str = Field("", max_length=500)
 
 
 class SessionTicket(BaseModel):

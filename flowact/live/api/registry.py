@@ -10,16 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from flowact.errors import UserError
-from flowact.live.api.agent_session import AgentSession
 from flowact.live.api.avatar_session import PushSession
+from flowact.live.api.credentials import CLIENT
 from flowact.live.api.models import FIRST_USE_SECONDS, SessionSpec, SessionStanding
-from flowact.live.api.problem import ApiError, check_voice
 from flowact.live.observation.session_watch import Arrival, SessionWatch
 from flowact.live.persona import Persona
+from flowact.live.protocol import events
+from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.manager import SessionManager
+from flowact.live.session.session import ViewerSession
 
-ApiSession = PushSession | AgentSession
-RESUME_SECONDS: Final = 86_400.0
+ApiSession = PushSession | ViewerSession
 MOST_RESERVED: Final = 200
 _State = Literal["waiting_for_client", "in_line", "live", "disconnected"]
 
@@ -66,7 +67,7 @@ class SessionRegistry:
         Raises:
             UserError: no such character, picture or voice, or far too many sessions.
         """
-        self._forget_over()
+        self.forget_over()
         if len(self._reservations) >= MOST_RESERVED:
             raise ApiError(
                 "too_many_sessions", "Too many sessions are open.", status=429, retryable=True
@@ -85,7 +86,7 @@ class SessionRegistry:
         self._reservations[made.id] = made
         # Who never comes holds nothing for long.
         loop.call_later(FIRST_USE_SECONDS + 5, self._forget_unused, made.id)
-        token = self._manager.tickets.issue("client", made.id, FIRST_USE_SECONDS)
+        token = self._manager.tickets.issue(CLIENT, made.id, FIRST_USE_SECONDS)
         return made, token
 
     def find(self, name: str) -> Reservation:
@@ -94,7 +95,7 @@ class SessionRegistry:
         Raises:
             ApiError: there is none of that id.
         """
-        self._forget_over()
+        self.forget_over()
         found = self._reservations.get(name)
         if found is None:
             raise ApiError(
@@ -102,36 +103,24 @@ class SessionRegistry:
             )
         return found
 
-    def check(self, token: str) -> tuple[Reservation, bool]:
-        """Return whose token it is, and whether it is one to resume with.
+    def claim(self, name: str, codec: Literal["", "h264", "jpeg"]) -> Reservation:
+        """Let a session's first client come, who may say what it decodes.
 
         Raises:
-            ApiError: forged, too old, used before, or of a session that is over.
+            ApiError: the session is over, or somebody came before.
         """
-        for purpose in ("client", "client-resume"):
-            try:
-                name = self._manager.tickets.check(token, purpose)
-            except UserError:
-                continue
-            found = self.find(name)
-            if purpose == "client" and found.token_used:
-                raise ApiError(
-                    "token_used",
-                    "This client token was used before; make another session.",
-                    status=401,
-                    fatal=True,
-                )
-            return found, purpose == "client-resume"
-        raise ApiError(
-            "invalid_token",
-            "That client token is not valid, or it is older than a minute.",
-            status=401,
-            fatal=True,
-        )
-
-    def resume_token(self, reservation: Reservation) -> str:
-        """Return what opens the socket of a session again."""
-        return self._manager.tickets.issue("client-resume", reservation.id, RESUME_SECONDS)
+        found = self.find(name)
+        if found.token_used:
+            raise ApiError(
+                "token_used",
+                "This client token was used before; make another session.",
+                status=401,
+                fatal=True,
+            )
+        found.token_used = True
+        if codec:
+            found.spec = found.spec.model_copy(update={"codec": codec})
+        return found
 
     def begin(self, reservation: Reservation, arrival: Arrival) -> ApiSession:
         """Begin a session that has a place.
@@ -144,7 +133,7 @@ class SessionRegistry:
         planner = manager.planner(picture, arms=not reservation.upload)
         session: ApiSession
         if spec.mode == "agent":
-            session = AgentSession(
+            session = ViewerSession(
                 reservation.id,
                 reservation.visitor,
                 manager.services,
@@ -152,6 +141,7 @@ class SessionRegistry:
                 _asked(spec, manager.persona(spec.character, uploaded=bool(reservation.upload))),
                 spec.voice,
                 spec.language,
+                spec.codec,
             )
         else:
             session = PushSession(
@@ -171,8 +161,12 @@ class SessionRegistry:
 
     def session(self, reservation: Reservation) -> ApiSession | None:
         """Return the session that lives, if it does."""
-        found = self._manager.sessions.get(reservation.id)
-        return found if isinstance(found, PushSession | AgentSession) else None
+        return self.live(reservation.id)
+
+    def live(self, name: str) -> ApiSession | None:
+        """Return a session that lives, whoever made it."""
+        found = self._manager.sessions.get(name)
+        return found if isinstance(found, PushSession | ViewerSession) else None
 
     def state(self, reservation: Reservation) -> SessionStanding:
         """Say where a session stands."""
@@ -202,20 +196,20 @@ class SessionRegistry:
         if session is not None:
             await self._manager.end(session)
 
+    def forget_over(self) -> None:
+        """Sessions end in many ways: with their viewer, with the worker, or when nobody comes back."""
+        for reservation in list(self._reservations.values()):
+            if reservation.joined and self.session(reservation) is None:
+                self.forget(reservation)
+
     def _expire(self, name: str) -> None:
         reservation = self._reservations.get(name)
         if reservation is None:
             return
         session = self.session(reservation)
         if session is not None:
-            session.send_event("error", text="The session's time is over.", fatal=True)
+            session.tell(events.error_event(UserError("The session's time is over."), fatal=True))
         self._later(self.end, reservation)
-
-    def _forget_over(self) -> None:
-        """Sessions end in many ways: with their viewer, with the worker, or when nobody comes back."""
-        for reservation in list(self._reservations.values()):
-            if reservation.joined and self.session(reservation) is None:
-                self.forget(reservation)
 
     def _forget_unused(self, name: str) -> None:
         reservation = self._reservations.get(name)

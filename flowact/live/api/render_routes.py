@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
-from urllib.parse import unquote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse
 
-from flowact.errors import UserError
 from flowact.live.api.bodies import described, read_body
-from flowact.live.api.models import RenderSpec, RenderStanding, SoundTicket
-from flowact.live.api.problem import ApiError
+from flowact.live.api.models import RenderSpec, RenderStanding
 from flowact.live.api.renders import RenderQueue
-from flowact.live.session.manager import SessionManager
-
-_SOUND_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
-def add_render_routes(
-    api: FastAPI, manager: SessionManager, renders: RenderQueue, owner: Any
-) -> None:
+def add_render_routes(api: FastAPI, renders: RenderQueue, owner: Any) -> None:
     """Declare the routes, all of which need one of the owner's keys.
 
     Args:
         api: the application that serves `/v1`.
-        manager: keeps the uploads.
         renders: makes the videos.
         owner: dependency that asks for a key.
     """
-    _add_sound_route(api, manager, owner)
 
     @api.post(
         "/renders",
@@ -68,18 +52,3 @@ def add_render_routes(
     async def delete_video(render_id: str) -> None:
         """Delete a video, or give up making it."""
         await renders.remove(render_id)
-
-
-def _add_sound_route(api: FastAPI, manager: SessionManager, owner: Any) -> None:
-    @api.post(
-        "/sounds", status_code=201, dependencies=[owner], openapi_extra=_SOUND_BODY, tags=["owner"]
-    )
-    async def add_sound(request: Request) -> SoundTicket:
-        """Take a recording for one video, of any usual format, at most ten minutes long."""
-        visitor = secrets.token_hex(8)
-        filename = unquote(request.headers.get("x-filename", "sound")[:600])
-        try:
-            taken = await manager.uploads.receive(visitor, "audio", filename, request.stream())
-        except UserError as error:
-            raise ApiError("bad_sound", str(error)) from error
-        return SoundTicket(sound_id=f"{visitor}.{taken.name}", remark=taken.remark)

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.live.api import events
 from flowact.live.api.avatar_session import PushSession
-from flowact.live.api.problem import ApiError
+from flowact.live.protocol import events
+from flowact.live.protocol.problem import ApiError
 from flowact.live.server.provenance import provenance
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.recorder import Recorder, to_mp4

@@ -16,8 +16,8 @@ from typing import Final
 from flowact.errors import UserError
 from flowact.live.api.avatar_session import check_text
 from flowact.live.api.models import RenderSpec, RenderStanding, RenderState
-from flowact.live.api.problem import ApiError, Problem, check_voice, problem_of
 from flowact.live.api.rendering import RenderScript, render
+from flowact.live.protocol.problem import ApiError, Problem, check_voice, problem_of
 from flowact.live.session.manager import SessionManager
 from flowact.logs import raised_at
 from flowact.media import Recording

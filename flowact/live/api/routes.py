@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 import secrets
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from fastapi import Depends, FastAPI, Request, Security, WebSocket
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from flowact import __version__, assets
 from flowact.errors import UserError
 from flowact.live.api import asyncapi
 from flowact.live.api.bodies import described, read_body
+from flowact.live.api.connections import add_connection_routes
+from flowact.live.api.credentials import Bearer, check_key, page_visitor, session_of
+from flowact.live.api.joining import SessionDoor
 from flowact.live.api.models import (
     CharacterInfo,
     PictureTicket,
@@ -27,13 +28,13 @@ from flowact.live.api.models import (
     SessionSpec,
     SessionStanding,
     SessionTicket,
+    SoundTicket,
     VoiceInfo,
 )
-from flowact.live.api.problem import ApiError, Problem, ProblemBody, problem_of
 from flowact.live.api.registry import SessionRegistry
 from flowact.live.api.render_routes import add_render_routes
 from flowact.live.api.renders import RenderQueue
-from flowact.live.api.socket import serve_socket
+from flowact.live.protocol.problem import ApiError, Problem, ProblemBody, problem_of
 from flowact.live.server.provenance import provenance
 from flowact.live.session.manager import SessionManager
 from flowact.live.session.recorder import to_mp4
@@ -50,8 +51,12 @@ _PICTURE_BODY = {
         "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-_bearer = HTTPBearer(auto_error=False, description="One of the owner's keys, FLOWACT_API_KEYS.")
-Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+_SOUND_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 def make_api(manager: SessionManager, renders: RenderQueue) -> FastAPI:
@@ -61,6 +66,27 @@ def make_api(manager: SessionManager, renders: RenderQueue) -> FastAPI:
         manager: where sessions live.
         renders: makes whole videos.
     """
+    api, registry = _bare_api(), SessionRegistry(manager)
+
+    def owner(bearer: Bearer) -> None:
+        check_key(manager, bearer)
+
+    _add_session_routes(api, manager, registry, Depends(owner))
+    _add_client_routes(api, manager, registry)
+    _add_picture_route(api, manager)
+    add_render_routes(api, renders, Depends(owner))
+    _add_open_routes(api, manager)
+    return api
+
+
+def make_client_api(manager: SessionManager) -> FastAPI:
+    """Return what a fleet's server mounts at `/v1`: the routes of those who have a session there."""
+    api = _bare_api()
+    _add_client_routes(api, manager, SessionRegistry(manager))
+    return api
+
+
+def _bare_api() -> FastAPI:
     api = FastAPI(
         title="FlowAct sessions",
         version="1",
@@ -71,25 +97,16 @@ def make_api(manager: SessionManager, renders: RenderQueue) -> FastAPI:
         root_path_in_servers=False,
         responses=_REFUSALS,
     )
-    registry = SessionRegistry(manager)
-
-    def owner(bearer: Bearer) -> None:
-        _check_key(manager, bearer)
-
-    _add_session_routes(api, manager, registry, Depends(owner))
-    _add_recording_route(api, manager, registry)
-    _add_picture_route(api, manager, Depends(owner))
-    add_render_routes(api, manager, renders, Depends(owner))
-    _add_open_routes(api, manager)
-
-    @api.websocket("/socket")
-    async def socket(websocket: WebSocket) -> None:
-        await serve_socket(websocket, manager, registry)
-
     api.add_exception_handler(UserError, _say_problem)
     api.add_exception_handler(RequestValidationError, _say_invalid)
     api.add_exception_handler(HTTPException, _say_http)
     return api
+
+
+def _add_client_routes(api: FastAPI, manager: SessionManager, registry: SessionRegistry) -> None:
+    add_connection_routes(api, SessionDoor(manager, registry))
+    _add_recording_route(api, manager, registry)
+    _add_sound_route(api, manager)
 
 
 def _add_session_routes(
@@ -126,16 +143,17 @@ def _add_session_routes(
 def _add_recording_route(api: FastAPI, manager: SessionManager, registry: SessionRegistry) -> None:
     @api.get(
         "/sessions/{session_id}/recording",
-        tags=["owner"],
+        tags=["client"],
         response_class=Response,
         responses={200: {"content": {"video/mp4": {}}, "description": "An mp4 file."}},
     )
     async def download_recording(session_id: str, bearer: Bearer) -> Response:
         """Return the last three minutes of a live session. A resume token opens it as well as a key."""
-        reservation = registry.find(session_id)
-        if bearer is None or not _is_resume_token(registry, bearer.credentials, session_id):
-            _check_key(manager, bearer)
-        session = registry.session(reservation)
+        session = session_of(manager, bearer)
+        if session is None or session.name != session_id:
+            reservation = registry.find(session_id)
+            check_key(manager, bearer)
+            session = registry.session(reservation)
         if session is None:
             raise ApiError("not_live", "Nobody has joined this session yet.", status=409)
         segments = session.recorder.kept()
@@ -143,19 +161,35 @@ def _add_recording_route(api: FastAPI, manager: SessionManager, registry: Sessio
         return Response(data, media_type="video/mp4")
 
 
-def _add_picture_route(api: FastAPI, manager: SessionManager, owner: Any) -> None:
-    @api.post(
-        "/pictures",
-        status_code=201,
-        dependencies=[owner],
-        openapi_extra=_PICTURE_BODY,
-        tags=["owner"],
-    )
-    async def add_picture(request: Request, consent: bool = False) -> PictureTicket:
-        """Take a picture for one session. `consent=true` says that the person in it has agreed."""
+def _add_sound_route(api: FastAPI, manager: SessionManager) -> None:
+    @api.post("/sounds", status_code=201, openapi_extra=_SOUND_BODY, tags=["client"])
+    async def add_sound(request: Request, bearer: Bearer) -> SoundTicket:
+        """Take a recording of any usual format, at most ten minutes long.
+
+        It is for one video, or with a resume token for that session.
+        """
+        session = session_of(manager, bearer)
+        if session is None:
+            check_key(manager, bearer)
+        visitor = secrets.token_hex(8) if session is None else session.visitor
+        filename = unquote(request.headers.get("x-filename", "sound")[:600])
+        try:
+            taken = await manager.uploads.receive(visitor, "audio", filename, request.stream())
+        except UserError as error:
+            raise ApiError("bad_sound", str(error)) from error
+        return SoundTicket(sound_id=f"{visitor}.{taken.name}", remark=taken.remark)
+
+
+def _add_picture_route(api: FastAPI, manager: SessionManager) -> None:
+    @api.post("/pictures", status_code=201, openapi_extra=_PICTURE_BODY, tags=["client"])
+    async def add_picture(request: Request, bearer: Bearer, consent: bool = False) -> PictureTicket:
+        """Take a picture for one session, with a key or a page token. `consent=true`: its person has agreed."""
+        visitor = page_visitor(manager, bearer, request.headers)
+        if not visitor:
+            check_key(manager, bearer)
+            visitor = secrets.token_hex(8)
         if not consent:
             raise ApiError("no_consent", "Say consent=true: the person in the picture must agree.")
-        visitor = secrets.token_hex(8)
         filename = unquote(request.headers.get("x-filename", "picture")[:600])
         try:
             taken = await manager.uploads.receive(visitor, "picture", filename, request.stream())
@@ -198,31 +232,6 @@ def _add_open_routes(api: FastAPI, manager: SessionManager) -> None:
     @api.get("/asyncapi.json", include_in_schema=False)
     async def describe_socket() -> JSONResponse:
         return JSONResponse(asyncapi.document())
-
-
-def _check_key(manager: SessionManager, bearer: HTTPAuthorizationCredentials | None) -> None:
-    keys = manager.settings.api_keys
-    if not keys:
-        raise ApiError(
-            "api_disabled",
-            "The owner of this server has set no FLOWACT_API_KEYS, so no program may make sessions.",
-            status=403,
-        )
-    if bearer is None:
-        raise ApiError(
-            "no_key", "Send one of the owner's keys: Authorization: Bearer KEY.", status=401
-        )
-    given = bearer.credentials.encode()
-    if not any(hmac.compare_digest(given, key.encode()) for key in keys):
-        raise ApiError("wrong_key", "That key is none of this server's.", status=401)
-
-
-def _is_resume_token(registry: SessionRegistry, token: str, session_id: str) -> bool:
-    try:
-        found, resuming = registry.check(token)
-    except UserError:
-        return False
-    return resuming and found.id == session_id
 
 
 def _socket_url(request: Request) -> str:

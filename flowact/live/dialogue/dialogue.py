@@ -19,6 +19,7 @@ from flowact.live.dialogue.mouth import AvatarMouth
 from flowact.live.dialogue.spoken import read_ahead, recorded, spoken, typed
 from flowact.live.dialogue.utterance import SpokenPiece, SpokenUtterance
 from flowact.live.persona import NOBODY, Persona
+from flowact.live.protocol import events
 from flowact.live.speech.clauses import appended, clauses, cut, joined
 from flowact.live.speech.services import SpeechServices
 from flowact.live.speech.tts import reader
@@ -61,7 +62,7 @@ class Dialogue:
         self.mode: Mode = "off"
         self.answering, self.voice, self.question = False, self._usual_voice, ""
         self.mouth = AvatarMouth(
-            *(around.session, around.command, around.send_event, around.flush, around.begun),
+            *(around.session, around.command, around.tell, around.flush, around.begun),
             around.now,
         )
         self._listener = Listener(services.recogniser, services.endpoints.language)
@@ -132,13 +133,13 @@ class Dialogue:
         was, self.mode = self.mode, mode
         if mode == "puppet":
             self._give_up()
-            self._around.command(Puppet(self._around.session, self.mouth.begin("microphone")))
+            self._around.command(Puppet(self._around.session, self.mouth.begin()))
         elif was == "puppet":
             self.mouth.hush()
         if mode != "conversation":
             self._listener.close()
             self._let_go()
-        self._around.send_event("microphone", mode=mode)
+        self._around.tell(events.MicrophoneChanged(mode=mode))
         if mode == "conversation":
             self._say_what_is_missing()
             self._greet()
@@ -156,10 +157,10 @@ class Dialogue:
             self._switch_off(CANNOT_HEAR)
             return
         if heard.speech_started:
-            self._around.send_event("viewer", speaking=True)
+            self._around.tell(events.SpeechStarted())
             self._hold()
         if heard.speech_ended:
-            self._around.send_event("viewer", speaking=False, quiet_ms=round(heard.quiet * 1e3))
+            self._around.tell(events.SpeechStopped(quiet_ms=round(heard.quiet * 1e3)))
             self._start(self._answer_turn())
 
     def interrupt(self) -> None:
@@ -240,7 +241,7 @@ class Dialogue:
             return
         if self.mouth.speaks or self.answering:
             return
-        self._around.send_event("reply", text=greeting, done=True)
+        self._around.tell(events.ReplyDone(text=greeting))
         self._say(spoken(typed(greeting), self._services.engines, self.voice), "voice", greeting)
 
     def _say_rest(self) -> None:
@@ -273,15 +274,15 @@ class Dialogue:
             await work
         except UserError as error:
             _log.info("session %s: nothing was said: %s", self._around.session, raised_at(error))
-            self._fail(str(error))
+            self._fail(error)
         except Exception as error:
             _log.error("session %s: a reply failed: %s", self._around.session, raised_at(error))
-            self._fail(FAILED)
+            self._fail(UserError(FAILED))
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, error: UserError) -> None:
         self.answering = False
         self._around.expected(reply=False)
-        self._around.send_event("error", text=sentence)
+        self._around.tell(events.error_event(error))
         if self.mouth.utterance is not None and not self.mouth.speaks:
             self.mouth.forget()
         if self.mouth.utterance is None:
@@ -341,7 +342,7 @@ class Dialogue:
 
     async def _reply_to(self, question: str) -> None:
         self.answering, self.question = True, question
-        self._around.send_event("heard", text=question)
+        self._around.tell(events.TranscriptFinal(text=question))
         answer = read_ahead(self._captioned(clauses(self._conversation.answer(question))))
         if not self._services.engines:
             async for _ in answer:
@@ -357,9 +358,9 @@ class Dialogue:
             async for clause in answer:
                 more = appended(shown, clause)
                 self._text = shown = shown + more
-                self._around.send_event("reply", text=shown, delta=more, done=False)
+                self._around.tell(events.ReplyDelta(text=more))
                 yield clause
-        self._around.send_event("reply", text=shown, done=True)
+        self._around.tell(events.ReplyDone(text=shown))
 
     # -- the microphone ------------------------------------------------------------------------
 
@@ -369,10 +370,10 @@ class Dialogue:
 
     def _switch_off(self, why: str) -> None:
         self.mode = "off"
-        self._around.send_event("microphone", mode="off", why=why)
+        self._around.tell(events.MicrophoneChanged(mode="off", why=why))
 
     def _say_what_is_missing(self) -> None:
         if not self._conversation.can_answer:
-            self._around.send_event("notice", text=NO_ANSWERS)
+            self._around.tell(events.NoticeEvent(message=NO_ANSWERS))
         elif self._services.recogniser is None:
-            self._around.send_event("notice", text=NO_HEARING)
+            self._around.tell(events.NoticeEvent(message=NO_HEARING))

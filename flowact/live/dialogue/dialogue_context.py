@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from flowact.live.dialogue.mouth import SendEvent
+from flowact.live.dialogue.mouth import Tell
 from flowact.serving.messages import Command
 
 
@@ -25,7 +25,7 @@ class DialogueContext:
     Attributes:
         session: its name.
         command: passes a command to the worker.
-        send_event: tells the viewer.
+        tell: tells the viewer.
         flush: throws away what waits to be sent to the viewer.
         act: lets the avatar do a behaviour.
         begun: chooses what the avatar does when it begins to speak.
@@ -35,7 +35,7 @@ class DialogueContext:
 
     session: str
     command: Callable[[Command], None]
-    send_event: SendEvent
+    tell: Tell
     flush: Callable[[], None]
     act: Callable[[str], None]
     begun: Callable[[], None]

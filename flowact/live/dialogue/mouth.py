@@ -13,11 +13,12 @@ from flowact.avatar.playback import PlaybackClock
 from flowact.avatar.speech_feeder import SpeechFeeder
 from flowact.errors import UserError
 from flowact.live.dialogue.utterance import SpokenUtterance
+from flowact.live.protocol import events
 from flowact.serving.messages import Command, Interrupt, MediaSegment
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_LATENT
 
 Signal = NDArray[np.float32]
-SendEvent = Callable[..., None]
+Tell = Callable[[events.ServerEvent], None]
 NOTHING: Final = "There is nothing to say in that."
 
 
@@ -32,7 +33,7 @@ class AvatarMouth:
     Args:
         session: its name.
         command: passes a command to the worker.
-        send_event: tells the viewer.
+        tell: tells the viewer.
         flush: throws away what waits to be sent to the viewer.
         begun: called when speech begins, before its first sound is fed: the action should be in time.
         now: seconds of a monotonic clock.
@@ -42,13 +43,13 @@ class AvatarMouth:
         self,
         session: str,
         command: Callable[[Command], None],
-        send_event: SendEvent,
+        tell: Tell,
         flush: Callable[[], None],
         begun: Callable[[], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._command, self._begun = session, command, begun
-        self._send_event, self._flush = send_event, flush
+        self._tell, self._flush = tell, flush
         self.epoch = self._oldest = 0
         self.utterance: SpokenUtterance | None = None
         self.speaks = False
@@ -68,7 +69,7 @@ class AvatarMouth:
         if first is None:
             raise UserError(NOTHING)
         took = round((time.monotonic() - asked) * 1e3) if utterance.source == "voice" else 0
-        self.begin(utterance.source, took)
+        self.begin(took)
         self.speaks = True
         self._begun()
         self._noted_ms = 0
@@ -79,10 +80,11 @@ class AvatarMouth:
             await feeder.feed(_nothing())  # or the mouth would wait for the rest
             raise
 
-    def begin(self, source: str, voice_ms: int = 0) -> int:
+    def begin(self, voice_ms: int = 0) -> int:
         """Begin an epoch that nothing is thrown away for; return its number."""
         self.epoch += 1
-        self._send_event("epoch", epoch=self.epoch, flush=False, source=source, voice_ms=voice_ms)
+        item_id = str(self.epoch)
+        self._tell(events.PlaybackStarted(item_id=item_id, epoch=self.epoch, voice_ms=voice_ms))
         return self.epoch
 
     def hush(self) -> SpokenUtterance | None:
@@ -94,7 +96,7 @@ class AvatarMouth:
         self._oldest = self.epoch
         self._flush()
         self._command(Interrupt(self._session, self.epoch))
-        self._send_event("epoch", epoch=self.epoch, flush=True)
+        self._tell(events.PlaybackFlushed(epoch=self.epoch))
         return stopped
 
     def forget(self) -> None:

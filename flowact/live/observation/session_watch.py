@@ -18,7 +18,7 @@ class Arrival:
 
     Attributes:
         result: a new session, or one that goes on.
-        at: when the page said hello, in seconds of `time.monotonic()`.
+        at: when the client connected, in seconds of `time.monotonic()`.
         waited: seconds in the line.
         traceparent: of the page's trace.
     """

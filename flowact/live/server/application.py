@@ -68,7 +68,7 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
     @app.post("/gradio_api/upload")
     @app.post("/gradio_api/process_recording")
     async def nothing() -> Response:
-        """The page uploads to `/live/upload`, with a ticket; Gradio's own routes ask for none."""
+        """The page uploads to `/v1`, with a token; Gradio's own routes ask for none."""
         return PlainTextResponse("there is nothing here", 404)
 
     add_pages(app, manager)

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from flowact.live.session.manager import SessionManager
 
-NEW_CONNECTIONS: Final = ("/live/socket", "/live/down")
+NEW_CONNECTIONS: Final = ("/v1/socket", "/v1/streams")
 
 
 class DrainGate:

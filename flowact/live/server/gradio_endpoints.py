@@ -11,8 +11,8 @@ from gradio.events import api
 from flowact import assets
 from flowact.errors import UserError
 from flowact.live.api.avatar_session import check_text
-from flowact.live.api.events import LONGEST_TEXT
 from flowact.live.api.rendering import RenderScript, render
+from flowact.live.protocol.events import LONGEST_TEXT
 from flowact.live.session.manager import SessionManager
 
 

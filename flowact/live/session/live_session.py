@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.live.observation.session_watch import SessionWatch
+from flowact.live.protocol.events import ServerEvent
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
 from flowact.serving.messages import MediaSegment
@@ -32,8 +33,8 @@ class LiveSession(Protocol):
     watch: SessionWatch
     left: float | None
 
-    def send_event(self, kind: str, **content: object) -> None:
-        """Queue a text message for the viewer; `kind` and content as the page knows them."""
+    def tell(self, event: ServerEvent) -> None:
+        """Queue an event for the viewer."""
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait until the model has made the first frame."""

@@ -24,6 +24,7 @@ from flowact.live.continuity.open_store import open_store
 from flowact.live.observation.events import Moved, Observers, WorkerReplaced
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.persona import NOBODY, Persona, read_persona
+from flowact.live.protocol import events
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.moves import SessionMoves
 from flowact.live.session.session import SessionServices, ViewerSession
@@ -54,6 +55,7 @@ from flowact.serving.worker import WorkerOptions
 
 _log = logging.getLogger(__name__)
 
+GIVEN_UP: Final = "The generator could not go on; start again, please."
 GRACE_SECONDS: Final = 20.0
 """How long a session waits for a viewer who lost the connection."""
 _TIDY_SECONDS: Final = 2.0
@@ -175,7 +177,12 @@ class SessionManager:
         return self._supervisor is not None and self.ready is not None and self._supervisor.settled
 
     def begin(
-        self, visitor: str, character: str, upload: str, codec: Codec, arrival: Arrival
+        self,
+        visitor: str,
+        character: str,
+        upload: str,
+        codec: Codec,
+        arrival: Arrival,
     ) -> ViewerSession:
         """Begin a session for a visitor who has a place.
 
@@ -185,7 +192,8 @@ class SessionManager:
         picture = self.picture(visitor, character, upload)
         planner = self.planner(picture, arms=not upload)  # a stranger's would be made up
         persona = self.persona(character, uploaded=bool(upload))
-        session = ViewerSession(secrets.token_hex(8), visitor, self.services, planner, persona)
+        name = secrets.token_hex(8)
+        session = ViewerSession(name, visitor, self.services, planner, persona, codec=codec)
         seed = self.enter(session, picture, codec, arrival)
         origin = SessionOrigin(session.name, visitor, character, bool(upload), seed, codec)
         self.moves.begin(session, origin, picture)
@@ -200,7 +208,8 @@ class SessionManager:
         origin = kept.origin
         planner = self.planner(picture, arms=not origin.uploaded)
         persona = self.persona(origin.character, uploaded=origin.uploaded)
-        session = ViewerSession(name, origin.visitor, self.services, planner, persona)
+        visitor, codec = origin.visitor, origin.codec
+        session = ViewerSession(name, visitor, self.services, planner, persona, codec=codec)
         self.sessions[name] = session
         session.watch.arrived(arrival)
         _log.info("session %s goes on here; %d servers have had it", name, origin.generation)
@@ -306,7 +315,7 @@ class SessionManager:
             case WorkerUnavailable(message=message):
                 self.down = message
                 for session in self.sessions.values():
-                    session.send_event("error", text=message)
+                    session.tell(events.error_event(UserError(message)))
 
     def _observe(self, report: Report) -> None:
         """Tell operators what concerns the worker as a whole, and keep or move sessions."""
@@ -325,10 +334,10 @@ class SessionManager:
         if session is None:
             return
         if fatal:
-            session.send_event("error", text="The generator could not go on; start again, please.")
+            session.tell(events.error_event(UserError(GIVEN_UP)))
             session.send_queue.close()
         else:
-            session.send_event("notice", text="The picture had to be begun anew.")
+            session.tell(events.NoticeEvent(message="The picture had to be begun anew."))
 
     async def _tidy_forever(self) -> None:
         while True:

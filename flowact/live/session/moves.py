@@ -11,10 +11,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flowact.errors import UserError
 from flowact.live.continuity.keeper import Keeper
 from flowact.live.continuity.kept_session import KeptSession, SessionOrigin
 from flowact.live.continuity.store import SnapshotStore
 from flowact.live.observation.events import LiveEvent, Moved, SnapshotKept
+from flowact.live.protocol import events
 from flowact.live.session.live_session import LiveSession
 from flowact.live.session.session import ViewerSession
 from flowact.serving.messages import Create, Departed
@@ -92,7 +94,7 @@ class SessionMoves:
             if name in self._moving:
                 depart(name)
             else:  # a program's: it asks for another one itself
-                session.send_event("error", text=ENDS, fatal=True)
+                session.tell(events.error_event(UserError(ENDS), fatal=True))
                 session.send_queue.close()
         limit = time.monotonic() + DRAIN_SECONDS
         while self._moving and time.monotonic() < limit:
@@ -133,10 +135,10 @@ class SessionMoves:
         kept = KeptSession(origin, departed.epoch, departed.action, departed.resume, viewer)
         self._given_away.add(session.name)
         if await self._keeper.give_away(kept):
-            session.send_event("moved")
+            session.tell(events.SessionMoved())
             self._tell(Moved("drain", 1, time.monotonic() - began))
         else:
-            session.send_event("error", text=ENDS)
+            session.tell(events.error_event(UserError(ENDS)))
         await self._leave(session)
 
     def _lost(self, name: str) -> None:

@@ -1,11 +1,9 @@
-"""One visitor's session: what they ask for goes to the worker, what it makes goes to them."""
+"""Mode `agent`: one viewer's session. What they ask for goes to the worker, what it makes goes to them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,15 +22,18 @@ from flowact.live.dialogue.kept_dialogue import KeptDialogue, Mode
 from flowact.live.observation.events import LiveEvent, ViewerLag
 from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.persona import NOBODY, Persona
-from flowact.live.protocol import requests
+from flowact.live.protocol import events
+from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
 from flowact.live.session.send_queue import SendQueue
+from flowact.live.session.spoken_items import SpokenItems
 from flowact.live.speech.services import SpeechServices
 from flowact.media import Recording
 from flowact.planner import Observation, Planner, RuleBasedPlanner
 from flowact.serving.messages import (
     Close,
+    Codec,
     Command,
     KeyFrame,
     MediaSegment,
@@ -42,9 +43,9 @@ from flowact.serving.messages import (
 )
 
 PLAN_SECONDS: Final = 0.2
-MOST_DECISIONS: Final = 500
-LONGEST_PACKET: Final = 6_400
-"""Bytes of one microphone packet: 0.2 s."""
+PACKET_BYTES: Final = 1_280
+"""40 ms: longer sound is heard in so many steps."""
+STARTED_AGAIN: Final = "The generator stopped and was started again; go on."
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,20 @@ class ViewerSession:
     Attributes:
         name: of the session, the same at the worker.
         visitor: subject of the visitor's ticket, whose uploads may be used.
+        codec: of the frames.
         send_queue: what waits to be sent.
         recorder: the last minutes.
         watch: what operators see of it.
         left: when the connection was lost, in seconds of a monotonic clock.
-        decisions: what the planner chose, newest last.
 
     Args:
         name, visitor: see above.
         services: worker, voices and uploads.
         planner: chooses actions.
         persona: who the avatar is in a conversation.
+        voice: name of the voice; empty for the person's own.
+        language: ISO 639-1 code that the viewer speaks; empty to find out.
+        codec: of the frames.
     """
 
     def __init__(
@@ -90,16 +94,21 @@ class ViewerSession:
         services: SessionServices,
         planner: Planner | None = None,
         persona: Persona = NOBODY,
+        voice: str = "",
+        language: str = "",
+        codec: Codec = "h264",
     ) -> None:
-        self.name, self.visitor = name, visitor
+        self.name, self.visitor, self.codec = name, visitor, codec
         self._services, self._planner = services, planner or RuleBasedPlanner()
         self.send_queue, self.recorder = SendQueue(), Recorder()
         self.watch = SessionWatch(services.tell)
         self._packetizer = Packetizer(self.send_queue)
-        self.decisions: deque[dict[str, object]] = deque(maxlen=MOST_DECISIONS)
         self.left: float | None = None
         self._began = time.monotonic()
+        self._card, self._voice, self._language = persona, voice, language
+        self._items = SpokenItems(self.tell)
         self._dialogue = Dialogue(services.speech, self._dialogue_context(), persona)
+        self._dialogue.choose(voice, language)
         self._ticker = asyncio.create_task(self._plan_forever())
 
     @property
@@ -112,9 +121,9 @@ class ViewerSession:
         """What the microphone is for."""
         return self._dialogue.mode
 
-    def send_event(self, kind: str, **content: object) -> None:
-        """Queue a text message for the viewer."""
-        self.send_queue.put_text(json.dumps({"type": kind, **content}))
+    def tell(self, event: events.ServerEvent) -> None:
+        """Queue an event for the viewer."""
+        self.send_queue.put_text(event.model_dump_json())
 
     def welcome(self, picture: NDArray[np.uint8]) -> None:
         """Show the portrait, uint8 `[480, 480, 3]`, until the model has made the first frame."""
@@ -130,8 +139,7 @@ class ViewerSession:
             self._command(KeyFrame(self.name))
         self.watch.sent(segment, self.send_queue.dropped)
         self._dialogue.shown(segment)
-        if segment.finished:
-            self.send_event("finished", epoch=segment.epoch)
+        self._items.sent(segment)
 
     def reconnect(self) -> None:
         """Begin again with a fresh send queue: the viewer has a new connection."""
@@ -144,7 +152,7 @@ class ViewerSession:
         """The worker was replaced: what was being said goes on where it stopped, and so does a puppet."""
         self._packetizer.new_stream()
         self._dialogue.restarted()
-        self.send_event("notice", text="The generator stopped and was started again; go on.")
+        self.tell(events.NoticeEvent(message=STARTED_AGAIN))
 
     def kept(self, on_their_way: int | None = None) -> dict[str, Any]:
         """Return what another server has to know of the viewer's side, as plain JSON.
@@ -159,7 +167,10 @@ class ViewerSession:
         """Be the session that another server had, whose worker goes on with `source`."""
         self._packetizer.offset = int(kept["offset"])
         dialogue = KeptDialogue(**kept["dialogue"])
+        self._voice, self._language = dialogue.voice, dialogue.language
         speaks = source.kind == "reply" and bool(source.sound)
+        if speaks:
+            self._items.go_on(epoch)
         self._dialogue.go_on(dialogue, epoch, worker_speaks=speaks)
         if dialogue.mode == "puppet" and source.kind != "microphone":
             self._command(Puppet(self.name, epoch))
@@ -174,66 +185,78 @@ class ViewerSession:
         self._services.uploads.discard(self.visitor)
         self.send_queue.close()
 
-    def handle(self, request: requests.Request) -> None:
+    def handle_event(self, event: events.ClientEvent) -> None:
         """Do what the viewer asks.
 
         Raises:
             UserError: it cannot be done.
         """
-        match request:
-            case requests.Act(text=text):
+        match event:
+            case events.ActionSet(text=text):
                 self._observe(asked=text)
-            case requests.WantKey():
+            case events.MediaKey():
                 self._command(KeyFrame(self.name))
-            case requests.Ping(at=at, lag_ms=lag):
+            case events.PingEvent(at=at, lag_ms=lag):
                 if lag is not None:
                     self._services.tell(ViewerLag(lag / 1e3))
-                self.send_event("pong", at=at, server_ms=time.time() * 1e3)
-            case requests.Hello() | requests.Bye():
-                raise UserError("The session has begun already.")
+                self.tell(events.PongEvent(at=at, server_ms=time.time() * 1e3))
+            case events.SessionUpdate():
+                self._update(event)
             case _:
-                self._talk(request)
+                self._talk(event)
                 self._observe()  # what was said before may be over
 
-    def _talk(self, request: requests.Request) -> None:
+    def _talk(self, event: events.ClientEvent) -> None:
         dialogue = self._dialogue
-        match request:
-            case requests.SayText(text=text, voice=voice):
+        match event:
+            case events.TextSay(text=text, voice=voice):
                 dialogue.say_text(text, voice)
-            case requests.Ask(text=text):
+            case events.TextAsk(text=text):
                 dialogue.ask(text)
-            case requests.PlayUpload(upload=upload):
+            case events.SoundPlay(sound_id=sound_id):
+                upload = sound_id.rpartition(".")[2]
                 dialogue.play(self._services.uploads.recording(self.visitor, upload))
-            case requests.PlaySample(name=name):
+            case events.SamplePlay(name=name):
                 dialogue.play(Recording.open(sample(name)))
-            case requests.StopSpeaking():
+            case events.AudioClear():
                 dialogue.interrupt()
-            case requests.SetMicrophone(mode=mode):
+            case events.MicrophoneSet(mode=mode):
                 dialogue.set_microphone(mode)
-            case requests.SetVoice(voice=voice, language=language):
-                dialogue.choose(voice, language)
+            case _:
+                raise ApiError(
+                    "wrong_mode",
+                    f"{event.type} is for sessions of mode avatar; this one has mode agent.",
+                )
 
-    def hear(self, packet: bytes) -> None:
+    def _update(self, event: events.SessionUpdate) -> None:
+        check_voice(event.voice, self._services.speech.engines)
+        if event.voice is not None:
+            self._voice = event.voice
+        if event.language is not None:
+            self._language = event.language
+        if event.persona is not None:
+            self._dialogue.become(event.persona or self._card.description)
+        self._dialogue.choose(self._voice, self._language)
+        self.tell(events.SessionUpdated(voice=self._voice, language=self._language))
+
+    def hear_bytes(self, sound: bytes) -> None:
         """Take microphone sound, 16-bit mono at 16 kHz.
 
         Raises:
-            UserError: a packet longer than 0.2 s.
+            ApiError: half a sample, or more than a message holds.
         """
-        if len(packet) > LONGEST_PACKET or len(packet) % 2:
-            raise UserError("The page sent microphone sound of a wrong size.")
-        if self.mode != "off":
-            self._planner.hear("viewer", np.frombuffer(packet, "<i2"))
-        self._dialogue.hear(packet)
-
-    def interrupt(self) -> None:
-        """Be silent now: nothing of what was said before is sent any more."""
-        self._dialogue.interrupt()
+        events.check_sound(sound)
+        for start in range(0, len(sound), PACKET_BYTES):
+            packet = sound[start : start + PACKET_BYTES]
+            if self.mode != "off":
+                self._planner.hear("viewer", np.frombuffer(packet, "<i2"))
+            self._dialogue.hear(packet)
 
     def _dialogue_context(self) -> DialogueContext:
         return DialogueContext(
             session=self.name,
             command=self._command,
-            send_event=self.send_event,
+            tell=self._items.tell,
             flush=lambda: self.send_queue.flush(),  # the queue of the connection that there is then
             act=lambda behaviour: self._observe(asked=behaviour, by="the language model"),
             begun=lambda: self._observe(),
@@ -262,12 +285,11 @@ class ViewerSession:
             )
         )
         if asked and by == "you":
-            self.send_event("notice", text=resolve(asked).message)
+            self.tell(events.NoticeEvent(message=resolve(asked).message))
         if decision is not None:
             self._command(SetAction(self.name, decision.phrase))
-            shown = {"at": decision.at, "behaviour": decision.behaviour, "why": decision.why}
-            self.decisions.append(shown)
-            self.send_event("plan", **shown)
+            at = round(decision.at, 3)
+            self.tell(events.ActionChanged(behaviour=decision.behaviour, why=decision.why, at=at))
 
     def _command(self, command: Command) -> None:
         self._services.send(command)

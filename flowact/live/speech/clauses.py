@@ -5,13 +5,12 @@ The first clause is short, so that a voice can begin; the others are sentences, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Final
 
-from flowact.live.speech.plain_text import ThoughtFilter, plain
+from flowact.live.speech.plain_text import ThoughtFilter, has_json, plain, without_json
 
 FIRST_WORDS: Final = 8
 """Words of a first clause that has no mark to end at."""
@@ -38,23 +37,29 @@ class ClauseCutter:
 
     def feed(self, piece: str) -> Iterator[str]:
         """Yield the clauses that are complete with this piece."""
+        self._take(piece)
+        if not has_json(self._rest):  # or what it says is known when it is over
+            yield from self._complete()
+
+    def end(self) -> Iterator[str]:
+        """Yield what is left when the text is over."""
+        rest, self._rest = without_json(self._rest + self._thoughts.end()), ""
+        self._thoughts = ThoughtFilter()
+        self._take(f"{rest}\n")
+        yield from self._complete()
+        rest, self._rest = self._rest, ""
+        yield from self._spoken(rest)
+
+    def _take(self, piece: str) -> None:
         said = self._thoughts.feed(piece)
         if self._thoughts.ended_thought:
             self._rest, self._thoughts.ended_thought = "", False
         self._rest += said
-        if self._first and self._rest.lstrip().startswith("{"):
-            return  # an answer in JSON: what it says is known when it is over
+
+    def _complete(self) -> Iterator[str]:
         while (cut := self._cut()) is not None:
             clause, self._rest = self._rest[:cut], self._rest[cut:]
             yield from self._spoken(clause)
-
-    def end(self) -> Iterator[str]:
-        """Yield what is left when the text is over."""
-        rest, self._rest = _unwrapped(self._rest + self._thoughts.end()), ""
-        self._thoughts = ThoughtFilter()
-        yield from self.feed(f"{rest}\n")
-        rest, self._rest = self._rest, ""
-        yield from self._spoken(rest)
 
     def _spoken(self, clause: str) -> Iterator[str]:
         for words in pieces(plain(clause)):
@@ -134,17 +139,6 @@ def _may_end(head: str) -> bool:
 def _words(text: str) -> int:
     """Return how many words a text has; every character counts where words have no spaces between them."""
     return len(plain(text).split()) + len(_WORDLESS.findall(text)) // 2
-
-
-def _unwrapped(text: str) -> str:
-    """Return what a JSON object says, if the text is one and it says something."""
-    if not text.lstrip().startswith("{"):
-        return text
-    try:
-        values = json.loads(text).values()
-    except (ValueError, RecursionError):
-        return text
-    return " ".join(value for value in values if isinstance(value, str)) or text
 
 
 def _after_fence(text: str) -> int | None:

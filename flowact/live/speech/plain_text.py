@@ -1,12 +1,13 @@
-"""What is left of a language model's text when it is spoken: no thoughts, no markup, no links, no emoji."""
+"""What is left of a language model's text when it is spoken: no thoughts, no JSON, no markup, no links, no emoji."""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
@@ -14,6 +15,14 @@ from markdown_it.token import Token
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _URL: Final = re.compile(r"\b(?:https?://|www\.)[^\s<>()\[\]]+", re.IGNORECASE)
+_JSON: Final = re.compile(r'\{\s*(?:["}]|$)|\[\s*(?:["{]|$)')
+"""Where JSON begins, or may begin at the end of what has come."""
+_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)(?:"(\s*:)?|$)', re.DOTALL)
+"""A string of JSON, which may be cut off, and the colon after it if it names a field."""
+_SAID: Final = frozenset(
+    {"answer", "content", "message", "output", "reply", "response", "say", "speech", "text"}
+)
+"""Fields for what is to be said; another one may be there for a machine."""
 _SPACES: Final = re.compile(r"[ \t]*\n\s*|[ \t]+")
 _INVISIBLE: Final = frozenset({"So", "Sk", "Cf", "Co", "Cs"})
 """Unicode's categories of emoji, their modifiers and what joins them."""
@@ -58,6 +67,56 @@ class ThoughtFilter:
         """Return what was held back in case it was the beginning of a mark."""
         held, self._held = self._held, ""
         return "" if self._thinking else held
+
+
+def has_json(text: str) -> bool:
+    """Whether there is JSON in a text, or may be when more of it has come."""
+    return _JSON.search(text) is not None
+
+
+def without_json(text: str) -> str:
+    """Return a text with the words of its JSON in place of it; where that has none, nothing."""
+    words, at = "", 0
+    while (found := _JSON.search(text, at)) is not None:
+        words += text[at : found.start()]
+        try:
+            value, at = json.JSONDecoder().raw_decode(text, found.start())
+            strings = list(_strings(value))
+        except (ValueError, RecursionError):  # it was cut off, or only looks like it
+            strings, at = list(_loose_strings(text[found.start() :])), len(text)
+        words += " ".join(_meant(strings))
+    return words + text[at:]
+
+
+def _strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the strings of a JSON value, each after the name of its field."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _strings(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner, field)
+
+
+def _loose_strings(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the strings of JSON that cannot be read as a whole, as `_strings` does."""
+    field = ""
+    for string, colon in _STRING.findall(text):
+        if colon:
+            field = string
+            continue
+        try:
+            yield field, json.loads(f'"{string}"', strict=False)
+        except ValueError:
+            yield field, string
+
+
+def _meant(strings: list[tuple[str, str]]) -> list[str]:
+    """Return those strings that are to be said: of the fields for that if there are such, or else all."""
+    said = [string for field, string in strings if field.lower() in _SAID]
+    return said or [string for _, string in strings]
 
 
 def plain(text: str) -> str:

@@ -55,10 +55,11 @@ class LatentProbe:
             difference: of latents.
             channels: of the motion, those that shall not change, true or false `[channels]`.
         """
-        directions = self.matrix * channels.repeat(FRAMES_PER_LATENT)
-        flat = difference.flatten(-3)
+        # Training allows coarse float32 products, which would leave a part of it.
+        directions = self.matrix.double() * channels.repeat(FRAMES_PER_LATENT)
+        flat = difference.flatten(-3).double()
         said = flat @ directions @ torch.linalg.pinv(directions)
-        return (flat - said).view_as(difference)
+        return (flat - said).to(difference.dtype).view_as(difference)
 
     def motion(self, latents: Tensor) -> Tensor:
         """Read motion: `[..., n, channels, height, width]` to `[..., 4 * n, channels]`."""

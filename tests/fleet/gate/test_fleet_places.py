@@ -28,7 +28,7 @@ class Seats:
             return None
         self.free -= 1
         self.over[lease] = over
-        return Seat(lease, "r/one/live")
+        return Seat(lease, "r/one/v1")
 
     def address(self, replica):
         return {"one": "http://127.0.0.1:4000"}.get(replica)
@@ -115,7 +115,7 @@ def test_whoever_lost_a_place_is_served_first_and_its_replica_is_named():
         seats = Seats(1)
         with gateway(seats) as places:
             had = await until_placed(places, Wish("a"))
-            assert had.path == "r/one/live"
+            assert had.path == "r/one/v1"
             waiting = await places.take(Wish("b"))
             assert isinstance(waiting, InLine)
             await until_placed(places, Wish("a", lost=had.ticket))
@@ -171,6 +171,6 @@ def test_what_makes_no_sense_is_said_in_a_sentence():
 
 
 def test_one_server_gives_its_own_places_and_no_other():
-    assert asyncio.run(OwnPlaces().take(Wish())) == Place("live")
+    assert asyncio.run(OwnPlaces().take(Wish())) == Place("v1")
     with pytest.raises(UserError, match="Nobody here serves the preset 'large'"):
         asyncio.run(OwnPlaces().take(Wish(preset="large")))

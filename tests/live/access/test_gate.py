@@ -1,4 +1,4 @@
-"""Tickets, origins, limits, requests: what stands between a stranger and a session."""
+"""Tickets, origins, limits, events: what stands between a stranger and a session."""
 
 import json
 
@@ -8,7 +8,7 @@ from flowact.errors import UserError
 from flowact.live.access.origin import is_allowed
 from flowact.live.access.rate_limit import TokenBucket
 from flowact.live.access.tickets import Tickets
-from flowact.live.protocol import requests
+from flowact.live.protocol.events import LONGEST_EVENT, TextSay, parse_event
 
 
 class Clock:
@@ -79,29 +79,31 @@ def test_a_bucket_lets_a_burst_and_then_a_rate_through():
         "null",
         "{}",
         '{"type": "steal"}',
-        '{"type": "say"}',
-        '{"type": "say", "text": 5}',
-        '{"type": "interrupt", "more": 1}',
+        '{"type": "text.say"}',
+        '{"type": "text.say", "text": 5}',
+        '{"type": "audio.clear", "more": 1}',
         '{"type": "ping", "at": "now"}',
-        '{"type": "microphone", "mode": "loud"}',
+        '{"type": "ping", "lag_ms": -1}',
+        '{"type": "microphone.set", "mode": "loud"}',
+        '{"type": "session.created"}',
         "[" * 10_000,
     ],
 )
-def test_malformed_requests_are_refused_in_one_sentence(message):
+def test_malformed_events_are_refused_in_one_sentence(message):
     with pytest.raises(UserError) as refused:
-        requests.parse(message)
+        parse_event(message)
     assert "\n" not in str(refused.value)
 
 
 def test_long_texts_are_refused_with_their_length():
     with pytest.raises(UserError, match="10000 characters"):
-        requests.parse(json.dumps({"type": "say", "text": "a" * 10_000}))
+        parse_event(json.dumps({"type": "text.say", "text": "a" * 10_000}))
     with pytest.raises(UserError, match="120"):
-        requests.parse(json.dumps({"type": "action", "text": "a" * 121}))
-    with pytest.raises(UserError, match=str(requests.LONGEST_MESSAGE)):
-        requests.parse(json.dumps({"type": "say", "text": "a" * 100_000}))
+        parse_event(json.dumps({"type": "action.set", "text": "a" * 121}))
+    with pytest.raises(UserError, match=str(LONGEST_EVENT)):
+        parse_event(json.dumps({"type": "text.say", "text": "a" * 100_000}))
 
 
-def test_a_good_request_is_read():
-    request = requests.parse('{"type": "say", "text": "Hello", "voice": ""}')
-    assert isinstance(request, requests.SayText) and request.text == "Hello"
+def test_a_good_event_is_read():
+    event = parse_event('{"type": "text.say", "text": "Hello", "voice": ""}')
+    assert isinstance(event, TextSay) and event.text == "Hello"

@@ -13,8 +13,8 @@ import pytest
 from flowact.client import ClientError, FlowActClient
 from flowact.live.access import uploads
 from flowact.live.api import renders
-from flowact.live.api.problem import ApiError
 from flowact.live.api.rendering import _is_over
+from flowact.live.protocol.problem import ApiError
 from flowact.media.audio import to_wave
 from flowact.serving.audio_source import to_pcm16
 from tests.live.conftest import KEY

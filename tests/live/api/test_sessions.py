@@ -8,65 +8,21 @@ import json
 import time
 
 import av
-import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from flowact.live.api import asyncapi, events
-from flowact.live.api.socket import BAD_REQUEST, UNAUTHORISED
-from flowact.live.protocol.binary import Flag, MessageKind, unpack
+from flowact.live.api.connections import BAD_REQUEST, UNAUTHORISED
+from flowact.live.protocol import events
+from flowact.live.protocol.binary import Flag, MessageKind
 from flowact.serving.audio_source import to_pcm16
 from tests.live.conftest import KEY
-from tests.live.viewer import PATIENCE, ended
+from tests.live.viewer import PATIENCE, Viewer, dialled, ended
 from tests.tiny_assets import picture
 from tests.tiny_pipeline import speech
 
 OWNER = {"Authorization": f"Bearer {KEY}"}
-SCHEMAS = asyncapi.document()["components"]["schemas"]
-NAMES = {asyncapi.name_of(model): model.__name__ for model in asyncapi.server_events()}
-
-
-class Caller:
-    """A program's end of the socket; every event is held against the published description."""
-
-    def __init__(self, socket) -> None:
-        self.socket, self.seen = socket, []
-
-    def send(self, kind: str, **content: object) -> None:
-        self.socket.send_text(json.dumps({"type": kind, **content}))
-
-    def next(self):
-        if len(self.seen) % 60 == 59:  # who is silent for 15 s is taken for gone
-            self.send("ping", at=0.0)
-        message = self.socket.receive()
-        if message["type"] == "websocket.close":
-            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
-        if message.get("text") is None:
-            found = unpack(message["bytes"])
-        else:
-            found = json.loads(message["text"])
-            schema = {"$ref": f"#/components/schemas/{NAMES[found['type']]}"}
-            jsonschema.validate(found, {**schema, "components": {"schemas": SCHEMAS}})
-        self.seen.append(found)
-        return found
-
-    def until(self, condition):
-        limit = time.monotonic() + PATIENCE
-        while time.monotonic() < limit:
-            found = self.next()
-            if condition(found):
-                return found
-        raise AssertionError(f"waited in vain; the last messages: {self.seen[-5:]}")
-
-    def event(self, kind: str) -> dict:
-        return self.until(lambda m: isinstance(m, dict) and m["type"] == kind)
-
-    def voiced(self):
-        return self.until(
-            lambda m: isinstance(m, tuple) and m[0].kind is MessageKind.SOUND and any(m[1])
-        )
 
 
 def make(client, **spec) -> dict:
@@ -75,16 +31,11 @@ def make(client, **spec) -> dict:
     return answer.json()
 
 
-def dialled(client, token: str, protocols=("flowact.v1",)):
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return client.websocket_connect("/v1/socket", subprotocols=list(protocols), headers=headers)
-
-
 @contextlib.contextmanager
 def joined(client, **spec):
     made = make(client, **spec)
     with dialled(client, made["client_token"]) as socket:
-        caller = Caller(socket)
+        caller = Viewer(socket)
         caller.created = caller.event("session.created")
         caller.id = made["id"]
         yield caller
@@ -100,7 +51,7 @@ def test_a_session_from_its_making_to_its_end(client, manager):
     assert client.get(look, headers=OWNER).json()["state"] == "waiting_for_client"
     with dialled(client, made["client_token"]) as socket:
         assert socket.accepted_subprotocol == "flowact.v1"
-        caller = Caller(socket)
+        caller = Viewer(socket)
         created = caller.event("session.created")
         assert created["session"] == made["id"] and created["limits"]["append_bytes"] == 65_536
         assert client.get(look, headers=OWNER).json()["state"] == "live"
@@ -201,7 +152,7 @@ def test_wrong_events_are_coded_errors_and_the_session_lives(client, manager):
 def test_a_socket_is_refused_with_an_event_and_a_reason(client, manager, protocols, token, code):
     token = make(client)["client_token"] if token == "good" else token
     with dialled(client, token, protocols) as socket:
-        caller = Caller(socket)
+        caller = Viewer(socket)
         error = caller.event("error")
         assert error["code"] == code and error["fatal"]
         with pytest.raises(WebSocketDisconnect) as closed:
@@ -216,9 +167,9 @@ def test_a_client_token_opens_one_socket_and_a_resume_token_brings_the_session_b
 ):
     made = make(client, codec="jpeg")
     with dialled(client, made["client_token"]) as socket:
-        resume = Caller(socket).event("session.created")["resume_token"]
+        resume = Viewer(socket).event("session.created")["resume_token"]
         with dialled(client, made["client_token"]) as again:
-            assert Caller(again).event("error")["code"] == "token_used"
+            assert Viewer(again).event("error")["code"] == "token_used"
     limit = time.monotonic() + PATIENCE  # the connection broke; the session waits
     look = f"/v1/sessions/{made['id']}"
     while client.get(look, headers=OWNER).json()["state"] != "disconnected":
@@ -226,7 +177,7 @@ def test_a_client_token_opens_one_socket_and_a_resume_token_brings_the_session_b
         time.sleep(0.02)
     offered = ("flowact.v1", f"token.{resume.rstrip('=')}")
     with dialled(client, "", offered) as socket:
-        caller = Caller(socket)
+        caller = Viewer(socket)
         assert caller.event("session.created")["resumed"]
         caller.until(lambda m: isinstance(m, tuple))
         bearer = {"Authorization": f"Bearer {resume}"}
@@ -234,7 +185,7 @@ def test_a_client_token_opens_one_socket_and_a_resume_token_brings_the_session_b
         caller.send("session.close")
     ended(manager)
     with dialled(client, resume) as socket:
-        assert Caller(socket).event("error")["code"] == "unknown_session"
+        assert Viewer(socket).event("error")["code"] == "unknown_session"
 
 
 @pytest.mark.parametrize(
@@ -298,7 +249,7 @@ def test_a_session_ends_when_its_time_is_over(client, manager):
 def test_a_session_whose_client_did_not_come_back_is_over_for_its_owner_too(client, manager):
     made = make(client, codec="jpeg")
     with dialled(client, made["client_token"]) as socket:
-        Caller(socket).event("session.created")
+        Viewer(socket).event("session.created")
     client.portal.call(manager.end, manager.sessions[made["id"]])  # as after some seconds
     answer = client.get(f"/v1/sessions/{made['id']}", headers=OWNER)
     assert answer.json()["error"]["code"] == "unknown_session"
@@ -309,7 +260,7 @@ def test_a_client_may_choose_the_codec_that_it_can_decode(client, manager):
     bearer = {"Authorization": f"Bearer {make(client)['client_token']}"}
     address = "/v1/socket?codec=jpeg"
     with client.websocket_connect(address, subprotocols=["flowact.v1"], headers=bearer) as socket:
-        caller = Caller(socket)
+        caller = Viewer(socket)
         assert caller.event("session.created")["codec"] == "jpeg"
         caller.until(lambda m: isinstance(m, tuple) and m[0].kind is MessageKind.JPEG)
         caller.send("session.close")
@@ -317,7 +268,7 @@ def test_a_client_may_choose_the_codec_that_it_can_decode(client, manager):
     bearer = {"Authorization": f"Bearer {make(client)['client_token']}"}
     address = "/v1/socket?codec=gif"
     with client.websocket_connect(address, subprotocols=["flowact.v1"], headers=bearer) as socket:
-        assert Caller(socket).event("error")["code"] == "unknown_codec"
+        assert Viewer(socket).event("error")["code"] == "unknown_codec"
 
 
 def test_agent_mode_takes_the_microphone_and_refuses_what_is_pushed(client, manager):

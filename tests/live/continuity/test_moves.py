@@ -6,13 +6,14 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from flowact.live.api.credentials import RESUME
 from flowact.live.protocol.binary import MessageKind
 from flowact.live.server.application import create_app
 from flowact.live.session.session import sample
 from flowact.live.settings import LiveSettings
 from flowact.media import Recording
 from flowact.serving.audio_source import to_pcm16
-from tests.live.viewer import Viewer, ended, visiting, wait_until_ready
+from tests.live.viewer import Viewer, dialled, ended, visiting, wait_until_ready
 
 PATIENCE = 60
 
@@ -62,25 +63,24 @@ def wait_for(condition) -> None:
 
 def test_a_drained_server_gives_its_sessions_to_another_in_the_middle_of_a_word(servers):
     here, there = servers
-    with here.websocket_connect("/live/socket") as socket:
+    with dialled(here, ticket(here), query={"codec": "jpeg"}) as socket:
         viewer = Viewer(socket)
-        viewer.send("hello", token=ticket(here), codec="jpeg")
-        resume = viewer.text("welcome")["resume"]
+        resume = viewer.event("session.created")["resume_token"]
         viewer.media(MessageKind.JPEG)
-        viewer.send("sample", name="welcome")
-        epoch = viewer.text("epoch")["epoch"]
+        viewer.send("sample.play", name="welcome")
+        epoch = viewer.event("playback.started")["epoch"]
         viewer.media(MessageKind.SOUND, epoch=epoch)
         here.portal.call(manager(here).drain)
-        viewer.text("moved")
+        viewer.event("session.moved")
         with pytest.raises(
             WebSocketDisconnect
         ):  # what was made before comes after it, and then the end
             viewer.until(lambda _: False)
     assert not manager(here).sessions
-    with visiting(there, ticket(there), codec="jpeg", resume=resume) as again:
-        welcome = again.text("welcome")
+    with visiting(there, resume) as again:
+        welcome = again.event("session.created")
         assert welcome["resumed"] and welcome["epoch"] == epoch
-        again.text("finished")
+        again.event("playback.finished")
     spoken = sounds(viewer, epoch) + sounds(again, epoch)
     said = b"".join(body for _, body in spoken)
     assert said.startswith(to_pcm16(Recording.open(sample("welcome")).read()))
@@ -93,38 +93,38 @@ def test_a_server_that_is_drained_sends_new_visitors_elsewhere(servers):
     manager(here).moves.draining = True
     with (
         pytest.raises(WebSocketDisconnect),
-        here.websocket_connect("/live/socket") as socket,
+        dialled(here, ticket(here)) as socket,
     ):
         socket.receive_text()
-    assert here.post("/live/down").status_code == 503
+    assert here.post("/v1/streams").status_code == 503
 
 
 def test_a_session_whose_server_is_silent_goes_on_elsewhere_and_ends_there(servers, redis_server):
     here, there = servers
-    with here.websocket_connect("/live/socket") as socket:
+    with dialled(here, ticket(here), query={"codec": "jpeg"}) as socket:
         viewer = Viewer(socket)
-        viewer.send("hello", token=ticket(here), codec="jpeg")
-        welcome = viewer.text("welcome")
+        welcome = viewer.event("session.created")
         key = f"flowact:session:{welcome['session']}"
         viewer.until(lambda _: redis_server.client().exists(key))
-        with visiting(there, ticket(there), codec="jpeg", resume=welcome["resume"]) as again:
-            assert again.text("welcome") | {"resume": ""} == welcome | {
-                "resume": "",
-                "resumed": True,
-            }
+        with visiting(there, welcome["resume_token"]) as again:
+            unlike = {"resume_token": "", "resumed": True}
+            assert again.event("session.created") | unlike == welcome | unlike
+            assert again.seen[0]["resumed"]
             header, _ = again.media(MessageKind.JPEG)
             assert header.media_ms > 0, "it goes on and does not begin anew"
             wait_for(lambda: not manager(here).sessions)
             assert list(manager(there).sessions) == [welcome["session"]], "never at two servers"
-            again.send("bye")
+            again.send("session.close")
             wait_for(lambda: not redis_server.client().exists(key))
 
 
-def test_a_session_that_is_kept_nowhere_begins_anew(servers):
+def test_a_session_that_is_kept_nowhere_is_over_and_its_page_begins_another(servers):
     here, _ = servers
-    lost = manager(here).tickets.issue("resume", "gone")
-    with visiting(here, ticket(here), codec="jpeg", resume=lost) as viewer:
-        assert not viewer.text("welcome")["resumed"]
+    lost = manager(here).tickets.issue(RESUME, "gone")
+    with dialled(here, lost) as socket:
+        assert Viewer(socket).event("error")["code"] == "unknown_session"
+    with visiting(here, ticket(here), codec="jpeg") as viewer:
+        assert not viewer.event("session.created")["resumed"], "the place was given back"
 
 
 def test_without_the_store_nobody_is_refused_and_nothing_stands_still(servers, redis_server):
@@ -132,7 +132,7 @@ def test_without_the_store_nobody_is_refused_and_nothing_stands_still(servers, r
     redis_server.kill()
     try:
         with visiting(here, ticket(here), codec="jpeg") as viewer:
-            viewer.text("welcome")
+            viewer.event("session.created")
             viewer.until(lambda m: isinstance(m, tuple) and m[0].media_ms > 2500)
     finally:
         redis_server.start()

@@ -8,13 +8,14 @@ import json
 from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
-from flowact.live.api.page_events import translated
 from flowact.live.dialogue.dialogue import Dialogue
 from flowact.live.dialogue.dialogue_context import DialogueContext
 from flowact.live.dialogue.kept_dialogue import KeptDialogue
+from flowact.live.protocol.events import ServerEvent
 from flowact.live.speech.services import SpeechRoom, SpeechServices
 from flowact.media import Recording
 from flowact.serving.audio_source import Reply, from_pcm16, to_pcm16
@@ -23,6 +24,7 @@ from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_LATENT
 
 SPOKEN = Path(__file__).parents[3] / "assets" / "speech" / "welcome.wav"
 PACKET = 1280
+Event = TypeVar("Event", bound=ServerEvent)
 TIMES = Timings(0, 0, 0, 0, 0, 0, 0)
 
 
@@ -42,7 +44,7 @@ class Room:
     """The dialogue, and both ends of it: a viewer who speaks, and a worker that speaks what it is told."""
 
     def __init__(self, services: SpeechServices, **options: object) -> None:
-        self.events: list[dict] = []
+        self.events: list[ServerEvent] = []
         self.acted: list[str] = []
         self.expected: list[bool] = []
         self._source: Reply | None = None
@@ -51,7 +53,7 @@ class Room:
         around = DialogueContext(
             session="room",
             command=self._command,
-            send_event=lambda kind, **content: self.events.append({"type": kind, **content}),
+            tell=self.events.append,
             flush=lambda: None,
             act=self.acted.append,
             begun=lambda: None,
@@ -77,8 +79,8 @@ class Room:
             case Interrupt(epoch=epoch):
                 self._source, self._epoch = None, epoch
 
-    def told(self, kind: str) -> list[dict]:
-        return [event for event in self.events if event["type"] == kind]
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
 
     async def speak(self, *seconds: float, patient: bool = True) -> None:
         """Speak and be silent in turn, in real packets but faster than real time.
@@ -136,10 +138,6 @@ async def room(endpoints, engines=None, **options: object):
     made = Room(SpeechServices(engines, services.chat, services.recogniser, endpoints), **options)
     try:
         yield made
-        for event in made.events:  # programs are told the same as the page, in their own words
-            kind = event.pop("type")
-            told = translated(kind, event)
-            assert told is not None or kind == "finished"
     finally:
         made.dialogue.close()
         await speech.close()

@@ -69,25 +69,27 @@ def test_a_turn_is_heard_answered_and_spoken_and_a_failure_is_said(talking):
     ticket = client.app.state.manager.tickets.issue("visit", "talker")
     with visiting(client, ticket, codec="jpeg") as viewer:
         viewer.media(MessageKind.SOUND)
-        viewer.send("microphone", mode="conversation")
+        viewer.send("microphone.set", mode="conversation")
         for packet in turn():
             viewer.socket.send_bytes(packet)
-        assert viewer.text("viewer")["speaking"] is True
-        assert viewer.text("viewer")["speaking"] is False
-        assert viewer.text("heard")["text"] == "Hello there."
-        assert viewer.text("reply")["text"] == "Hello to you."
-        epoch = viewer.text("epoch")["epoch"]
+        viewer.event("user.speech_started")
+        viewer.event("user.speech_stopped")
+        assert viewer.event("transcript.final")["text"] == "Hello there."
+        assert viewer.event("reply.delta")["text"] == "Hello to you."
+        epoch = viewer.event("playback.started")["epoch"]
         assert any(viewer.media(MessageKind.SOUND, epoch=epoch)[1])
-        viewer.text("finished")
+        viewer.event("playback.finished")
         thinking = [
-            m["behaviour"] for m in viewer.seen if isinstance(m, dict) and m["type"] == "plan"
+            m["behaviour"]
+            for m in viewer.seen
+            if isinstance(m, dict) and m["type"] == "action.changed"
         ]
         after = thinking[thinking.index("thinking") :]
         assert after.count("speaking") <= 1 and after.count("thinking") == 1, after
         script.reactions["audio/transcriptions"] = status(503)
         for packet in turn():
             viewer.socket.send_bytes(packet)
-        assert "cannot hear just now" in viewer.text("error")["text"]
+        assert "cannot hear just now" in viewer.event("error")["message"]
     assert {"audio/transcriptions", "chat/completions", "audio/speech"} == {
         path for path, _ in script.asked
     }
@@ -98,11 +100,9 @@ def test_typed_text_is_not_explained_as_an_answer_and_greets_once(talking):
     ticket = client.app.state.manager.tickets.issue("visit", "typist")
     with visiting(client, ticket, codec="jpeg") as viewer:
         viewer.media(MessageKind.SOUND)
-        viewer.send(
-            "say", text="Hello there! I am generated while you watch, as you can see.", voice=""
-        )
-        viewer.text("finished")
-        plans = [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "plan"]
+        viewer.send("text.say", text="Hello there! I am generated while you watch, as you can see.")
+        viewer.event("playback.finished")
+        plans = [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "action.changed"]
     assert [plan["behaviour"] for plan in plans].count("waving") == 1
     assert not any("answer" in plan["why"] for plan in plans)
 

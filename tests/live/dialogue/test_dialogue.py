@@ -11,6 +11,14 @@ import pytest
 from flowact.live.dialogue.dialogue import FAILED
 from flowact.live.endpoints import Endpoint, Endpoints
 from flowact.live.persona import Persona
+from flowact.live.protocol.events import (
+    ErrorEvent,
+    NoticeEvent,
+    ReplyDelta,
+    ReplyDone,
+    SpeechStopped,
+    TranscriptFinal,
+)
 from flowact.live.speech.services import SpeechServices
 from flowact.serving.messages import MediaSegment
 from tests.live.dialogue.room import TIMES, Beeps, Room, room
@@ -53,10 +61,13 @@ def words(*texts: str):
 def test_a_turn_is_heard_answered_shown_and_spoken():
     async def scene(made, script):
         await made.speak(1.5, 1.0)
-        await made.until(lambda: made.told("reply") and made.told("reply")[-1]["done"])
-        assert made.told("heard")[0]["text"] == script.question
-        assert made.events.index(made.told("heard")[0]) < made.events.index(made.told("reply")[0])
-        assert made.told("reply")[-1]["text"] == script.answer
+        await made.until(lambda: made.told(ReplyDone))
+        (heard,) = made.told(TranscriptFinal)
+        assert heard.text == script.question
+        grown = made.told(ReplyDelta)
+        assert made.events.index(heard) < made.events.index(grown[0])
+        (reply,) = made.told(ReplyDone)
+        assert "".join(more.text for more in grown) == reply.text == script.answer
         assert await made.play() > 2
         assert made.dialogue._conversation.history.messages("")[-1] == {
             "role": "assistant",
@@ -71,7 +82,7 @@ def test_a_turn_is_heard_answered_shown_and_spoken():
 def test_the_words_are_known_when_the_silence_has_lasted_long_enough():
     async def scene(made, script):
         await made.speak(1.5, 0.45)
-        await made.until(lambda: made.told("heard"))
+        await made.until(lambda: made.told(TranscriptFinal))
         assert len(script.bodies(HEAR)) == 1, "what was written down in the pause is used"
 
     run(scene, FaultyScript(question="That is all."))
@@ -82,7 +93,7 @@ def test_speech_a_pause_and_speech_is_one_question_and_nothing_is_lost():
         await made.speak(1.5, 1.2)
         await made.until(lambda: script.bodies(CHAT))
         await made.speak(1.5, 1.2)
-        await made.until(lambda: len(script.bodies(CHAT)) == 2 and made.told("reply"))
+        await made.until(lambda: len(script.bodies(CHAT)) == 2 and made.told(ReplyDelta))
         assert asked(script) == [("user", "I have a question. Where is the sea?")]
 
     slow = FaultyScript(chat_s=1.0, answer="Over there.")
@@ -101,7 +112,7 @@ def test_a_pause_while_the_words_are_still_being_written_down_loses_nothing():
 
     async def scene(made, script):
         await made.speak(1.5, 0.8, patient=False)
-        await made.until(lambda: made.told("viewer")[-1]["speaking"] is False)
+        await made.until(lambda: made.told(SpeechStopped))
         await made.speak(1.5, 1.5, patient=False)
         await made.until(lambda: script.bodies(CHAT))
         assert asked(script) == [("user", "First half, second half.")]
@@ -146,7 +157,9 @@ def test_silence_that_was_taken_for_speech_asks_nobody():
     async def scene(made, script):
         await made.speak(1.5, 1.0)
         await made.until(lambda: script.bodies(HEAR) and not made.dialogue.answering)
-        assert not script.bodies(CHAT) and not made.told("heard") and not made.told("error")
+        assert (
+            not script.bodies(CHAT) and not made.told(TranscriptFinal) and not made.told(ErrorEvent)
+        )
 
     run(scene, FaultyScript(reactions={HEAR: words()}))
 
@@ -158,14 +171,15 @@ def test_silence_that_was_taken_for_speech_asks_nobody():
         events({"content": "<think>Hm.</think>"}),
         events(),
         events({"content": '```json\n{"answer": "Yes."}\n```'}),
+        events({"content": '{"id": 5}'}),
         events({"tool_calls": [WAVE]}),
     ],
-    ids=["null", "thoughts only", "empty", "code", "tool calls only"],
+    ids=["null", "thoughts only", "empty", "code", "JSON", "tool calls only"],
 )
 def test_an_answer_without_words_is_said_to_be_none_and_forgotten(nothing):
     async def scene(made, script):
         made.dialogue.ask("Are you there?")
-        await made.until(lambda: made.told("error"))
+        await made.until(lambda: made.told(ErrorEvent))
         assert not made.dialogue.mouth.speaks
         script.reactions = {}
         before = len(script.bodies(CHAT))
@@ -179,11 +193,11 @@ def test_an_answer_without_words_is_said_to_be_none_and_forgotten(nothing):
 def test_a_failure_is_told_and_the_next_question_is_answered_without_it():
     async def scene(made, script):
         made.dialogue.ask("First?")
-        await made.until(lambda: made.told("error"))
-        assert "cannot answer just now" in made.told("error")[0]["text"]
+        await made.until(lambda: made.told(ErrorEvent))
+        assert "cannot answer just now" in made.told(ErrorEvent)[0].message
         script.reactions = {}
         made.dialogue.ask("Second?")
-        await made.until(lambda: made.told("reply"))
+        await made.until(lambda: made.told(ReplyDelta))
         assert asked(script) == [("user", "Second?")]
 
     run(scene, FaultyScript(reactions={CHAT: status(500)}))
@@ -198,8 +212,8 @@ def test_a_voice_that_crashes_is_told_and_does_not_leave_the_mouth_open():
 
     async def scene(made, _script):
         made.dialogue.say_text("One two three.", "")
-        await made.until(lambda: made.told("error"))
-        assert made.told("error")[0]["text"] == FAILED
+        await made.until(lambda: made.told(ErrorEvent))
+        assert made.told(ErrorEvent)[0].message == FAILED
         assert await made.play(5) < 2, "the reply ends"
         assert not made.dialogue.mouth.speaks
 
@@ -211,9 +225,9 @@ def test_a_text_that_no_voice_reads_is_refused_and_an_answer_is_shown_all_the_sa
         with pytest.raises(Exception, match="No voice on this machine reads Cyrillic"):
             made.dialogue.say_text("Привет, как дела?", "")
         made.dialogue.ask("Do you speak Chinese?")
-        await made.until(lambda: made.told("error"))
-        assert made.told("reply")[-1]["text"] == script.answer
-        assert "reads Chinese" in made.told("error")[0]["text"]
+        await made.until(lambda: made.told(ErrorEvent))
+        assert made.told(ReplyDone)[-1].text == script.answer
+        assert "reads Chinese" in made.told(ErrorEvent)[0].message
 
     run(scene, FaultyScript(answer="你好。我会说中文。"))
 
@@ -229,8 +243,8 @@ def test_a_tool_call_acts_and_its_answer_is_spoken():
 
     async def scene(made, script):
         made.dialogue.ask("Wave, please.")
-        await made.until(lambda: made.told("reply"))
-        assert made.acted == ["waving"] and made.told("reply")[-1]["text"] == "There you are."
+        await made.until(lambda: made.told(ReplyDone))
+        assert made.acted == ["waving"] and made.told(ReplyDone)[-1].text == "There you are."
         assert asked(script)[-1] == ("tool", "It is being done.")
 
     run(scene, FaultyScript(reactions={CHAT: lambda handler, body: replies.pop(0)(handler, body)}))
@@ -240,7 +254,9 @@ def test_a_long_answer_begins_as_soon_as_a_short_one():
     async def scene(made, _script):
         made.dialogue.ask("Tell me everything.")
         await made.until(lambda: made.dialogue.mouth.speaks)
-        assert not made.told("reply")[-1]["done"], "the answer is still being written"
+        assert made.told(ReplyDelta) and not made.told(ReplyDone), (
+            "the answer is still being written"
+        )
 
     run(scene, FaultyScript(answer="Well, it is a long story. " * 40, word_s=0.01))
 
@@ -248,16 +264,14 @@ def test_a_long_answer_begins_as_soon_as_a_short_one():
 def test_a_character_greets_once_and_the_model_knows():
     async def scene(made, script):
         await made.until(lambda: made.dialogue.mouth.speaks)
-        assert made.told("reply")[0]["text"] == "Hello, I am Mira."
+        assert made.told(ReplyDone)[0].text == "Hello, I am Mira."
         made.dialogue.set_microphone("off")
         made.dialogue.set_microphone("conversation")
         made.dialogue.ask("Who are you?")
         await made.until(lambda: script.bodies(CHAT))
         system = json.loads(script.bodies(CHAT)[0])["messages"][0]["content"]
         assert "You are Mira." in system and "Hello, I am Mira." in system
-        assert (
-            len([event for event in made.told("reply") if event["text"].startswith("Hello")]) == 1
-        )
+        assert [told.text.startswith("Hello") for told in made.told(ReplyDone)].count(True) == 1
 
     run(scene, persona=Persona("Mira", "You are Mira.", "Hello, I am Mira."))
 
@@ -266,7 +280,7 @@ def test_where_nothing_hears_typing_still_converses():
     async def scene(endpoints):
         async with room(endpoints) as made:
             made.dialogue.set_microphone("conversation")
-            assert "type to talk" in made.told("notice")[0]["text"]
+            assert "type to talk" in made.told(NoticeEvent)[0].message
             made.dialogue.ask("Hello?")
             await made.until(lambda: made.dialogue.mouth.speaks)
 
@@ -281,7 +295,8 @@ def test_what_is_being_said_gives_way_to_something_new_at_once():
         await made.play(0.48)
         made.dialogue.say_text("Something else.", "")
         await made.until(lambda: made.dialogue.mouth.speaks)
-        assert [told["flush"] for told in made.told("epoch")] == [False, True, False]
+        kinds = [told.type for told in made.events if "playback" in told.type]
+        assert kinds == ["playback.started", "playback.flushed", "playback.started"]
 
     run(scene)
 

@@ -70,7 +70,7 @@ def test_what_was_sent_and_not_yet_played_was_not_heard():
     async def scene() -> tuple[str, int]:
         clock, sent = [0.0], []
         mouth = AvatarMouth(
-            "m", sent.append, lambda *_, **__: None, lambda: None, lambda: None, lambda: clock[0]
+            "m", sent.append, lambda _event: None, lambda: None, lambda: None, lambda: clock[0]
         )
         utterance = SpokenUtterance(spoken(said(*CLAUSES), {"beeps": Beeps()}, ""), "voice")
         await mouth.say(utterance)

@@ -45,22 +45,20 @@ def test_a_visit_is_counted(client, manager, ticket, operators):
         name, labels = names[short]
         return value(operators, name, **labels) - before[short]
 
-    with visiting(
-        client, ticket, codec="jpeg", traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01"
-    ) as viewer:
-        resume = viewer.text("welcome")["resume"]
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        resume = viewer.event("session.created")["resume_token"]
         viewer.media(MessageKind.JPEG)
         assert value(operators, "flowact_sessions") == 1 and value(operators, "flowact_places") == 2
-        viewer.send("sample", name="welcome")
-        epoch = viewer.text("epoch")["epoch"]
+        viewer.send("sample.play", name="welcome")
+        epoch = viewer.event("playback.started")["epoch"]
         viewer.media(MessageKind.SOUND, epoch=epoch)
         viewer.send("ping", at=0.0, lag_ms=250.0)
-        viewer.text("pong")
+        viewer.event("pong")
         wait_for(lambda: more("replies") == 1)
-        with visiting(client, ticket, resume=resume, codec="jpeg") as again:
+        with visiting(client, resume) as again:
             again.media(MessageKind.JPEG)
     with visiting(client, "forged") as stranger:
-        stranger.text("error")
+        stranger.event("error")
     ended(manager)
     assert (more("joins"), more("resumed"), more("refused")) == (1, 1, 1)
     assert more("pieces") == more("encoded") >= 2 * more("denoised") > 0

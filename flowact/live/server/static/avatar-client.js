@@ -11,6 +11,11 @@ const APPEND_BYTES = 32_000;
 
 export { bestCodec };
 
+/** What a socket offers: a browser cannot set its headers, so the token travels as a second protocol. */
+export function offered(token) {
+  return [PROTOCOL, `token.${token.replace(/=+$/, "")}`];
+}
+
 export class AvatarClient extends EventTarget {
   /**
    * @param canvas where the person is seen.
@@ -38,9 +43,7 @@ export class AvatarClient extends EventTarget {
       painted: (header) => this.#say("painted", { epoch: header.epoch }),
     });
     this.speaker.onclock = () => this.painter.drain();
-    // A browser cannot set headers of a socket, so the token travels as a second protocol.
-    const offered = [PROTOCOL, `token.${this.token.replace(/=+$/, "")}`];
-    this.socket = new WebSocket(this.url, offered);
+    this.socket = new WebSocket(this.url, offered(this.token));
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.#receive(data);
     this.socket.onclose = ({ code, reason }) => this.#closed(code, reason);

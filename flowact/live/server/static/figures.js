@@ -60,9 +60,13 @@ export class Figures {
     else if (this.voice) this.voice.mediaMs = -Infinity; // a stream that begins anew may count from elsewhere
   }
 
-  /** The viewer speaks, or has not for so long. */
-  heardViewer({ speaking, quiet_ms: quiet = 0 }) {
-    this.fellSilentAt = speaking ? null : performance.now() - quiet;
+  viewerSpeaks() {
+    this.fellSilentAt = null;
+  }
+
+  /** Nothing was heard of the viewer for so many milliseconds. */
+  viewerFellSilent(quiet) {
+    this.fellSilentAt = performance.now() - quiet;
   }
 
   interrupted() {

@@ -2,27 +2,22 @@
 
 const MOST_BYTES = 40_000_000; // the server's bound too; said here before anything is sent
 
-/**
- * Upload a file; resolve to the name to ask for it with, and a remark about it or "".
- *
- * @param sort "audio", with the ticket of a running session, or "picture", with a visitor's.
- */
-export async function sendFile(base, sort, file, { ticket, consent = false }) {
+/** Send a file to an address of the session interface; resolve to what it answers. */
+export async function send(address, file, token) {
   if (file.size > MOST_BYTES) throw new Error(`${file.name} is larger than ${MOST_BYTES / 1e6} MB.`);
   const headers = {
-    "X-Ticket": ticket,
+    Authorization: `Bearer ${token}`,
     "X-Filename": encodeURIComponent(file.name.slice(-60)),
-    "X-Consent": consent ? "yes" : "no",
   };
   let answer;
   try {
-    answer = await fetch(`${base}/upload/${sort}`, { method: "POST", body: file, headers });
+    answer = await fetch(address, { method: "POST", body: file, headers });
   } catch {
     throw new Error(`${file.name} could not be sent.`);
   }
-  const { name, remark, error } = await answer.json();
-  if (error) throw new Error(error);
-  return { name, remark };
+  const told = await answer.json();
+  if (told.error) throw new Error(told.error.message);
+  return told;
 }
 
 /** Let the browser save a blob. */

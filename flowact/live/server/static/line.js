@@ -1,5 +1,6 @@
-// The line to the server: a WebSocket, or HTTP requests where none opens. Redials by itself.
+// The line to the server: the socket of flowact.v1, or HTTP requests where none opens. Redials by itself.
 
+import { offered } from "./avatar-client.js";
 import { Splitter, prefixed } from "./framing.js";
 
 const OPEN_MS = 3000;
@@ -12,7 +13,7 @@ const POST_MS = 40;
 export class Line {
   /**
    * @param places say where to connect.
-   * @param hooks hello(place's ticket) gives the first message, lag() ms or null; text(object), media(ArrayBuffer),
+   * @param hooks join(place's ticket) gives {token, query}, lag() ms or null; event(object), media(ArrayBuffer),
    *   state(name), refused(sentence).
    */
   constructor(places, hooks) {
@@ -34,13 +35,15 @@ export class Line {
       return this.hooks.refused(error.message);
     }
     if (this.closed) return;
+    const { token, query } = await this.hooks.join(place.ticket);
+    const asked = new URLSearchParams(query);
+    if (this.closed) return;
     this.heard = performance.now();
-    const wire = this.http ? new Posts(place.base) : new Socket(place.base);
+    const wire = this.http ? new Posts(place.base, token, asked) : new Socket(place.base, token, asked);
     this.wire = wire;
     wire.onmessage = (message) => this.#receive(message);
     wire.onend = () => this.#ended(wire);
-    const first = JSON.stringify(await this.hooks.hello(place.ticket));
-    if (!(await wire.open(first)) && !this.closed) {
+    if (!(await wire.open()) && !this.closed) {
       if (!this.everOpen) this.http = !this.http;
       this.lost = true;
       return this.#ended(wire);
@@ -57,7 +60,7 @@ export class Line {
   }
 
   close() {
-    if (!this.closed) this.send({ type: "bye" });
+    if (!this.closed) this.send({ type: "session.close" });
     this.closed = this.places.over = true;
     clearInterval(this.timer);
     setTimeout(() => this.wire?.close(), 200);
@@ -81,7 +84,7 @@ export class Line {
   #receive(message) {
     this.heard = performance.now();
     this.tries = 0;
-    if (typeof message === "string") this.hooks.text(JSON.parse(message));
+    if (typeof message === "string") this.hooks.event(JSON.parse(message));
     else this.hooks.media(message);
   }
 
@@ -108,15 +111,16 @@ export class Line {
 }
 
 class Socket {
-  constructor(base) {
-    this.url = new URL(`${base}/socket`, location.href);
+  constructor(base, token, query) {
+    this.url = new URL(`${base}/socket?${query}`, location.href);
     this.url.protocol = this.url.protocol.replace("http", "ws");
+    this.offered = offered(token);
   }
 
-  open(first) {
+  open() {
     return new Promise((done) => {
       try {
-        this.socket = new WebSocket(this.url);
+        this.socket = new WebSocket(this.url, this.offered);
       } catch {
         return done(false);
       }
@@ -124,7 +128,6 @@ class Socket {
       const timer = setTimeout(() => done(false), OPEN_MS);
       this.socket.onopen = () => {
         clearTimeout(timer);
-        this.socket.send(first);
         done(true);
       };
       this.socket.onmessage = ({ data }) => this.onmessage(data);
@@ -146,19 +149,20 @@ class Socket {
 }
 
 class Posts {
-  constructor(base) {
-    this.base = base;
+  constructor(base, token, query) {
+    Object.assign(this, { base, token, query });
     this.queue = [];
     this.abort = new AbortController();
   }
 
-  async open(first) {
+  async open() {
     try {
-      const answer = await fetch(`${this.base}/down`, { method: "POST", signal: this.abort.signal });
+      const answer = await fetch(`${this.base}/streams?${this.query}`, {
+        method: "POST", signal: this.abort.signal, headers: { Authorization: `Bearer ${this.token}` },
+      });
       this.name = answer.headers.get("X-Connection");
       if (!answer.ok || !this.name) return false;
       this.#read(answer.body.getReader());
-      this.send(first);
       this.timer = setInterval(() => this.#post(), POST_MS);
       return true;
     } catch {
@@ -193,7 +197,7 @@ class Posts {
     this.posting = true;
     const body = new Blob(this.queue.splice(0));
     try {
-      const answer = await fetch(`${this.base}/up/${this.name}`, { method: "POST", body });
+      const answer = await fetch(`${this.base}/streams/${this.name}`, { method: "POST", body });
       if (!answer.ok) this.onend();
     } catch {
       this.onend();

@@ -1,7 +1,7 @@
 // The page: connects what the visitor touches with the session.
 
 import { Devices } from "./devices.js";
-import { save, sendFile } from "./files.js";
+import { save, send } from "./files.js";
 import { addPlan, counts, quietLine, showFigures, spoken } from "./panels.js";
 import { Stage } from "./picture.js";
 import { Session } from "./session.js";
@@ -9,7 +9,7 @@ import { Tabs } from "./tabs.js";
 import { newTicket, theTicket } from "./ticket.js";
 import { Transcript } from "./transcript.js";
 
-const BASE = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+const ROOT = new URL("../..", import.meta.url).pathname;
 const CODEC = new URLSearchParams(location.search).get("codec") ?? "";
 const REFRESH_MS = 500;
 const FRESH_MS = 2_000; // a notice this new may be about what has just begun
@@ -21,6 +21,7 @@ const MICROPHONE_HINTS = {
   conversation: "The avatar listens while you speak and answers when you have finished.",
 };
 const NOBODY = "Avatar";
+const CONSENT = "Tick the box first: the person in the picture must have agreed.";
 const ASKING = "Waiting for the browser to give the microphone ...";
 const NO_ANSWERS = "It listens, but this server has no language model to answer with.";
 
@@ -29,7 +30,7 @@ class Page {
     this.root = root;
     this.session = null;
     this.character = "";
-    this.upload = "";
+    this.picture = ""; // id of a picture of one's own
     this.stage = new Stage((name) => this.part(name));
     this.tabs = new Tabs(root);
     if (this.part("question").disabled) this.tabs.show("say"); // there is nobody to talk with
@@ -72,7 +73,7 @@ class Page {
 
   #start() {
     const session = new Session(this.part("canvas"), {
-      base: BASE, asked: this.root.dataset.places === "yes", ticket: theTicket, character: this.character, upload: this.upload, codec: CODEC,
+      root: ROOT, asked: this.root.dataset.places === "yes", ticket: theTicket, character: this.character, picture: this.picture, codec: CODEC,
     });
     this.session = window.flowactSession = session;
     this.transcript.name = this.#ringed?.textContent.trim() ?? NOBODY;
@@ -106,7 +107,7 @@ class Page {
   #stop() {
     this.session?.stop();
     this.session = null;
-    this.upload = ""; // deleted with its session
+    this.picture = ""; // deleted with its session
     this.#ring();
     this.root.dataset.live = "no";
     this.stage.reset();
@@ -122,19 +123,21 @@ class Page {
       if (this.session === session) act(detail);
     });
     on("state", ({ name }) => this.#status(name === "live" ? "live" : `${name} ...`, name));
-    on("busy", ({ position }) => this.#status(`busy, you are number ${position} in line`, "busy"));
-    on("notice", ({ text }) => this.#notice(text));
-    on("error", ({ text, fatal }) => (fatal ? this.#fail(text) : this.#refused(text)));
-    on("plan", (decision) => {
+    on("queue.position", ({ position }) => this.#status(`busy, you are number ${position} in line`, "busy"));
+    on("notice", ({ message }) => this.#notice(message));
+    on("error", ({ message, fatal }) => (fatal ? this.#fail(message) : this.#refused(message)));
+    on("action.changed", (decision) => {
       addPlan(this.part("plan"), decision);
       this.part("doing").textContent = spoken(decision.behaviour);
     });
-    on("heard", ({ text }) => this.transcript.heard(text));
-    on("reply", (reply) => this.transcript.reply(reply));
-    on("viewer", ({ speaking }) => this.stage.viewerSpeaks(speaking));
+    on("transcript.final", ({ text }) => this.transcript.heard(text));
+    on("reply.delta", ({ text }) => this.transcript.grow(text));
+    on("reply.done", ({ text }) => this.transcript.replied(text));
+    on("user.speech_started", () => this.stage.viewerSpeaks(true));
+    on("user.speech_stopped", () => this.stage.viewerSpeaks(false));
     on("painted", ({ header }) => this.stage.painted(header));
     on("level", ({ packet }) => this.devices.heard(packet));
-    on("epoch", ({ source }) => source && this.#outdated());
+    on("playback.started", () => this.#outdated());
     on("microphone", ({ mode, why }) => {
       this.#showMicrophone(mode);
       if (why) this.#notice(why);
@@ -178,7 +181,7 @@ class Page {
   /** Ring the character that is seen, or nobody while a picture of one's own speaks. */
   #ring() {
     for (const button of this.root.querySelectorAll("[data-character]")) {
-      const seen = !this.upload && button.dataset.character === this.character;
+      const seen = !this.picture && button.dataset.character === this.character;
       button.setAttribute("aria-pressed", String(seen));
     }
   }
@@ -336,7 +339,7 @@ class Page {
   async #takeRecording(file) {
     if (!file) return;
     await this.#with(async (session) => {
-      session.play((await this.#send("audio", file, { ticket: session.resume })).name);
+      session.play((await this.#send(`${session.base}/sounds`, file, session.resume)).sound_id);
     });
   }
 
@@ -344,9 +347,9 @@ class Page {
     if (!file) return;
     this.#stop();
     try {
-      const consent = this.part("consent").checked;
-      const sent = await this.#send("picture", file, { ticket: await newTicket(), consent });
-      this.upload = sent.name;
+      if (!this.part("consent").checked) throw new Error(CONSENT);
+      const sent = await this.#send(`${ROOT}v1/pictures?consent=true`, file, await newTicket());
+      this.picture = sent.picture_id;
       this.#ring();
       this.#start();
       this.#notice(sent.remark);
@@ -355,18 +358,18 @@ class Page {
     }
   }
 
-  async #send(sort, file, proof) {
+  async #send(address, file, token) {
     this.#notice(`Sending ${file.name} ...`);
-    const base = sort === "audio" ? this.session.base : BASE;
-    const sent = await sendFile(base, sort, file, proof);
+    const sent = await send(address, file, token);
     this.#notice("");
     return sent;
   }
 
   async #keep() {
     if (!this.session) return this.#notice("There is nothing to save: no session is running.", "error");
-    const answer = await fetch(`${this.session.base}/recording?ticket=${encodeURIComponent(this.session.resume)}`);
-    if (!answer.ok) return this.#notice((await answer.json()).error, "error");
+    const { base, id, resume } = this.session;
+    const answer = await fetch(`${base}/sessions/${id}/recording`, { headers: { Authorization: `Bearer ${resume}` } });
+    if (!answer.ok) return this.#notice((await answer.json()).error.message, "error");
     return save(await answer.blob(), "flowact-session.mp4");
   }
 

@@ -4,16 +4,16 @@ const AGAIN_MS = 1000;
 
 export class Places {
   /**
-   * @param base path of this server's live routes.
+   * @param root path of the page, with a slash at its end.
    * @param options asked (whether there is a gateway), token() -> the visitor's ticket, told(position in the line).
    */
-  constructor(base, { asked = false, token, told }) {
-    Object.assign(this, { here: base, asked, token, told });
-    this.place = { base, ticket: "" };
+  constructor(root, { asked = false, token, told }) {
+    Object.assign(this, { root, asked, token, told });
+    this.place = { base: `${root}v1`, ticket: "" };
     this.over = false;
   }
 
-  /** Path of the live routes of the server that has the session. */
+  /** Path of the session interface of the server that has the session. */
   get base() {
     return this.place.base;
   }
@@ -45,7 +45,7 @@ export class Places {
     const headers = { "Content-Type": "application/json" };
     try {
       const body = JSON.stringify(request);
-      const answer = await fetch(`${this.here}/place`, { method: "POST", headers, body });
+      const answer = await fetch(`${this.root}live/place`, { method: "POST", headers, body });
       if (answer.ok || answer.status === 400) return await answer.json();
     } catch { /* the gateway is away for a moment; who has a session does not need it */ }
     await new Promise((done) => setTimeout(done, AGAIN_MS));

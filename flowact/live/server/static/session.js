@@ -1,4 +1,5 @@
-// One session: joins line, speaker and painter, and keeps epochs apart.
+// One session of flowact.v1: joins line, speaker and painter, and keeps epochs apart.
+// Its events are those of v1/asyncapi.json, and its own: state, level, painted, microphone.
 
 import { Figures } from "./figures.js";
 import { Flag, Kind, unpack } from "./framing.js";
@@ -11,7 +12,8 @@ import { makeSpeaker } from "./speaker.js";
 export class Session extends EventTarget {
   /**
    * @param canvas where the person is seen.
-   * @param options base, ticket() -> string, asked (places are asked for), character, upload, codec ("" to choose).
+   * @param options root (path of the page), ticket() -> page token, asked (places are asked for), character, picture
+   *   (an id), codec ("" to choose).
    *
    * `joined` is a promise that is kept when the server takes requests; `painting` says whether
    * generated frames are seen.
@@ -23,18 +25,18 @@ export class Session extends EventTarget {
     this.figures = new Figures();
     this.oldest = 0; // epochs below this one were interrupted
     this.voiced = -1; // newest epoch whose voice has come
-    this.resume = "";
+    this.id = this.resume = ""; // the session's name, and the token that finds it again
     this.painting = false;
     this.volume = 1;
     this.moving = false; // to another server that goes on at the next frame
     this.joined = new Promise((kept) => { this.welcomed = kept; });
     this.mic = new MicrophoneSwitch({
-      base: `${options.base}/static`,
+      base: this.assets,
       packet: (packet) => {
         this.send(packet);
         this.#say("level", { packet });
       },
-      tell: (mode) => this.send({ type: "microphone", mode }),
+      tell: (mode) => this.send({ type: "microphone.set", mode }),
       changed: (mode, why) => this.#say("microphone", { mode, why }),
     });
   }
@@ -42,25 +44,25 @@ export class Session extends EventTarget {
   /** Begin; must run inside a click for the sake of the speaker. */
   async start() {
     this.figures.clicked();
-    const speaker = makeSpeaker(`${this.options.base}/static`);
+    const speaker = makeSpeaker(this.assets);
     this.codec = this.options.codec || (await bestCodec());
     this.painter = new Painter(this.canvas, {
       clock: () => this.speaker?.now() ?? null,
       rushing: () => this.speaker?.rushing ?? false,
-      wantKey: () => this.send({ type: "key" }),
+      wantKey: () => this.send({ type: "media.key" }),
       painted: (header, now) => this.#painted(header, now),
     });
     this.early = [];
-    this.places = new Places(this.options.base, {
+    this.places = new Places(this.options.root, {
       asked: this.options.asked,
       token: this.options.ticket,
-      told: (position) => this.#text({ type: "busy", position }),
+      told: (position) => this.#receive({ type: "queue.position", position }),
     });
     this.line = new Line(this.places, {
-      hello: (place) => this.#hello(place),
-      refused: (text) => this.#text({ type: "error", text, fatal: true }),
+      join: (place) => this.#join(place),
+      refused: (message) => this.#receive({ type: "error", message, fatal: true }),
       lag: () => this.figures.lag,
-      text: (message) => this.#text(message),
+      event: (event) => this.#receive(event),
       media: (buffer) => this.#media(unpack(buffer)),
       state: (name) => this.#say("state", { name }),
     });
@@ -83,40 +85,40 @@ export class Session extends EventTarget {
 
   say(text, voice) {
     this.figures.asked();
-    this.send({ type: "say", text, voice });
+    this.send({ type: "text.say", text, voice });
   }
 
   /** Answer something that was typed. */
   ask(text) {
     this.figures.asked();
-    this.send({ type: "ask", text });
+    this.send({ type: "text.ask", text });
   }
 
   /** The voice of answers and the language that the viewer speaks; empty for the server's choice. */
   choose(voice, language) {
-    this.choice = { type: "voice", voice, language };
-    if (this.resume) this.send(this.choice); // or else with the welcome
+    this.choice = { type: "session.update", voice, language };
+    if (this.resume) this.send(this.choice); // or else once there is a session
   }
 
   sample(name) {
     this.figures.asked();
-    this.send({ type: "sample", name });
+    this.send({ type: "sample.play", name });
   }
 
-  play(upload) {
+  play(sound) {
     this.figures.asked();
-    this.send({ type: "play", upload });
+    this.send({ type: "sound.play", sound_id: sound });
   }
 
   act(text) {
-    this.send({ type: "action", text });
+    this.send({ type: "action.set", text });
   }
 
   interrupt() {
     this.figures.interrupted();
     this.oldest = this.epoch + 1;
     this.#flush();
-    this.send({ type: "interrupt" });
+    this.send({ type: "audio.clear" });
   }
 
   /** Choose what the microphone is for; rejects with a sentence when it cannot be had. */
@@ -143,57 +145,82 @@ export class Session extends EventTarget {
     this.line = null;
   }
 
-  /** Path of the live routes of the server that has the session. */
+  /** Path of the session interface of the server that has the session. */
   get base() {
     return this.places.base;
   }
 
-  async #hello(place) {
-    return {
-      type: "hello", place, token: await this.options.ticket(), codec: this.codec, resume: this.resume,
-      character: this.options.character, upload: this.options.upload,
-    };
+  get assets() {
+    return `${this.options.root}live/static`;
   }
 
-  #text(message) {
-    switch (message.type) {
-      case "welcome":
-        this.resume = message.resume;
-        this.epoch = message.epoch;
-        if (message.resumed) this.figures.newClock(); // it may be another server's
-        if (message.resumed && !this.moving) this.#flush();
-        this.moving = false;
-        this.mic.told(message.microphone);
-        if (this.choice && !message.resumed) this.send(this.choice);
-        this.#say("state", { name: this.painting ? "live" : "waking up" });
-        this.welcomed();
+  /** What to show at the door: the token of the session that was lost, or the page's for a new one. */
+  async #join(place) {
+    if (this.resume) return { token: this.resume, query: { place } };
+    const { ticket, character, picture } = this.options;
+    return { token: await ticket(), query: { place, codec: this.codec, character, picture_id: picture } };
+  }
+
+  #receive(event) {
+    switch (event.type) {
+      case "session.created":
+        this.#joined(event);
         break;
-      case "epoch":
-        this.epoch = message.epoch;
-        if (message.voice_ms) this.figures.add("voice engine, first sentence", message.voice_ms);
-        if (message.flush) {
-          this.oldest = message.epoch;
-          this.#flush();
-        }
-        break;
-      case "viewer":
-        this.figures.heardViewer(message);
-        break;
-      case "microphone":
-        return this.mic.told(message.mode, message.why);
-      case "moved":
+      case "session.moved":
         this.moving = true;
         this.line.move();
         break;
+      case "playback.started":
+        this.epoch = event.epoch;
+        if (event.voice_ms) this.figures.add("voice engine, first sentence", event.voice_ms);
+        break;
+      case "playback.flushed":
+        this.epoch = this.oldest = event.epoch;
+        this.#flush();
+        break;
+      case "user.speech_started":
+        this.figures.viewerSpeaks();
+        break;
+      case "user.speech_stopped":
+        this.figures.viewerFellSilent(event.quiet_ms);
+        break;
+      case "microphone.changed":
+        return this.mic.told(event.mode, event.why);
       case "pong":
-        this.figures.pong(message);
+        this.figures.pong(event);
         break;
       case "error":
-        if (message.fatal) this.line.abandon();
+        if (event.fatal && this.#elsewhere(event.code)) return this.line.move();
+        if (event.fatal) this.line.abandon();
         break;
       default:
     }
-    return this.#say(message.type, message);
+    return this.#say(event.type, event);
+  }
+
+  #joined({ session, resume_token: resume, epoch, resumed, microphone }) {
+    this.id = session;
+    this.resume = resume;
+    this.epoch = epoch;
+    if (resumed) this.figures.newClock(); // it may be another server's
+    if (resumed && !this.moving) this.#flush();
+    this.moving = false;
+    this.mic.told(microphone);
+    if (this.choice && !resumed) this.send(this.choice);
+    this.#say("state", { name: this.painting ? "live" : "waking up" });
+    this.welcomed();
+  }
+
+  /** Whether a refusal is no end: the place is another's, or the session is over and a new one begins. */
+  #elsewhere(code) {
+    if (code === "unknown_session" && this.resume) {
+      this.resume = "";
+      this.oldest = 0;
+      this.voiced = -1;
+      this.#flush();
+      return true;
+    }
+    return code === "place_lost";
   }
 
   #media(header) {

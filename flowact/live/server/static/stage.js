@@ -9,11 +9,11 @@ const button = document.querySelector("button");
 async function show() {
   button.hidden = true;
   const session = new Session(document.querySelector("canvas"), {
-    base: "live",
+    root: new URL("../..", import.meta.url).pathname,
     asked: document.body.dataset.places === "yes",
     ticket: async () => document.body.dataset.ticket,
     character: asked.get("character") ?? "",
-    upload: "",
+    picture: "",
     codec: asked.get("codec") ?? "",
   });
   // A ticket lasts ten minutes; a stage that runs for days takes a new one with the page.

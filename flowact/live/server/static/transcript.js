@@ -29,14 +29,15 @@ export class Transcript {
     this.#caption("you", text);
   }
 
-  /** The answer so far; `done` with its last words. */
-  reply({ text, done }) {
-    if (!text) return;
-    if (this.answer) this.answer.lastElementChild.textContent = text;
-    else this.answer = this.#add("avatar", this.name, text);
-    if (done) this.answer = null;
-    this.follow();
-    this.#caption("avatar", text);
+  /** The answer goes on. */
+  grow(more) {
+    this.#answered((this.answer?.lastElementChild.textContent ?? "") + more);
+  }
+
+  /** The whole answer. */
+  replied(text) {
+    if (text) this.#answered(text);
+    this.answer = null;
   }
 
   /** Show the newest line; a list that was not seen has not followed. */
@@ -46,6 +47,13 @@ export class Transcript {
 
   text() {
     return [...this.list.children].map((line) => [...line.children].map((part) => part.textContent).join(": ")).join("\n");
+  }
+
+  #answered(text) {
+    if (this.answer) this.answer.lastElementChild.textContent = text;
+    else this.answer = this.#add("avatar", this.name, text);
+    this.follow();
+    this.#caption("avatar", text);
   }
 
   #add(who, name, text) {

@@ -10,9 +10,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from flowact.live.api.models import LANGUAGE, LONGEST_PERSONA
-from flowact.live.api.problem import ApiError
+from flowact.errors import UserError
+from flowact.live.protocol.problem import ApiError, problem_of
 
+MicrophoneMode = Literal["off", "puppet", "conversation"]
+LANGUAGE: Final = "^([a-z]{2})?$"
+"""Of ISO 639-1, or nothing."""
+LONGEST_PERSONA: Final = 2_000
 LONGEST_TEXT: Final = 1_000
 LONGEST_ACTION: Final = 120
 LONGEST_EVENT: Final = 16_384
@@ -63,6 +67,20 @@ class TextAsk(_Up):
     text: str
 
 
+class SoundPlay(_Up):
+    """Speak a recording from `POST /v1/sounds`, in mode `agent`."""
+
+    type: Literal["sound.play"]
+    sound_id: str = Field(max_length=80)
+
+
+class SamplePlay(_Up):
+    """Speak one of the recordings that come with FlowAct, in mode `agent`."""
+
+    type: Literal["sample.play"]
+    name: str = Field(max_length=60)
+
+
 class SessionUpdate(_Up):
     """Change how the session talks; what is left out stays. Mode `avatar` has a voice alone.
 
@@ -89,7 +107,7 @@ class MicrophoneSet(_Up):
     """What binary messages up are, in mode `agent`: dropped, spoken as they come, or listened to."""
 
     type: Literal["microphone.set"]
-    mode: Literal["off", "puppet", "conversation"]
+    mode: MicrophoneMode
 
 
 class MediaKey(_Up):
@@ -99,10 +117,16 @@ class MediaKey(_Up):
 
 
 class PingEvent(_Up):
-    """A sign of life, at least every 15 s; `at` comes back."""
+    """A sign of life, at least every 15 s.
+
+    Attributes:
+        at: comes back, so that a client can compare clocks.
+        lag_ms: how old the newest frame was when it was painted, for those who run the server.
+    """
 
     type: Literal["ping"]
     at: float = 0.0
+    lag_ms: float | None = Field(None, ge=0, le=600_000)
 
 
 class SessionClose(_Up):
@@ -117,6 +141,8 @@ ClientEvent = Annotated[
     | AudioClear
     | TextSay
     | TextAsk
+    | SoundPlay
+    | SamplePlay
     | SessionUpdate
     | ActionSet
     | MicrophoneSet
@@ -145,6 +171,8 @@ class SessionCreated(BaseModel):
         resume_token: opens the socket again after a lost connection, for some seconds.
         codec: of the frames.
         resumed: whether this is such a connection.
+        epoch: of the newest item or interruption.
+        microphone: what binary messages up are, in mode `agent`.
         limits: what a session bears.
     """
 
@@ -153,7 +181,15 @@ class SessionCreated(BaseModel):
     resume_token: str
     codec: str
     resumed: bool = False
+    epoch: int = 0
+    microphone: MicrophoneMode = "off"
     limits: SocketLimits = SocketLimits()
+
+
+class SessionMoved(BaseModel):
+    """Another server goes on with the session: connect again at once, with the resume token."""
+
+    type: Literal["session.moved"] = "session.moved"
 
 
 class SessionUpdated(BaseModel):
@@ -177,6 +213,7 @@ class PlaybackStarted(BaseModel):
     type: Literal["playback.started"] = "playback.started"
     item_id: str
     epoch: int
+    voice_ms: int = Field(0, description="How long a voice of the server took to begin with it.")
 
 
 class PlaybackFinished(BaseModel):
@@ -222,6 +259,7 @@ class SpeechStopped(BaseModel):
     """The viewer has finished."""
 
     type: Literal["user.speech_stopped"] = "user.speech_stopped"
+    quiet_ms: int = Field(0, description="For so long nothing was heard before it was noticed.")
 
 
 class TranscriptFinal(BaseModel):
@@ -249,7 +287,7 @@ class MicrophoneChanged(BaseModel):
     """What binary messages up are from now on."""
 
     type: Literal["microphone.changed"] = "microphone.changed"
-    mode: Literal["off", "puppet", "conversation"]
+    mode: MicrophoneMode
     why: str = Field(
         "", description="Why the server changed it by itself; empty if it was asked to."
     )
@@ -291,6 +329,7 @@ class ErrorEvent(BaseModel):
 
 ServerEvent = (
     SessionCreated
+    | SessionMoved
     | SessionUpdated
     | QueuePosition
     | PlaybackStarted
@@ -310,6 +349,24 @@ ServerEvent = (
 )
 
 
+def error_event(error: UserError, *, fatal: bool = False) -> ErrorEvent:
+    """Return the event that says a refusal; `fatal` where it ends the session whatever it is."""
+    problem = problem_of(error)
+    return ErrorEvent(**{**problem.model_dump(), "fatal": fatal or problem.fatal})
+
+
+def check_sound(sound: bytes) -> None:
+    """Refuse a binary message that is no sound.
+
+    Raises:
+        ApiError: it ends inside a sample, or is too long.
+    """
+    if len(sound) % 2:
+        raise ApiError("odd_length", "The sound ends inside a sample: it has two bytes each.")
+    if len(sound) > LONGEST_APPEND:
+        raise ApiError("too_large", f"One message holds at most {LONGEST_APPEND} bytes of sound.")
+
+
 def parse_event(message: str) -> ClientEvent:
     """Read what a client sent.
 
@@ -322,7 +379,7 @@ def parse_event(message: str) -> ClientEvent:
         event: ClientEvent = _ADAPTER.validate_json(message)
     except (ValidationError, RecursionError) as error:
         reason = _reason(error) if isinstance(error, ValidationError) else "it is nested too deep"
-        raise ApiError("invalid_event", f"That is no event of {_NAME}: {reason}.") from error
+        raise ApiError("invalid_event", f"That is no event of flowact.v1: {reason}.") from error
     if isinstance(event, TextSay | TextAsk) and len(event.text) > LONGEST_TEXT:
         raise ApiError(
             "text_too_long",
@@ -331,9 +388,6 @@ def parse_event(message: str) -> ClientEvent:
     if isinstance(event, ActionSet) and len(event.text) > LONGEST_ACTION:
         raise ApiError("text_too_long", f"An action has at most {LONGEST_ACTION} characters.")
     return event
-
-
-_NAME: Final = "flowact.v1"
 
 
 def _reason(error: ValidationError) -> str:
