@@ -12,13 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.timebase import SAMPLE_RATE
+from flowact.serving.audio_source import LISTEN_AHEAD
+from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK
 
 Signal = NDArray[np.float32]
 PIECES_AHEAD: Final = 8
 """Pieces of sound that are made before they are wanted."""
-SAMPLES_UNSEEN: Final = 2 * SAMPLE_RATE
-"""So much is made before any of it is seen: a voice would take the processor that the first frames need."""
+SAMPLES_UNSEEN: Final = LISTEN_AHEAD + SAMPLES_PER_CHUNK
+"""So much is made before any of it is seen, as the first two chunks listen to: a voice that makes more then takes
+the processor from the first frames."""
 SAMPLES_PER_WORD: Final = SAMPLE_RATE // 3
 """Of usual speech: how long a clause will be while its sound is still being made."""
 
