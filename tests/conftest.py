@@ -33,17 +33,10 @@ def shared_processor() -> Iterator[None]:
 
 
 LANES: Final = {
-    "servers": (
-        "tests/attacks/",
-        "tests/browser/",
-        "tests/examples/",
-        "tests/fleet/",
-        "tests/live/",
-        "tests/packaging/",
-        "tests/serving/",
-    ),
+    "page": ("tests/attacks/", "tests/browser/", "tests/live/"),
+    "servers": ("tests/examples/", "tests/fleet/", "tests/packaging/", "tests/serving/"),
 }
-"""Tests of one lane follow each other in one process. Two real servers at once would disturb each
+"""Tests of one lane follow each other in one process. Many real servers at once would disturb each
 other's timing, and fixtures of the whole run are made once."""
 
 

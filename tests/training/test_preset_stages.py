@@ -102,6 +102,8 @@ def test_processes_train_every_stage_together(folder: Path, tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stderr
     assert all(newest_step(tmp_path / "runs" / name) == 1 for name in STAGES)
+    lines = (tmp_path / "runs" / "joint" / "metrics.jsonl").read_text().splitlines()
+    assert sum('"lips"' in line for line in lines) == 1, "only the first process measures"
 
 
 def test_clips_of_another_preset_are_refused(
