@@ -6,8 +6,9 @@ Importing the package is cheap; its classes and what they need are imported at f
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+from flowact.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from flowact.avatar import AvatarHost, AvatarSession, open_avatar
@@ -18,16 +19,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.2.0"
 __all__ = ["AvatarHost", "AvatarSession", "FlowActPipeline", "__version__", "open_avatar"]
-_HOMES: Final = {
-    "AvatarHost": "flowact.avatar",
-    "AvatarSession": "flowact.avatar",
-    "FlowActPipeline": "flowact.pipeline",
-    "open_avatar": "flowact.avatar",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import one of the classes when somebody asks for it (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "AvatarHost": "flowact.avatar",
+        "AvatarSession": "flowact.avatar",
+        "FlowActPipeline": "flowact.pipeline",
+        "open_avatar": "flowact.avatar",
+    },
+)

@@ -14,6 +14,7 @@ from flowact import __version__, logs
 from flowact.argument_parser import ShortErrorParser
 from flowact.errors import UserError
 from flowact.logs import LogSettings
+from mediafiles.errors import printable
 
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 128 + signal.SIGINT
@@ -75,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except UserError as error:
-        print(f"flowact: {error}", file=sys.stderr)
+        print(f"flowact: {printable(str(error))}", file=sys.stderr)
         return USER_ERROR
     except OSError as error:
-        told = f"{error.filename}: " if error.filename else ""
+        told = printable(f"{error.filename}: ") if error.filename else ""
         print(f"flowact: {told}{error.strerror or error}.", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:

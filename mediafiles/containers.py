@@ -19,8 +19,9 @@ _log = logging.getLogger(__name__)
 Kind = Literal["sound", "video"]
 
 _FORMATS: Final = (
-    "aac,ac3,aiff,amr,amrnb,amrwb,ape,apng,asf,au,avi,caf,dv,eac3,flac,flv,gif,h264,hevc,ivf,m4v,matroska,"
-    "mov,mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,w64,wav,wv"
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,apng,asf,au,avi,caf,dsf,dts,dv,eac3,flac,flv,gif,h264,hevc,iff,ircam,ivf,m4v,"
+    "matroska,mjpeg,mov,mp3,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,sox,tak,tta,voc,w64,wav,wtv,wv,"
+    "yuv4mpegpipe"
 )
 _OPTIONS: Final = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 """Playlists and network addresses inside a file could reach what the user did not name."""

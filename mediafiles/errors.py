@@ -1,6 +1,9 @@
 """What is wrong with a file, in words for the person who brought it."""
 
 from pathlib import Path
+from typing import Final
+
+_CONTROLS: Final = {number: repr(chr(number))[1:-1] for number in (*range(32), 127)}
 
 
 class MediaError(Exception):
@@ -12,5 +15,10 @@ class MediaError(Exception):
     """
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name} {reason}.")
+        super().__init__(f"{printable(path.name)} {reason}.")
         self.path, self.reason = path, reason
+
+
+def printable(sentence: str) -> str:
+    """A sentence on one line: names of files may hold line breaks, signs that steer a terminal, bytes of no text."""
+    return sentence.translate(_CONTROLS).encode(errors="backslashreplace").decode()

@@ -7,6 +7,7 @@ import logging
 import struct
 import warnings
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from mediafiles.colours import Coding, coding, in_srgb
 from mediafiles.errors import MediaError
 
 try:
@@ -33,8 +35,8 @@ _FORMATS: Final = (
 )  # fmt: skip
 _BLACK: Final = 10
 """Value that something in a picture must exceed for anything to be seen."""
-_WHITES: Final = (255.0, 1023.0, 4095.0, 65535.0, float(2**31 - 1))
-"""What white can be in whole numbers: of 8, 10, 12, 16 and 31 bits, in whatever type they are stored."""
+_WHITES: Final = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
+"""What white can be in whole numbers: of 8, 10, 12, 14 and 16 bits, in whatever type they are stored."""
 _MOST_LIGHT: Final = 16.0
 """Floats up to this are light, of which white is 1 or what is nearly the brightest; others are whole numbers."""
 _PROFILED: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -61,7 +63,9 @@ def read_picture(path: Path, enough: int) -> NDArray[np.uint8]:
         with Image.open(path, formats=_FORMATS) as image:
             image.draft("RGB", (enough, enough))  # JPEG alone can be read at a part of its size
             _check_size(image, path, enough)
-            upright = _as_rgb(ImageOps.exif_transpose(image))
+            image.load()  # TIFF is upright from now on, and no longer says that it lies
+            how = coding(path, image.info)
+            upright = _as_rgb(ImageOps.exif_transpose(image), how)
             pixels = np.asarray(upright.reduce(max(1, min(upright.size) // enough)))
     except UnidentifiedImageError as error:
         raise MediaError(path, _unknown(path)) from error
@@ -115,15 +119,16 @@ def _too_large(enough: int) -> str:
     return f"is too large: more than {MAX_PIXELS // 10**6} million pixels; {enough} pixels a side are plenty"
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: Image.Image, how: Coding | None) -> Image.Image:
     """Lay transparent pictures on white, bring deep grey to 8 bits, and all colours into sRGB."""
     profile = image.info.get("icc_profile")
+    convert = partial(_by_profile, profile=profile) if how is None else partial(_by_coding, how=how)
     if image.mode.startswith(("I", "F")):
-        return _in_srgb(Image.fromarray(_eight_bits(image)), profile)
+        return convert(Image.fromarray(_eight_bits(image)))
     if not image.has_transparency_data:
-        return _in_srgb(image, profile)
+        return convert(image)
     layer = image.convert("RGBA")
-    opaque = _in_srgb(layer.convert("RGB"), profile)
+    opaque = convert(layer.convert("RGB"))
     white = Image.new("RGB", layer.size, "white")
     return Image.composite(opaque, white, layer.getchannel("A"))
 
@@ -134,14 +139,21 @@ def _eight_bits(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _white(mode: str, grey: NDArray[np.float32]) -> float:
-    """White in grey of many bits: floats end at 1 but for highlights, whole numbers where their camera's do."""
+    """White in grey of many bits: floats end at 1 but for highlights, whole numbers where their camera's do.
+
+    Numbers beyond 16 bits are of any scale: the brightest is white.
+    """
     if mode == "F" and (light := float(np.percentile(grey, 95))) <= _MOST_LIGHT:
         return max(1.0, light)
     brightest = float(grey.max(initial=0))
     return next((white for white in _WHITES if brightest <= white), max(brightest, 1.0))
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _by_coding(image: Image.Image, how: Coding) -> Image.Image:
+    return Image.fromarray(in_srgb(np.asarray(image.convert("RGB")), how))
+
+
+def _by_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert by the colour profile; phones write Display P3 into every photograph."""
     if not profile:
         return image.convert("RGB")

@@ -129,8 +129,9 @@ class Screen:
         if self._graph is None or self._graph[0] != key:
             self._graph = (key, _graph(frame, width, height))
         graph = self._graph[1]
-        frame.pts = None
+        time, frame.pts = frame.pts, None  # a graph wants times that grow
         graph.push(frame)
+        frame.pts = time
         shown = np.asarray(cast("av.VideoFrame", graph.pull()).to_ndarray(), np.uint8)
         if shown.shape[2] == 3:
             return shown

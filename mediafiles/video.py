@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,9 @@ from av.container import InputContainer
 
 from mediafiles.containers import Decoder, opened, video_stream
 from mediafiles.errors import MediaError
-from mediafiles.screen import SQUARE, Turn, displayed_size, is_wide, turn_of
+from mediafiles.screen import SQUARE, Screen, Turn, displayed_size, is_wide, turn_of
+
+_log = logging.getLogger(__name__)
 
 _UNEVEN: Final = 0.2
 """Share of a frame's usual duration by which `_OFTEN` of the durations must differ for the rate to be variable."""
@@ -25,8 +28,12 @@ _BACKWARDS: Final = 0.5
 """Seconds by which times go back where a new clock begins: files were put together."""
 _LONGEST_LAST: Final = 2.0
 """Seconds beyond which the duration of a last picture is not believed."""
+_LONGEST_WAIT: Final = 10.0
+"""Seconds from 0 to the first stream beyond which nobody waits."""
 _SHORTEST: Final = 1 / 1200
 """Seconds that a picture of a video lasts at least; the fastest cameras and all at one moment are no video."""
+_SMALL: Final = 16
+"""Pixels a side of the screen on which a first picture is tried."""
 _ROUNDED: Final = 0.0021
 """Seconds by which times differ only because a format stores them in milliseconds."""
 
@@ -109,7 +116,7 @@ def inspect_video(path: Path) -> VideoFacts:
         for time, frame, _ in _timed(decoder.frames(stream), stream):  # type: ignore[arg-type]
             first = first or frame
             times.append(time)
-            last = float((frame.duration or 0) * (frame.time_base or 0))
+            last = _duration(frame)
         if first is None or len(times) < 2:
             raise MediaError(
                 path, f"holds {len(times)} pictures that can be read; a video has two or more"
@@ -124,6 +131,7 @@ def inspect_video(path: Path) -> VideoFacts:
         uneven = float((np.abs(gaps - usual) > max(_UNEVEN * usual, _ROUNDED)).mean())
         aspect = _aspect(stream)
         width, height = displayed_size(first, aspect)
+        _refuse_unshown(path, first)
         return VideoFacts(
             width=width,
             height=height,
@@ -143,15 +151,28 @@ def inspect_video(path: Path) -> VideoFacts:
         )
 
 
+def _refuse_unshown(path: Path, frame: av.VideoFrame) -> None:
+    """Raise MediaError for a decoded picture whose colours nothing here can convert."""
+    try:
+        Screen(_SMALL, _SMALL).show(frame)
+    except (av.FFmpegError, NotImplementedError, ValueError) as error:
+        _log.info("%s: %r", path.name, error)
+        raise MediaError(
+            path,
+            "has colours that cannot be shown here; export it in those of ordinary videos (BT.709)",
+        ) from error
+
+
 def _lead(container: InputContainer, first: av.VideoFrame) -> float:
     """MP4 and Matroska begin at 0, whatever begins later in them; other formats with their first stream.
 
+    So does what was cut from a longer recording and kept its clock.
     Those cannot say how much of it is what an encoder puts before the sound proper: usually a frame of AAC.
     """
-    if not _ABSOLUTE.isdisjoint(container.format.name.split(",")):
-        return max(0.0, first.time or 0.0)
-    begins = float(container.start_time or 0) / av.time_base
-    return max(0.0, (first.time or 0.0) - begins - _PRIMING)
+    begins, shown = float(container.start_time or 0) / av.time_base, first.time or 0.0
+    if begins < _LONGEST_WAIT and not _ABSOLUTE.isdisjoint(container.format.name.split(",")):
+        return max(0.0, shown)
+    return max(0.0, shown - begins - _PRIMING)
 
 
 def _aspect(stream: av.VideoStream) -> Fraction:
@@ -166,8 +187,8 @@ def _promised_seconds(stream: av.VideoStream) -> float:
 
 
 def _timed(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[TimedFrame]:
-    """Give every frame its time; one that has none follows the last by a frame of the stream's rate."""
-    step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+    """Give every frame its time; one that has none follows the last by its duration, or the stream's rate."""
+    step = max(_SHORTEST, 1 / float(stream.average_rate or stream.guessed_rate or 25))
     aspect = _aspect(stream)
     origin, time = None, -step
     for frame in frames:
@@ -178,4 +199,11 @@ def _timed(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[
             if origin is None or stored - origin < time - _BACKWARDS:
                 origin = stored - max(0.0, time + step)
             time = max(stored - origin, time)
+        if _SHORTEST < (lasts := _duration(frame)) < _LONGEST_LAST:
+            step = lasts
         yield TimedFrame(time, frame, aspect)
+
+
+def _duration(frame: av.VideoFrame) -> float:
+    """Seconds for which a frame is shown by what its file says, 0 where it does not."""
+    return float((frame.duration or 0) * (frame.time_base or 0))

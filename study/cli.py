@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from mediafiles.errors import printable
 from study import logs
 from study.commands import material, plan, recruiting, registration, serving
 from study.commands.output import Add, positive
@@ -37,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         logs.configure(arguments.log_level, arguments.log_json)
         code = arguments.run(arguments)
     except (StudyError, Refused) as error:
-        sys.stderr.write(f"study: {error}\n")
+        sys.stderr.write(f"study: {printable(str(error))}\n")
         sys.exit(USER_ERROR)
     except OSError as error:
-        sys.stderr.write(f"study: {error.filename or 'the system'}: {error.strerror}\n")
+        where = printable(str(error.filename or "the system"))
+        sys.stderr.write(f"study: {where}: {error.strerror}\n")
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(130)

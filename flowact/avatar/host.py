@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from flowact.avatar.session import AvatarSession
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
-from flowact.pipeline.pipeline import reference_picture
 from flowact.planner import Planner
+from flowact.portrait.reference import reference_picture
 from flowact.serving.messages import Codec, Create, MediaSegment, Ready, SessionError
 from flowact.serving.supervision.reports import Report, WorkerRestarted, WorkerUnavailable
 from flowact.serving.supervision.supervisor import Supervisor

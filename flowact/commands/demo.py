@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     person = assets.default_character()
     recording = Recording.open(assets.sample_speech())
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(markup=False)
     console.print(f"{person.name.capitalize()} says {recording.name} ...")
     write_video(load_reference(person.portrait), recording, args, console)
     console.print(f"Watch it: {args.out.resolve()}")

@@ -22,6 +22,7 @@ from flowact.media.audio import DEFAULT_MAX_MINUTES
 from flowact.media.video import check_target
 from flowact.media.watermark import Watermark
 from flowact.portrait import load_reference, read_portrait
+from mediafiles.errors import printable
 
 if TYPE_CHECKING:
     from flowact.hardware.load_pipeline import Loaded
@@ -86,7 +87,7 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
     check_target(args.out)
@@ -124,7 +125,7 @@ def write_video(
         _write(loaded, reference, recording, args, progress)
     taken = time.perf_counter() - start
     console.print(
-        f"{args.out}: {recording.seconds:.1f} s of video in {taken:.1f} s, "
+        f"{printable(str(args.out))}: {recording.seconds:.1f} s of video in {taken:.1f} s, "
         f"{recording.seconds / taken:.2f} times real time, {loaded.precision.dtype}."
     )
 
@@ -137,7 +138,7 @@ def _write(
     progress: Progress,
 ) -> None:
     """Stream the frames into a file that says, visibly and not, that they were generated."""
-    bar = progress.add_task(args.out.name, total=recording.video_frames)
+    bar = progress.add_task(printable(args.out.name), total=recording.video_frames)
     frames = loaded.pipeline.stream(
         reference,
         recording,
@@ -169,5 +170,5 @@ def _is_known(picture: NDArray[np.uint8]) -> bool:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)

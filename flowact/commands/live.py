@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> None:
             log_level="warning",
             ws_max_size=LONGEST_APPEND,
             ws_ping_interval=None,  # the page's own pings are faster to notice a lost viewer
+            ws_per_message_deflate=False,  # pictures are compressed already
             timeout_graceful_shutdown=3,
             forwarded_allow_ips="127.0.0.1",
         )

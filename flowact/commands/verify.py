@@ -19,6 +19,7 @@ from flowact.errors import UserError
 from flowact.media.refusals import user_errors
 from flowact.media.watermark import DETECTED, score
 from mediafiles.containers import Decoder, opened, video_stream
+from mediafiles.errors import printable
 
 DESCRIPTION: Final = "Look for FlowAct's invisible mark and for what the file says of its making."
 MOST_FRAMES: Final = 24
@@ -53,17 +54,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the verdict."""
     verdict = verify(args.file)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     if args.json:
         console.print_json(json.dumps(asdict(verdict)))
         return
     found = "carries" if verdict.marked else "does not carry"
     console.print(
-        f"{args.file.name} {found} FlowAct's mark "
+        f"{printable(args.file.name)} {found} FlowAct's mark "
         f"(score {verdict.score:.1f} over {verdict.frames} frames, {DETECTED:g} is needed)."
     )
     for name, value in verdict.metadata.items():
-        console.print(f"  {name}: {value}", markup=False)
+        console.print(f"  {name}: {value}")
 
 
 def verify(path: Path) -> Verdict:

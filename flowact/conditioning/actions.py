@@ -10,7 +10,7 @@ from functools import cache
 from math import log, sqrt
 from typing import Final
 
-from flowact.conditioning.text import pieces, words
+from flowact.conditioning.pieces import pieces, words
 
 PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "idling": (

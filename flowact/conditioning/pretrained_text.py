@@ -14,7 +14,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from flowact.conditioning.actions import PHRASES, resolve
-from flowact.conditioning.text import words
+from flowact.conditioning.pieces import words
 
 KNOWN: Final = tuple(dict.fromkeys(" ".join(words(p)) for p in chain(*PHRASES.values())))
 """Every phrase that models are trained on, as `resolve` writes it."""

@@ -5,7 +5,6 @@ that shares words or stems with known ones lands near them. It is trained togeth
 transformer.
 """
 
-import re
 import zlib
 from typing import Final
 
@@ -13,23 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowact.conditioning.pieces import pieces
+
 BUCKETS: Final = 4096
 """Rows of the table; row 0 stands for nothing."""
 MAX_PIECES: Final = 64
-
-
-def words(text: str) -> list[str]:
-    """Lower-case words of a text in any script, without punctuation."""
-    return re.findall(r"(?:[^\W_]|')+", text.lower())
-
-
-def pieces(text: str) -> list[str]:
-    """Words and the character trigrams of each word, in order of appearance."""
-    return [
-        piece
-        for word in words(text)
-        for piece in (f"<{word}>", *(f"<{word}>"[i : i + 3] for i in range(len(word))))
-    ]
 
 
 def hash_pieces(text: str) -> Tensor:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
+import ray
 from ray import serve
 from ray.serve.config import HTTPOptions
 
@@ -16,6 +18,23 @@ from flowact.fleet.plan import FleetPlan
 def _shut_down() -> None:
     end: Callable[[], None] = serve.shutdown
     end()
+
+
+def check_resources(fleet: FleetPlan, machines: Sequence[Mapping[str, float]]) -> None:
+    """Find out whether there is a machine for every preset.
+
+    Args:
+        fleet: what is to be deployed.
+        machines: of each, how much of every resource it has.
+
+    Raises:
+        UserError: there is none; Ray would wait for it without a word.
+    """
+    for preset, plan in fleet.avatars.items():
+        wanted = plan.resources.items()
+        if not any(all(one.get(name, 0.0) >= much for name, much in wanted) for one in machines):
+            told = ", ".join(f"{name} {much:g}" for name, much in wanted)
+            raise UserError(f"No machine of this Ray has what a server of {preset} needs: {told}.")
 
 
 def deploy(fleet: FleetPlan) -> None:
@@ -35,6 +54,8 @@ def deployed(fleet: FleetPlan) -> Iterator[str]:
         UserError: a replica cannot start.
     """
     settings = fleet.settings
+    list_nodes: Any = ray.nodes
+    check_resources(fleet, [node["Resources"] for node in list_nodes() if node["Alive"]])
     serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
     try:
         deploy(fleet)

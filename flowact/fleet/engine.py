@@ -18,12 +18,14 @@ LOCAL: Final = "local"
 OLDEST: Final = (2, 50)
 STORE_BYTES: Final = 80_000_000
 """Of Ray's own store of objects, which carries nothing here; the least that it takes."""
-_ENVIRONMENT: Final = {
+ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",
     "RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S": "1.0",
     "RAY_agent_register_timeout_ms": "180000",
     "RAY_AUTH_MODE": "token",
+    "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2.0",
+    "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2.0",
 }
 
 
@@ -43,7 +45,7 @@ def check_ray() -> None:
 
 def set_environment(secret: str) -> None:
     """Set what Ray reads when it is imported; what the owner has set stays."""
-    for name, value in {**_ENVIRONMENT, "RAY_AUTH_TOKEN": ray_token(secret)}.items():
+    for name, value in {**ENVIRONMENT, "RAY_AUTH_TOKEN": ray_token(secret)}.items():
         os.environ.setdefault(name, value)
 
 

@@ -16,7 +16,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from flowact.fleet.gate.place_counter import Seat
-from flowact.fleet.replica_address import ReplicaAddress
+from flowact.fleet.replica.replica_address import ReplicaAddress
 
 _log = logging.getLogger(__name__)
 
@@ -45,27 +45,23 @@ class ServeLeases:
         self._take = handle.options(method_name="lease", stream=True)
         self._held: dict[str, _HeldLease] = {}
         self._avoided: dict[str, float] = {}
-        self._known: dict[str, ReplicaAddress] = {}
 
-    def address(self, replica: str) -> str | None:
-        """See `Leases`."""
-        known = self._known.get(replica)
-        return known.address if known is not None else None
+    def at(self, replica: str) -> ReplicaAddress | None:
+        """Return where a replica is that has given a lease which is not over."""
+        held = (lease.at for lease in self._held.values())
+        return next((at for at in held if at.name == replica), None)
 
     async def warm_up(self) -> None:
         """Ask for a place and give it back, so that the first visitor need not wait for connections."""
-        stream: Any = self._take.remote(secrets.token_hex(8), ())
+        stream: Any = self._take.remote(secrets.token_hex(8), (), 0)
         with contextlib.suppress(TimeoutError, *LOSSES):
             async with asyncio.timeout(WARMING_SECONDS):
                 await anext(stream)
         stream.cancel()
 
-    async def take(self, lease: str, lost: str, over: Callable[[], None]) -> Seat | None:
+    async def take(self, lease: str, waiting: int, over: Callable[[], None]) -> Seat | None:
         """See `Leases`."""
-        held = self._held.get(lost)
-        if held is not None:
-            self._avoided[held.at.name] = time.monotonic() + AVOIDED_SECONDS
-        stream: Any = self._take.remote(lease, self._avoid())
+        stream: Any = self._take.remote(lease, self._avoid(), waiting)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 found = await anext(stream)
@@ -84,11 +80,16 @@ class ServeLeases:
         """See `Leases`; a replica keeps a lease that a page has come for."""
         held = self._held.get(lease)
         if held is not None:
+            held.over.cancel()
+
+    async def lose(self, lease: str) -> None:
+        """See `Leases`."""
+        held = self._held.get(lease)
+        if held is not None:
             self._avoided[held.at.name] = time.monotonic() + AVOIDED_SECONDS
             held.over.cancel()
 
     def _hold(self, lease: str, at: ReplicaAddress, stream: Any, over: Callable[[], None]) -> None:
-        self._known[at.name] = at
         task = asyncio.create_task(_until_over(stream))
         self._held[lease] = _HeldLease(at, task)
 

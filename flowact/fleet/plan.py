@@ -19,6 +19,7 @@ class FleetPlan:
         settings: of the page, and of every replica but for its preset, devices and sessions.
         avatars: by preset, in the order in which they are offered.
         bounds: of every network.
+        gateways: one has the line; others stand by.
         apart: no two replicas of a preset on one node, so that they do not die together.
         direct: pages connect to replicas themselves, instead of through the edge under `/r/NAME`.
         host: address that replicas listen on; empty for that of their node.
@@ -29,6 +30,7 @@ class FleetPlan:
     settings: LiveSettings
     avatars: dict[str, AvatarPlan]
     bounds: Bounds = field(default_factory=Bounds)
+    gateways: int = 1
     apart: bool = False
     direct: bool = False
     host: str = "127.0.0.1"
@@ -36,6 +38,8 @@ class FleetPlan:
     trusted: str = "127.0.0.1"
 
     def __post_init__(self) -> None:
+        if self.gateways < 1:
+            raise UserError(f"--gateways must be at least 1, not {self.gateways}.")
         if not self.settings.ticket_key:
             raise UserError(
                 "A fleet needs a secret that all its machines share: set FLOWACT_TICKET_KEY, for "
@@ -50,13 +54,17 @@ class AvatarPlan:
     Attributes:
         settings: of each of them.
         least, most: how many there are; as many as are needed in between.
-        drain_seconds: how long Serve waits for the sessions of a replica that is to end; then they go on elsewhere.
+        resources: of Ray that each of them reserves, all on one machine, like `{"GPU": 2}`.
+        calm_seconds: how long there must be too many until one ends.
+        drain_seconds: how long a replica that is to end may take until all of its sessions are at others.
     """
 
     settings: LiveSettings
     least: int = 1
     most: int = 1
-    drain_seconds: float = 5.0
+    resources: dict[str, float] = field(default_factory=dict)
+    calm_seconds: float = 300.0
+    drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.most:

@@ -20,18 +20,21 @@ def replicas_wanted(context: AutoscalingContext) -> tuple[int, dict[str, Any]]:
 
     Args:
         context: what Serve knows of the deployment. Requests are leases; `busy` and `places` are what every
-            replica says of itself.
+            replica says of itself, `waiting` what the gateway told it last.
 
     Returns:
         How many, and a state that is not used.
     """
     metrics = context.aggregated_metrics or {}
-    busy, places = (list(metrics.get(name, {}).values()) for name in ("busy", "places"))
+    busy, places, waits = (
+        list(metrics.get(name, {}).values()) for name in ("busy", "places", "waiting")
+    )
     each = max(sum(places) / len(places), 1.0) if places else 1.0
-    for_sessions = context.total_num_requests / each
+    waiting = max(waits, default=0.0)
+    for_sessions = (context.total_num_requests + waiting) / each
     for_work = sum(busy) / BUSY
     wanted = math.ceil(max(for_sessions, for_work)) + SPARE
-    if context.total_queued_requests:
+    if waiting:
         wanted = max(wanted, context.target_num_replicas)
     least, most = context.capacity_adjusted_min_replicas, context.capacity_adjusted_max_replicas
     return min(max(wanted, least), most), {}

@@ -52,6 +52,7 @@ class LiveSettings:
         voices: folder of Piper's voices to offer beside those of the machine.
         listen_model: folder of a Whisper model that hears on this machine.
         loopback: send pictures that are made once instead of generating any; for load tests.
+        measure: have the worker find out how many sessions it bears; a fleet has so many places then.
         store: address of the Redis or Valkey in which several servers keep sessions; empty for none.
         ticket_key: signs tickets; the same for several servers behind one address, empty for a new
             one with every start.
@@ -84,6 +85,7 @@ class LiveSettings:
     voices: Path | None = None
     listen_model: Path | None = None
     loopback: bool = False
+    measure: bool = False
     store: str = field(default="", repr=False)
     ticket_key: str = field(default="", repr=False)
     planner: PlannerSettings = field(default_factory=PlannerSettings)

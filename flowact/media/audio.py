@@ -18,6 +18,7 @@ from flowact.errors import UserError
 from flowact.media.refusals import user_errors
 from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK, SAMPLES_PER_FRAME
 from mediafiles.containers import reading
+from mediafiles.errors import printable
 from mediafiles.sound import Mixdown, first_rate, mixed, resampled, sound_frames
 
 DEFAULT_MAX_MINUTES: Final = 30.0
@@ -109,7 +110,7 @@ class Recording:
         _check_exists(path)
         with user_errors(), reading(path, "sound"):
             rate = first_rate(path)
-            return cls._checked(path.name, rate, lambda: _decode(path), max_minutes)
+            return cls._checked(printable(path.name), rate, lambda: _decode(path), max_minutes)
 
     @classmethod
     def from_samples(

@@ -30,3 +30,8 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
         raise UserError(f"There is no picture {path}.")
     with user_errors():
         return pictures.read_picture(path, ENOUGH)
+
+
+def is_frame(picture: NDArray[np.uint8]) -> bool:
+    """Whether a picture `[H, W, 3]` is as large as the model's own."""
+    return picture.shape[:2] == (FRAME_SIZE, FRAME_SIZE)

@@ -68,7 +68,7 @@ class VideoWriter:
     def __enter__(self) -> Self:
         with _disk_errors(self._target):
             options = {"movflags": "faststart"}
-            self._container = av.open(str(self._partial), "w", format="mp4", options=options)
+            self._container = av.open(f"file:{self._partial}", "w", format="mp4", options=options)
         self._container.metadata.update(self._metadata)
         self._video = _add_video(self._container)
         self._sound = Soundtrack(self._container, self._recording) if self._recording else None

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from flowact.parallel.membership import Membership
+
+SILENCE: Final = timedelta(seconds=10)
+"""How long a rank waits for another within a step. What hangs longer is restarted as a whole."""
+JOINING: Final = timedelta(seconds=180)
+"""How long ranks wait for each other while they load."""
 
 
 class Group(Protocol):
@@ -58,3 +67,30 @@ class ProcessGroup:
         made = torch.empty_like(parts, memory_format=torch.contiguous_format)
         dist.all_to_all_single(made, parts.contiguous(), group=self._group)
         return made
+
+
+@contextmanager
+def joined(membership: Membership, device: torch.device) -> Iterator[ProcessGroup]:
+    """Meet the others of a group and be one of them within the block.
+
+    Args:
+        membership: this process's place.
+        device: of this rank's transformer; tensors are exchanged from there.
+    """
+    # Ranks are processes of one machine: nothing is to listen elsewhere.
+    os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = "lo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        store=dist.FileStore(  # type: ignore[attr-defined]
+            str(membership.meeting), membership.size
+        ),
+        rank=membership.rank,
+        world_size=membership.size,
+        timeout=JOINING,
+    )
+    try:
+        yield ProcessGroup(range(membership.size), SILENCE)
+    finally:
+        dist.destroy_process_group()

@@ -15,7 +15,6 @@ from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.conditioning.features import COMPACT, AudioFeatures, ConditionFeatures, TextFeatures
 from flowact.conditioning.window import AudioTimeline
@@ -38,7 +37,7 @@ from flowact.pipeline.components import (
 from flowact.pipeline.prefetch import prefetch
 from flowact.pipeline.sampling import SamplingConfig
 from flowact.pipeline.stages import StageTimes
-from flowact.portrait import load_reference
+from flowact.portrait.reference import reference_picture
 from flowact.streaming.state import SessionState
 from flowact.timebase import FPS, FRAME_SIZE, FRAMES_PER_LATENT, SAMPLES_PER_CHUNK
 
@@ -300,22 +299,6 @@ class FlowActPipeline:
         denoiser = Denoise(self.transformer, settings, phrase, self.features)
         session = SessionState.start(reference.float(), [seed], chunks)
         yield from denoiser.over(session, sound, times)
-
-
-def reference_picture(
-    character: str | None, reference: NDArray[np.uint8] | str | Path | None
-) -> NDArray[np.uint8]:
-    """Return the picture of a character, or the given one: uint8 `[480, 480, 3]`.
-
-    Raises:
-        UserError: no such character, or a file that is not a picture.
-        ValueError: not exactly one of the two was given.
-    """
-    if (character is None) == (reference is None):
-        raise ValueError(f"give a character or a reference, got {character!r} and {reference!r}")
-    if character is not None:
-        return load_reference(assets.character(character).portrait)
-    return reference if isinstance(reference, np.ndarray) else load_reference(str(reference))
 
 
 def _checked(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,13 +1,16 @@
-"""Looking at a portrait: landmarks, pose, notices and the aligned picture. Imports `media` and below."""
+"""Looking at a portrait: landmarks, pose, notices and the aligned picture. Imports `media` and below.
 
-from flowact.portrait.portrait import (
-    Portrait,
-    load_reference,
-    look_at_portrait,
-    named_portraits,
-    read_portrait,
-)
-from flowact.portrait.reference_points import frame_points
+Who reads a picture that is a frame already needs no landmark network, and so no PyTorch.
+"""
+
+from typing import TYPE_CHECKING
+
+from flowact.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from flowact.portrait.portrait import Portrait, look_at_portrait, read_portrait
+    from flowact.portrait.reference import load_reference, named_portraits
+    from flowact.portrait.reference_points import frame_points
 
 __all__ = [
     "Portrait",
@@ -17,3 +20,14 @@ __all__ = [
     "named_portraits",
     "read_portrait",
 ]
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "Portrait": "flowact.portrait.portrait",
+        "frame_points": "flowact.portrait.reference_points",
+        "load_reference": "flowact.portrait.reference",
+        "look_at_portrait": "flowact.portrait.portrait",
+        "named_portraits": "flowact.portrait.reference",
+        "read_portrait": "flowact.portrait.portrait",
+    },
+)

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from flowact import assets
-from flowact.media.image import read_picture
+from flowact.media.image import is_frame, read_picture
 from flowact.motion.face_points import STEADY
 from flowact.portrait.align import USUAL, cut, frame_of, made_up, moved
 from flowact.portrait.faces import GRID, Face, find_drawn_faces, find_faces
@@ -64,7 +63,7 @@ def look_at_portrait(picture: U8) -> Portrait:
     Raises:
         UserError: the face is too small or looks away, or the network's weights are missing.
     """
-    if _is_frame(picture):
+    if is_frame(picture):
         return _taken_as_it_is(picture, find_faces(picture))
     upright, faces = _turned_upright(picture)
     if not faces:
@@ -84,22 +83,6 @@ def look_at_portrait(picture: U8) -> Portrait:
 def read_portrait(path: str | Path) -> Portrait:
     """Look at the picture in a file; UserError if there is no picture, or none that can be used."""
     return look_at_portrait(read_picture(path))
-
-
-def load_reference(path: str | Path) -> U8:
-    """Pixels of `read_portrait`, uint8 `[480, 480, 3]`; those of a picture of that size without a look at it."""
-    picture = read_picture(path)
-    return picture if _is_frame(picture) else look_at_portrait(picture).pixels
-
-
-def named_portraits() -> list[U8]:
-    """Reference pictures of the characters that come with the repository, in the order of their names."""
-    characters = map(assets.character, assets.character_names())
-    return [load_reference(character.portrait) for character in characters]
-
-
-def _is_frame(picture: U8) -> bool:
-    return picture.shape[:2] == (FRAME_SIZE, FRAME_SIZE)
 
 
 def _turned_upright(picture: U8) -> tuple[U8, list[Face]]:

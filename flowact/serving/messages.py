@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Codec = Literal["h264", "jpeg", "raw"]
 
@@ -198,12 +198,23 @@ class MediaSegment:
     snapshot: bytes | None
 
 
+MOST_PLACES: Final = 64
+"""For so many sessions a worker finds out whether it bears them."""
+
+
 @dataclass(frozen=True)
 class Ready:
-    """The model is loaded and warm."""
+    """The model is loaded and warm.
+
+    Attributes:
+        dtype: of the transformer's weights.
+        parameters: how many there are.
+        places: sessions that the worker bears; 0 if that was not measured.
+    """
 
     dtype: str
     parameters: int
+    places: int = 0
 
 
 @dataclass(frozen=True)

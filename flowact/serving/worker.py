@@ -58,6 +58,7 @@ class WorkerOptions:
         decoder_apart: decode in a process of its own.
         linear: arithmetic of the video layers, as `--linear` says.
         loopback: load no model; see `flowact.serving.loopback`.
+        measure: find out how many sessions it bears, before it is ready.
     """
 
     checkpoint: Path | None = None
@@ -71,6 +72,7 @@ class WorkerOptions:
     decoder_apart: bool = False
     linear: str = "auto"
     loopback: bool = False
+    measure: bool = False
 
     def device(self, place: int) -> str | None:
         """The device of a rank, or with -1 of the decoder; on processors they may share one."""
@@ -96,11 +98,12 @@ def serve(connection: Connection, options: WorkerOptions, lead: Lead | None = No
 def follow_worker(leader: Connection, options: WorkerOptions, membership: Membership) -> None:
     """Share the transformer of a worker until it is gone; the target of the other ranks' processes."""
     _begin(options)
+    from flowact.parallel.group import joined
     from flowact.parallel.lockstep import follow
 
     try:
         loaded = _answered(leader, options, options.device(membership.rank))
-        with membership.joined(loaded.pipeline.device) as group:
+        with joined(membership, loaded.pipeline.device) as group:
             follow(leader, _sharing(loaded, group, options))
     except UserError:
         leader.poll(None)  # the leader says so; until it is gone, the group is whole
@@ -157,6 +160,7 @@ def _begin(options: WorkerOptions) -> None:
 def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) -> None:
     from flowact.media.watermark import Watermark
     from flowact.portrait import named_portraits
+    from flowact.serving.capacity import measure_places
     from flowact.serving.engine import Engine
     from flowact.serving.reference_cache import ReferenceCache
     from flowact.serving.warmup import warm_up
@@ -167,7 +171,9 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
         references = ReferenceCache(loaded.pipeline, named_portraits())
         warm_up(loaded.pipeline, mark, references, stepper)
         weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
-        connection.send(Ready(loaded.precision.dtype, weights))
+        trial = (loaded.pipeline, mark, references, stepper)
+        places = measure_places(*trial) if options.measure else 0
+        connection.send(Ready(loaded.precision.dtype, weights, places))
         engine = Engine(loaded.pipeline, connection.send, mark, references, stepper=stepper)
         _loop(connection, engine)
 
@@ -197,6 +203,7 @@ def _load(
 @contextmanager
 def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iterator[Stepper]:
     """Make chunks alone or, within the block, as the first of a group; let another process decode."""
+    from flowact.parallel.group import joined
     from flowact.parallel.lockstep import Alone, Leader
     from flowact.pipeline.remote_decoder import RemoteDecoder
 
@@ -210,7 +217,7 @@ def _stepping(loaded: Loaded, options: WorkerOptions, lead: Lead | None) -> Iter
     if not lead.followers:
         yield Alone(loaded.pipeline.transformer, loaded.pipeline.scheduler.settings)
         return
-    with lead.membership.joined(loaded.pipeline.device) as group:
+    with joined(lead.membership, loaded.pipeline.device) as group:
         yield Leader(_sharing(loaded, group, options), lead.followers)
 
 

@@ -156,7 +156,7 @@ def leaks(replies: Iterable[tuple[str, HttpReply]], names: Sequence[str]) -> str
 def structure(path: Path) -> Structure:
     """Read a clip's structure; the types of all frames in coding order are part of it."""
     data = path.read_bytes()
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}") as container:
         video, sound = container.streams.video[0], container.streams.audio[0]
         tags = {**container.metadata, **video.metadata, **sound.metadata}
         types = "".join(str(int(frame.pict_type)) for frame in container.decode(video))

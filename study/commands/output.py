@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from mediafiles.errors import printable
+
 
 class Add(Protocol):
     """Declares a command, which takes the study's folder unless `on_folder` is false."""
@@ -22,15 +24,16 @@ class Add(Protocol):
 
 
 def say(text: str) -> None:
-    """A line for the operator."""
-    sys.stdout.write(text + "\n")
+    """A line for the operator, with escapes for what the terminal's own encoding does not have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stdout.flush()  # `serve` goes on for days, perhaps into a file
 
 
 def warn(sentences: Iterable[str]) -> None:
     """Lines that must not be missed, on standard error."""
     for sentence in sentences:
-        sys.stderr.write(f"study: warning: {sentence}\n")
+        sys.stderr.write(f"study: warning: {printable(sentence)}\n")
 
 
 def positive(text: str) -> int:

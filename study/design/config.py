@@ -10,7 +10,6 @@ import difflib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from study import canonical
@@ -31,8 +30,10 @@ from study.design.sections import (
     Server,
     SoundCheck,
     Stimuli,
+    SystemName,
     Trials,
 )
+from study.encoding import plain_yaml
 from study.errors import StudyError
 
 OPERATIONAL = ("database", "limits", "server")
@@ -44,13 +45,13 @@ class StudyConfig(Part):
 
     name: Identifier
     """of the study, in its files"""
-    title: LocalText
+    title: LocalText = Field(min_length=1)
     """in each language that the study is offered in"""
     seed: int = Field(ge=0, lt=2**31)
     """of every random choice"""
-    candidate: str = Field(min_length=1)
+    candidate: SystemName
     """the system of interest"""
-    anchor: str | None = None
+    anchor: SystemName | None = None
     """a system known to be best, from which catch trials are made"""
     comparisons: Literal["candidate", "all"] = "candidate"
     """the candidate with each other system, or each with each"""
@@ -153,14 +154,11 @@ class StudyConfig(Part):
 def load(path: Path) -> StudyConfig:
     """Read and check a configuration file; raises StudyError with file, key and rule."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = plain_yaml.read(path)
     except FileNotFoundError:
         raise StudyError(
             f"{path}: there is no such configuration; `study init` makes one"
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise StudyError(f"{path}: cannot be read as YAML ({reason})") from None
     if not isinstance(raw, dict):
         raise StudyError(f"{path}: expected keys and values at the top, found {type(raw).__name__}")
     return parse(raw, str(path))

@@ -92,7 +92,7 @@ def write_clip(path: Path, frames: Iterator[Frame], audio: Audio, form: ClipForm
     The frame-type pattern is fixed (no scene cuts, no adaptive B frames) and one thread is used, so that
     the structure of the file says nothing about the picture and equal input gives equal bytes.
     """
-    with av.open(str(path), "w", format="mp4", options=FLAGS) as container:
+    with av.open(f"file:{path}", "w", format="mp4", options=FLAGS) as container:
         video = _add_video(container, form)
         sound = container.add_stream("aac", rate=form.audio_rate, layout="mono", bit_rate=128_000)
         container.start_encoding()  # before it the stream does not know its size

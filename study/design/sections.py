@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
+from unicodedata import normalize
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+def plain_name(name: str) -> str:
+    """A name without spaces around it, its letters composed: they look alike in study.yaml and in a manifest."""
+    return normalize("NFC", name.strip())
+
 
 Locale = Literal["en", "zh"]
 LOCALES: tuple[Locale, ...] = ("en", "zh")
 LocalText = dict[Locale, str]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
+SystemName = Annotated[str, Field(min_length=1), AfterValidator(plain_name)]
 Share = Annotated[float, Field(ge=0, le=1)]
 LONGEST = 60.0
 """Seconds of the longest clips: raters see many."""
@@ -23,7 +31,11 @@ class Part(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
 
@@ -96,7 +108,7 @@ class Catch(Part):
     """the question on which a spoilt clip has to lose"""
     items: int = Field(4, ge=1)
     """for how many items spoilt clips are made"""
-    system: str | None = None
+    system: SystemName | None = None
     """whose clips are spoilt, best recordings; default: anchor, or candidate"""
 
     @property

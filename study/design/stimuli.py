@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from study import canonical
+from study.design.sections import plain_name
 from study.encoding import spreadsheet
 from study.errors import StudyError
 from study.files import atomic_write
 
 COLUMNS = ("system", "item", "file", "reference", "audio", "licence")
 REQUIRED = ("system", "item", "file", "licence")
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control characters, halves of characters, breaks of lines and paragraphs."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,16 @@ class Manifest:
         """Item names in order of first appearance."""
         return tuple(dict.fromkeys(entry.item for entry in self.entries))
 
+    @cached_property
+    def _by_item(self) -> dict[str, list[ManifestEntry]]:
+        found: dict[str, list[ManifestEntry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.item, []).append(entry)
+        return found
+
     def of_item(self, item: str) -> tuple[ManifestEntry, ...]:
         """The entries of one item, one per system."""
-        return tuple(entry for entry in self.entries if entry.item == item)
+        return tuple(self._by_item[item])
 
     def secrets(self) -> tuple[str, ...]:
         """Every word that would tell a participant which system or file is shown."""
@@ -76,7 +87,9 @@ def read(path: Path) -> Manifest:
 def write(manifest: Manifest, path: Path) -> None:
     """Write the manifest as JSON with absolute paths and the hash of every file."""
     rows = [_with_hashes(entry) for entry in manifest.entries]
-    atomic_write(path, json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    text = json.dumps(rows, indent=1, ensure_ascii=False)
+    # Bytes of a file's name that are no UTF-8 come back from their escapes.
+    atomic_write(path, text.encode(errors="backslashreplace"))
 
 
 def _with_hashes(entry: ManifestEntry) -> dict[str, str]:
@@ -86,7 +99,7 @@ def _with_hashes(entry: ManifestEntry) -> dict[str, str]:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     text = spreadsheet.decoded(path)
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         return _json_rows(path, text)
     return spreadsheet.rows(path, text, COLUMNS, REQUIRED)
 
@@ -94,7 +107,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _json_rows(path: Path, text: str) -> list[dict[str, Any]]:
     try:
         rows = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise StudyError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise StudyError(f"{path}: expected a JSON list of objects")
@@ -111,12 +124,17 @@ def _entry(path: Path, number: int, raw: dict[str, Any]) -> ManifestEntry:
     for name in REQUIRED:
         if not row.get(name):
             raise StudyError(f"{path}: row {number}: {name!r} is empty")
+    for name in ("system", "item", "licence"):
+        if any(category(sign) in _NO_TEXT for sign in row[name]):
+            raise StudyError(
+                f"{path}: row {number}: {name} {row[name]!r} holds a line break or another sign that is no text"
+            )
     file = _existing(path, number, row["file"])
     if row.get("sha256") and canonical.file_digest(file) != row["sha256"]:
         raise StudyError(f"{file}: changed since it was imported; run `study import` again")
     return ManifestEntry(
-        system=normalize("NFC", row["system"]),
-        item=normalize("NFC", row["item"]),
+        system=plain_name(row["system"]),
+        item=plain_name(row["item"]),
         file=file,
         reference=_existing(path, number, row["reference"]) if row.get("reference") else None,
         audio=_existing(path, number, row["audio"]) if row.get("audio") else None,

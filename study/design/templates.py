@@ -48,7 +48,8 @@ other,item1,videos/other-item1.mp4,inputs/item1.png,inputs/item1.wav,CC-BY-4.0
 
 def write_new(folder: Path) -> None:
     """Make the folder with both files; raises StudyError rather than overwrite anything."""
-    name = "".join(c if c.isalnum() else "_" for c in folder.resolve().name.lower()) or "study"
+    letters = folder.resolve().name.lower()
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in letters) or "study"
     name = name if name[0].isalpha() and len(name) > 1 else f"study_{name}"
     files = {
         "study.yaml": STUDY.format(name=name[:40], seed=secrets.randbelow(2**31)),

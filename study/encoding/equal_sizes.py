@@ -52,7 +52,7 @@ def _size(column: Sequence[CodedFrame]) -> int:
 
 
 def _frames(path: Path) -> Iterator[CodedFrame]:
-    with av.open(str(path)) as container:
+    with av.open(f"file:{path}") as container:
         for packet in container.demux():
             if packet.dts is not None and packet.pts is not None and packet.time_base:
                 yield CodedFrame(
@@ -68,8 +68,8 @@ def _frames(path: Path) -> Iterator[CodedFrame]:
 
 def _write(draft: Path, path: Path, clip: Sequence[CodedFrame], sizes: Sequence[int]) -> None:
     with (
-        av.open(str(draft)) as source,
-        av.open(str(path), "w", format="mp4", options=FLAGS) as container,
+        av.open(f"file:{draft}") as source,
+        av.open(f"file:{path}", "w", format="mp4", options=FLAGS) as container,
     ):
         streams = {
             stream.type == "video": container.add_stream_from_template(stream)

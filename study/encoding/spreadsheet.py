@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,12 +49,11 @@ def rows(
     Raises:
         StudyError: a column is missing, is there twice or has no name, or the quotes never end.
     """
-    lines = text.splitlines()
-    if lines and lines[0].lower().startswith("sep="):
-        lines = lines[1:]
-    separator = max(SEPARATORS, key=lambda mark: _named(lines, mark, columns))
+    if text.lower().startswith("sep="):
+        text = "".join(text.splitlines(keepends=True)[1:])
     try:
-        cells = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+        separator = max(SEPARATORS, key=lambda mark: _named(text, mark, columns))
+        cells = [[cell.strip() for cell in row] for row in _table(text, separator)]
     except csv.Error as error:
         raise StudyError(f"{path}: the manifest cannot be read as a table ({error})") from None
     filled = [row for row in cells if any(row)]
@@ -83,8 +83,12 @@ def _row(path: Path, number: int, names: Sequence[str], cells: Sequence[str]) ->
     return {name: cell for name, cell in zip(names, cells, strict=False) if name}
 
 
-def _named(lines: Sequence[str], separator: str, columns: Sequence[str]) -> tuple[int, int]:
+def _table(text: str, separator: str) -> Iterator[list[str]]:
+    """The rows, whose cells in quotes may go on in the next line."""
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _named(text: str, separator: str, columns: Sequence[str]) -> tuple[int, int]:
     """How many columns of the head have a name that is expected, if this is the separator; and all columns."""
-    head = next((line for line in lines if line.strip()), "")
-    names = next(csv.reader([head], delimiter=separator), [])
+    names = next(filter(None, _table(text, separator)), [])
     return sum(_heading(name.strip(), columns) in columns for name in names), len(names)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from study.encoding.clip_format import judder, shape
+from study.encoding.clip_format import judder
 from study.intake.inspection import Inspected, Inspection, seconds_of
 
 SEEN_JUDDER = 0.004  # seconds; less is not seen
@@ -100,7 +100,7 @@ def _framing(found: Inspection, systems: dict[str, list[Inspected]]) -> Iterator
 
 
 def _off(row: Inspected, canvas: float) -> bool:
-    return abs(shape(row.video) / canvas - 1) > 0.03
+    return abs(row.video.width / row.video.height / canvas - 1) > 0.03
 
 
 def _sizes(found: Inspection, systems: dict[str, list[Inspected]]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from mediafiles.sound import read_mono
 from mediafiles.video import VideoFacts
 from study.design import builder, media, translations
 from study.design.config import StudyConfig
+from study.design.sections import LONGEST
 from study.design.stimuli import Manifest, ManifestEntry
 from study.encoding.clip_format import ClipFormat
 from study.encoding.loudness import integrated_loudness
@@ -81,8 +82,9 @@ def _inspected(entry: ManifestEntry, config: StudyConfig) -> Inspected:
         )
     if video.has_sound:
         rate = config.stimuli.audio_rate
+        start, seconds = config.stimuli.window or (0.0, min(video.seconds, LONGEST))
         try:
-            level = integrated_loudness(media.read_audio(entry.file, rate, video.seconds), rate)
+            level = integrated_loudness(media.read_audio(entry.file, rate, seconds, start), rate)
         except StudyError:
             if entry.audio is None:
                 raise

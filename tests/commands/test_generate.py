@@ -194,6 +194,36 @@ def test_bad_input_is_one_sentence_exit_code_2_and_no_file(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("[bold]a", "[bold]a"),
+        ("two\nlines", "two\\nlines"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("caf\udce9", "caf\\udce9"),
+        ("日本 😀 100%s", "日本 😀 100%s"),
+        ("http:a?b#c", "http:a?b#c"),
+    ],
+)
+def test_files_may_have_any_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    """Names that Rich would take for markup, that steer a terminal, or whose bytes are no UTF-8."""
+    write_speech(tmp_path / "voice.wav", 0.2).rename(tmp_path / f"{name}.wav")
+    arguments = given(audio=f"{name}.wav", out=f"{name}.mp4", threads="1")
+    assert main(["generate", *arguments]) == 0
+    said = "".join(capsys.readouterr().err.split())
+    assert f"{told}.mp4:".replace(" ", "") in said
+    assert frames_of(tmp_path / f"{name}.mp4") == 5
+    (tmp_path / f"{name}.wav").write_bytes(b"nothing")
+    assert main(["generate", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert (
+        said
+        == f"flowact: {told}.wav is not audio that can be read; wav, mp3, flac, m4a and ogg can.\n"
+    )
+
+
 def contents(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from flowact.conditioning.actions import PHRASES, ActionMatch, resolve
-from flowact.conditioning.text import words
+from flowact.conditioning.pieces import words
 from flowact.datagen.performance.behaviours import BEHAVIOURS
 
 

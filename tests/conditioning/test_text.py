@@ -1,11 +1,6 @@
 import torch
 
-from flowact.conditioning.text import MAX_PIECES, TextEncoder, hash_pieces, pieces, words
-
-
-def test_words_and_their_trigrams() -> None:
-    assert words("Wave, please!") == ["wave", "please"]
-    assert pieces("hi") == ["<hi>", "<hi", "hi>"]
+from flowact.conditioning.text import MAX_PIECES, TextEncoder, hash_pieces
 
 
 def test_hashes_are_the_same_in_every_process() -> None:

@@ -84,7 +84,8 @@ def redis_server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory, redis_server):
     log = tmp_path_factory.mktemp("fleet") / "log"
-    options = ("--direct", "no", "--replicas", "2", "--sessions", "4", "--store", redis_server.url)
+    options = ("--direct", "no", "--replicas", "2", "--sessions", "4", "--spare", "no")
+    options += ("--store", redis_server.url)
     made = FleetCommand(log, *options, "--network-places", "99", "--network-waiting", "99")
     edge = EDGE.read_text().replace("listen 80;", "listen LISTEN;")
     assert edge.count("head:7860") == 1

@@ -37,7 +37,7 @@ def test_the_page_says_that_it_asks_for_a_place_first(browser_of):
     assert 'data-places="yes"' in browser_of.get("/stage").text
     assert browser_of.get("/live/static/places.js").status_code == 200
     assert browser_of.get("/fleet/where/anybody").status_code == 404, "the edge alone may ask"
-    assert browser_of.get("/r/nobody/v1/health").status_code == 403
+    assert browser_of.get("/r/nobody/forged/v1/health").status_code == 403
     forged = browser_of.post("/live/place", json={"token": "forged"})
     assert forged.status_code == 400 and "ticket is not valid" in forged.json()["error"]
 

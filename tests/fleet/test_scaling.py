@@ -15,11 +15,12 @@ def context(sessions=0, waiting=0, now=2, busy=0.1, places=4, least=1, most=9):
         current_num_replicas=now,
         target_num_replicas=now,
         running_replicas=list(replicas),
-        total_num_requests=sessions + waiting,
-        total_queued_requests=waiting,
+        total_num_requests=sessions,
+        total_queued_requests=0,
         aggregated_metrics={
             "busy": dict.fromkeys(replicas, busy),
             "places": dict.fromkeys(replicas, places),
+            "waiting": dict(zip(replicas, [waiting, *[0] * now], strict=False)),
         },
         raw_metrics={},
         capacity_adjusted_min_replicas=least,
@@ -39,6 +40,7 @@ def context(sessions=0, waiting=0, now=2, busy=0.1, places=4, least=1, most=9):
         ({"sessions": 8}, 3),
         ({"sessions": 9}, 4),
         ({"sessions": 8, "waiting": 1}, 4),
+        ({"sessions": 8, "waiting": 12}, 6),  # all who wait find room
         ({"sessions": 1, "waiting": 1, "now": 5}, 5),  # fewer only when nobody waits
         ({"sessions": 1, "now": 5}, 2),
         ({"sessions": 4, "now": 3, "busy": 0.95}, 6),  # the work of three is too much for three

@@ -166,7 +166,9 @@ def _still(path: Path, pixels: np.ndarray) -> tuple[bytes, bytes]:
         stream.options = {"preset": "ultrafast", "x265-params": "log-level=none:pools=1:crf=4"}
         frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format="yuv444p")
         frame.pts, frame.time_base = 0, Fraction(1)
-        container.mux([*stream.encode(frame), *stream.encode(None)])
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            packet.dts = packet.pts  # x265 gives a lone frame any number
+            container.mux(packet)
     with av.open(str(path)) as container:
         header = bytes(container.streams.video[0].codec_context.extradata)
         picture = bytes(next(container.demux(video=0)))

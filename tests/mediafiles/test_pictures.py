@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from mediafiles import MediaError, pictures
 from mediafiles.pictures import read_picture
 from tests.mediafiles.sources import write_heic
 
 SKIN = (190, 140, 110)
+STORED = (
+    Image.Transpose.FLIP_LEFT_RIGHT,
+    Image.Transpose.ROTATE_180,
+    Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE,
+    Image.Transpose.ROTATE_90,
+    Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_270,
+)
+"""What was done to a picture that Exif's orientations 2 to 8 undo."""
 
 
 def read(path: Path) -> np.ndarray:
@@ -23,6 +35,23 @@ def read(path: Path) -> np.ndarray:
 def test_every_usual_format_is_read(tmp_path: Path, name: str) -> None:
     Image.new("RGB", (96, 80), SKIN).save(tmp_path / name)
     assert read(tmp_path / name)[40, 40].tolist() == pytest.approx(SKIN, abs=4)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.avif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_format_is_turned_upright_once(tmp_path: Path, name: str, orientation: int) -> None:
+    """A corner is red in the picture as it is seen; the file holds it mirrored and turned, and says so."""
+    upright = Image.new("RGB", (96, 80), SKIN)
+    upright.paste((200, 0, 0), (0, 0, 32, 16))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = upright if orientation == 1 else upright.transpose(STORED[orientation - 2])
+    stored.save(tmp_path / name, exif=exif, quality=95)
+    shown = read(tmp_path / name)
+    assert shown.shape == (80, 96, 3)
+    assert shown[8, 16].tolist() == pytest.approx((200, 0, 0), abs=12)
+    for row, column in ((8, 80), (72, 16), (72, 80), (24, 8)):
+        assert shown[row, column].tolist() == pytest.approx(SKIN, abs=12)
 
 
 @pytest.mark.parametrize("top", [1.0, 1.4, 255.0, 65535.0])
@@ -108,9 +137,10 @@ def test_a_picture_of_a_phone_that_is_not_read_says_what_would_be(tmp_path, monk
         read(tmp_path / "a.heic")
 
 
-@pytest.mark.parametrize("white", [1023, 4095, 65535])
+@pytest.mark.parametrize("white", [1023, 4095, 16383, 65535, 255_000, 2**31 - 1])
 def test_whole_numbers_are_scaled_by_the_bits_of_their_camera(tmp_path: Path, white: int) -> None:
-    ramp = np.tile(np.linspace(0, white, 100).astype(np.uint16), (100, 1))
+    kind = np.uint16 if white < 2**16 else np.int32
+    ramp = np.tile(np.linspace(0, white, 100).astype(kind), (100, 1))
     Image.fromarray(ramp).save(tmp_path / "a.tif")
     assert read(tmp_path / "a.tif")[50, 50, 0] == pytest.approx(255 * 50 / 99, abs=1)
 
@@ -128,3 +158,53 @@ def test_transparent_parts_of_a_profiled_picture_are_white(tmp_path: Path) -> No
         icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
     )
     assert read(tmp_path / "a.png").min() == 255
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(path: Path, colour: tuple[int, int, int], more: bytes) -> Path:
+    """A PNG of one colour with more chunks behind its head."""
+    Image.new("RGB", (80, 80), colour).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:33] + more + data[33:])
+    return path
+
+
+CORNERS_OF_P3 = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+P3 = chunk(b"cHRM", struct.pack(">8I", *CORNERS_OF_P3))
+ORANGE, ORANGE_IN_SRGB = (200, 120, 80), (213, 115, 70)
+"""In Display P3, and by the matrix of CSS Color 4."""
+
+
+@pytest.mark.parametrize(
+    ("stored", "chunks", "shown"),
+    [
+        ((64, 64, 64), chunk(b"gAMA", struct.pack(">I", 100_000)), (137, 137, 137)),
+        (SKIN, chunk(b"gAMA", struct.pack(">I", 45_455)), SKIN),
+        (SKIN, chunk(b"gAMA", bytes(4)), SKIN),
+        ((64, 64, 64), chunk(b"sRGB", b"\0") + chunk(b"gAMA", struct.pack(">I", 99_999)), (64, 64, 64)),
+        (ORANGE, P3, ORANGE_IN_SRGB),
+        (ORANGE, chunk(b"cICP", bytes([12, 13, 0, 1])), ORANGE_IN_SRGB),
+        (SKIN, chunk(b"cICP", bytes([1, 13, 0, 1])), SKIN),
+        ((148, 148, 148), chunk(b"cICP", bytes([9, 16, 0, 1])), (255, 255, 255)),
+        ((191, 191, 191), chunk(b"cICP", bytes([9, 18, 0, 1])), (255, 255, 255)),
+        (SKIN, chunk(b"cICP", b"\xff\xff\0\0"), SKIN),
+        (SKIN, chunk(b"cHRM", bytes(32)), SKIN),
+    ],
+    ids=["linear", "usual", "no gamma", "srgb", "corners", "p3", "plain", "pq", "hlg", "unknown", "nothing"],
+)  # fmt: skip
+def test_colours_named_by_numbers_are_converted(tmp_path: Path, stored, chunks, shown) -> None:
+    assert read(png(tmp_path / "a.png", stored, chunks))[40, 40].tolist() == pytest.approx(
+        shown, abs=2
+    )
+
+
+def test_colours_of_a_picture_in_boxes_are_converted(tmp_path: Path) -> None:
+    """As telephones and browsers write AVIF: with numbers and without a profile."""
+    Image.new("RGB", (80, 80), ORANGE).save(tmp_path / "a.avif", quality=100)
+    data = (tmp_path / "a.avif").read_bytes()
+    at = data.index(b"colrnclx") + 8
+    (tmp_path / "a.avif").write_bytes(data[:at] + struct.pack(">H", 12) + data[at + 2 :])
+    assert read(tmp_path / "a.avif")[40, 40].tolist() == pytest.approx(ORANGE_IN_SRGB, abs=4)

@@ -79,6 +79,17 @@ def test_ogg_files_put_together_are_heard_one_after_the_other(tmp_path: Path) ->
     assert np.abs(sound[24_000:30_000]).max() == pytest.approx(0.4, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.tta", "tta"), ("a.voc", "pcm_u8"), ("a.sox", "pcm_s32le"), ("a.w64", "pcm_s24le"), ("a.caf", "alac")],
+)  # fmt: skip
+def test_rarer_files_are_read(tmp_path: Path, name: str, codec: str) -> None:
+    path = encode(tmp_path / name, tone(1.0, 16_000)[None], 16_000, codec)
+    sound = read_mono(path, 16_000)
+    assert len(sound) / 16_000 == pytest.approx(1.0, abs=0.1)
+    assert np.abs(sound).max() == pytest.approx(0.4, abs=0.02)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, value: float) -> None:
     data = wav(np.zeros(100, "f4"), tag=3)[:-200] + np.array([0.1, value] * 50, "<f4").tobytes()

@@ -215,6 +215,52 @@ def test_pictures_all_at_one_moment_are_no_video(tmp_path: Path) -> None:
         inspect_video(path)
 
 
+@pytest.mark.parametrize("codes", [(1, 9, 1), (2, 2, 8), (9, 14, 10), (9, 16, 14)])
+def test_colours_that_cannot_be_converted_are_told_when_a_video_is_inspected(
+    tmp_path: Path, codes: tuple[int, int, int]
+) -> None:
+    """Logarithmic light, YCgCo, constant luminance, ICtCp."""
+    names = ("color_primaries", "color_trc", "colorspace")
+    colours = (*zip(names, codes, strict=True), ("color_range", 1))
+    path = write(tmp_path / "a.mkv", Clip(seconds=0.2, pixels="yuv444p", colours=colours))
+    with pytest.raises(MediaError, match="has colours that cannot be shown here; export it in"):
+        inspect_video(path)
+
+
+def copied(source: Path, target: Path, seconds: float, **options: str) -> Path:
+    """The same packets with all times moved."""
+    with av.open(str(source)) as read, av.open(str(target), "w", options=options) as container:
+        streams = [container.add_stream_from_template(stream) for stream in read.streams]
+        for packet in read.demux():
+            if packet.dts is None:
+                continue
+            moved = round(seconds / packet.time_base)
+            packet.pts, packet.dts = packet.pts + moved, packet.dts + moved
+            packet.stream = streams[packet.stream.index]
+            container.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts"])
+def test_a_recording_that_kept_its_clock_begins_at_once(tmp_path: Path, name: str) -> None:
+    """As cutting a piece out of a broadcast leaves it: nobody waits for two hours."""
+    path = copied(write(tmp_path / "b.mp4", Clip()), tmp_path / name, 7200.0)
+    assert inspect_video(path).lead < 0.05
+    assert inspect_video(path).seconds == pytest.approx(1.5, abs=0.05)
+
+
+def test_times_before_the_beginning_are_kept_apart(tmp_path: Path) -> None:
+    """Matroska's reader gives pictures before 0 no time; their durations say when they are shown."""
+    plain = write(tmp_path / "b.mp4", Clip())
+    path = copied(plain, tmp_path / "a.mkv", -0.5, avoid_negative_ts="disabled")
+    facts = inspect_video(path)
+    assert (facts.seconds, facts.rate) == (
+        pytest.approx(1.5, abs=0.05),
+        pytest.approx(25, rel=0.01),
+    )
+    assert flash(path) == pytest.approx(1.0, abs=0.03)
+
+
 def test_a_variable_rate_is_seen_and_its_times_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", Clip(at=1.02, times=lambda n: n * 0.04 + 0.02 * (n % 2)))
     assert inspect_video(path).variable_rate

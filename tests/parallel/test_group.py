@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from flowact.parallel.frames import share_frames
+from flowact.parallel.group import joined
 from flowact.parallel.membership import Membership
 from tests.parallel.sessions import difference, stream
 from tests.tiny_transformer import tiny_transformer
@@ -31,7 +32,7 @@ def forks() -> Iterator[Any]:
 def on_rank(member: Membership, heads: int, parent: Connection) -> None:
     torch.set_num_threads(1)
     made = []
-    with member.joined(torch.device("cpu")) as group:
+    with joined(member, torch.device("cpu")) as group:
         for exchange, dtype in CASES:
             model = tiny_transformer(heads=heads).to(dtype)
             share_frames(model, group, exchange)

@@ -68,10 +68,11 @@ def test_a_whole_life(study_folder, tmp_path, capsys, clock):
     assert outside == {name: inside[name] for name in outside}
 
 
-def test_init_writes_a_valid_study_and_never_overwrites(tmp_path, capsys):
-    assert run("init", tmp_path / "My Study") == 0
-    assert load(tmp_path / "My Study" / "study.yaml").candidate == "ours"
-    assert "init never overwrites" in mistake(capsys, "init", tmp_path / "My Study")
+@pytest.mark.parametrize("name", ["My Study", "研究", "étude", "2", "_", "a:b", "x" * 100])
+def test_init_writes_a_valid_study_and_never_overwrites(tmp_path, capsys, name):
+    assert run("init", tmp_path / name) == 0
+    assert load(tmp_path / name / "study.yaml").candidate == "ours"
+    assert "init never overwrites" in mistake(capsys, "init", tmp_path / name)
 
 
 def test_steps_in_the_wrong_order_say_what_is_missing(study_folder, tmp_path, capsys):

@@ -11,13 +11,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from flowact.bench.fleet.chaos import BLOWS, Aftermath, Battlefield
-from flowact.bench.fleet.nodes import free_port, ray_nodes
+from flowact.bench.fleet.nodes import cut_head, free_port, ray_nodes
 from flowact.errors import UserError
 from flowact.fleet.gate.place_counter import Bounds
 from flowact.fleet.plan import DEFAULT_PRESET, AvatarPlan, FleetPlan
@@ -50,7 +51,7 @@ def throw_away_store() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def plan_of(store: str, secret: str, replicas: int, sessions: int) -> FleetPlan:
+def plan_of(store: str, secret: str, replicas: int, sessions: int, gateways: int) -> FleetPlan:
     """Return a fleet for loopback viewers."""
     port = free_port()
     settings = LiveSettings(
@@ -64,7 +65,8 @@ def plan_of(store: str, secret: str, replicas: int, sessions: int) -> FleetPlan:
     )
     seen_at = replace(settings, origins=(f"http://127.0.0.1:{port}",))
     avatars = {DEFAULT_PRESET: AvatarPlan(seen_at, replicas, replicas)}
-    return FleetPlan(settings, avatars, Bounds(10_000, 10_000), apart=True, direct=True)
+    bounds = Bounds(10_000, 10_000)
+    return FleetPlan(settings, avatars, bounds, gateways=gateways, apart=True, direct=True)
 
 
 async def _strike(names: list[str], scene: Battlefield, console: Console) -> list[Aftermath]:
@@ -86,6 +88,7 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=3, help="servers (%(default)d)")
     parser.add_argument("--nodes", type=int, default=4, help="of Ray (%(default)d)")
     parser.add_argument("--sessions", type=int, default=80, help="places of each (%(default)d)")
+    parser.add_argument("--gateways", type=int, default=1, help="before them (%(default)d)")
     parser.add_argument("--viewers", type=int, default=150, help="of the load (%(default)d)")
     parser.add_argument("--watching", type=int, default=60, help="of the blows (%(default)d)")
     args = parser.parse_args()
@@ -94,8 +97,12 @@ def main() -> None:
             f"There is no blow {', '.join(sorted(unknown))}; known are {', '.join(BLOWS)}."
         )
     console, secret = Console(width=120), secrets.token_hex(16)
-    with throw_away_store() as (store, process), ray_nodes(args.nodes, secret):
-        plan = plan_of(store, secret, args.replicas, args.sessions)
+    with (
+        throw_away_store() as (store, process),
+        throw_away_store() as (tables, _),
+        ray_nodes(args.nodes, secret, tables.removeprefix("redis://")) as cluster,
+    ):
+        plan = plan_of(store, secret, args.replicas, args.sessions, args.gateways)
         time.sleep(0.5)
         check_store(plan.settings)
         from flowact.fleet.deploy import (  # Ray reads its environment when it is imported
@@ -108,7 +115,10 @@ def main() -> None:
             deploy(replace(plan, avatars=avatars))
 
         with deployed(plan) as page:
-            scene = Battlefield(page, secret, args.viewers, args.watching, process.kill, change)
+            cut = partial(cut_head, cluster)
+            scene = Battlefield(
+                page, secret, args.viewers, args.watching, process.kill, cut, change
+            )
             rows = asyncio.run(_strike(args.blows or list(BLOWS), scene, console))
     console.print(_table(rows))
 

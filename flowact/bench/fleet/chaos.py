@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,10 @@ RAMP_SECONDS: Final = 5.0
 STORM_SECONDS: Final = 0.3
 NEWCOMERS: Final = 10
 IDLERS: Final = 20
-CHANGING_SECONDS: Final = 60.0
+CHANGING_SECONDS: Final = 120.0
+HEADLESS_SECONDS: Final = 8.0
+CALM_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Battlefield:
         viewers: of the two tests of load.
         watching: of the others.
         kill_store: ends the store for good.
+        cut_head: leaves Ray without its head's table of everything for some seconds.
         change: deploys the fleet with other replicas of its preset.
     """
 
@@ -61,6 +66,7 @@ class Battlefield:
     viewers: int
     watching: int
     kill_store: Callable[[], None]
+    cut_head: Callable[[float], None]
     change: Callable[[Callable[[AvatarPlan], AvatarPlan]], None]
 
 
@@ -118,6 +124,20 @@ async def kill_gateway(scene: Battlefield) -> Aftermath:
     )
 
 
+async def kill_head(scene: Battlefield) -> Aftermath:
+    """Let Ray's GCS be gone for eight seconds, in which others come."""
+
+    async def cut() -> None:
+        cutting.append(asyncio.create_task(asyncio.to_thread(scene.cut_head, HEADLESS_SECONDS)))
+        await asyncio.sleep(1.0)
+
+    cutting: list[asyncio.Task[None]] = []
+    what = f"Ray's GCS is gone for {HEADLESS_SECONDS:.0f} s"
+    row = await _blow(scene, what, lambda: None, cut, newcomers=NEWCOMERS)
+    await asyncio.gather(*cutting)
+    return row
+
+
 async def kill_store(scene: Battlefield) -> Aftermath:
     """End the store for good; then some more come."""
     return await _blow(scene, "the store is gone", scene.kill_store, newcomers=NEWCOMERS)
@@ -132,32 +152,85 @@ async def replace_all(scene: Battlefield) -> Aftermath:
     return await _change(scene, "every server is replaced", updated)
 
 
+async def shrink(scene: Battlefield) -> Aftermath:
+    """Deploy the fleet with a server less, while others come."""
+
+    def smaller(plan: AvatarPlan) -> AvatarPlan:
+        return replace(plan, least=plan.least - 1, most=plan.most - 1)
+
+    return await _change(scene, "there is one server less", smaller)
+
+
 async def _change(
     scene: Battlefield, what: str, changed: Callable[[AvatarPlan], AvatarPlan]
 ) -> Aftermath:
-    async def then() -> None:
-        before = set(processes(AVATAR))
-        await asyncio.to_thread(scene.change, changed)
-        limit = time.monotonic() + CHANGING_SECONDS
-        while before <= set(processes(AVATAR)) and time.monotonic() < limit:
-            await asyncio.sleep(0.5)
+    """Deploy another fleet, and let some come while servers end and begin."""
+    before = set(processes(AVATAR))
 
-    return await _blow(scene, what, lambda: None, then, newcomers=NEWCOMERS)
+    async def then() -> None:
+        deploying = asyncio.create_task(asyncio.to_thread(scene.change, changed))
+        limit = time.monotonic() + CHANGING_SECONDS
+        while before & set(processes(AVATAR)) and time.monotonic() < limit:
+            await asyncio.sleep(LOOK_SECONDS)
+        await deploying
+
+    row = await _blow(scene, what, lambda: None, then, newcomers=NEWCOMERS)
+    left = before & set(processes(AVATAR))
+    return Aftermath(row.what, row.figures | {"old servers left": float(len(left))})
+
+
+async def grow(scene: Battlefield) -> Aftermath:
+    """Let more come than one server has places for, and leave again, and count the servers."""
+
+    def few(plan: AvatarPlan) -> AvatarPlan:
+        settings = replace(plan.settings, sessions=scene.watching // 2)
+        return replace(plan, settings=settings, least=1, calm_seconds=CALM_SECONDS)
+
+    await asyncio.to_thread(scene.change, few)
+    async with crowd(scene.page, scene.secret) as viewers:
+        began, counted = time.monotonic(), [len(processes(AVATAR))]
+        coming = asyncio.create_task(viewers.come(scene.watching, RAMP_SECONDS))
+        while not coming.done():
+            counted.append(len(processes(AVATAR)))
+            await asyncio.sleep(LOOK_SECONDS)
+        come = await coming
+        seated = time.monotonic() - began
+    fewer = any(after < before for before, after in pairwise(counted))
+    limit = time.monotonic() + CHANGING_SECONDS
+    while len(processes(AVATAR)) >= max(counted) and time.monotonic() < limit:
+        await asyncio.sleep(LOOK_SECONDS)
+    figures = {
+        "servers at first": float(counted[0]),
+        "at most": float(max(counted)),
+        "afterwards": float(len(processes(AVATAR))),
+        "all have places after s": seated,
+        "fewer while somebody waited": float(fewer),
+        "errors": float(sum(len(one.seen.errors) for one in come)),
+    }
+    return Aftermath(f"{scene.watching} come to {counted[0]} server, and leave", figures)
 
 
 async def idle_readers(scene: Battlefield) -> Aftermath:
-    """Let some viewers read nothing of what is sent to them."""
+    """Let some viewers read nothing of what is sent to them.
+
+    The others' recordings grow meanwhile, as they do anyway: that much is taken off.
+    """
     async with crowd(scene.page, scene.secret) as viewers:
-        await viewers.come(scene.watching, RAMP_SECONDS)
-        pids = processes(AVATAR)
-        before = sum(map(resident_mb, pids))
+        others = await viewers.come(scene.watching, RAMP_SECONDS)
+        usual = await _growth()
         for _ in range(IDLERS):
             viewers.add(reads=False)
-        others = list(viewers.viewers[: scene.watching])
         _forget(others)
-        await asyncio.sleep(2 * AFTER_SECONDS)
-        grown = sum(map(resident_mb, pids)) - before
+        grown = await _growth() - usual
         return Aftermath("20 viewers read nothing", _seen(others) | {"MB for each": grown / IDLERS})
+
+
+async def _growth() -> float:
+    """By how many MB the servers grow in a while."""
+    pids = processes(AVATAR)
+    before = sum(map(resident_mb, pids))
+    await asyncio.sleep(2 * AFTER_SECONDS)
+    return sum(map(resident_mb, pids)) - before
 
 
 def _victim() -> int:
@@ -242,7 +315,10 @@ BLOWS: Final[dict[str, Callable[[Battlefield], Awaitable[Aftermath]]]] = {
     "kill-raylet": kill_raylet,
     "kill-gateway": kill_gateway,
     "idle-readers": idle_readers,
+    "kill-gcs": kill_head,
     "replace": replace_all,
+    "shrink": shrink,
+    "grow": grow,
     "kill-store": kill_store,
 }
 """In the order in which they fall: the last one leaves no store."""

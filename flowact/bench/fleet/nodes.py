@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,14 +18,16 @@ CPUS: Final = 8
 
 
 @contextlib.contextmanager
-def ray_nodes(count: int, secret: str) -> Iterator[Any]:
+def ray_nodes(count: int, secret: str, redis: str) -> Iterator[Any]:
     """Be connected to a Ray of so many nodes within the block; gives Ray's own `Cluster`.
 
     Args:
         count: nodes, the head among them.
         secret: of the fleet.
+        redis: address of what keeps Ray's tables while its GCS is gone, like `127.0.0.1:6379`.
     """
     set_environment(secret)
+    os.environ["RAY_REDIS_ADDRESS"] = redis
     import ray
 
     stay_on_loopback()
@@ -39,6 +42,13 @@ def ray_nodes(count: int, secret: str) -> Iterator[Any]:
     finally:
         ray.shutdown()
         cluster.shutdown()
+
+
+def cut_head(cluster: Any, seconds: float) -> None:
+    """Kill Ray's GCS, which knows where everything is, and start it again later."""
+    cluster.head_node.kill_gcs_server()
+    time.sleep(seconds)
+    cluster.head_node.start_gcs_server()
 
 
 def _node(*, head: bool) -> dict[str, Any]:

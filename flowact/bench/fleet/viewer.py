@@ -88,6 +88,7 @@ class FleetViewer:
         self._asks, self._reads = asks, reads
         self.seen, self.playing = Watched(), asyncio.Event()
         self._place: dict[str, str] = {}
+        self._lost = True
         self._resume = ""
         self._asked: float | None = None
         self._played_until = 0.0
@@ -100,19 +101,15 @@ class FleetViewer:
         Raises:
             UserError: the fleet refuses this viewer.
         """
-        lost = False
         while not self._over:
             if self._asked is None:
                 self._asked = time.monotonic()
-            if lost or not self._place:
+            if self._lost:
                 await self._take_place()
-            try:
-                lost = await self._converse()
-            except LOSSES:
-                lost = True
+            self._lost = True  # unless the server says where it goes on
+            with contextlib.suppress(*LOSSES):
+                await self._converse()
             self.playing.clear()
-            if not self._over and not lost:
-                await asyncio.sleep(REDIAL_SECONDS)
 
     async def leave(self) -> None:
         """Say goodbye."""
@@ -141,38 +138,43 @@ class FleetViewer:
                 self.seen.errors.append(found["error"])
                 raise UserError(found["error"])
             if found.get("type") == "place":
-                self._place = found
-                self.seen.servers.append(found["path"])
+                self._take(found)
                 return
             asked["waiting"] = found["ticket"]
             self.seen.positions.append(found["position"])
 
-    async def _converse(self) -> bool:
-        """Be connected; return whether the place is lost."""
+    def _take(self, place: dict[str, str]) -> None:
+        self._place, self._lost = place, False
+        self.seen.servers.append(server_of(place["path"]))
+
+    async def _converse(self) -> None:
+        """Be connected until the session goes elsewhere, or this viewer leaves."""
         path = self._place["path"]
         base = path if path.startswith("http") else f"{self._page}/{path}"
-        address = f"{base.replace('http', 'ws', 1)}/socket"
         query = urlencode({"place": self._place["ticket"]})
-        async with (
-            connect(
-                f"{address}?{query}",
-                subprotocols=[Subprotocol(PROTOCOL)],
-                additional_headers={"Authorization": f"Bearer {self._resume or self._token}"},
-                open_timeout=OPEN_SECONDS,
-                close_timeout=0.1,
-                ping_interval=None,
-                compression=None,  # or this process, which stands for many machines, would do nothing else
-                max_queue=1024 if self._reads else 1,
-            ) as socket
-        ):
-            self._socket = socket
-            pinging = asyncio.create_task(_ping(socket))
-            try:
-                return await self._listen(socket)
-            finally:
-                pinging.cancel()
+        socket = self._socket = await connect(
+            f"{base.replace('http', 'ws', 1)}/socket?{query}",
+            subprotocols=[Subprotocol(PROTOCOL)],
+            additional_headers={"Authorization": f"Bearer {self._resume or self._token}"},
+            open_timeout=OPEN_SECONDS,
+            close_timeout=0.1,
+            ping_interval=None,
+            compression=None,  # as the server has it
+            max_queue=1024 if self._reads else 1,
+        )
+        pinging = asyncio.create_task(_ping(socket))
+        moved = False
+        try:
+            moved = await self._listen(socket)
+        finally:
+            pinging.cancel()
+            if moved:
+                self._rest = asyncio.create_task(self._hear_out(socket))
+            else:
+                await socket.close()
 
     async def _listen(self, socket: ClientConnection) -> bool:
+        """Take what comes; returns whether the session goes elsewhere."""
         while not self._reads:
             await asyncio.sleep(SILENT_SECONDS)
         while not self._over:
@@ -184,6 +186,14 @@ class FleetViewer:
                 return True
         return False
 
+    async def _hear_out(self, socket: ClientConnection) -> None:
+        """Take what a server still has that has given the session away."""
+        with contextlib.suppress(*LOSSES):
+            async for message in socket:
+                if isinstance(message, bytes):
+                    self._media(message)
+        await socket.close()
+
     def _told(self, message: dict[str, Any]) -> bool:
         """Take an event; return whether the session goes on elsewhere, or the place is another's."""
         match message:
@@ -194,6 +204,10 @@ class FleetViewer:
             case {"type": "error", "code": "unknown_session"} if self._resume:
                 self.seen.anew += 1
                 self._resume = ""
+                return True
+            case {"type": "session.moved"}:
+                if message["path"]:  # where it has a place already
+                    self._take(message)
                 return True
             case {"type": "session.moved"} | {"type": "error", "code": "place_lost"}:
                 return True
@@ -228,6 +242,11 @@ class FleetViewer:
         if self._asks and self._socket is not None:
             request = json.dumps({"type": "text.say", "text": self._asks})
             self._asking = asyncio.create_task(self._socket.send(request))
+
+
+def server_of(path: str) -> str:
+    """Return the part of a place's path that is the same for all of a server."""
+    return path if path.startswith("http") else "/".join(path.split("/")[:2])
 
 
 async def _ping(socket: ClientConnection) -> None:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from flowact.datagen.voice import espeak_process
 from flowact.datagen.voice.languages import ENGLISH
 from flowact.datagen.voice.phonemes import PAUSE, Phoneme, arpabet_from_ipa
+from flowact.datagen.voice.resampling import to_sample_rate
 from flowact.datagen.voice.utterance import Utterance
 from flowact.errors import UserError
-from flowact.timebase import SAMPLE_RATE
 
 _WORDS_PER_MINUTE = 165
 _TIMEOUT_SECONDS = 60
@@ -71,7 +70,7 @@ class EspeakVoice:
         header, _, samples = self._run(text, tempo).partition(b"\n")
         spoken = json.loads(header)
         audio = np.frombuffer(samples, np.int16).astype(np.float32) / 32768
-        resampled = resample_poly(audio, SAMPLE_RATE, spoken["rate"]).astype(np.float32)
+        resampled = to_sample_rate(audio, spoken["rate"])
         return Utterance(resampled, tuple(_phonemes(spoken["onsets"], len(audio) / spoken["rate"])))
 
     def _run(self, text: str, tempo: float) -> bytes:

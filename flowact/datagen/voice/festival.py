@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from flowact.datagen.voice.languages import ENGLISH
 from flowact.datagen.voice.phonemes import PAUSE, VISEME_PHONES, Phoneme
+from flowact.datagen.voice.resampling import to_sample_rate
 from flowact.datagen.voice.utterance import Signal, Utterance
 from flowact.errors import UserError
-from flowact.timebase import SAMPLE_RATE
 
 _TIMEOUT_SECONDS = 60
 
@@ -195,4 +194,4 @@ def _read_wave(path: Path) -> Signal:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
         rate = file.getframerate()
     audio = samples.astype(np.float32) / np.float32(32768)
-    return resample_poly(audio, SAMPLE_RATE, rate).astype(np.float32)
+    return to_sample_rate(audio, rate)

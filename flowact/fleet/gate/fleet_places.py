@@ -9,10 +9,10 @@ from typing import Final
 
 from flowact.errors import UserError
 from flowact.fleet.gate.place_counter import Bounds, Leases, PlaceCounter, Seat
+from flowact.fleet.replica.replica_address import TICKET_LIFETIME
 from flowact.live.access.places import InLine, Place, Wish
 from flowact.live.access.tickets import Tickets
 
-TICKET_LIFETIME: Final = 86_400.0
 _MICROSECONDS: Final = 1_000_000
 
 
@@ -47,22 +47,29 @@ class FleetPlaces:
             raise UserError(f"Nobody here serves the preset {wish.preset!r}; there are: {known}.")
         name, arrived, lost = self._arrival(wish)
         seat = await self.counters[preset].ask(name, arrived, wish.network, lost)
-        stamp = f"{round(arrived * _MICROSECONDS)}"
         if isinstance(seat, Seat):
-            subject = f"{seat.lease}:{stamp}"
-            return Place(seat.path, self._tickets.issue("place", subject, TICKET_LIFETIME))
-        ticket = self._tickets.issue("waiting", f"{name}:{stamp}", TICKET_LIFETIME)
-        return InLine(seat, ticket)
+            return self._place(seat, arrived)
+        return InLine(seat, self._ticket("waiting", name, arrived))
 
-    def address(self, replica: str) -> str | None:
-        """Return where a replica of any preset listens; `None` if no such one is known."""
-        found = (counter.address(replica) for counter in self.counters.values())
-        return next((address for address in found if address), None)
+    async def another(self, preset: str, lease: str) -> tuple[Place, str] | None:
+        """Take a place for whoever has one at a replica that ends; returns it and its lease."""
+        found = await self.counters[preset].another(lease)
+        if found is None:
+            return None
+        seat, who = found
+        return self._place(seat, who.arrived), seat.lease
 
     def close(self) -> None:
         """Give no more places."""
         for counter in self.counters.values():
             counter.close()
+
+    def _place(self, seat: Seat, arrived: float) -> Place:
+        return Place(seat.path, self._ticket("place", seat.lease, arrived))
+
+    def _ticket(self, purpose: str, name: str, arrived: float) -> str:
+        stamp = round(arrived * _MICROSECONDS)
+        return self._tickets.issue(purpose, f"{name}:{stamp}", TICKET_LIFETIME)
 
     def _arrival(self, wish: Wish) -> tuple[str, float, str]:
         """Who this is in the line, since when, and which lease it had: as the ticket says, or from now on.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -13,14 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from flowact.errors import UserError
 from flowact.fleet.gate.fleet_places import FleetPlaces
 from flowact.fleet.gate.line import network_of
+from flowact.fleet.replica.replica_address import SERVER
 from flowact.live.access.places import InLine, Place, Wish
 from flowact.live.protocol.problem import Problem, ProblemBody
-from flowact.live.server.application import add_pages, mount_page
+from flowact.live.server.plain_pages import add_pages, add_plain_page
 from flowact.live.server.routes import add_page_files
 from flowact.live.session.manager import SessionManager
 
+PAGES: Final = (("Live", "./"), ("About", "about"))
 NO_PICTURES: Final = "This page cannot take pictures of your own; choose one of its people."
 
 
@@ -50,7 +52,6 @@ def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> A
         places.close()
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.manager, app.state.pages = manager, [("Live", "./"), ("About", "about")]
 
     @app.post("/live/place")
     async def place(asked: PlaceRequest, request: Request) -> JSONResponse:
@@ -59,13 +60,17 @@ def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> A
         wish = Wish(network, asked.preset, asked.waiting, asked.lost)
         return JSONResponse(_answer(await places.take(wish)))
 
-    @app.get("/fleet/where/{replica}")
-    async def where(replica: str) -> Response:
-        """Tell the edge where a server is; 403 makes it refuse the connection."""
-        address = places.address(replica)
-        if address is None:
+    @app.get("/fleet/where/{server}")
+    async def where(server: str) -> Response:
+        """Tell the edge where a server is; 403 makes it refuse the connection.
+
+        The server has signed its address itself: no gateway need know it, and a page cannot make one up.
+        """
+        try:
+            address = manager.tickets.check(server, SERVER)
+        except UserError:
             return Response(status_code=403)
-        return Response(status_code=204, headers={"X-Replica": urlsplit(address).netloc})
+        return Response(status_code=204, headers={"X-Replica": address})
 
     @app.get("/live/ready")
     async def ready() -> JSONResponse:
@@ -73,16 +78,21 @@ def gateway_app(manager: SessionManager, places: FleetPlaces, trusted: str) -> A
             {"waiting": {name: len(one.line) for name, one in places.counters.items()}}
         )
 
+    _add_pages(app, manager, list(places.counters))
+    page: Any = app
+    behind_proxies: Any = ProxyHeadersMiddleware(page, trusted_hosts=trusted)
+    return cast(ASGIApp, behind_proxies)
+
+
+def _add_pages(app: FastAPI, manager: SessionManager, presets: Sequence[str]) -> None:
     @app.post("/v1/pictures")
     async def picture() -> JSONResponse:
         refusal = ProblemBody(error=Problem(code="no_pictures", message=NO_PICTURES))
         return JSONResponse(refusal.model_dump(), status_code=403)
 
     add_page_files(app)
-    add_pages(app, manager, asked=True)
-    page: Any = mount_page(app, asked=True)
-    behind_proxies: Any = ProxyHeadersMiddleware(page, trusted_hosts=trusted)
-    return cast(ASGIApp, behind_proxies)
+    add_pages(app, manager, PAGES, asked=True)
+    add_plain_page(app, manager, PAGES, presets)
 
 
 def _answer(found: Place | InLine) -> dict[str, str | int]:

@@ -25,14 +25,12 @@ class Waiting:
         arrived: when they first asked, in seconds since 1970.
         network: theirs, see `network_of`.
         asked: when they asked last.
-        lost: lease of the place that they had and lost.
     """
 
     name: str
     arrived: float
     network: str
     asked: float
-    lost: str = ""
 
     @property
     def rank(self) -> tuple[float, str]:
@@ -59,7 +57,7 @@ class WaitingLine:
         self._forget_silent()
         return len(self._all)
 
-    def stand(self, name: str, arrived: float, network: str, lost: str = "") -> Waiting:
+    def stand(self, name: str, arrived: float, network: str) -> Waiting:
         """Take note that somebody waits.
 
         Raises:
@@ -69,7 +67,7 @@ class WaitingLine:
         found = self._all.get(name)
         if found is None:
             self._refuse_crowds(network)
-            found = self._all[name] = Waiting(name, arrived, network, 0.0, lost)
+            found = self._all[name] = Waiting(name, arrived, network, 0.0)
         found.asked = self._now()
         return found
 

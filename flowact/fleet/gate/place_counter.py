@@ -18,7 +18,8 @@ from flowact.live.access.reservations import UNCLAIMED_SECONDS
 ANSWER_SECONDS: Final = 1.0
 """Whoever waits is told where it stands so often."""
 SETTLING_SECONDS: Final = 1.5
-"""After its start a gateway gives no place for so long: everybody who waits has asked it by then."""
+"""After its start, and where it takes over from another one, a gateway gives no place for so long: everybody who waits
+has asked it by then."""
 PAUSE_SECONDS: Final = 0.1
 MOST_AT_ONCE: Final = 4
 """Places that are asked for side by side while all who ask get one."""
@@ -40,20 +41,20 @@ class Seat:
 class Leases(Protocol):
     """Takes places at the replicas of one preset."""
 
-    async def take(self, lease: str, lost: str, over: Callable[[], None]) -> Seat | None:
+    async def take(self, lease: str, waiting: int, over: Callable[[], None]) -> Seat | None:
         """Return a place; `None` if none is free within a moment.
 
         Args:
             lease: a new name.
-            lost: lease of a place that did not answer: its replica is better avoided.
+            waiting: how many wait for a place.
             over: called when the place is free again, or its replica is gone.
         """
 
     async def give_back(self, lease: str) -> None:
         """End a lease that nobody came for."""
 
-    def address(self, replica: str) -> str | None:
-        """Return where a replica listens, like `http://10.0.0.3:41234`; `None` if no such one is known."""
+    async def lose(self, lease: str) -> None:
+        """End a lease whose replica did not answer its page: it is avoided for a while."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,11 @@ class PlaceCounter:
         self.line = WaitingLine(bounds.waiting, now)
         self._opens = now() + SETTLING_SECONDS
         self._at_once = MOST_AT_ONCE
-        self._taken: dict[str, str] = {}
+        self._taken: dict[str, Waiting] = {}
         self._asking: dict[str, asyncio.Future[Seat]] = {}
         self._given: dict[str, tuple[Seat, float]] = {}
         self._came = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
-
-    def address(self, replica: str) -> str | None:
-        """See `Leases`."""
-        return self._leases.address(replica)
 
     async def ask(self, name: str, arrived: float, network: str, lost: str = "") -> Seat | int:
         """Return a place, or a position in the line after a second without one.
@@ -110,11 +107,13 @@ class PlaceCounter:
         given = self._given.pop(name, None)
         if given is not None:
             return given[0]
-        who = self.line.stand(name, arrived, network, lost)
+        who = self.line.stand(name, arrived, network)
         if lost:
             self._over(lost)
-            await self._leases.give_back(lost)
+            await self._leases.lose(lost)
         if self._serving is None:
+            if arrived < self._now() - ANSWER_SECONDS:  # another gateway has had the line
+                self._opens = self._now() + SETTLING_SECONDS
             self._serving = asyncio.create_task(self._serve_forever())
         seat = self._asking.setdefault(name, asyncio.get_running_loop().create_future())
         self._came.set()
@@ -128,6 +127,23 @@ class PlaceCounter:
             raise
         finally:
             self._asking.pop(name, None)
+
+    async def another(self, lease: str) -> tuple[Seat, Waiting] | None:
+        """Take a place for whoever has one at a replica that ends, before all who wait; `None` if none is free."""
+        who = self._taken.get(lease)
+        if who is None:
+            return None
+        name = secrets.token_hex(8)
+        seat = await self._leases.take(name, len(self.line), partial(self._over, name))
+        if seat is None:
+            return None
+        self._taken[name] = who
+        return seat, who
+
+    async def give_back(self, lease: str) -> None:
+        """Nobody comes for a place that was taken."""
+        self._over(lease)
+        await self._leases.give_back(lease)
 
     def close(self) -> None:
         """Give no more places."""
@@ -148,7 +164,7 @@ class PlaceCounter:
 
     def _ahead(self) -> list[Waiting]:
         """Those who are served next, but for networks that have enough: many at once while there are places."""
-        taken = Counter(self._taken.values())
+        taken = Counter(who.network for who in self._taken.values())
         ahead = []
         for who in self.line.in_order():
             if taken[who.network] < self._bounds.places:
@@ -159,15 +175,15 @@ class PlaceCounter:
         return ahead
 
     async def _serve(self, ahead: list[Waiting]) -> None:
-        """Ask for as many places, and give those that there are in the order of the line."""
-        leases = [secrets.token_hex(8) for _ in ahead]
-        asked = (
-            self._leases.take(lease, who.lost, partial(self._over, lease))
-            for who, lease in zip(ahead, leases, strict=True)
-        )
+        """Ask for as many places, and give those that there are to whoever is first by then."""
+        leases, waiting = [secrets.token_hex(8) for _ in ahead], len(self.line)
+        asked = (self._leases.take(lease, waiting, partial(self._over, lease)) for lease in leases)
         seats = [seat for seat in await asyncio.gather(*asked) if seat is not None]
-        for who, seat in zip(ahead, seats, strict=False):
+        first = self._ahead()
+        for who, seat in zip(first, seats, strict=False):
             self._give(who, seat)
+        for seat in seats[len(first) :]:
+            await self._leases.give_back(seat.lease)
         self._at_once = MOST_AT_ONCE if len(seats) == len(ahead) else 1
         if not seats:
             await asyncio.sleep(PAUSE_SECONDS)
@@ -175,7 +191,7 @@ class PlaceCounter:
     def _give(self, first: Waiting, seat: Seat) -> None:
         """Let the first one have a place; if it does not ask again, the replica takes it back."""
         self.line.leave(first.name)
-        self._taken[seat.lease] = first.network
+        self._taken[seat.lease] = first
         asking = self._asking.get(first.name)
         if asking is not None and not asking.done():
             asking.set_result(seat)

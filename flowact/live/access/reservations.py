@@ -79,6 +79,11 @@ class Reservations:
         """Let a claimed lease last as long as a session."""
         self._sessions[session] = lease
 
+    @property
+    def bound(self) -> dict[str, str]:
+        """Names of sessions by their leases."""
+        return {lease: session for session, lease in self._sessions.items()}
+
     def give_back(self, lease: str) -> None:
         """A lease is over."""
         held = self._leases.pop(lease, None)

@@ -47,7 +47,8 @@ class Tickets:
             signature, body = data[:_SIGNATURE_BYTES], data[_SIGNATURE_BYTES:]
             if not hmac.compare_digest(signature, self._sign(body)):
                 raise ValueError("signature")
-            named, subject, until = body.decode().rsplit(".", 2)
+            named, _, rest = body.decode().partition(".")
+            subject, _, until = rest.rpartition(".")
             if named != purpose:
                 raise ValueError("purpose")
         except (ValueError, Base64Error) as error:

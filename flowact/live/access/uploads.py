@@ -20,7 +20,7 @@ from PIL import Image
 from flowact.errors import UserError
 from flowact.live.speech.presence import speech_remark
 from flowact.media import Recording
-from flowact.portrait import load_reference, read_portrait
+from flowact.portrait import load_reference
 
 MOST_BYTES: Final = 40_000_000
 MOST_MINUTES: Final = 10.0
@@ -158,6 +158,8 @@ def _check(sort: Sort, path: Path) -> str:
     if sort == "audio":
         recording = Recording.open(path, MOST_MINUTES)
         return " ".join(filter(None, (*recording.remarks, speech_remark(recording))))
+    from flowact.portrait import read_portrait  # which brings PyTorch
+
     portrait = read_portrait(path)
     Image.fromarray(portrait.pixels).save(path, "PNG")
     return " ".join(portrait.notices)

@@ -1,7 +1,7 @@
 """Texts on the socket `flowact.v1`, up and down; binary messages are sound up and media down.
 
-Names that OpenAI Realtime and LiveKit have for the same thing are used here too. New events and new
-fields may come within version 1; clients ignore what they do not know.
+Names that OpenAI Realtime and LiveKit have for the same thing are used here too. New events and fields may come within
+version 1; clients ignore what they do not know.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ LONGEST_ACTION: Final = 120
 LONGEST_EVENT: Final = 16_384
 LONGEST_APPEND: Final = 65_536
 """Bytes of one binary message up: two seconds at 16 kHz."""
-MOST_BUFFERED_SECONDS: Final = 120
-"""Sound that a session holds beyond what it is speaking."""
+MOST_BUFFERED_SECONDS: Final = 120  # of sound that a session holds beyond what it is speaking
 
 
 class _Up(BaseModel):
@@ -187,9 +186,11 @@ class SessionCreated(BaseModel):
 
 
 class SessionMoved(BaseModel):
-    """Another server goes on with the session: connect again at once, with the resume token."""
+    """Another server goes on: connect at once with the resume token, at `path` with `ticket` as `place` if named."""
 
     type: Literal["session.moved"] = "session.moved"
+    path: str = ""
+    ticket: str = ""
 
 
 class SessionUpdated(BaseModel):

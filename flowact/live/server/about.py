@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from flowact import __version__, assets
 from flowact.errors import UserError
 from flowact.live.endpoints import Endpoint, Endpoints
-from flowact.live.server.page import navigation
+from flowact.live.server.markup import navigation
 from flowact.live.server.routes import STATIC
 
 _ROLES: Final = {

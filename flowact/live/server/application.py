@@ -7,21 +7,20 @@ from contextlib import asynccontextmanager
 
 import gradio as gr
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.middleware.cors import CORSMiddleware
 
 from flowact.live.api.renders import RenderQueue
 from flowact.live.api.routes import make_api
 from flowact.live.operations.operations import Operations
-from flowact.live.server.about import about, model_card
 from flowact.live.server.draining import DrainGate
-from flowact.live.server.page import HEAD, live_blocks, stage, theme
+from flowact.live.server.markup import HEAD, Pages
+from flowact.live.server.page import live_blocks, theme
+from flowact.live.server.plain_pages import add_pages
 from flowact.live.server.renewals import Renewals
 from flowact.live.server.routes import add_routes
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
-
-Pages = list[tuple[str, str]]
 
 
 def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
@@ -71,29 +70,8 @@ def create_app(settings: LiveSettings, extra: Pages | None = None) -> FastAPI:
         """The page uploads to `/v1`, with a token; Gradio's own routes ask for none."""
         return PlainTextResponse("there is nothing here", 404)
 
-    add_pages(app, manager)
+    add_pages(app, manager, app.state.pages)
     return app
-
-
-def add_pages(app: FastAPI, manager: SessionManager, *, asked: bool = False) -> None:
-    """Serve the pages that are no Gradio; `asked`: they ask for a place before they connect."""
-
-    @app.get("/about", response_class=HTMLResponse)
-    async def about_page() -> str:
-        settings = manager.settings
-        return about(app.state.pages, settings.endpoints, hears=settings.listen_model is not None)
-
-    @app.get("/about/model-card", response_class=HTMLResponse)
-    async def model_card_page() -> str:
-        return model_card()
-
-    @app.get("/about/")
-    async def about_folder() -> Response:
-        return RedirectResponse("../about")
-
-    @app.get("/stage", response_class=HTMLResponse)
-    async def stage_page() -> HTMLResponse:
-        return HTMLResponse(stage(manager, asked=asked), headers={"Cache-Control": "no-store"})
 
 
 def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
@@ -107,9 +85,9 @@ def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
         )
 
 
-def mount_page(app: FastAPI, *, asked: bool = False) -> FastAPI:
-    """Mount the Gradio page at the root and return the application; for `asked` see `add_pages`."""
-    blocks = live_blocks(app.state.manager, app.state.pages, asked=asked)
+def mount_page(app: FastAPI) -> FastAPI:
+    """Mount the Gradio page at the root and return the application."""
+    blocks = live_blocks(app.state.manager, app.state.pages)
     blocks.queue(max_size=200)
     return gr.mount_gradio_app(
         app,

@@ -2,163 +2,39 @@
 
 from __future__ import annotations
 
-import html
-import secrets
-from collections.abc import Sequence
-from string import Template
 from typing import Final
 
 import gradio as gr
 
-from flowact import assets
-from flowact.live.persona import read_persona
 from flowact.live.server.gradio_endpoints import add_endpoints
-from flowact.live.server.routes import STATIC
+from flowact.live.server.markup import TITLE, Pages, live_markup, new_ticket
 from flowact.live.session.manager import SessionManager
-from flowact.live.session.session import sample_names
 
-QUICK_ACTIONS: Final = (
-    *("smile", "nod", "shake your head", "wave", "think", "laugh", "look surprised", "shrug"),
-    *("point at me", "thumbs up", "listen"),
-)
-SPOKEN_LANGUAGES: Final = {
-    "en": "English",
-    "de": "Deutsch",
-    "es": "español",
-    "fr": "français",
-    "it": "italiano",
-    "pt": "português",
-    "ru": "русский",
-    "zh": "中文",
-    "ja": "日本語",
-    "ko": "한국어",
-    "ar": "العربية",
-    "hi": "हिन्दी",
-}
-HEAD: Final = (
-    '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    '<link rel="stylesheet" href="live/static/live.css">'
-    '<script type="module" src="live/static/page.js"></script>'
-)
 _ON_LOAD: Final = "window.flowactTicket = () => server.issue_ticket({});"
 
 
-def live_blocks(
-    manager: SessionManager, pages: Sequence[tuple[str, str]], *, asked: bool = False
-) -> gr.Blocks:
+def live_blocks(manager: SessionManager, pages: Pages) -> gr.Blocks:
     """Return the page.
 
     Args:
         manager: issues the tickets and knows the voices.
-        pages: titles and paths for the navigation; the first is this page.
-        asked: the page asks for a place before it connects; there are none here.
+        pages: the first is this page.
     """
 
     def issue_ticket(_asked: object = None) -> str:
-        return manager.tickets.issue("visit", secrets.token_hex(8))
+        return new_ticket(manager)
 
-    with gr.Blocks(title="FlowAct live", analytics_enabled=False) as blocks:
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         gr.HTML(
-            _markup(manager, pages, asked=asked),
+            live_markup(manager, pages),
             js_on_load=_ON_LOAD,
             server_functions=[issue_ticket],
             apply_default_css=False,
         )
-        if not asked:
-            add_endpoints(manager)
+        add_endpoints(manager)
     return blocks
 
 
 def theme() -> gr.themes.Base:
     """Return a theme whose fonts are on every machine: nothing is fetched from elsewhere."""
     return gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-
-
-def stage(manager: SessionManager, *, asked: bool = False) -> str:
-    """Return the page that shows the picture alone; every load is a visitor of its own."""
-    template = Template((STATIC / "stage.html").read_text(encoding="utf-8"))
-    ticket = manager.tickets.issue("visit", secrets.token_hex(8))
-    return template.substitute(ticket=ticket, places=_yes(asked))
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-def _markup(manager: SessionManager, pages: Sequence[tuple[str, str]], *, asked: bool) -> str:
-    template = Template((STATIC / "live.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        places=_yes(asked),
-        navigation=navigation(pages, 0),
-        people=_people(),
-        voices=_voices(manager),
-        samples=_samples(),
-        actions=_actions(),
-        languages=_languages(manager.settings.endpoints.language),
-        **_conversation(manager),
-    )
-
-
-def navigation(pages: Sequence[tuple[str, str]], current: int) -> str:
-    """Return the links to all pages, the current one marked."""
-    return "".join(
-        f'<a href="{html.escape(path)}"{" aria-current=page" if index == current else ""}>'
-        f"{html.escape(title)}</a>"
-        for index, (title, path) in enumerate(pages)
-    )
-
-
-def _people() -> str:
-    chosen = assets.default_character().name
-    people = (
-        (name, read_persona(assets.character(name)).title) for name in assets.character_names()
-    )
-    return "".join(
-        f'<button type="button" data-character="{name}" aria-pressed="{str(name == chosen).lower()}">'
-        f'<img src="live/portrait/{name}" alt="" width="96" height="96">{title}</button>'
-        for name, title in ((html.escape(name), html.escape(title)) for name, title in people)
-    )
-
-
-def _voices(manager: SessionManager) -> str:
-    if not manager.speech.services.engines:
-        return ""
-    usual = '<option value="" title="The voice that suits the person.">The person\'s own</option>'
-    return usual + "".join(
-        f'<option value="{html.escape(engine.name)}" title="{html.escape(engine.licence)}">'
-        f"{html.escape(engine.title)}</option>"
-        for engine in manager.speech.services.engines.values()
-    )
-
-
-def _conversation(manager: SessionManager) -> dict[str, str]:
-    """What the page offers of a conversation: by voice if something hears, by text if something answers."""
-    speech = manager.speech.services
-    answers = speech.chat is not None
-    return {
-        "conversation": "yes" if answers and speech.recogniser is not None else "no",
-        "askable": "" if answers else "disabled",
-        "placeholder": "Write to the avatar" if answers else "No language model is configured here",
-    }
-
-
-def _languages(usual: str) -> str:
-    names = {"": "any language", **SPOKEN_LANGUAGES}
-    return "".join(
-        f'<option value="{code}"{" selected" if code == usual else ""}>{name}</option>'
-        for code, name in names.items()
-    )
-
-
-def _samples() -> str:
-    return "".join(
-        f'<button type="button" data-sample="{name}">Play “{name}”</button>'
-        for name in map(html.escape, sample_names())
-    )
-
-
-def _actions() -> str:
-    return "".join(
-        f'<button type="button" data-action="{action}">{action}</button>'
-        for action in QUICK_ACTIONS
-    )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flowact import assets
 from flowact.errors import UserError
 from flowact.live.access.admission import Admission
+from flowact.live.access.places import Place
 from flowact.live.access.reservations import Reservations
 from flowact.live.access.tickets import Tickets
 from flowact.live.access.uploads import Uploads
@@ -119,6 +120,7 @@ class SessionManager:
             settings.decoder_apart,
             settings.linear,
             settings.loopback,
+            settings.measure,
         )
         self._supervisor = Supervisor(options, report, spare=settings.spare)
         self._tidier = asyncio.create_task(self._tidy_forever())
@@ -222,6 +224,11 @@ class SessionManager:
         """Give every session away, and take no new ones."""
         if self._supervisor is not None:
             await self.moves.drain(self._supervisor.depart)
+
+    def move(self, session: str, place: Place) -> bool:
+        """Let a session go on at another server, where it has a place; false if there is no such session."""
+        supervisor = self._supervisor
+        return supervisor is not None and self.moves.move(session, place, supervisor.depart)
 
     def planner(self, picture: NDArray[np.uint8], *, arms: bool = True) -> Planner:
         """Return what chooses the actions of a new session: rules, and a model over them if there is one."""

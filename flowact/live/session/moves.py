@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flowact.errors import UserError
+from flowact.live.access.places import Place
 from flowact.live.continuity.keeper import Keeper
 from flowact.live.continuity.kept_session import KeptSession, SessionOrigin
 from flowact.live.continuity.store import SnapshotStore
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 DRAIN_SECONDS: Final = 10.0
 ENDS: Final = "This server ends; start again, please."
+NO_PLACE: Final = Place("")
 _LOOK_SECONDS: Final = 0.02
 _LAST_WORDS_SECONDS: Final = 0.5
 
@@ -54,6 +56,7 @@ class SessionMoves:
         self.draining = False
         self._moving: dict[str, ViewerSession] = {}
         self._given_away: set[str] = set()
+        self._places: dict[str, Place] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(
@@ -100,6 +103,20 @@ class SessionMoves:
         while self._moving and time.monotonic() < limit:
             await asyncio.sleep(_LOOK_SECONDS)
 
+    def move(self, name: str, place: Place, depart: Callable[[str], None]) -> bool:
+        """Let a session go on at another server, where it has a place; false if it moves or ends already.
+
+        Args:
+            name: of the session.
+            place: at the other server.
+            depart: see `drain`.
+        """
+        if name not in self._moving or name in self._places:
+            return False
+        self._places[name] = place
+        depart(name)
+        return True
+
     def departed(self, departed: Departed) -> None:
         """The worker has let go of a session: hand it over to whichever server its page dials next."""
         self._spawn(self._give_away(departed))
@@ -110,6 +127,7 @@ class SessionMoves:
         Nobody waits for the store: the place of the session is free at once.
         """
         self._moving.pop(session.name, None)
+        self._places.pop(session.name, None)
         if session.name not in self._given_away:
             self._spawn(self._keeper.drop(session.name))
         self._given_away.discard(session.name)
@@ -135,7 +153,8 @@ class SessionMoves:
         kept = KeptSession(origin, departed.epoch, departed.action, departed.resume, viewer)
         self._given_away.add(session.name)
         if await self._keeper.give_away(kept):
-            session.tell(events.SessionMoved())
+            place = self._places.get(session.name, NO_PLACE)
+            session.tell(events.SessionMoved(path=place.path, ticket=place.ticket))
             self._tell(Moved("drain", 1, time.monotonic() - began))
         else:
             session.tell(events.error_event(UserError(ENDS)))

@@ -1,4 +1,7 @@
-"""What waits to be sent to one viewer, bounded: a slow connection loses pictures, not its place."""
+"""What waits to be sent to one viewer, bounded: a slow connection loses pictures, not its place.
+
+One that takes nothing at all costs the bound once, and then nothing until it takes something again.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-MOST_BYTES: Final = 1_500_000
-"""About eight seconds of video; a viewer further behind goes on at the next key frame."""
+MOST_BYTES: Final = 750_000
+"""About four seconds of video and sound; a viewer further behind goes on at the next key frame."""
 MOST_TEXTS: Final = 200
 
 
@@ -16,6 +19,7 @@ class SendQueue:
 
     Attributes:
         dropped: media messages thrown away because the viewer was too slow.
+        stuck: whether too much waited, and nothing was taken since.
     """
 
     def __init__(self) -> None:
@@ -25,7 +29,7 @@ class SendQueue:
         self._filled = asyncio.Event()
         self._closed = False
         self._waiting_for_key = True  # whoever has just come cannot begin with anything else
-        self.dropped = 0
+        self.dropped, self.stuck = 0, False
 
     def put_text(self, message: str) -> None:
         """Queue a text; texts overtake media."""
@@ -35,11 +39,15 @@ class SendQueue:
     def put_media(self, message: bytes, *, video: bool, key: bool) -> bool:
         """Queue media; return false when a key frame is needed for the viewer to go on.
 
-        When too much waits, all waiting media is thrown away, and pictures up to the next key frame.
+        When too much waits, all waiting media is thrown away, and so is what comes until the viewer takes
+        something; then it goes on at the next key frame.
         """
         if self._bytes + len(message) > MOST_BYTES:
             self.flush()
-            self._waiting_for_key = True
+            self._waiting_for_key = self.stuck = True
+        if self.stuck:
+            self.dropped += 1
+            return True
         if video and self._waiting_for_key:
             if not key:
                 self.dropped += 1
@@ -63,6 +71,7 @@ class SendQueue:
 
     async def get(self) -> str | bytes | None:
         """Return the next message, `None` after the last."""
+        self.stuck = False
         while True:
             if self._texts:
                 return self._texts.popleft()

@@ -130,13 +130,15 @@ class ViewerSession:
         self._packetizer.portrait(picture)
 
     def send_segment(self, segment: MediaSegment) -> None:
-        """Send a segment, keep it for the recording, and take note of what was spoken."""
+        """Send a segment, keep what is sent for the recording, and take note of what was spoken."""
         if not self._dialogue.mouth.wants(segment):
             return
-        self.recorder.keep(segment)
         self._planner.hear("avatar", np.frombuffer(segment.sound, "<i2"))
-        if self.left is None and not self._packetizer.send(segment):
-            self._command(KeyFrame(self.name))
+        if self.left is None:
+            if not self._packetizer.send(segment):
+                self._command(KeyFrame(self.name))
+            if not self.send_queue.stuck:
+                self.recorder.keep(segment)
         self.watch.sent(segment, self.send_queue.dropped)
         self._dialogue.shown(segment)
         self._items.sent(segment)

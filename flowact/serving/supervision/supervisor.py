@@ -82,7 +82,8 @@ class Supervisor:
         hang_seconds: float = HANG_SECONDS,
         healthy_seconds: float = HEALTHY_SECONDS,
     ) -> None:
-        self._options, self._report = options, report
+        # Later ones start beside sessions, and would find a busy machine.
+        self._options, self._report = replace(options, measure=False), report
         self._with_spare, self._hang_seconds = spare, hang_seconds
         self._healthy_seconds = healthy_seconds
         self._restarts, self._spare_restarts = Restarts(), Restarts()

@@ -22,27 +22,29 @@ class Seats:
     def __init__(self, free: int) -> None:
         self.free, self.over, self.lost = free, {}, []
 
-    async def take(self, lease, lost, over):
-        self.lost += [lost] if lost else []
+    async def take(self, lease, waiting, over):
+        self.told = waiting
         if not self.free:
             return None
         self.free -= 1
         self.over[lease] = over
         return Seat(lease, "r/one/v1")
 
-    def address(self, replica):
-        return {"one": "http://127.0.0.1:4000"}.get(replica)
+    async def lose(self, lease):
+        self.lost.append(lease)
+        await self.give_back(lease)
 
     async def give_back(self, lease):
         self.free += 1
         self.over.pop(lease)()
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(place_counter, "SETTLING_SECONDS", 0.0)
-    monkeypatch.setattr(place_counter, "ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr(place_counter, "PAUSE_SECONDS", 0.005)
+class SlowSeats(Seats):
+    """The same, after a while."""
+
+    async def take(self, *told):
+        await asyncio.sleep(0.04)
+        return await super().take(*told)
 
 
 @contextmanager
@@ -110,6 +112,33 @@ def test_many_come_at_once_and_those_in_front_get_what_there_is():
     asyncio.run(run())
 
 
+def test_whoever_comes_with_an_older_ticket_while_a_place_is_taken_gets_it():
+    async def run():
+        with gateway(Seats(0)) as other:
+            older = (await other.take(Wish("older"))).ticket
+        with gateway(SlowSeats(1)) as places:
+            younger = asyncio.create_task(places.take(Wish("younger")))
+            await asyncio.sleep(0.02)
+            assert isinstance(await places.take(Wish("older", waiting=older)), Place)
+            assert isinstance(await younger, InLine)
+
+    asyncio.run(run())
+
+
+def test_a_place_whose_visitor_has_gone_meanwhile_is_given_back():
+    async def run():
+        seats = SlowSeats(1)
+        with gateway(seats) as places:
+            asking = asyncio.create_task(places.take(Wish("a")))
+            await asyncio.sleep(0.02)
+            asking.cancel()
+            await asyncio.wait({asking})
+            while not seats.free:
+                await asyncio.sleep(0.005)
+
+    asyncio.run(run())
+
+
 def test_whoever_lost_a_place_is_served_first_and_its_replica_is_named():
     async def run():
         seats = Seats(1)
@@ -152,10 +181,31 @@ def test_a_place_that_is_given_between_two_questions_is_kept():
     asyncio.run(run())
 
 
-def test_the_edge_is_told_of_servers_that_are_known_and_of_no_others():
-    places = FleetPlaces({"large": Seats(0), "default": Seats(0)}, TICKETS)
-    assert places.address("one") == "http://127.0.0.1:4000"
-    assert places.address("10.0.0.1:80") is None
+def test_replicas_are_told_how_many_wait():
+    async def run():
+        seats = Seats(0)
+        with gateway(seats) as places:
+            for name in "abc":
+                await places.take(Wish(name))
+            assert seats.told == 3
+
+    asyncio.run(run())
+
+
+def test_a_gateway_that_takes_over_gives_no_place_until_everybody_can_have_asked(monkeypatch):
+    async def run():
+        with gateway(Seats(0)) as first:
+            ticket = (await first.take(Wish("a"))).ticket
+        await asyncio.sleep(place_counter.ANSWER_SECONDS)
+        monkeypatch.setattr(place_counter, "SETTLING_SECONDS", 0.3)
+        seats = Seats(1)
+        with gateway(seats) as second:
+            second.counters["default"]._opens = 0.0  # it has stood by for long
+            assert isinstance(await second.take(Wish("a", waiting=ticket)), InLine)
+            assert seats.free == 1
+            await until_placed(second, Wish("a", waiting=ticket))
+
+    asyncio.run(run())
 
 
 def test_what_makes_no_sense_is_said_in_a_sentence():

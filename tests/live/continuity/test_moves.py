@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from flowact.live.access.places import Place
 from flowact.live.api.credentials import RESUME
 from flowact.live.protocol.binary import MessageKind
 from flowact.live.server.application import create_app
@@ -86,6 +87,21 @@ def test_a_drained_server_gives_its_sessions_to_another_in_the_middle_of_a_word(
     assert said.startswith(to_pcm16(Recording.open(sample("welcome")).read()))
     times = [round(at) for at, _ in spoken]
     assert times == list(range(times[0], times[0] + 160 * len(times), 160))
+
+
+def test_one_session_moves_to_a_place_that_its_page_is_told_of(servers):
+    here, _ = servers
+    with dialled(here, ticket(here), query={"codec": "jpeg"}) as socket:
+        viewer = Viewer(socket)
+        name = viewer.event("session.created")["session"]
+        viewer.media(MessageKind.JPEG)
+        place = Place("r/there/v1", "a ticket")
+        assert here.portal.call(manager(here).move, name, place)
+        assert not here.portal.call(manager(here).move, name, place), "it is on its way"
+        moved = viewer.event("session.moved")
+        assert (moved["path"], moved["ticket"]) == (place.path, place.ticket)
+    wait_for(lambda: not manager(here).sessions)
+    assert not here.portal.call(manager(here).move, name, place), "it is over"
 
 
 def test_a_server_that_is_drained_sends_new_visitors_elsewhere(servers):

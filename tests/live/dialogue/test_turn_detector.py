@@ -59,7 +59,7 @@ def test_our_network_computes_what_the_packages_own_does(monkeypatch):
         },
         **{f"final_conv.{part}": f"decoder.decoder.2.{part}" for part in ("weight", "bias")},
     }
-    weights = {ours: held[f"_model.{name}"] for ours, name in layers.items()}
+    weights = {ours: held[f"_model.{name}"].numpy() for ours, name in layers.items()}
     monkeypatch.setattr(silero, "_weights", lambda: weights)
     sound = Recording.open(SPOKEN).read()
     for start in range(0, 40 * WINDOW, WINDOW):

@@ -28,17 +28,40 @@ def test_texts_overtake_media_and_order_is_kept():
     assert asyncio.run(play()) == ["news", b"1", b"2"]
 
 
+def filled(send_queue: SendQueue) -> None:
+    """Put in one frame more than there is room for."""
+    frame = bytes(MOST_BYTES // 4)
+    for number in range(5):
+        assert send_queue.put_media(frame, video=True, key=number == 0)
+        assert send_queue.stuck == (number == 4)
+
+
 def test_a_viewer_too_far_behind_goes_on_at_the_next_key_frame():
     async def play():
-        send_queue, frame = SendQueue(), bytes(MOST_BYTES // 4)
-        fits = [send_queue.put_media(frame, video=True, key=number == 0) for number in range(5)]
-        assert fits == [True] * 4 + [False]
+        send_queue = SendQueue()
+        filled(send_queue)
+        waiting = asyncio.create_task(send_queue.get())  # it has taken what was on its way
+        await asyncio.sleep(0)
         assert send_queue.put_media(b"sound", video=False, key=False)
         assert not send_queue.put_media(b"delta", video=True, key=False)
         assert send_queue.put_media(b"key", video=True, key=True)
-        return await taken(send_queue)
+        return [await waiting, *await taken(send_queue)]
 
     assert asyncio.run(play()) == [b"sound", b"key"]
+
+
+def test_nothing_is_kept_for_a_viewer_who_takes_nothing():
+    async def play():
+        send_queue = SendQueue()
+        filled(send_queue)
+        for _ in range(100):  # and no key frames are asked for
+            assert send_queue.put_media(bytes(MOST_BYTES // 8), video=True, key=False)
+        assert send_queue.put_media(b"key", video=True, key=True)
+        assert send_queue.dropped == 5 + 100 + 1
+        send_queue.put_text("goodbye")
+        return await taken(send_queue)
+
+    assert asyncio.run(play()) == ["goodbye"]
 
 
 def test_a_flush_leaves_texts():

@@ -77,6 +77,11 @@ def test_cells_in_quotes_may_hold_the_separator(folder):
             "row 1: 'note' stands in a column without",
         ),
         (b"system,item,file,licence,notes\nours,1,a.mp4,CC0,x\n", "'notes' is not a column"),
+        (
+            b'system,item,file,licence\n"ou\nrs",1,a.mp4,CC0\n',
+            "row 1: system .* holds a line break",
+        ),
+        (b'system,item,file,licence\n"' + b"x" * 200_000, "cannot be read as a table"),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(folder, data, sentence):

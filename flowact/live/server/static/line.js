@@ -67,8 +67,9 @@ export class Line {
   }
 
   /** The server gives the session away: dial at once, and let the old wire bring what it still has until it ends. */
-  move() {
-    this.wire.over = this.lost = true;
+  move(event = {}) {
+    this.wire.over = true;
+    this.lost = !this.places.moved(event);
     clearInterval(this.timer);
     this.tries = 0;
     this.dial();

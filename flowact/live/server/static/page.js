@@ -73,7 +73,8 @@ class Page {
 
   #start() {
     const session = new Session(this.part("canvas"), {
-      root: ROOT, asked: this.root.dataset.places === "yes", ticket: theTicket, character: this.character, picture: this.picture, codec: CODEC,
+      root: ROOT, asked: this.root.dataset.places === "yes", preset: this.part("preset")?.value, ticket: theTicket,
+      character: this.character, picture: this.picture, codec: CODEC,
     });
     this.session = window.flowactSession = session;
     this.transcript.name = this.#ringed?.textContent.trim() ?? NOBODY;

@@ -5,10 +5,11 @@ const AGAIN_MS = 1000;
 export class Places {
   /**
    * @param root path of the page, with a slash at its end.
-   * @param options asked (whether there is a gateway), token() -> the visitor's ticket, told(position in the line).
+   * @param options asked (whether there is a gateway), preset (of the model; the usual one if empty),
+   *   token() -> the visitor's ticket, told(position in the line).
    */
-  constructor(root, { asked = false, token, told }) {
-    Object.assign(this, { root, asked, token, told });
+  constructor(root, { asked = false, preset = "", token, told }) {
+    Object.assign(this, { root, asked, preset, token, told });
     this.place = { base: `${root}v1`, ticket: "" };
     this.over = false;
   }
@@ -25,9 +26,8 @@ export class Places {
    */
   async take(lost) {
     if (!this.asked || (this.place.ticket && !lost)) return this.place;
-    const request = { token: "", waiting: "", lost: this.place.ticket };
+    const request = { preset: this.preset, waiting: "", lost: this.place.ticket };
     while (!this.over) {
-      request.token = await this.token();
       const answer = await this.#ask(request);
       if (answer?.error) throw new Error(answer.error);
       if (answer?.type === "place") {
@@ -41,10 +41,16 @@ export class Places {
     return this.place;
   }
 
+  /** The server that gives the session away has found it a place; false if it has not. */
+  moved({ path, ticket }) {
+    if (path) this.place = { base: path, ticket };
+    return Boolean(path);
+  }
+
   async #ask(request) {
     const headers = { "Content-Type": "application/json" };
     try {
-      const body = JSON.stringify(request);
+      const body = JSON.stringify({ ...request, token: await this.token() });
       const answer = await fetch(`${this.root}live/place`, { method: "POST", headers, body });
       if (answer.ok || answer.status === 400) return await answer.json();
     } catch { /* the gateway is away for a moment; who has a session does not need it */ }

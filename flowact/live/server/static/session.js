@@ -12,8 +12,8 @@ import { makeSpeaker } from "./speaker.js";
 export class Session extends EventTarget {
   /**
    * @param canvas where the person is seen.
-   * @param options root (path of the page), ticket() -> page token, asked (places are asked for), character, picture
-   *   (an id), codec ("" to choose).
+   * @param options root (path of the page), ticket() -> page token, asked (places are asked for), preset (of the model),
+   *   character, picture (an id), codec ("" to choose).
    *
    * `joined` is a promise that is kept when the server takes requests; `painting` says whether
    * generated frames are seen.
@@ -55,6 +55,7 @@ export class Session extends EventTarget {
     this.early = [];
     this.places = new Places(this.options.root, {
       asked: this.options.asked,
+      preset: this.options.preset,
       token: this.options.ticket,
       told: (position) => this.#receive({ type: "queue.position", position }),
     });
@@ -168,7 +169,7 @@ export class Session extends EventTarget {
         break;
       case "session.moved":
         this.moving = true;
-        this.line.move();
+        this.line.move(event);
         break;
       case "playback.started":
         this.epoch = event.epoch;

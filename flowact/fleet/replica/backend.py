@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
 import uvicorn
@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from flowact.errors import UserError
+from flowact.fleet.replica.move_routes import add_move_routes
 from flowact.live.access.reservations import Reservations
 from flowact.live.api.routes import make_client_api
 from flowact.live.operations.operations import Operations
@@ -24,8 +25,13 @@ from flowact.live.settings import LiveSettings
 LOOK_SECONDS: Final = 0.1
 
 
-def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
-    """Return the application of a replica."""
+def live_backend(
+    settings: LiveSettings,
+    manager: SessionManager,
+    reservations: Reservations,
+    leave: Callable[[], None],
+) -> FastAPI:
+    """Return the application of a replica; for `leave` see `add_move_routes`."""
     operations = Operations(settings, manager)
 
     @contextlib.asynccontextmanager
@@ -47,6 +53,7 @@ def live_backend(settings: LiveSettings, manager: SessionManager) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
         )
+    add_move_routes(app, manager, reservations, leave)
     app.mount("/v1", make_client_api(manager))
     return app
 
@@ -55,8 +62,9 @@ class BackendServer:
     """Serves a replica's application in the event loop that it is opened in.
 
     Args:
-        settings: of the replica; it has as many places as `sessions`.
+        settings: of the replica; it has as many places as its worker has measured, or as `sessions` says.
         host: where to listen, on a free port.
+        patience: seconds in which a gateway moves the sessions of a replica that is to end, one by one.
 
     Attributes:
         manager: of its sessions.
@@ -64,21 +72,24 @@ class BackendServer:
         port: that was taken.
     """
 
-    def __init__(self, settings: LiveSettings, host: str) -> None:
+    def __init__(self, settings: LiveSettings, host: str, patience: float) -> None:
         self.reservations = Reservations(settings.sessions)
         self.manager = SessionManager(settings, self.reservations)
         self._listener = socket.create_server((host, 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
         config = uvicorn.Config(
-            live_backend(settings, self.manager),
+            live_backend(settings, self.manager, self.reservations, self.leave),
             log_config=None,
             log_level="warning",
             ws_max_size=LONGEST_APPEND,
             ws_ping_interval=None,  # the page's own pings are faster
+            ws_per_message_deflate=False,  # pictures are compressed already
             timeout_graceful_shutdown=3,
         )
         self._server = _ServerOfAReplica(config)
         self._serving: asyncio.Task[None] | None = None
+        self._patience = patience
+        self._leaving: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begin to serve; returns when the worker is loaded and warm.
@@ -91,11 +102,24 @@ class BackendServer:
             if self.manager.down is not None or self._serving.done():
                 raise UserError(self.manager.down or "The replica's server does not start.")
             await asyncio.sleep(LOOK_SECONDS)
+        if self.manager.ready.places:
+            self.reservations.places = self.manager.ready.places
+
+    def leave(self) -> None:
+        """Take nobody new: sessions are moved from here, and what is left at the end is given away."""
+        self.manager.moves.draining = True
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._give_away_later())
+
+    async def _give_away_later(self) -> None:
+        await asyncio.sleep(self._patience)
+        await self.manager.drain()
 
     async def close(self) -> None:
         """Give every session away and end."""
-        if not self.manager.moves.draining:
-            await self.manager.drain()
+        if self._leaving is not None:
+            self._leaving.cancel()
+        await self.manager.drain()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving
