@@ -7,7 +7,7 @@ from torch import Tensor
 
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.decoder import Layers, compose
-from flowact.tokenizer.kernels.pixel_kernels import blend, composite
+from flowact.tokenizer.kernels.pixel_kernels import blend, composite, interleave
 from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 
@@ -73,7 +73,10 @@ class NumbaCompositor:
         """See `Compositor`."""
         for row, detail in enumerate(compose(face, picture, FACE, VIEW_SIZE).numpy()):
             blend(detail, self.seam, FACE.left, FACE.top, whole[row].numpy())
-        return torch.stack(whole.unbind(1), -1)
+        pixels = whole.new_empty(len(whole), *whole.shape[2:], 3)
+        for planes, target in zip(whole.numpy(), pixels.numpy(), strict=True):
+            interleave(planes, target)
+        return pixels
 
 
 def feather_mask(width: int) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from flowact.tokenizer.kernels import map_kernels, pixel_kernels
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge
 
 _LITTLE: Final = 0.04
@@ -29,13 +30,36 @@ def shading(paint: Tensor, amount: float, drawn: Tensor | None = None) -> Tensor
     """
     if not amount:
         return paint
-    scale = paint.shape[-1] // FLOW_CELLS
-    coarse = F.avg_pool2d(paint, scale)
+    coarse = _pooled(paint)
     change = coarse.abs().amax(1, keepdim=True)
     draws = F.max_pool2d(((change - _LITTLE) / (_MUCH - _LITTLE)).clamp(0, 1), 3, 1, 1)
     if drawn is not None:
         features = F.max_pool2d(drawn.amax(1, keepdim=True), drawn.shape[-1] // FLOW_CELLS)
-        draws = torch.maximum(draws, F.max_pool2d(features, _ROUND, 1, _ROUND // 2))
+        for size in ((_ROUND, 1), (1, _ROUND)):  # a square at once takes four times as long
+            features = F.max_pool2d(features, size, 1, (size[0] // 2, size[1] // 2))
+        draws = torch.maximum(draws, features)
     kept = 1 - amount * (1 - draws)
-    shaded = paint * enlarge(kept, scale) + enlarge(coarse * (1 - kept), scale)
-    return shaded.to(paint.dtype)
+    return _shaded(paint, kept, coarse * (1 - kept))
+
+
+def _pooled(paint: Tensor) -> Tensor:
+    """Means over the cells of a flow."""
+    if not _compiled(paint):
+        return F.avg_pool2d(paint, paint.shape[-1] // FLOW_CELLS)
+    pooled = paint.new_empty(*paint.shape[:2], FLOW_CELLS, FLOW_CELLS)
+    pixel_kernels.pool(paint.contiguous().numpy(), pooled.numpy())
+    return pooled
+
+
+def _shaded(paint: Tensor, kept: Tensor, shades: Tensor) -> Tensor:
+    """`paint * kept + shades`, the latter two enlarged."""
+    if not _compiled(paint):
+        scale = paint.shape[-1] // FLOW_CELLS
+        return (paint * enlarge(kept, scale) + enlarge(shades, scale)).to(paint.dtype)
+    shaded = torch.empty_like(paint, memory_format=torch.contiguous_format)
+    pixel_kernels.shade(*(part.contiguous().numpy() for part in (paint, kept, shades, shaded)))
+    return shaded
+
+
+def _compiled(paint: Tensor) -> bool:
+    return map_kernels.usable(paint) and paint.dtype == torch.float32

@@ -41,3 +41,12 @@ def test_none_and_half_of_it_may_be_asked_for() -> None:
     assert shading(GRAIN, 0.0) is GRAIN
     half = shading(GRAIN, 0.5)
     torch.testing.assert_close(half, (GRAIN + shading(GRAIN, 1.0)) / 2)
+
+
+def test_compiled_loops_give_what_pytorch_gives() -> None:
+    drawn = torch.zeros(2, 4, 120, 120)
+    drawn[:, 1, 60:70, 50:70] = 1
+    paint = (3 * GRAIN).roll(5, 0)
+    wanted = shading(paint, 0.7, drawn)
+    with torch.no_grad():
+        torch.testing.assert_close(shading(paint, 0.7, drawn), wanted, atol=1e-5, rtol=0)

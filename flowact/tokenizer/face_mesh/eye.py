@@ -6,6 +6,7 @@ Places are `(u, v)`: 0 and 1 at its corners from the outer to the inner one, and
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from flowact.motion.face_mesh import EYE_SIDES, VERTEX
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.fit import FittedFaces
+from flowact.tokenizer.kernels.map_kernels import Floats
 
 _ROW: Final = ("corner_outer", "lid_{}_outer", "lid_{}", "lid_{}_inner", "corner_inner")
 _ABOVE: Final = 0.36
@@ -83,6 +85,14 @@ class Eye:
         sides = (torch.minimum(u + _ENDS, 1 + _ENDS - u) + beyond) / ends
         inside = torch.minimum(torch.minimum((v - top) / above, (bottom - v) / below), sides)
         return inside.clamp(0, 1)
+
+    def numbers(self) -> Floats:
+        """Its shape for compiled loops: `to_eye`, both margins, how far skin is filled in, and the ramps, `[16]`."""
+        parts = [self.to_eye.flatten(), self.upper, self.lower]
+        shape = [self.above, _BELOW, _ENDS, *_RAMPS]
+        return np.concatenate([*(part.numpy(force=True) for part in parts), shape]).astype(
+            np.float32
+        )
 
 
 EyePairs = tuple[tuple[Eye | None, Eye | None], ...]

@@ -7,12 +7,15 @@ them as sharp as the portrait; only irises do not move in it.
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.eye import Eye, EyePairs, margin, smoothstep
+from flowact.tokenizer.kernels import map_kernels
+from flowact.tokenizer.kernels.eye_kernel import show_eye
 from flowact.tokenizer.views import VIEW_SIZE, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge
 
@@ -83,16 +86,48 @@ def with_open_eyes(
             if eye is None or not opened[own, side].any():
                 continue
             cells, scale = _cells(eye, view), paint.shape[-1] // FLOW_CELLS
+            strength = eyes.amount * opened[own, side]
+            if map_kernels.usable(paint) and view.size == paint.shape[-1]:
+                frame = flow[own], look.gaze[own, side], strength, shown[own], covered[own]
+                _show(*frame, eye, cells, eyes.picture[source], view)
+                continue
             there = (own, slice(None), *(slice(scale * c.start, scale * c.stop) for c in cells))
             places = _sources(flow[own], cells, scale, view)
             colours, share = _seen(places, look.gaze[own, side], eye, eyes.picture[source])
-            share = share * (eyes.amount * opened[own, side])[:, None, None, None]
+            share = share * strength[:, None, None, None]
             # The windows of two eyes may meet: what is under the second is what the first left.
             shown[there] = shown[there].clone() * (1 - share).to(mask.dtype)
             covered[there] = torch.lerp(
                 covered[there].clone(), colours.to(paint.dtype), share.to(paint.dtype)
             )
     return shown, covered
+
+
+def _show(
+    flow: Tensor,
+    gaze: Tensor,
+    strength: Tensor,
+    mask: Tensor,
+    paint: Tensor,
+    eye: Eye,
+    cells: tuple[slice, slice],
+    picture: Tensor,
+    view: View,
+) -> None:
+    """Show an eye in some frames by a compiled loop, which changes their masks and paints."""
+    scale, numbers = mask.shape[-1] // FLOW_CELLS, eye.numbers()
+    rows, columns = ((scale * c.start, scale * c.stop) for c in cells)
+    frames = (flow, _turned(gaze, eye), strength, mask[:, 0], paint)
+    for by, turned, much, shown, covered in zip(*(x.numpy() for x in frames), strict=True):
+        show_eye(
+            by, (view.left, view.top), rows, columns, numbers, turned, np.float32(_EDGE), much,
+            picture.numpy(), shown, covered,
+        )  # fmt: skip
+
+
+def _turned(gaze: Tensor, eye: Eye) -> Tensor:
+    """Pixels `[n, 2]` by which an iris goes right and down; `gaze [n, 2]` is down and to the person's left."""
+    return gaze.flip(-1).clamp(-_FURTHEST, _FURTHEST) * (_RADIUS * eye.width)
 
 
 def _cells(eye: Eye, view: View) -> tuple[slice, slice]:
@@ -117,16 +152,12 @@ def _sources(flow: Tensor, cells: tuple[slice, slice], scale: int, view: View) -
 
 
 def _seen(places: Tensor, gaze: Tensor, eye: Eye, picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours `[n, 3, h, w]` of an eye at pixels of the reference `[n, h, w, 2]`, and how much of them shows.
-
-    `gaze [n, 2]` is down and to the person's left, which is the picture's right.
-    """
+    """Colours `[n, 3, h, w]` of an eye at pixels of the reference `[n, h, w, 2]`, and how much of them shows."""
     u, v = eye.places(places)
     upper, lower = margin(eye.upper, u), margin(eye.lower, u)
     inside = smoothstep((v - upper) / _EDGE + 0.5) * smoothstep((lower - v) / _EDGE + 0.5)
     inside = inside * smoothstep(torch.minimum(u, 1 - u) / (5 * _EDGE))
-    turned = gaze.flip(-1).clamp(-_FURTHEST, _FURTHEST) * (_RADIUS * eye.width)
-    grid = (places - inside[..., None] * turned[:, None, None]) * (2 / FRAME_SIZE) - 1
+    grid = (places - inside[..., None] * _turned(gaze, eye)[:, None, None]) * (2 / FRAME_SIZE) - 1
     shown = picture[None].float().expand(len(places), -1, -1, -1)
     colours = F.grid_sample(shown, grid, padding_mode="border", align_corners=False)
     return colours, eye.cover(u, v)[:, None]

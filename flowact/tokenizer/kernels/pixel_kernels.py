@@ -39,8 +39,8 @@ def composite(flow: Floats, overlay: Floats, picture: Floats, levels: Bytes) -> 
     shares, moved = np.empty((2, _SIDE), np.float32), np.empty((2, _SIDE), np.float32)
     cover = np.empty((4, _SIDE), np.float32)
     for y in range(_SIDE):
-        _enlarged_row(flow, y, _FLOW_SCALE, moved)
-        _enlarged_row(overlay, y, _PAINT_SCALE, cover)
+        enlarged_row(flow, y, _FLOW_SCALE, moved)
+        enlarged_row(overlay, y, _PAINT_SCALE, cover)
         _find(moved, NONE, np.float32(y), np.float32(1), place, shares)
         _sample(picture, place, shares, mixed)
         for c in range(3):
@@ -68,7 +68,7 @@ def warp(flow: Floats, picture: Floats, left: int, top: int, stride: int, moved:
     step = np.float32(stride)
     middle = (step - np.float32(1)) * HALF
     for y in range(size):
-        _enlarged_row(flow, y, size // flow.shape[1], by)
+        enlarged_row(flow, y, size // flow.shape[1], by)
         row = np.float32(top) + np.float32(y) * step + middle
         _find(by, np.float32(left) + middle, row, step, place, shares)
         _sample(picture, place, shares, mixed)
@@ -111,7 +111,7 @@ def _sample(picture: Floats, place: Integers, shares: Floats, mixed: Floats) -> 
 
 
 @compiled
-def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
+def enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
     """Row `y` of maps `[k, n, n]` that are bilinearly enlarged by a factor, into `[k, n * factor]`."""
     cells, half = maps.shape[1], factor // 2
     at = min(max((np.float32(y) + HALF) / np.float32(factor) - HALF, NONE), np.float32(cells - 1))
@@ -127,6 +127,57 @@ def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
             slope = (row[cell + 1] - row[cell]) / np.float32(factor)
             for x in range(factor):
                 wide[k, half + cell * factor + x] = row[cell] + slope * (np.float32(x) + HALF)
+
+
+@compiled
+def pool(maps: Floats, pooled: Floats) -> None:
+    """Write the means `[n, k, p / s, p / s]` of every `s` times `s` pixels of maps `[n, k, p, p]`."""
+    scale, cells = maps.shape[2] // pooled.shape[2], pooled.shape[2]
+    share, rows = np.float32(1) / np.float32(scale * scale), np.empty(maps.shape[2], np.float32)
+    for n in range(maps.shape[0]):
+        for k in range(maps.shape[1]):
+            for cell in range(cells):
+                rows[:] = NONE
+                for i in range(scale):
+                    row = maps[n, k, cell * scale + i]
+                    for x in range(rows.size):
+                        rows[x] += row[x]
+                for x in range(cells):
+                    total = NONE
+                    for j in range(scale):
+                        total += rows[x * scale + j]
+                    pooled[n, k, cell, x] = total * share
+
+
+@compiled
+def shade(paint: Floats, kept: Floats, shades: Floats, shaded: Floats) -> None:
+    """Write `paint * kept + shades`, the latter two bilinearly enlarged.
+
+    Args:
+        paint: `[n, 3, p, p]`.
+        kept: `[n, 1, p / s, p / s]`.
+        shades: `[n, 3, p / s, p / s]`.
+        shaded: `[n, 3, p, p]`, written.
+    """
+    size = paint.shape[2]
+    scale = size // kept.shape[2]
+    share, colours = np.empty((1, size), np.float32), np.empty((3, size), np.float32)
+    for n in range(paint.shape[0]):
+        for y in range(size):
+            enlarged_row(kept[n], y, scale, share)
+            enlarged_row(shades[n], y, scale, colours)
+            for c in range(3):
+                for x in range(size):
+                    shaded[n, c, y, x] = paint[n, c, y, x] * share[0, x] + colours[c, x]
+
+
+@compiled
+def interleave(planes: Bytes, pixels: Bytes) -> None:
+    """Write planes `[3, h, w]` as pixels `[h, w, 3]`."""
+    for y in range(planes.shape[1]):
+        for x in range(planes.shape[2]):
+            for c in range(3):
+                pixels[y, x, c] = planes[c, y, x]
 
 
 @compiled

@@ -79,6 +79,19 @@ def test_a_shut_eye_is_left_to_the_lids_and_none_is_shown_where_none_is_asked_fo
     assert 0.3 < half.min() < 0.7
 
 
+def test_the_compiled_loop_shows_what_the_definition_does(points) -> None:
+    flow = torch.nn.functional.interpolate(
+        torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0)) / 100, (60, 60)
+    )
+    look = looking(shut=0.2, down=0.1, left=-0.2)
+    wanted = shown(points, look, flow, 0.8)
+    with torch.no_grad():
+        made = shown(points, look, flow, 0.8)
+    assert (wanted[0] < 0.5).sum() > 100
+    for one, other in zip(made, wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-3, rtol=0)
+
+
 def test_it_has_a_gradient(points) -> None:
     picture = portrait(points)
     eyes = OpenEyes(picture, find_eyes(picture, fit_faces(points)), 1.0)
