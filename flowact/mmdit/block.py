@@ -7,8 +7,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from flowact.mmdit import token_kernels
 from flowact.mmdit.layers import FeedForward, RMSNorm, attention, modulate, split_parts
 from flowact.mmdit.memory import KeyValue
+from flowact.mmdit.number_bits import takes
 from flowact.mmdit.rope import Rotary, rotate
 
 
@@ -70,15 +72,18 @@ class StreamLayer(nn.Module):
 
     def project(self, tokens: Tokens) -> Projected:
         """Return the tokens' queries, keys and values."""
-        shift, scale, *_ = split_parts(tokens.modulation + self.table)
+        shift, scale = split_parts(tokens.modulation[:, :, :2] + self.table[:2])
         qkv = self.qkv(modulate(tokens.x, shift, scale)).flatten(1, 2)
+        if takes(qkv):
+            scales = self.query_norm.scale, self.key_norm.scale
+            return Projected(*token_kernels.split_heads(qkv, scales, *tokens.rotary))
         query, key, value = qkv.unflatten(-1, (3, -1, self.head_dim)).permute(2, 0, 3, 1, 4)
         query = rotate(self.query_norm(query), tokens.rotary)
         return Projected(query, rotate(self.key_norm(key), tokens.rotary), value)
 
     def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
         """Add what attention found `[batch, heads, groups * tokens, head_dim]`, feed forward."""
-        _, _, gate, shift, scale, mlp_gate = split_parts(tokens.modulation + self.table)
+        gate, shift, scale, mlp_gate = split_parts(tokens.modulation[:, :, 2:] + self.table[2:])
         found = self.out(attended.transpose(1, 2).flatten(2)).view_as(tokens.x)
         x = torch.addcmul(tokens.x, gate, found)
         x = torch.addcmul(x, mlp_gate, self.feed_forward(modulate(x, shift, scale)))

@@ -12,29 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flowact.mmdit.number_bits import bits_of, read, write
+
 _LEVELS: Final = np.float32(127)
 _SMALLEST: Final = np.float32(1e-12)
 _MAGNITUDE: Final = np.uint32(0x7FFFFFFF)
-_NARROW: Final = np.uint32(16)
-"""Bits that bfloat16 lacks."""
-_HALF: Final = np.uint32(0x7FFF)
-_WIDTHS: Final = {torch.float32: torch.uint32, torch.bfloat16: torch.uint16}
 # No fastmath: results must be those of the definition. The largest magnitude is sought among integers,
 # whose order is that of the numbers, not-a-number last.
 _compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
-
-
-def takes(x: Tensor) -> bool:
-    """Whether these loops can round `x`."""
-    return x.device.type == "cpu" and x.dtype in _WIDTHS and not torch.is_grad_enabled()
 
 
 def to_bytes(tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Round tokens `[n, dim]` to int8 with a scale for each, `[n]` in float32."""
     levels = torch.empty(tokens.shape, dtype=torch.int8)
     scales = torch.empty(len(tokens))
-    bits = tokens.detach().contiguous().view(_WIDTHS[tokens.dtype]).numpy()
-    _to_bytes(bits, levels.numpy(), scales.numpy())
+    _to_bytes(bits_of(tokens.contiguous()), levels.numpy(), scales.numpy())
     return levels, scales
 
 
@@ -46,7 +38,7 @@ def from_sums(
     added = torch.zeros(sums.shape[1]) if bias is None else bias
     columns = scale.expand(sums.shape[1]).contiguous()
     arrays = (part.numpy() for part in (sums, token_scale, columns, added))
-    _from_sums(*arrays, made.view(_WIDTHS[dtype]).numpy())
+    _from_sums(*arrays, bits_of(made))
     return made
 
 
@@ -55,12 +47,11 @@ def _to_bytes(tokens: Any, levels: Any, scales: Any) -> None:
     count, dim = tokens.shape
     wide, rounded = np.empty(dim, np.uint32), np.empty(dim, np.int32)
     numbers = wide.view(np.float32)
-    shift = np.uint32(32 - 8 * tokens.itemsize)
     largest = np.empty(1, np.uint32)
     for n in range(count):
         peak = np.uint32(0)
+        read(tokens[n], wide)
         for i in range(dim):
-            wide[i] = np.uint32(tokens[n, i]) << shift
             peak = max(peak, wide[i] & _MAGNITUDE)
         largest[0] = peak
         scale = largest.view(np.float32)[0] / _LEVELS
@@ -82,10 +73,4 @@ def _from_sums(sums: Any, token_scale: Any, scale: Any, bias: Any, made: Any) ->
         factor = token_scale[n]
         for i in range(width):
             numbers[i] = np.float32(sums[n, i]) * (factor * scale[i]) + bias[i]
-        if made.itemsize == 4:
-            for i in range(width):
-                made[n, i] = bits[i]
-        else:
-            for i in range(width):
-                even = (bits[i] >> _NARROW) & np.uint32(1)
-                made[n, i] = np.uint16((bits[i] + _HALF + even) >> _NARROW)
+        write(bits, made[n])

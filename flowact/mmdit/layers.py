@@ -7,6 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from flowact.mmdit import token_kernels
+from flowact.mmdit.number_bits import takes
+
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Scaled dot-product attention without a mask.
@@ -92,6 +95,8 @@ def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
         shift: `[batch, groups, 1, dim]`.
         scale: `[batch, groups, 1, dim]`, 0 leaves the normalised tokens as they are.
     """
+    if takes(x):
+        return token_kernels.modulate(x, shift, scale)
     return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
 
 
@@ -100,11 +105,17 @@ def split_parts(modulation: Tensor) -> Iterator[Tensor]:
     return iter(modulation.split(1, dim=2))
 
 
+class TanhGELU(nn.Module):
+    """GELU by its approximation with a hyperbolic tangent (Hendrycks and Gimpel, arXiv 1606.08415)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[..., dim]` to the same."""
+        return token_kernels.gelu(x) if takes(x) else F.gelu(x, approximate="tanh")
+
+
 class FeedForward(nn.Sequential):
     """Two linear layers with a tanh-GELU between them."""
 
     def __init__(self, dim: int, ratio: float) -> None:
         hidden = int(dim * ratio)
-        super().__init__(
-            nn.Linear(dim, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, dim)
-        )
+        super().__init__(nn.Linear(dim, hidden), TanhGELU(), nn.Linear(hidden, dim))

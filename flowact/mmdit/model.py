@@ -124,6 +124,16 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.division: Division = UNDIVIDED
         self.memory_format: MemoryFormat = "native"
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights. The library's own property looks at every parameter, which takes milliseconds."""
+        return self.video_in.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.video_in.weight.device
+
     def encode_memory(self, memory: MemoryInput) -> MemoryCache:
         """Compute the memory's keys and values; they depend on nothing but the memory itself."""
         condition = self.level_embedding(memory.levels) + self.role_embedding(memory.roles)

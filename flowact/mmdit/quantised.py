@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.mmdit import byte_kernels
+from flowact.mmdit.number_bits import takes
 
 EightBits = Literal["int8", "fp8"]
 Granularity = Literal["row", "tensor"]
@@ -93,7 +94,7 @@ class QuantisedLinear(nn.Module):
         return multiply(tokens).unflatten(0, x.shape[:-1])
 
     def _in_bytes(self, tokens: Tensor) -> Tensor:
-        if byte_kernels.takes(tokens):
+        if takes(tokens):
             levels, token_scale = byte_kernels.to_bytes(tokens)
             sums = torch._int_mm(levels, self.weight.t())
             return byte_kernels.from_sums(sums, token_scale, self.scale, self.bias, tokens.dtype)

@@ -13,6 +13,8 @@ from mediafiles.video import VideoFacts
 RATES: Final = (24, 25, 30, 48, 50, 60)
 MOST_PIXELS_A_SIDE: Final = 1280
 _LEAST: Final = 64
+_HIGH: Final = 48
+"""Frames per second that show any moment with a delay of at most 10 ms."""
 _SAME_RATE: Final = 0.002
 """Share by which 23.976, 29.97 and 59.94 lie beside a whole rate: one frame in half a minute."""
 _ALIKE: Final = 0.02
@@ -35,11 +37,15 @@ class ClipFormat:
 
 
 def best_rate(videos: Sequence[VideoFacts]) -> int:
-    """The rate at which every video's frames stay for the most equal times; the lower of two."""
-    rates = [_nominal(video.rate) for video in videos]
-    rates += [float(RATES[-1])] * any(video.variable_rate for video in videos)
+    """The rate at which every video's frames stay for the most equal times; the lower of two.
+
+    A variable rate is followed by a high one, but of those by the one that suits the usual rates of all.
+    """
+    rates = {_nominal(video.rate) for video in videos}
+    high = any(video.variable_rate for video in videos)
     return min(
-        RATES, key=lambda fps: (max(round(judder(rate, fps), 4) for rate in set(rates)), fps)
+        (fps for fps in RATES if fps >= _HIGH or not high),
+        key=lambda fps: (max(round(judder(rate, fps), 4) for rate in rates), fps),
     )
 
 

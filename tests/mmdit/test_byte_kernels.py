@@ -36,11 +36,3 @@ def test_sums_are_scaled_as_by_definition(dtype: torch.dtype, biased: bool) -> N
     made = byte_kernels.from_sums(sums, token_scale, scale, bias, dtype)
     expected = sums.float() * (token_scale[:, None] * scale)
     assert torch.equal(made, (expected if bias is None else expected + bias).to(dtype))
-
-
-def test_other_devices_formats_and_gradients_are_left_to_pytorch() -> None:
-    with torch.inference_mode():
-        assert byte_kernels.takes(torch.zeros(1, 1, dtype=torch.bfloat16))
-        assert not byte_kernels.takes(torch.zeros(1, 1, dtype=torch.float64))
-        assert not byte_kernels.takes(torch.zeros(1, 1, device="meta"))
-    assert not byte_kernels.takes(torch.zeros(1, 1))

@@ -12,11 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.timebase import SAMPLE_RATE
+from flowact.serving.audio_source import LISTEN_AHEAD
+from flowact.timebase import SAMPLE_RATE, SAMPLES_PER_CHUNK
 
 Signal = NDArray[np.float32]
 PIECES_AHEAD: Final = 8
 """Pieces of sound that are made before they are wanted."""
+SAMPLES_UNSEEN: Final = LISTEN_AHEAD + SAMPLES_PER_CHUNK
+"""So much is made before any of it is seen, as the first two chunks listen to: a voice that makes more then takes
+the processor from the first frames."""
 SAMPLES_PER_WORD: Final = SAMPLE_RATE // 3
 """Of usual speech: how long a clause will be while its sound is still being made."""
 
@@ -74,6 +78,7 @@ class SpokenUtterance:
         self._kept: deque[tuple[int, Signal]] = deque()
         self._taken = self._sent = self._heard = 0
         self._complete = False
+        self._seen = asyncio.Event()
         self._making = asyncio.create_task(self._make(pieces))
 
     async def sounds(self) -> AsyncIterator[Signal]:
@@ -104,6 +109,7 @@ class SpokenUtterance:
     def sent(self, samples: int) -> None:
         """Take note that so many more samples are on their way to the viewer."""
         self._sent = min(self._sent + samples, self._taken)
+        self._seen.set()
 
     def heard(self, samples: int) -> None:
         """Take note that so many more samples have been played, and forget their sound."""
@@ -170,9 +176,13 @@ class SpokenUtterance:
 
     async def _make(self, pieces: AsyncGenerator[SpokenPiece, None]) -> None:
         try:
+            made = 0
             async with aclosing(pieces):
                 async for piece in pieces:
                     await self._made.put(piece)
+                    made += len(piece.sound)
+                    if made >= SAMPLES_UNSEEN:
+                        await self._seen.wait()
         except Exception as error:  # passed on to whoever takes the sound
             await self._made.put(error)
         else:

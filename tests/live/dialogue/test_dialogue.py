@@ -368,6 +368,8 @@ def test_another_server_goes_on_with_an_answer_at_the_word_where_it_stopped():
 def test_what_a_worker_takes_along_is_not_said_again():
     async def scene(made, _script):
         made.dialogue.say_text("One two three four five six seven eight. Nine ten.", "")
+        await made.until(lambda: made.dialogue.mouth.speaks)
+        made.dialogue.mouth.utterance.sent(0)  # or the rest would not be made yet
         await made.until(lambda: made.dialogue._work.done())  # all of it is with the worker
         assert made.dialogue.kept(on_their_way=8 * 5_333).rest == "Nine ten."
         assert made.dialogue.kept(on_their_way=10 * 5_333).rest == ""

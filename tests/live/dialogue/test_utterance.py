@@ -27,6 +27,7 @@ def told(heard: int, taken: int, *clauses: str) -> str:
 
     async def scene() -> str:
         utterance = SpokenUtterance(spoken(said(*clauses), {"beeps": Beeps()}, ""), "voice")
+        utterance.sent(0)  # it is seen, so all of it may be made
         sounds = utterance.sounds()
         for _ in range(taken):
             await anext(sounds)
@@ -73,6 +74,7 @@ def test_what_was_sent_and_not_yet_played_was_not_heard():
             "m", sent.append, lambda _event: None, lambda: None, lambda: None, lambda: clock[0]
         )
         utterance = SpokenUtterance(spoken(said(*CLAUSES), {"beeps": Beeps()}, ""), "voice")
+        utterance.sent(0)
         await mouth.say(utterance)
         for index in range(6):  # almost a second, sent at once
             mouth.shown(segment(mouth.epoch, index))
@@ -87,3 +89,29 @@ def test_what_was_sent_and_not_yet_played_was_not_heard():
 
     words, rest = asyncio.run(scene())
     assert words == "One" and rest == pytest.approx(7 * WORD - 6_400, abs=32)
+
+
+def test_no_more_is_made_than_is_needed_until_the_first_of_it_is_seen():
+    async def scene() -> tuple[int, int]:
+        spoken_so_far = []
+
+        class Counting(Beeps):
+            async def speak(self, clause: str):
+                spoken_so_far.append(clause)
+                async for sound in super().speak(clause):
+                    yield sound
+
+        made = spoken(said(*CLAUSES * 4), {"beeps": Counting()}, "")
+        utterance = SpokenUtterance(made, "voice")
+        sounds = utterance.sounds()
+        for _ in range(6):
+            await anext(sounds)
+        await asyncio.sleep(0.05)
+        before = len(spoken_so_far)
+        utterance.sent(1)
+        await asyncio.sleep(0.05)
+        utterance.close()
+        return before, len(spoken_so_far)
+
+    before, after = asyncio.run(scene())
+    assert before == 2 and after > before

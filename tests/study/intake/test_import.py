@@ -125,6 +125,15 @@ def test_the_rate_is_chosen_for_the_material(rates, chosen):
     assert set(RATES) == {24, 25, 30, 48, 50, 60}
 
 
+@pytest.mark.parametrize(
+    ("rates", "chosen"), [([25], 50), ([24], 48), ([30, 30], 60), ([24, 25], 60)]
+)
+def test_a_variable_rate_gets_a_high_one_that_suits_the_others(rates, chosen):
+    facts = [FACTS._replace(rate=rate) for rate in rates]
+    facts[0].variable_rate = True
+    assert best_rate(facts) == chosen
+
+
 class FACTS:
     """A video's facts as far as the rate asks for them."""
 
