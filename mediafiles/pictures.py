@@ -45,6 +45,7 @@ _PROFILED: Final = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 if pi_heif is not None:
     pi_heif.register_heif_opener()  # Pillow reads HEIC from now on
 
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it also raises what it logs
 # Pillow only warns where `_check_size` refuses.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # broken metadata

@@ -64,16 +64,16 @@ class GatewayReplica:
         leases = {preset: ServeLeases(handle) for preset, handle in avatars.items()}
         self._places = FleetPlaces(leases, tickets, fleet.bounds)
         self._warming = [asyncio.create_task(each.warm_up()) for each in leases.values()]
-        for preset, each in leases.items():
-            self._move_on_departure(preset, each, tickets)
+        for preset in leases:
+            self._move_on_departure(preset, tickets)
 
-    def _move_on_departure(self, preset: str, leases: ServeLeases, tickets: Tickets) -> None:
+    def _move_on_departure(self, preset: str, tickets: Tickets) -> None:
         """Move the sessions of every replica of a preset that Serve is about to end."""
-        evacuation = Evacuation(preset, self._places, tickets, leases.at)
+        evacuation = Evacuation(preset, self._places, tickets)
         loop = asyncio.get_running_loop()
 
-        def told(replica: str) -> None:
-            loop.call_soon_threadsafe(evacuation.begin, replica)
+        def told(replica: str, address: str) -> None:
+            loop.call_soon_threadsafe(evacuation.begin, replica, address)
 
         DEPARTURES.listen(deployment_name(preset), told)
 

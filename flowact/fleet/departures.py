@@ -13,17 +13,17 @@ class Departures:
     """
 
     def __init__(self) -> None:
-        self._told: dict[str, Callable[[str], None]] = {}
+        self._told: dict[str, Callable[[str, str], None]] = {}
 
-    def listen(self, deployment: str, told: Callable[[str], None]) -> None:
-        """Let somebody know, in a thread of Serve's, the name of every replica of a deployment that leaves."""
+    def listen(self, deployment: str, told: Callable[[str, str], None]) -> None:
+        """Let somebody know, in a thread of Serve's, name and address of every replica of a deployment that leaves."""
         self._told[deployment] = told
 
-    def left(self, deployment: str, replica: str) -> None:
+    def left(self, deployment: str, replica: str, address: str) -> None:
         """A replica is in Serve's list no longer."""
         told = self._told.get(deployment)
         if told is not None:
-            told(replica)
+            told(replica, address)
 
 
 DEPARTURES: Final = Departures()

@@ -46,11 +46,6 @@ class ServeLeases:
         self._held: dict[str, _HeldLease] = {}
         self._avoided: dict[str, float] = {}
 
-    def at(self, replica: str) -> ReplicaAddress | None:
-        """Return where a replica is that has given a lease which is not over."""
-        held = (lease.at for lease in self._held.values())
-        return next((at for at in held if at.name == replica), None)
-
     async def warm_up(self) -> None:
         """Ask for a place and give it back, so that the first visitor need not wait for connections."""
         stream: Any = self._take.remote(secrets.token_hex(8), (), 0)

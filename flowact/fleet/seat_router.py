@@ -41,7 +41,9 @@ class SeatRouter(FIFOMixin, RequestRouter):
 
     def update_replicas(self, replicas: list[RunningReplica]) -> None:
         """Take the list of those that may be asked, and pass on who is in it no longer."""
-        before = set(self.curr_replicas)
+        before = self.curr_replicas
         super().update_replicas(replicas)
-        for left in before - set(self.curr_replicas):
-            DEPARTURES.left(left.deployment_id.name, left.unique_id)
+        for left in set(before) - set(self.curr_replicas):
+            address = before[left].routing_stats.get("address")
+            if address:  # else it has only just come
+                DEPARTURES.left(left.deployment_id.name, left.unique_id, address)

@@ -208,3 +208,15 @@ def test_colours_of_a_picture_in_boxes_are_converted(tmp_path: Path) -> None:
     at = data.index(b"colrnclx") + 8
     (tmp_path / "a.avif").write_bytes(data[:at] + struct.pack(">H", 12) + data[at + 2 :])
     assert read(tmp_path / "a.avif")[40, 40].tolist() == pytest.approx(ORANGE_IN_SRGB, abs=4)
+
+
+def test_a_damaged_picture_is_told_by_nobody_else(tmp_path: Path, caplog) -> None:
+    """Pillow logs an error of its own for a TIFF of too many samples."""
+    Image.new("RGB", (80, 80), SKIN).save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    at = data.index(struct.pack("<HHI", 277, 3, 1)) + 8  # samples of a pixel
+    data[at : at + 2] = struct.pack("<H", 2048)
+    (tmp_path / "a.tif").write_bytes(data)
+    with pytest.raises(MediaError, match="a.tif is not a picture that can be read"):
+        read(tmp_path / "a.tif")
+    assert [record for record in caplog.records if record.name.startswith("PIL")] == []

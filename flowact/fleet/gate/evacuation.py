@@ -12,7 +12,7 @@ import httpx
 from flowact.fleet.gate.fleet_places import FleetPlaces
 from flowact.fleet.gate.place_counter import MOST_AT_ONCE, PAUSE_SECONDS
 from flowact.fleet.replica.move_routes import DRAIN, MOVE, TICKET
-from flowact.fleet.replica.replica_address import GATEWAY, ReplicaAddress
+from flowact.fleet.replica.replica_address import GATEWAY
 from flowact.live.access.tickets import Tickets
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ class Evacuation:
         preset: whose replicas these are.
         places: gives the places.
         tickets: signed with the fleet's key.
-        find: where a replica is, if this gateway has leases there.
         connect: makes a client for an address.
     """
 
@@ -40,26 +39,22 @@ class Evacuation:
         preset: str,
         places: FleetPlaces,
         tickets: Tickets,
-        find: Callable[[str], ReplicaAddress | None],
         connect: Callable[..., httpx.AsyncClient] = httpx.AsyncClient,
     ) -> None:
         self._preset, self._places, self._tickets = preset, places, tickets
-        self._find, self._connect = find, connect
+        self._connect = connect
         self._running: set[asyncio.Task[None]] = set()
 
-    def begin(self, replica: str) -> None:
-        """Empty a replica, known by its name; called in the gateway's event loop."""
-        at = self._find(replica)
-        if at is None:
-            return
-        task = asyncio.create_task(self.empty(at))
+    def begin(self, replica: str, address: str) -> None:
+        """Empty a replica; called in the gateway's event loop."""
+        task = asyncio.create_task(self.empty(replica, address))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def empty(self, replica: ReplicaAddress) -> None:
+    async def empty(self, replica: str, address: str) -> None:
         """Move everybody; returns when nobody is left, or the replica does not answer any more."""
-        headers = {TICKET: self._tickets.issue(GATEWAY, replica.name)}
-        client = self._connect(base_url=replica.address, headers=headers, timeout=ANSWER_SECONDS)
+        headers = {TICKET: self._tickets.issue(GATEWAY, replica)}
+        client = self._connect(base_url=address, headers=headers, timeout=ANSWER_SECONDS)
         try:
             async with client as asked:
                 while leases := (await _answer(asked, DRAIN, {}))["leases"]:
@@ -69,7 +64,7 @@ class Evacuation:
                     if not any(moved):
                         await asyncio.sleep(PAUSE_SECONDS)
         except httpx.HTTPError as error:
-            _log.info("replica %s answers no more: %s", replica.name, type(error).__name__)
+            _log.info("replica %s answers no more: %s", replica, type(error).__name__)
 
     async def _move(self, asked: httpx.AsyncClient, lease: str) -> bool:
         """Move one session; false if there is no place for it yet, or it is gone."""

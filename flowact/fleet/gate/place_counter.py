@@ -21,7 +21,7 @@ SETTLING_SECONDS: Final = 1.5
 """After its start, and where it takes over from another one, a gateway gives no place for so long: everybody who waits
 has asked it by then."""
 PAUSE_SECONDS: Final = 0.1
-MOST_AT_ONCE: Final = 4
+MOST_AT_ONCE: Final = 12
 """Places that are asked for side by side while all who ask get one."""
 
 
@@ -130,9 +130,10 @@ class PlaceCounter:
 
     async def another(self, lease: str) -> tuple[Seat, Waiting] | None:
         """Take a place for whoever has one at a replica that ends, before all who wait; `None` if none is free."""
-        who = self._taken.get(lease)
-        if who is None:
-            return None
+        now = self._now()
+        who = self._taken.get(lease) or Waiting(
+            lease, now, "", now
+        )  # another gateway gave that one
         name = secrets.token_hex(8)
         seat = await self._leases.take(name, len(self.line), partial(self._over, name))
         if seat is None:

@@ -1,1 +1,1 @@
-"""One server of a fleet: the live routes without a page, inside Ray Serve."""
+"""One server of a fleet: the session interface without a page, inside Ray Serve."""

@@ -54,7 +54,7 @@ class AvatarReplica:
         loop = asyncio.get_running_loop()
 
         def end() -> Future[None]:
-            return asyncio.run_coroutine_threadsafe(self._server.close(), loop)
+            return asyncio.run_coroutine_threadsafe(self._server.close(moved=False), loop)
 
         threading.Thread(target=_end_without_parent, args=(end,), daemon=True).start()
 
@@ -94,8 +94,8 @@ class AvatarReplica:
         }
 
     async def record_routing_stats(self) -> dict[str, Any]:
-        """Tell `SeatRouter` how many places there are here."""
-        return {"places": self._server.reservations.places}
+        """Tell `SeatRouter` how many places there are here, and where."""
+        return {"places": self._server.reservations.places, "address": f"http://{self._at}"}
 
     async def check_health(self) -> None:
         """Tell Serve whether this replica can go on.

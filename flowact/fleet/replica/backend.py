@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
 
@@ -23,6 +24,8 @@ from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
 
 LOOK_SECONDS: Final = 0.1
+ORDERS_SECONDS: Final = 2.0
+"""For so long a replica that ends waits for a gateway to ask for its sessions."""
 
 
 def live_backend(
@@ -115,8 +118,18 @@ class BackendServer:
         await asyncio.sleep(self._patience)
         await self.manager.drain()
 
-    async def close(self) -> None:
-        """Give every session away and end."""
+    async def close(self, *, moved: bool = True) -> None:
+        """Give every session away and end.
+
+        Args:
+            moved: wait for a gateway to move them, if one has asked or asks within a moment.
+        """
+        self.manager.moves.draining = True
+        limit = time.monotonic() + ORDERS_SECONDS
+        while moved and self.reservations.bound and (self._leaving or time.monotonic() < limit):
+            if self._leaving is not None and self._leaving.done():
+                break
+            await asyncio.sleep(LOOK_SECONDS)
         if self._leaving is not None:
             self._leaving.cancel()
         await self.manager.drain()

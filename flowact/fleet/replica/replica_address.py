@@ -20,7 +20,7 @@ class ReplicaAddress:
     Attributes:
         name: as Serve names it.
         address: of its server, for the gateway.
-        path: of its live routes, as a link of the page.
+        path: of its session interface, as a link of the page.
     """
 
     name: str

@@ -10,11 +10,9 @@ from flowact.fleet.gate import evacuation
 from flowact.fleet.gate.evacuation import Evacuation
 from flowact.fleet.gate.fleet_places import FleetPlaces
 from flowact.fleet.replica.move_routes import DRAIN, TICKET
-from flowact.fleet.replica.replica_address import GATEWAY, ReplicaAddress
+from flowact.fleet.replica.replica_address import GATEWAY
 from flowact.live.access.places import Wish
 from tests.fleet.gate.test_fleet_places import MANY, TICKETS, Seats, until_placed
-
-OLD = ReplicaAddress("old", "http://127.0.0.1:4000", "r/old/live")
 
 
 class Replica:
@@ -43,13 +41,12 @@ def evacuate(seats: Seats, replica, leases_of=lambda seats: list(seats.over)) ->
             await until_placed(places, Wish(network))
         replica.leases = leases_of(seats)
         connect = partial(httpx.AsyncClient, transport=httpx.MockTransport(replica))
-        moving = Evacuation("default", places, TICKETS, {"old": OLD}.get, connect)
-        emptied = asyncio.create_task(moving.empty(OLD))
+        moving = Evacuation("default", places, TICKETS, connect)
+        emptied = asyncio.create_task(moving.empty("old", "http://127.0.0.1:4000"))
         while not emptied.done():
             await asyncio.sleep(0.01)
             seats.free += not seats.free  # somebody leaves
         await emptied
-        moving.begin("unknown")
         places.close()
         return places
 
