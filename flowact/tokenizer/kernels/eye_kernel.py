@@ -53,27 +53,41 @@ def show_eye(
             down = np.float32(corner[1] + y) + HALF + by[1, x] * reach
             u = eye[0] * across + eye[1] * down + eye[2]
             v = eye[3] * across + eye[4] * down + eye[5]
-            along = min(max(u, NONE), _ONE)
-            bow = along * (_ONE - along)
-            upper, lower = bow * (eye[6] + eye[7] * along), bow * (eye[8] + eye[9] * along)
-            thick = np.float32(0.35) + np.float32(0.65) * np.sqrt(max(4 * bow, _LEAST))
-            above = (v - (upper - eye[10] * thick)) / eye[13]
-            below = (lower + eye[11] * thick - v) / eye[14]
-            sides = (min(u, _ONE - u) + eye[12]) / eye[15]
-            share = strength * min(max(min(above, below, sides), NONE), _ONE)
-            inside = _smooth((v - upper) / edge + HALF) * _smooth((lower - v) / edge + HALF)
-            inside *= _smooth(min(u, _ONE - u) / (5 * edge))
+            share, inside = _seen(eye, u, v, edge)
+            share *= strength
             across = min(max(across - inside * turned[0] - HALF, NONE), last)
             down = min(max(down - inside * turned[1] - HALF, NONE), last)
-            column, row = min(int(across), _SIDE - 2), min(int(down), _SIDE - 2)
-            right, low = across - np.float32(column), down - np.float32(row)
             mask[y, x] *= _ONE - share
             for c in range(3):
-                a, b = picture[c, row, column], picture[c, row, column + 1]
-                d, e = picture[c, row + 1, column], picture[c, row + 1, column + 1]
-                high, deep = a + (b - a) * right, d + (e - d) * right
-                colour = high + (deep - high) * low
-                paint[c, y, x] += share * (colour - paint[c, y, x])
+                paint[c, y, x] += share * (_sampled(picture[c], across, down) - paint[c, y, x])
+
+
+@compiled
+def _seen(
+    eye: Floats, u: np.float32, v: np.float32, edge: np.float32
+) -> tuple[np.float32, np.float32]:
+    """How much of an eye shows at a place, and how far that is between its lids."""
+    along = min(max(u, NONE), _ONE)
+    bow = along * (_ONE - along)
+    upper, lower = bow * (eye[6] + eye[7] * along), bow * (eye[8] + eye[9] * along)
+    thick = np.float32(0.35) + np.float32(0.65) * np.sqrt(max(4 * bow, _LEAST))
+    above = (v - (upper - eye[10] * thick)) / eye[13]
+    below = (lower + eye[11] * thick - v) / eye[14]
+    ends = min(u, _ONE - u)
+    share = min(max(min(above, below, (ends + eye[12]) / eye[15]), NONE), _ONE)
+    inside = _smooth((v - upper) / edge + HALF) * _smooth((lower - v) / edge + HALF)
+    return share, inside * _smooth(ends / (5 * edge))
+
+
+@compiled
+def _sampled(plane: Floats, across: np.float32, down: np.float32) -> np.float32:
+    """A plane `[480, 480]` between its pixels."""
+    column, row = min(int(across), _SIDE - 2), min(int(down), _SIDE - 2)
+    right, low = across - np.float32(column), down - np.float32(row)
+    a, b = plane[row, column], plane[row, column + 1]
+    d, e = plane[row + 1, column], plane[row + 1, column + 1]
+    high, deep = a + (b - a) * right, d + (e - d) * right
+    return high + (deep - high) * low
 
 
 @compiled
