@@ -12,7 +12,6 @@ from study.errors import StudyError
 
 _UNLIKE_TEXT: Final = {"timestamp", "bool", "int", "float"}
 """What YAML 1.1 finds in words and names: dates, yes and no, octal and sexagesimal numbers."""
-_WHOLE: Final = "-?(?:0|[1-9][0-9]*)"
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,10 +35,12 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"
 )
-for _tag, _form in (("int", ""), ("float", r"\.(?:0|[0-9]*[1-9])")):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"{_WHOLE}{_form}$"), "-0123456789"
-    )
+for _tag, _form in (
+    ("int", r"-?(?:0|[1-9][0-9]*)$"),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.(?:0|[0-9]*[1-9])$"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), "-+.0123456789")
 
 
 def read(path: Path) -> Any:
