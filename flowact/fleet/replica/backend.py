@@ -107,7 +107,7 @@ class BackendServer:
                 raise UserError(self.manager.down or "The replica's server does not start.")
             await asyncio.sleep(LOOK_SECONDS)
         if self.manager.ready.places:
-            self.reservations.places = self.manager.ready.places
+            self.reservations.places = self.manager.admission.places = self.manager.ready.places
 
     def leave(self) -> None:
         """Take nobody new: sessions are moved from here, and what is left at the end is given away."""
