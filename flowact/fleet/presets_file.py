@@ -64,8 +64,10 @@ class PresetsFile(BaseModel):
         """
         try:
             return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"--presets {path} cannot be read: {error}") from error
+        except yaml.YAMLError as error:
+            raise UserError(f"--presets {path} cannot be read: {_where_torn(error)}.") from error
         except ValidationError as error:
             raise UserError(f"--presets {path}: {first_mistake(error)}") from error
 
@@ -79,6 +81,13 @@ def first_mistake(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"])) or "the file"
     return f"{where}: {first['msg']}."
+
+
+def _where_torn(error: yaml.YAMLError) -> str:
+    """Return what is no YAML, and in which line; the parser's own words are several lines."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).partition("\n")[0]
 
 
 def replica_range(words: str) -> tuple[int, int]:

@@ -141,6 +141,10 @@ def test_the_edge_and_the_fleet_meet_at_names_and_ports_that_exist(objects, serv
     port = told["http_options"]["port"]
     assert port == LiveSettings().port == ports["head"] and f"server head:{port}" in edge
     cluster = service["spec"]["rayClusterConfig"]
+    (head,) = containers(cluster["headGroupSpec"])
+    assert {"name": "serve", "containerPort": port} in head["ports"], "where KubeRay asks Serve"
+    (at_head,) = [one for one in objects if one["metadata"]["name"] == "head"]
+    assert at_head["spec"]["selector"] == {"ray.io/node-type": "head", "ray.io/serve": "true"}
     assert cluster["gcsFaultToleranceOptions"]["redisAddress"] == f"store:{ports['store']}"
 
 
@@ -178,7 +182,11 @@ def test_ray_runs_as_on_a_command_line(service):
         if line.startswith("ray==")
     ]
     assert ray and pinned == [f"ray=={cluster['rayVersion']}"]
+    unlike = {"RAY_AUTH_MODE", "RAY_agent_register_timeout_ms"}  # KubeRay's own; for busy machines
+    ours = {name: value for name, value in ENVIRONMENT.items() if name not in unlike}
+    assert cluster["authOptions"]["mode"] == ENVIRONMENT["RAY_AUTH_MODE"]
     (head,) = containers(cluster["headGroupSpec"])
     told = {each["name"]: each.get("value") for each in head["env"]}
-    ours = {name: value for name, value in ENVIRONMENT.items() if name.startswith("RAY_SERVE")}
     assert ours.items() <= told.items()
+    for container in containers(cluster):
+        assert container["env"] == head["env"], container["name"]

@@ -41,13 +41,15 @@ def test_every_preset_has_replicas_of_its_own(tmp_path):
         ("presets: {default: {replicas: many}}", "--replicas must be like 2 or 1:10, not 'many'"),
         ("presets: {default: {resources: {GPU: 0}}}", "greater than 0"),
         ("presets: {}", "at least 1 item"),
-        ("presets: [", "cannot be read"),
+        ("presets: [", "cannot be read: line 1: expected the node content"),
+        ("presets:\n  default: {}\n  large: {replicas: 1}}\n", "cannot be read: line 3: "),
+        ("presets: \0", "cannot be read: unacceptable character"),
     ],
 )
 def test_what_makes_no_sense_is_said_in_a_sentence(tmp_path, text, sentence):
     with pytest.raises(UserError) as said:
         read(tmp_path, text).plans(USUAL)
-    assert sentence in str(said.value)
+    assert sentence in str(said.value) and "\n" not in str(said.value)
 
 
 def test_devices_that_no_machine_has_together_are_said(tmp_path):

@@ -52,19 +52,24 @@ class Evacuation:
         task.add_done_callback(self._running.discard)
 
     async def empty(self, replica: str, address: str) -> None:
-        """Move everybody; returns when nobody is left, or the replica does not answer any more."""
+        """Move everybody; returns when all are on their way, or the replica does not answer any more."""
         headers = {TICKET: self._tickets.issue(GATEWAY, replica)}
         client = self._connect(base_url=address, headers=headers, timeout=ANSWER_SECONDS)
         try:
             async with client as asked:
                 while leases := (await _answer(asked, DRAIN, {}))["leases"]:
-                    moved = await asyncio.gather(
-                        *(self._move(asked, lease) for lease in leases[:MOST_AT_ONCE])
-                    )
-                    if not any(moved):
+                    if not await self._move_all(asked, leases):
                         await asyncio.sleep(PAUSE_SECONDS)
         except httpx.HTTPError as error:
             _log.info("replica %s answers no more: %s", replica, type(error).__name__)
+
+    async def _move_all(self, asked: httpx.AsyncClient, leases: list[str]) -> int:
+        """Try each once, some side by side: those that cannot move yet keep nobody else; returns how many moved."""
+        moved = 0
+        for first in range(0, len(leases), MOST_AT_ONCE):
+            some = leases[first : first + MOST_AT_ONCE]
+            moved += sum(await asyncio.gather(*(self._move(asked, lease) for lease in some)))
+        return moved
 
     async def _move(self, asked: httpx.AsyncClient, lease: str) -> bool:
         """Move one session; false if there is no place for it yet, or it is gone."""

@@ -55,6 +55,7 @@ def live_backend(
             allow_origins=list(settings.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
+            expose_headers=["X-Connection"],
         )
     add_move_routes(app, manager, reservations, leave)
     app.mount("/v1", make_client_api(manager))
@@ -106,7 +107,7 @@ class BackendServer:
                 raise UserError(self.manager.down or "The replica's server does not start.")
             await asyncio.sleep(LOOK_SECONDS)
         if self.manager.ready.places:
-            self.reservations.places = self.manager.ready.places
+            self.reservations.places = self.manager.admission.places = self.manager.ready.places
 
     def leave(self) -> None:
         """Take nobody new: sessions are moved from here, and what is left at the end is given away."""

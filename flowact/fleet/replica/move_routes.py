@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Final
 
-from fastapi import Depends, FastAPI, Header
+from fastapi import Depends, FastAPI, Header, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
+from flowact.errors import UserError
 from flowact.fleet.replica.replica_address import GATEWAY
 from flowact.live.access.places import Place
 from flowact.live.access.reservations import Reservations
@@ -41,13 +42,19 @@ def add_move_routes(
     """
 
     def check(x_ticket: Annotated[str, Header()]) -> None:
-        manager.tickets.check(x_ticket, GATEWAY)
+        try:
+            manager.tickets.check(x_ticket, GATEWAY)
+        except UserError as error:
+            raise HTTPException(403, "This is for a gateway with a valid ticket.") from error
 
     @app.post(DRAIN, dependencies=[Depends(check)])
     async def drain() -> dict[str, list[str]]:
-        """Take nobody new, and say which leases have sessions here."""
+        """Take nobody new, and say which leases have sessions here that are not on their way yet."""
         leave()
-        return {"leases": list(reservations.bound)}
+        under_way = manager.moves.under_way
+        return {
+            "leases": [lease for lease, name in reservations.bound.items() if not under_way(name)]
+        }
 
     @app.post(MOVE, dependencies=[Depends(check)])
     async def move(order: MoveOrder) -> dict[str, bool]:

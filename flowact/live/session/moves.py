@@ -111,11 +111,15 @@ class SessionMoves:
             place: at the other server.
             depart: see `drain`.
         """
-        if name not in self._moving or name in self._places:
+        if name not in self._moving or self.under_way(name):
             return False
         self._places[name] = place
         depart(name)
         return True
+
+    def under_way(self, name: str) -> bool:
+        """Whether a session has a place elsewhere already, or was left to whichever server its page dials."""
+        return name in self._places or name in self._given_away
 
     def departed(self, departed: Departed) -> None:
         """The worker has let go of a session: hand it over to whichever server its page dials next."""

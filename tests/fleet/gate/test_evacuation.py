@@ -9,6 +9,7 @@ import httpx
 from flowact.fleet.gate import evacuation
 from flowact.fleet.gate.evacuation import Evacuation
 from flowact.fleet.gate.fleet_places import FleetPlaces
+from flowact.fleet.gate.place_counter import MOST_AT_ONCE
 from flowact.fleet.replica.move_routes import DRAIN, TICKET
 from flowact.fleet.replica.replica_address import GATEWAY
 from flowact.live.access.places import Wish
@@ -30,6 +31,16 @@ class Replica:
         if order["lease"] not in self.over:
             self.moved[order["lease"]] = order
         return httpx.Response(200, json={"moved": order["lease"] not in self.over})
+
+
+class SlowReplica(Replica):
+    """One with sessions that cannot move before all others have."""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        lease = json.loads(request.content).get("lease", "")
+        if lease.startswith("stuck") and len(self.moved) < 3:
+            return httpx.Response(200, json={"moved": False})
+        return super().__call__(request)
 
 
 def evacuate(seats: Seats, replica, leases_of=lambda seats: list(seats.over)) -> FleetPlaces:
@@ -81,6 +92,14 @@ def test_whoever_finds_no_place_waits_for_one_and_a_place_that_is_not_used_is_gi
     evacuate(seats, replica, all_of_them)
     assert replica.moved.keys() == set(leases[1:])
     assert len(seats.over) == 3 + 2, "the place of the one that was over is free"
+
+
+def test_those_that_cannot_move_yet_keep_nobody_else():
+    stuck = [f"stuck {number}" for number in range(MOST_AT_ONCE)]
+    replica = SlowReplica([])
+    evacuate(Seats(40), replica, lambda seats: stuck + list(seats.over))
+    assert len(replica.moved) == 3 + len(stuck)
+    assert not any(lease.startswith("stuck") for lease in list(replica.moved)[:3])
 
 
 def test_a_replica_that_is_gone_is_left_alone():
