@@ -54,10 +54,12 @@ def coding(path: Path, said: Mapping[Any, Any]) -> Coding | None:
     """
     with path.open("rb") as file:
         head = file.read(2**20)
-    codes = _of_png(head) or _of_boxes(head)
+    profiled = "icc_profile" in said
+    # The first box may belong to another picture of the file, as a map of gains, whose own has a profile.
+    codes = _of_png(head) or (None if profiled else _of_boxes(head))
     if codes is not None:
         return _by_codes(*codes)
-    if "srgb" in said or "icc_profile" in said:
+    if profiled or "srgb" in said:
         return None
     return _by_gamma(said.get("gamma"), said.get("chromaticity"))
 
@@ -108,12 +110,20 @@ def _by_codes(primaries: int, transfer: int) -> Coding | None:
 def _by_gamma(gamma: float | None, corners: tuple[float, ...] | None) -> Coding | None:
     """What PNG says in gAMA, the exponent from light to signal, and cHRM."""
     gamut = SRGB
-    if corners is not None and min(corners[1::2]) > 0:
+    if corners is not None and _is_gamut(corners):
         gamut = (corners[0:2], corners[2:4], corners[4:6], corners[6:8])  # type: ignore[assignment]
     usual = not gamma or abs(gamma * 2.2 - 1) < _SAME
     if usual and np.allclose(gamut, SRGB, atol=0.005):
         return None
     return Coding(gamut, _srgb_light if usual else _power(1 / float(gamma or 1)))
+
+
+def _is_gamut(corners: tuple[float, ...]) -> bool:
+    """Whether white and three primaries that lie on no line are there; a file may say anything."""
+    if len(corners) != 8 or min(corners[1::2]) <= 0:
+        return False
+    (x, y), one, other = (np.array(corners[at : at + 2]) for at in (2, 4, 6))
+    return bool(abs(np.linalg.det([one - (x, y), other - (x, y)])) > 1e-4)
 
 
 def _to_xyz(gamut: Gamut) -> NDArray[np.float64]:
@@ -148,7 +158,7 @@ def _pq_light(signal: Floats) -> Floats:
 
 
 def _hlg_light(signal: Floats) -> Floats:
-    """ARIB STD-B67 on a screen of 1000 cd/m2."""
+    """ARIB STD-B67 on a screen of 1000 cd/m2, each colour by itself: greys are exact, others a little strong."""
     scene = np.where(
         signal <= 0.5, signal**2 / 3, (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
     )

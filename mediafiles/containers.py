@@ -12,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from mediafiles.errors import MediaError
+from mediafiles.errors import MediaError, printable
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def reading(path: Path, kind: Kind) -> Iterator[None]:
         RuntimeError, NotImplementedError, AssertionError,
     ) as error:  # fmt: skip
         # PyAV derives its errors from these, and lets others of them through for odd headers.
-        _log.info("%s: %r", path.name, error)
+        _log.info("%s: %r", printable(path.name), error)
         raise MediaError(path, _READABLE[kind]) from error
 
 
@@ -150,7 +150,7 @@ class Decoder:
                 except av.error.DecoderNotFoundError:
                     raise _nothing(self._path, self._kind, unknown=True) from None
                 except (av.FFmpegError, EOFError) as error:
-                    _log.debug("%s: %r", self._path.name, error)
+                    _log.debug("%s: %r", printable(self._path.name), error)
                     self.damaged += packet.size > 0
                     continue
             yield from frames
@@ -177,7 +177,7 @@ class Decoder:
                     av.FFmpegError,
                     EOFError,
                 ) as error:  # the file breaks off: what came before is there
-                    _log.debug("%s: %r", self._path.name, error)
+                    _log.debug("%s: %r", printable(self._path.name), error)
                     self.damaged += 1
                     self._broken_off = True
                     return

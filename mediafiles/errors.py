@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Final
 
-_CONTROLS: Final = {number: repr(chr(number))[1:-1] for number in (*range(32), 127)}
+_CONTROLS: Final = {
+    number: repr(chr(number))[1:-1] for number in (*range(32), *range(127, 160), 0x2028, 0x2029)
+}
+"""Line breaks and what steers a terminal, in all of Unicode."""
 
 
 class MediaError(Exception):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from mediafiles.colours import Coding, coding, in_srgb
-from mediafiles.errors import MediaError
+from mediafiles.errors import MediaError, printable
 
 try:
     import pi_heif
@@ -81,7 +81,7 @@ def read_picture(path: Path, enough: int) -> NDArray[np.uint8]:
         EOFError, AssertionError, struct.error, zlib.error, ImageCms.PyCMSError,
     ) as error:  # fmt: skip
         # What Pillow's readers raise about damage is whatever happens to fail first.
-        _log.info("%s: %r", path.name, error)
+        _log.info("%s: %r", printable(path.name), error)
         raise MediaError(path, "is damaged and cannot be read as a picture") from error
     if pixels.max(initial=0) <= _BLACK:
         raise MediaError(path, "is all black")

@@ -14,7 +14,7 @@ import numpy as np
 from av.container import InputContainer
 
 from mediafiles.containers import Decoder, opened, video_stream
-from mediafiles.errors import MediaError
+from mediafiles.errors import MediaError, printable
 from mediafiles.screen import SQUARE, Screen, Turn, displayed_size, is_wide, turn_of
 
 _log = logging.getLogger(__name__)
@@ -114,7 +114,9 @@ def inspect_video(path: Path) -> VideoFacts:
         promised = _promised_seconds(stream)
         first, times, last = None, [], 0.0
         for time, frame, _ in _timed(decoder.frames(stream), stream):  # type: ignore[arg-type]
-            first = first or frame
+            if first is None:
+                first = frame
+                _refuse_unshown(path, first)
             times.append(time)
             last = _duration(frame)
         if first is None or len(times) < 2:
@@ -131,7 +133,6 @@ def inspect_video(path: Path) -> VideoFacts:
         uneven = float((np.abs(gaps - usual) > max(_UNEVEN * usual, _ROUNDED)).mean())
         aspect = _aspect(stream)
         width, height = displayed_size(first, aspect)
-        _refuse_unshown(path, first)
         return VideoFacts(
             width=width,
             height=height,
@@ -156,7 +157,7 @@ def _refuse_unshown(path: Path, frame: av.VideoFrame) -> None:
     try:
         Screen(_SMALL, _SMALL).show(frame)
     except (av.FFmpegError, NotImplementedError, ValueError) as error:
-        _log.info("%s: %r", path.name, error)
+        _log.info("%s: %r", printable(path.name), error)
         raise MediaError(
             path,
             "has colours that cannot be shown here; export it in those of ordinary videos (BT.709)",

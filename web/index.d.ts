@@ -1,3 +1,11 @@
+/** What a session bears. */
+export interface SessionLimits {
+  text_characters: number;
+  action_characters: number;
+  append_bytes: number;
+  buffered_seconds: number;
+}
+
 /** Events of the server, by type; see /v1/asyncapi.json. */
 export interface AvatarEvents {
   "session.created": {
@@ -7,8 +15,9 @@ export interface AvatarEvents {
     resumed: boolean;
     epoch: number;
     microphone: "off" | "puppet" | "conversation";
+    limits: SessionLimits;
   };
-  "session.moved": Record<string, never>;
+  "session.moved": { path: string; ticket: string };
   "session.updated": { voice: string; language: string };
   "queue.position": { position: number };
   "playback.started": { item_id: string; epoch: number; voice_ms: number };

@@ -12,6 +12,7 @@ from flowact.commands.generate import write_video
 from flowact.commands.shared_options import add_label_argument, add_machine_arguments
 from flowact.media import Recording
 from flowact.portrait import load_reference
+from mediafiles.errors import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace) -> None:
     person = assets.default_character()
     recording = Recording.open(assets.sample_speech())
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    console = Console(markup=False)
+    console = Console(markup=False, emoji=False)
     console.print(f"{person.name.capitalize()} says {recording.name} ...")
     write_video(load_reference(person.portrait), recording, args, console)
-    console.print(f"Watch it: {args.out.resolve()}")
+    console.print(printable(f"Watch it: {args.out.resolve()}"))

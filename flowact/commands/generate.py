@@ -87,7 +87,7 @@ def _seed(text: str) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Check everything that was given, then load the model and write the video."""
-    console = Console(stderr=True, markup=False)
+    console = Console(stderr=True, markup=False, emoji=False)
     reference = _picture(args, console)
     recording = Recording.open(args.audio, args.max_minutes)
     check_target(args.out)

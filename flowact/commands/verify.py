@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print the verdict."""
     verdict = verify(args.file)
-    console = Console(soft_wrap=True, markup=False)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     if args.json:
         console.print_json(json.dumps(asdict(verdict)))
         return
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
         f"(score {verdict.score:.1f} over {verdict.frames} frames, {DETECTED:g} is needed)."
     )
     for name, value in verdict.metadata.items():
-        console.print(f"  {name}: {value}")
+        console.print(printable(f"  {name}: {value}"))
 
 
 def verify(path: Path) -> Verdict:

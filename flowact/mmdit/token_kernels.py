@@ -45,8 +45,11 @@ def split_heads(
     given = qkv.contiguous().view(batch, tokens, 3, heads, width)
     made = qkv.new_empty(3, batch, heads, tokens, width)
     factors = torch.stack(scales).float().numpy()
-    angles = (part.detach().float().expand(batch, -1, -1, -1)[:, 0].numpy() for part in (cos, sin))
-    _split_heads(bits_of(given), factors, *angles, bits_of(made))
+    # Contiguous, or a second session in the batch would have the loop compiled anew.
+    angles = (
+        part.detach().float().expand(batch, -1, -1, -1)[:, 0].contiguous() for part in (cos, sin)
+    )
+    _split_heads(bits_of(given), factors, *(part.numpy() for part in angles), bits_of(made))
     query, key, value = made.unbind()
     return query, key, value
 
@@ -118,22 +121,22 @@ def _modulate(given: Any, shift: Any, scale: Any, made: Any) -> None:
 @compiled  # type: ignore[untyped-decorator]
 def _gelu(given: Any, made: Any) -> None:
     rows, dim = given.shape
-    wide, bits = np.empty(dim, np.uint32), np.empty(dim, np.uint32)
-    numbers, powers = wide.view(np.float32), bits.view(np.float32)
+    wide, powers = np.empty(dim, np.uint32), np.empty(dim, np.float32)
+    numbers = wide.view(np.float32)
     for n in range(rows):
         read(given[n], wide)
         for i in range(dim):
             x = numbers[i]
             powers[i] = _INNER * (x + _CUBE * x * x * x)
-        _exp2(powers, bits)
+        _exp2(powers)
         for i in range(dim):
             numbers[i] = numbers[i] / (_ONE + powers[i])
         write(wide, made[n])
 
 
 @compiled  # type: ignore[untyped-decorator]
-def _exp2(numbers: Any, bits: Any) -> None:
-    """Two to the power of numbers, in place; `bits` are theirs. The library's function is no vector instruction."""
+def _exp2(numbers: Any) -> None:
+    """Two to the power of numbers, in place; the library's function is no vector instruction."""
     scale = np.empty(numbers.size, np.uint32)
     for i in range(numbers.size):
         x = min(max(numbers[i], _LOWEST), -_LOWEST)

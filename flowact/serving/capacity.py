@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
-
 from flowact.media.watermark import Watermark
 from flowact.parallel.lockstep import Stepper
 from flowact.pipeline import FlowActPipeline
@@ -16,8 +14,7 @@ from flowact.serving.engine import Engine
 from flowact.serving.messages import MOST_PLACES, Create, Event, SessionError
 from flowact.serving.pacing import CHUNK_SECONDS
 from flowact.serving.reference_cache import ReferenceCache
-from flowact.serving.warmup import CHUNKS
-from flowact.timebase import FRAME_SIZE
+from flowact.serving.warmup import CHUNKS, sample_picture
 
 BUSY: Final = 0.85
 """Share of its time that a worker computes when all places are taken; the rest is for what else the machine does."""
@@ -63,12 +60,13 @@ class _Trial:
         self._events: list[Event] = []
         told, clock = self._events.append, lambda: self._now
         self._engine = Engine(pipeline, told, mark, references, clock, stepper)
-        self._grey = np.full((FRAME_SIZE, FRAME_SIZE, 3), 128, np.uint8).tobytes()
+        self._picture = sample_picture()
 
     def seconds(self, count: int) -> float:
         """Seconds of one chunk of so many sessions; infinity if there is no room for them."""
         for number in range(len(self._engine.sessions), count):
-            self._engine.handle(Create(f"place {number}", self._grey, seed=number, action="idling"))
+            opened = Create(f"place {number}", self._picture, seed=number, action="idling")
+            self._engine.handle(opened)
         times = [self._advance() for _ in range(CHUNKS + TIMED_CHUNKS)]
         if any(isinstance(event, SessionError) for event in self._events):
             return math.inf

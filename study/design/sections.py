@@ -6,7 +6,15 @@ from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from unicodedata import normalize
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 
 def plain_name(name: str) -> str:
@@ -18,7 +26,9 @@ Locale = Literal["en", "zh"]
 LOCALES: tuple[Locale, ...] = ("en", "zh")
 LocalText = dict[Locale, str]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,39}$")]
-SystemName = Annotated[str, Field(min_length=1), AfterValidator(plain_name)]
+SystemName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(plain_name)
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 LONGEST = 60.0
 """Seconds of the longest clips: raters see many."""

@@ -14,7 +14,7 @@ RATES: Final = (24, 25, 30, 48, 50, 60)
 MOST_PIXELS_A_SIDE: Final = 1280
 _LEAST: Final = 64
 _HIGH: Final = 48
-"""Frames per second that show any moment with a delay of at most 10 ms."""
+"""Frames per second of which one lies within about 10 ms of any moment."""
 _SAME_RATE: Final = 0.002
 """Share by which 23.976, 29.97 and 59.94 lie beside a whole rate: one frame in half a minute."""
 _ALIKE: Final = 0.02

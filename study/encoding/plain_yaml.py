@@ -10,17 +10,17 @@ import yaml
 
 from study.errors import StudyError
 
-_UNLIKE_TEXT: Final = {"timestamp", "bool", "int"}
+_UNLIKE_TEXT: Final = {"timestamp", "bool", "int", "float"}
 """What YAML 1.1 finds in words and names: dates, yes and no, octal and sexagesimal numbers."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes for truth values true and false alone, for whole numbers those without zeros in front, and no dates."""
+    """Takes for truth values true and false alone, for numbers what is written back as it stands, and no dates."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that is there twice, of which the first would be lost in silence."""
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 problem = f"{key.value!r} is there twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
@@ -35,9 +35,12 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile("(?:true|True|TRUE|false|False|FALSE)$"), "tTfF"
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile("[-+]?(?:0|[1-9][0-9_]*)$"), "-+0123456789"
-)
+for _tag, _form in (
+    ("int", r"-?(?:0|[1-9][0-9]*)$"),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.(?:0|[0-9]*[1-9])$"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), "-+.0123456789")
 
 
 def read(path: Path) -> Any:
@@ -54,6 +57,14 @@ def read(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise StudyError(f"{path}: cannot be read as YAML ({line}{error.problem})") from None
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+    except (
+        OSError,
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:  # tags that do not suit their values end in any of these
         reason = " ".join(str(error).split())
         raise StudyError(f"{path}: cannot be read as YAML ({reason})") from None

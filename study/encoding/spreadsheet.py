@@ -90,5 +90,6 @@ def _table(text: str, separator: str) -> Iterator[list[str]]:
 
 def _named(text: str, separator: str, columns: Sequence[str]) -> tuple[int, int]:
     """How many columns of the head have a name that is expected, if this is the separator; and all columns."""
-    names = next(filter(None, _table(text, separator)), [])
+    empty = next(filter(None, _table(text, separator)), [])
+    names = next((row for row in _table(text, separator) if any(map(str.strip, row))), empty)
     return sum(_heading(name.strip(), columns) in columns for name in names), len(names)

@@ -5,6 +5,7 @@ from flowact.conditioning.audio import (
     MARGIN,
     SILENT_MEL,
     AudioEncoder,
+    along_tokens,
     log_mel,
     log_mel_of_clip,
     mel_filters,
@@ -14,6 +15,15 @@ from flowact.conditioning.audio import (
 def speechlike(samples: int) -> torch.Tensor:
     torch.manual_seed(0)
     return torch.randn(1, samples).cumsum(1).diff(dim=1, prepend=torch.zeros(1, 1)) * 0.1
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (3, 2)])
+def test_a_convolution_as_one_product_is_the_convolution(kernel: int, dilation: int) -> None:
+    torch.manual_seed(0)
+    reach = dilation * (kernel // 2)
+    layer = torch.nn.Conv1d(6, 5, kernel, padding=reach, dilation=dilation)
+    x = torch.randn(2, 9, 6)
+    torch.testing.assert_close(along_tokens(layer, x), layer(x.transpose(1, 2)).transpose(1, 2))
 
 
 def test_pieces_of_sound_give_the_frames_of_the_whole() -> None:

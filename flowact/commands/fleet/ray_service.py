@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from ray.serve import Application
 
 from flowact.commands.fleet.serve import add_arguments, plan_of
+from flowact.errors import UserError
 from flowact.fleet.application import fleet_application
 from flowact.fleet.plan import FleetPlan
 from flowact.fleet.presets_file import PresetsFile
@@ -32,9 +33,15 @@ def ray_service_plan(args: RayServiceArgs) -> FleetPlan:
     Raises:
         UserError: it makes no sense.
     """
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(exit_on_error=False)
     add_arguments(parser)
-    return plan_of(parser.parse_args(["--fleet", "kuberay", *shlex.split(args.options)]), args)
+    try:
+        words = ["--fleet", "kuberay", *shlex.split(args.options)]
+        return plan_of(parser.parse_args(words), args)
+    except (argparse.ArgumentError, SystemExit, ValueError) as error:
+        raise UserError(
+            f"The RayService's options {args.options!r} make no sense: {error}."
+        ) from None
 
 
 def app(args: RayServiceArgs) -> Application:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from flowact import assets, logs
+from flowact.errors import UserError
 from flowact.live import settings as live
 from flowact.live.continuity.open_store import check_store
 
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> None:
     from flowact.fleet.engine import check_ray, ray_engine
     from flowact.fleet.presets_file import PresetsFile
 
+    if args.presets and args.preset:
+        raise UserError("--presets names all presets; leave --preset out, or name it in that file.")
     check_ray()
     plan = plan_of(args, PresetsFile.read(args.presets) if args.presets else None)
     logs.configure(plan.settings.log)

@@ -55,6 +55,7 @@ def live_backend(
             allow_origins=list(settings.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["*"],
+            expose_headers=["X-Connection"],
         )
     add_move_routes(app, manager, reservations, leave)
     app.mount("/v1", make_client_api(manager))

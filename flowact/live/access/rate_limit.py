@@ -11,6 +11,9 @@ MESSAGES_PER_SECOND: Final = 80.0
 MESSAGES_AT_ONCE: Final = 240.0
 REQUESTS_PER_SECOND: Final = 5.0
 REQUESTS_AT_ONCE: Final = 20.0
+SOUND_PER_SECOND: Final = 4.0
+"""Seconds of a microphone; what a poor connection held back may come faster than it is spoken."""
+SOUND_AT_ONCE: Final = 10.0
 
 
 class TokenBucket:
@@ -28,12 +31,12 @@ class TokenBucket:
         self._rate, self._burst, self._now = rate, burst, now
         self._level, self._at = burst, now()
 
-    def take(self) -> bool:
-        """Take one; false if there is none."""
+    def take(self, amount: float = 1.0) -> bool:
+        """Take so much; false, and nothing is taken, if there is less."""
         now = self._now()
         self._level = min(self._burst, self._level + (now - self._at) * self._rate)
         self._at = now
-        if self._level < 1:
+        if self._level < amount:
             return False
-        self._level -= 1
+        self._level -= amount
         return True

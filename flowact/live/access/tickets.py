@@ -32,7 +32,7 @@ class Tickets:
     now: Callable[[], float] = time.time
 
     def issue(self, purpose: str, subject: str, lifetime: float = LIFETIME) -> str:
-        """Return a ticket for one purpose (`session`, `resume`) and one subject (a name)."""
+        """Return a ticket for one purpose (`visit`, `place`) and one subject (a name)."""
         body = f"{purpose}.{subject}.{self.now() + lifetime:.0f}".encode()
         return urlsafe_b64encode(self._sign(body) + body).decode()
 

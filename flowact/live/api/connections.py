@@ -19,7 +19,11 @@ from flowact.live.api.credentials import Bearer
 from flowact.live.api.joining import JoinRequest, SessionDoor
 from flowact.live.api.models import PROTOCOL, SocketQuery
 from flowact.live.protocol.binary import prefixed, split_prefixed
-from flowact.live.protocol.connection import HttpConnection, SocketConnection
+from flowact.live.protocol.connection import (
+    ConnectionLostError,
+    HttpConnection,
+    SocketConnection,
+)
 from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.protocol.problem import ApiError
 
@@ -27,6 +31,8 @@ TOKEN_PREFIX: Final = "token."  # noqa: S105  (not a secret)
 """Browsers cannot set headers of a socket: the token may be offered as a second subprotocol."""
 BAD_REQUEST, UNAUTHORISED = 4400, 4401
 """Close codes, after HTTP's."""
+LONGEST_REASON: Final = 123
+"""Bytes: a close frame has room for no more."""
 LONGEST_POST: Final = 4 * LONGEST_APPEND
 _MESSAGES: Final = "application/octet-stream"
 _FRAMED: Final = {"schema": {"type": "string", "format": "binary"}}
@@ -70,15 +76,18 @@ def add_connection_routes(api: FastAPI, door: SessionDoor) -> None:
         connections[name] = connection
         joining = JoinRequest(bearer.credentials, query, request.headers)
 
+        def over() -> None:
+            connections.pop(name, None)
+            connection.close()
+
         async def messages() -> AsyncIterator[bytes]:
             serving = asyncio.create_task(door.serve(connection, joining))
-            serving.add_done_callback(lambda _task: connection.close())
+            serving.add_done_callback(lambda _task: over())
             try:
                 while (message := await connection.next_down()) is not None:
                     yield prefixed(message)
             finally:
-                connections.pop(name, None)
-                connection.close()
+                over()
 
         headers = {"X-Connection": name, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(messages(), media_type=_MESSAGES, headers=headers)
@@ -88,7 +97,7 @@ def add_connection_routes(api: FastAPI, door: SessionDoor) -> None:
         """Send messages up."""
         found = connections.get(connection)
         if found is None:
-            raise ApiError("unknown_connection", "This connection is over.", status=404)
+            raise _no_connection()
         _take(found, await bounded(request, LONGEST_POST))
 
 
@@ -97,8 +106,15 @@ def _take(connection: HttpConnection, body: bytes) -> None:
         messages = list(split_prefixed(body))
     except ValueError as error:
         raise ApiError("invalid_request", "Those messages cannot be read.", status=422) from error
-    for message in messages:
-        connection.post(message)
+    try:
+        for message in messages:
+            connection.post(message)
+    except ConnectionLostError as error:  # it ended while the body came
+        raise _no_connection() from error
+
+
+def _no_connection() -> ApiError:
+    return ApiError("unknown_connection", "This connection is over.", status=404)
 
 
 async def _serve_socket(websocket: WebSocket, door: SessionDoor) -> None:
@@ -167,4 +183,5 @@ def _no_token() -> ApiError:
 
 def _reason(error: UserError) -> tuple[int, str]:
     status, code = (error.status, error.code) if isinstance(error, ApiError) else (400, "refused")
-    return UNAUTHORISED if status == 401 else BAD_REQUEST, f"{code}: {error}"[:120]
+    reason = f"{code}: {error}".encode()[:LONGEST_REASON].decode(errors="ignore")
+    return UNAUTHORISED if status == 401 else BAD_REQUEST, reason

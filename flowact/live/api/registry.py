@@ -142,6 +142,7 @@ class SessionRegistry:
                 spec.voice,
                 spec.language,
                 spec.codec,
+                recast=True,
             )
         else:
             session = PushSession(

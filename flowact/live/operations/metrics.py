@@ -66,7 +66,7 @@ class LiveMetrics:
         self._stages = self._histogram(
             "stage", "What making a segment took.", _OF_A_STAGE, ("stage",)
         )
-        self._join = self._histogram("join", "Hello to first segment, without the line.")
+        self._join = self._histogram("join", "Connected to first segment, without the line.")
         self._wait = self._histogram("wait", "Time in the line.", _OF_A_LINE)
         self._reply = self._histogram("reply", "Asked to the first segment with a voice.")
         self._freeze = self._histogram("freeze", "How long a picture stood still.", _OF_A_FREEZE)

@@ -12,6 +12,8 @@ from flowact.errors import UserError
 SEND_SECONDS: Final = 20.0
 """A connection that takes nothing for so long is lost."""
 MOST_WAITING: Final = 500
+MOST_WAITING_BYTES: Final = 1_000_000
+"""Of posts that were not read yet: far more than a page sends, far less than a server has room for."""
 
 
 class ConnectionLostError(Exception):
@@ -71,7 +73,7 @@ class HttpConnection:
     def __init__(self) -> None:
         self._up: asyncio.Queue[str | bytes | None] = asyncio.Queue(MOST_WAITING)
         self._down: asyncio.Queue[str | bytes | None] = asyncio.Queue(4)
-        self._closed = False
+        self._closed, self._waiting = False, 0
 
     async def send(self, message: str | bytes) -> None:
         """Pass a message to the answer that is being sent."""
@@ -88,18 +90,22 @@ class HttpConnection:
         message = await self._up.get()
         if message is None:
             raise ConnectionLostError
+        self._waiting -= _size(message)
         return message
 
     def post(self, message: str | bytes) -> None:
         """Take a message from a post.
 
         Raises:
+            ConnectionLostError: nobody reads any more.
             UserError: too many wait already.
         """
-        try:
-            self._up.put_nowait(message)
-        except asyncio.QueueFull as error:
-            raise UserError("The page sends faster than the server can read.") from error
+        if self._closed:
+            raise ConnectionLostError
+        if self._up.full() or self._waiting + _size(message) > MOST_WAITING_BYTES:
+            raise UserError("The page sends faster than the server can read.")
+        self._waiting += _size(message)
+        self._up.put_nowait(message)
 
     async def next_down(self) -> str | bytes | None:
         """Return what to send next in the answer; `None` at its end."""
@@ -112,3 +118,7 @@ class HttpConnection:
             while line.full():
                 line.get_nowait()
             line.put_nowait(None)
+
+
+def _size(message: str | bytes) -> int:
+    return len(message if isinstance(message, bytes) else message.encode())

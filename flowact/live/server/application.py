@@ -82,6 +82,7 @@ def _allow_origins(app: FastAPI, settings: LiveSettings) -> None:
             allow_origins=list(settings.origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "X-Filename"],
+            expose_headers=["X-Connection"],
         )
 
 

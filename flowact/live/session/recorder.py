@@ -35,13 +35,21 @@ class Recorder:
         self._pieces: deque[MediaSegment] = deque()
         self._most_segments = minutes * 60 * FPS // FRAMES_PER_LATENT
         self._bytes, self._most_bytes = 0, most_bytes
+        self._gap = False
 
     def keep(self, segment: MediaSegment) -> None:
         """Append a segment and forget what is too old."""
+        if self._gap and not _begins_anew(segment):
+            return
+        self._gap = False
         self._pieces.append(segment)
         self._bytes += _size(segment)
         while self._bytes > self._most_bytes or len(self._pieces) > self._most_segments:
             self._bytes -= _size(self._pieces.popleft())
+
+    def leave_out(self) -> None:
+        """A segment is not kept: what follows shows nothing without it, up to the next key frame."""
+        self._gap = True
 
     def clear(self) -> None:
         """Forget everything."""
@@ -52,7 +60,7 @@ class Recorder:
         """Return what can be shown: everything from the first key frame on."""
         segments = list(self._pieces)
         for first, segment in enumerate(segments):
-            if segment.frames and segment.frames[0].key:
+            if _begins_anew(segment):
                 return segments[first:]
         return []
 
@@ -105,6 +113,11 @@ def _write_sound(
 def _format(frame: bytes) -> str:
     """Name the raw format that FFmpeg reads a frame's parameters from."""
     return "mjpeg" if frame.startswith(_JPEG) else "h264"
+
+
+def _begins_anew(segment: MediaSegment) -> bool:
+    """Whether a segment can be shown without those before it."""
+    return bool(segment.frames) and segment.frames[0].key
 
 
 def _size(segment: MediaSegment) -> int:

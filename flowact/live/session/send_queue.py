@@ -71,8 +71,8 @@ class SendQueue:
 
     async def get(self) -> str | bytes | None:
         """Return the next message, `None` after the last."""
-        self.stuck = False
         while True:
+            self.stuck = False  # also for a reader that waited while too much came at once
             if self._texts:
                 return self._texts.popleft()
             if self._media:

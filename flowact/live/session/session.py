@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flowact import assets
 from flowact.conditioning.actions import resolve
 from flowact.errors import UserError
+from flowact.live.access.rate_limit import SOUND_AT_ONCE, SOUND_PER_SECOND, TokenBucket
 from flowact.live.access.uploads import Uploads
 from flowact.live.dialogue.dialogue import Dialogue
 from flowact.live.dialogue.dialogue_context import DialogueContext
@@ -41,10 +42,12 @@ from flowact.serving.messages import (
     Puppet,
     SetAction,
 )
+from flowact.timebase import SAMPLE_RATE
 
 PLAN_SECONDS: Final = 0.2
 PACKET_BYTES: Final = 1_280
 """40 ms: longer sound is heard in so many steps."""
+_BYTES_PER_SECOND: Final = 2 * SAMPLE_RATE
 STARTED_AGAIN: Final = "The generator stopped and was started again; go on."
 
 
@@ -85,6 +88,7 @@ class ViewerSession:
         voice: name of the voice; empty for the person's own.
         language: ISO 639-1 code that the viewer speaks; empty to find out.
         codec: of the frames.
+        recast: whether `session.update` may change who the avatar is.
     """
 
     def __init__(
@@ -97,15 +101,19 @@ class ViewerSession:
         voice: str = "",
         language: str = "",
         codec: Codec = "h264",
+        *,
+        recast: bool = False,
     ) -> None:
         self.name, self.visitor, self.codec = name, visitor, codec
         self._services, self._planner = services, planner or RuleBasedPlanner()
         self.send_queue, self.recorder = SendQueue(), Recorder()
         self.watch = SessionWatch(services.tell)
+        self._sound = TokenBucket(SOUND_PER_SECOND, SOUND_AT_ONCE)
         self._packetizer = Packetizer(self.send_queue)
         self.left: float | None = None
         self._began = time.monotonic()
         self._card, self._voice, self._language = persona, voice, language
+        self._recast = recast
         self._items = SpokenItems(self.tell)
         self._dialogue = Dialogue(services.speech, self._dialogue_context(), persona)
         self._dialogue.choose(voice, language)
@@ -134,11 +142,12 @@ class ViewerSession:
         if not self._dialogue.mouth.wants(segment):
             return
         self._planner.hear("avatar", np.frombuffer(segment.sound, "<i2"))
-        if self.left is None:
-            if not self._packetizer.send(segment):
-                self._command(KeyFrame(self.name))
-            if not self.send_queue.stuck:
-                self.recorder.keep(segment)
+        if self.left is None and not self._packetizer.send(segment):
+            self._command(KeyFrame(self.name))
+        if self.left is None and not self.send_queue.stuck:
+            self.recorder.keep(segment)
+        else:
+            self.recorder.leave_out()
         self.watch.sent(segment, self.send_queue.dropped)
         self._dialogue.shown(segment)
         self._items.sent(segment)
@@ -232,6 +241,8 @@ class ViewerSession:
 
     def _update(self, event: events.SessionUpdate) -> None:
         check_voice(event.voice, self._services.speech.engines)
+        if event.persona is not None and not self._recast:
+            raise ApiError("persona_fixed", "Only a program's session takes another persona.")
         if event.voice is not None:
             self._voice = event.voice
         if event.language is not None:
@@ -245,9 +256,13 @@ class ViewerSession:
         """Take microphone sound, 16-bit mono at 16 kHz.
 
         Raises:
-            ApiError: half a sample, or more than a message holds.
+            ApiError: half a sample, more than a message holds, or more than anybody speaks.
         """
         events.check_sound(sound)
+        if not self._sound.take(len(sound) / _BYTES_PER_SECOND):
+            raise ApiError(
+                "rate_limited", "The sound comes too fast; send it as it is spoken.", retryable=True
+            )
         for start in range(0, len(sound), PACKET_BYTES):
             packet = sound[start : start + PACKET_BYTES]
             if self.mode != "off":

@@ -37,7 +37,7 @@ def show_eye(
         columns: the same of columns.
         eye: its shape, see `Eye.numbers`.
         turned: pixels by which the iris goes right and down.
-        edge: breadth at the margins of lids in which it goes under, and a fifth of that at the corners.
+        edge: breadth at the margins of lids in which it goes under, and five times that at the corners.
         strength: how much of the eye is shown, 0..1.
         picture: `[3, 480, 480]`.
         mask: `[p, p]`, how much of the warp shows, changed.
@@ -82,7 +82,8 @@ def _seen(
 @compiled
 def _sampled(plane: Floats, across: np.float32, down: np.float32) -> np.float32:
     """A plane `[480, 480]` between its pixels."""
-    column, row = min(int(across), _SIDE - 2), min(int(down), _SIDE - 2)
+    # What is no number passes the comparisons before, which assume that there is none.
+    column, row = min(max(int(across), 0), _SIDE - 2), min(max(int(down), 0), _SIDE - 2)
     right, low = across - np.float32(column), down - np.float32(row)
     a, b = plane[row, column], plane[row, column + 1]
     d, e = plane[row + 1, column], plane[row + 1, column + 1]

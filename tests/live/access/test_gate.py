@@ -70,6 +70,14 @@ def test_a_bucket_lets_a_burst_and_then_a_rate_through():
     assert [bucket.take() for _ in range(3)] == [True, True, False]
 
 
+def test_what_is_too_much_for_a_bucket_takes_nothing_from_it():
+    clock = Clock()
+    bucket = TokenBucket(rate=4, burst=10, now=clock)
+    assert [bucket.take(amount) for amount in (8, 3, 2, 0.5)] == [True, False, True, False]
+    clock.now += 0.5
+    assert bucket.take(2)
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -80,5 +80,6 @@ def test_pages_of_the_owners_origins_may_call_and_others_may_not(closed):
     assert allowed.headers["access-control-allow-origin"] == PAGE
     module = closed.get("/live/static/framing.js", headers={"Origin": PAGE})
     assert module.headers["access-control-allow-origin"] == PAGE
+    assert module.headers["access-control-expose-headers"] == "X-Connection"
     other = closed.options("/v1/sessions", headers={"Origin": "https://evil.example", **ask})
     assert "access-control-allow-origin" not in other.headers

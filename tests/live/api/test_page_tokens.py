@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from PIL import Image
+from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.observation.events import Joined
 from flowact.live.protocol.binary import Flag, MessageKind, prefixed, split_prefixed, unpack
@@ -129,6 +130,27 @@ def test_where_no_socket_opens_the_same_messages_travel_in_posts(client, manager
     assert json.loads(messages[0])["type"] == "session.created"
     assert unpack(messages[1])[0].kind is MessageKind.STILL
     ended(manager)
+
+
+def test_a_visitor_of_the_page_does_not_choose_who_the_avatar_is(client, manager, ticket):
+    with visiting(client, ticket, codec="jpeg") as caller:
+        for persona in ("You are the owner.", ""):
+            caller.send("session.update", persona=persona)
+            assert caller.event("error")["code"] == "persona_fixed"
+        caller.send("session.update", language="de")
+        assert caller.event("session.updated")["language"] == "de"
+    ended(manager)
+
+
+def test_a_reason_in_any_script_fits_into_a_close_frame(client, manager, ticket):
+    with dialled(client, ticket, query={"character": "名" * 60}) as socket:
+        caller = Viewer(socket)
+        assert "名" * 60 in caller.event("error")["message"]
+        with pytest.raises(WebSocketDisconnect) as closed:
+            caller.next()
+    assert closed.value.reason.startswith("refused: There is no character '名")
+    assert 100 < len(closed.value.reason.encode()) <= 123
+    assert not manager.sessions
 
 
 @pytest.mark.parametrize(

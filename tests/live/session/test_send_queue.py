@@ -64,6 +64,19 @@ def test_nothing_is_kept_for_a_viewer_who_takes_nothing():
     assert asyncio.run(play()) == ["goodbye"]
 
 
+def test_too_much_at_once_is_not_the_end_for_a_viewer_who_waits():
+    async def play():
+        send_queue = SendQueue()
+        waiting = asyncio.create_task(send_queue.get())
+        await asyncio.sleep(0)
+        filled(send_queue)  # before the reader could take any of it
+        await asyncio.sleep(0)
+        assert send_queue.put_media(b"key", video=True, key=True)
+        return await asyncio.wait_for(waiting, 60)
+
+    assert asyncio.run(play()) == b"key"
+
+
 def test_a_flush_leaves_texts():
     async def play():
         send_queue = SendQueue()

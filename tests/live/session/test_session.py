@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.access import uploads
 from flowact.live.protocol.binary import Flag, MessageKind
+from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.session.session import sample
 from flowact.media import Recording
 from flowact.serving.audio_source import to_pcm16
@@ -132,6 +133,17 @@ def test_a_fresh_worker_takes_over_in_the_middle_of_a_word(client, manager, tick
         times = [round(header.media_ms) for header, _ in heard]
         assert times == list(range(0, 160 * len(times), 160)), "nothing twice and nothing left out"
         assert not [m for m in viewer.seen if isinstance(m, dict) and m["type"] == "notice"]
+    ended(manager)
+
+
+def test_sound_that_comes_far_faster_than_speech_is_refused(client, manager, ticket):
+    with visiting(client, ticket, codec="jpeg") as viewer:
+        viewer.event("session.created")
+        for _ in range(40):
+            viewer.socket.send_bytes(bytes(LONGEST_APPEND))
+        error = viewer.event("error")
+        assert error["code"] == "rate_limited" and error["retryable"]
+        viewer.media(MessageKind.JPEG)
     ended(manager)
 
 

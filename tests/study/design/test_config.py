@@ -46,7 +46,9 @@ def test_names_that_yaml_reads_as_numbers_and_a_byte_order_mark(tmp_path):
     assert (config.candidate, config.consent.version) == ("1", "1.0")
 
 
-@pytest.mark.parametrize("name", ["no", "On", "007", "2026-11-29", "2026-02-31", "1:30", "0x10"])
+@pytest.mark.parametrize(
+    "name", ["no", "On", "007", "2026-11-29", "2026-02-31", "1:30", "0x10", "1.10", "1_0", "+5"]
+)
 def test_names_stay_what_they_are_in_the_manifest(tmp_path, name):
     """YAML 1.1 finds truth values, dates and numbers of other bases in them."""
     path = write(tmp_path / "study.yaml")

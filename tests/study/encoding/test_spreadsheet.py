@@ -44,6 +44,11 @@ def test_empty_columns_and_rows_and_spaces_are_left_out(folder):
     assert read(folder, text(";", rows, head).encode("utf-8-sig")) == ("ours", "théirs")
 
 
+@pytest.mark.parametrize("first", ["   ", "\t", "\t \n"])
+def test_a_first_line_of_spaces_hides_no_separator(folder, first):
+    assert read(folder, f"{first}\n{text(';')}".encode()) == ("ours", "théirs")
+
+
 def test_a_column_may_be_spelt_as_in_america(folder):
     head = (*HEAD[:-1], "License")
     assert read(folder, text(",", ROWS, head).encode()) == ("ours", "théirs")

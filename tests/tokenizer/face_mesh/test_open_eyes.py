@@ -92,6 +92,27 @@ def test_the_compiled_loop_shows_what_the_definition_does(points) -> None:
         torch.testing.assert_close(one, other, atol=2e-3, rtol=0)
 
 
+def test_each_frame_of_each_reference_is_its_own(points) -> None:
+    pictures = torch.cat([portrait(points), portrait(points) / 2])
+    eyes = OpenEyes(pictures, find_eyes(pictures, fit_faces(points.expand(2, -1, -1))), 1.0)
+    flow = torch.linspace(-0.02, 0.02, 4)[:, None, None, None].expand(4, 2, 60, 60).contiguous()
+    look = EyeMotion(torch.tensor([[0.0, 0.3]] * 4), torch.linspace(-0.2, 0.2, 16).view(4, 2, 2))
+    still = torch.ones(4, 1, 240, 240), torch.zeros(4, 3, 240, 240)
+    wanted = with_open_eyes(*still, flow, look, eyes, FACE)
+    with torch.no_grad():
+        made = with_open_eyes(*still, flow, look, eyes, FACE)
+    for one, other in zip(made, wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-3, rtol=0)
+    assert (still[0] == 1).all() and not still[1].any()
+
+
+@torch.no_grad()
+def test_what_is_no_number_reads_no_foreign_memory(points) -> None:
+    for bad in (torch.nan, torch.inf):
+        shown(points, looking(), STILL + bad)
+        shown(points, looking(down=bad))
+
+
 def test_it_has_a_gradient(points) -> None:
     picture = portrait(points)
     eyes = OpenEyes(picture, find_eyes(picture, fit_faces(points)), 1.0)

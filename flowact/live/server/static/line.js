@@ -28,16 +28,16 @@ export class Line {
 
   async dial() {
     this.hooks.state(this.tries ? "reconnecting" : "connecting");
-    let place;
+    let place, token, query;
     try {
       place = await this.places.take(this.lost);
+      if (this.closed) return;
+      ({ token, query } = await this.hooks.join(place.ticket));
     } catch (error) {
       return this.hooks.refused(error.message);
     }
     if (this.closed) return;
-    const { token, query } = await this.hooks.join(place.ticket);
     const asked = new URLSearchParams(query);
-    if (this.closed) return;
     this.heard = performance.now();
     const wire = this.http ? new Posts(place.base, token, asked) : new Socket(place.base, token, asked);
     this.wire = wire;
@@ -190,6 +190,7 @@ class Posts {
         for (const message of splitter.push(value)) this.onmessage(message);
       }
     } catch { /* the connection broke, which is what onend is for */ }
+    clearInterval(this.timer); // after a move nobody closes the old wire
     this.onend();
   }
 

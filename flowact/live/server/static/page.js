@@ -369,9 +369,13 @@ class Page {
   async #keep() {
     if (!this.session) return this.#notice("There is nothing to save: no session is running.", "error");
     const { base, id, resume } = this.session;
-    const answer = await fetch(`${base}/sessions/${id}/recording`, { headers: { Authorization: `Bearer ${resume}` } });
-    if (!answer.ok) return this.#notice((await answer.json()).error.message, "error");
-    return save(await answer.blob(), "flowact-session.mp4");
+    try {
+      const answer = await fetch(`${base}/sessions/${id}/recording`, { headers: { Authorization: `Bearer ${resume}` } });
+      if (!answer.ok) throw new Error((await answer.json()).error.message);
+      save(await answer.blob(), "flowact-session.mp4");
+    } catch (error) {
+      this.#notice(error.message, "error");
+    }
   }
 
   #saveFigures() {
