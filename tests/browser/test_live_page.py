@@ -240,7 +240,7 @@ def test_an_action_is_done_and_explained(visit):
     assert visitor.text("doing") == "nodding"
 
 
-def test_a_cut_network_is_mended_by_itself_and_the_session_goes_on(visit, server):
+def test_a_cut_network_is_mended_and_what_was_asked_meanwhile_is_done(visit, server):
     with wired(server.port) as wire:
         visitor = visit(address=wire.address)
         visitor.wait_painted(12)
@@ -249,11 +249,13 @@ def test_a_cut_network_is_mended_by_itself_and_the_session_goes_on(visit, server
         visitor.wait(
             "document.querySelector('[data-part=status]').textContent.includes('reconnecting')"
         )
+        visitor.sample()
         visitor.page.wait_for_timeout(5_000)
         painted = visitor.summary()["frames_painted"]
         wire.mend()
         visitor.wait_painted(painted + 25)
         wait_in_sync(visitor)
+        visitor.wait_stage(VOICE)
         assert visitor.text("status") == "live"
         assert server.health()["sessions"] == 1
         assert session and session == visitor.page.evaluate("flowactSession.id")

@@ -16,6 +16,7 @@ from flowact.avatar.session import AvatarSession
 from flowact.errors import UserError
 from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.protocol import events
+from flowact.live.protocol.parsing import check_sound
 from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
@@ -68,6 +69,7 @@ class PushSession:
         self.name, self.visitor, self.codec = name, visitor, codec
         self.watch = watch or SessionWatch()
         self.left: float | None = None
+        self.heard = 0
         self.send_queue, self.recorder = SendQueue(), recorder or Recorder()
         self._packetizer = Packetizer(self.send_queue)
         self._send, self._engines, self._voice, self._discard = send, engines, voice, discard
@@ -141,7 +143,7 @@ class PushSession:
         Raises:
             ApiError: half a sample, a message too long, or more than a session holds.
         """
-        events.check_sound(sound)
+        check_sound(sound)
         held = self._waiting_bytes + len(sound)
         if held > 2 * self._next.rate * events.MOST_BUFFERED_SECONDS:
             raise ApiError(
@@ -184,7 +186,7 @@ class PushSession:
             case events.MediaKey():
                 self._send(KeyFrame(self.name))
             case events.PingEvent(at=at):
-                self.tell(events.PongEvent(at=at, server_ms=time.time() * 1e3))
+                self.tell(events.PongEvent(at=at, server_ms=time.time() * 1e3, heard=self.heard))
             case _:
                 raise ApiError(
                     "wrong_mode",

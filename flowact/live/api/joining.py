@@ -32,6 +32,7 @@ from flowact.live.observation.events import NotJoined
 from flowact.live.observation.session_watch import Arrival
 from flowact.live.protocol import events
 from flowact.live.protocol.connection import Connection, ConnectionLostError
+from flowact.live.protocol.parsing import parse_event
 from flowact.live.protocol.problem import ApiError
 from flowact.live.server.connection_handler import SILENT_SECONDS, converse, wait_for_place
 from flowact.live.session.manager import SessionManager
@@ -184,6 +185,7 @@ class SessionDoor:
             resumed=resumed,
             epoch=session.epoch,
             microphone=session.mode,
+            heard=session.heard,
         ).model_dump_json()
 
 
@@ -227,11 +229,14 @@ async def _read(connection: Connection, session: ApiSession) -> None:
             if isinstance(message, bytes):
                 session.hear_bytes(message)
                 continue
-            event = events.parse_event(message)
+            event = parse_event(message)
             if isinstance(event, events.SessionClose):
                 return
             if not isinstance(event, events.PingEvent) and not asked.take():
                 raise ApiError("rate_limited", "That was too fast; wait a moment.", retryable=True)
+            if 0 < event.number <= session.heard:  # sent again, for nobody was sure of it
+                continue
+            session.heard = max(event.number, session.heard)
             session.handle_event(event)
         except UserError as error:
             _log.info("session %s: an event was refused: %s", session.name, raised_at(error))

@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 
 from flowact.serving.messages import Codec, Continuation, Create, PendingSound
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Changed with every change of what is written; another one cannot be read."""
 _LENGTHS: Final = struct.Struct("<III")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from flowact.errors import UserError
-from flowact.live.protocol.problem import ApiError, problem_of
+from flowact.live.protocol.problem import problem_of
 
 MicrophoneMode = Literal["off", "puppet", "conversation"]
 LANGUAGE: Final = "^([a-z]{2})?$"
@@ -27,6 +27,13 @@ MOST_BUFFERED_SECONDS: Final = 120  # of sound that a session holds beyond what 
 
 class _Up(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    number: int = Field(
+        0,
+        ge=0,
+        description="Optional, rising within a session. An event whose number the session has heard is ignored, "
+        "so a client may send again what a lost connection has perhaps swallowed.",
+    )
 
 
 class AudioStart(_Up):
@@ -150,7 +157,6 @@ ClientEvent = Annotated[
     | SessionClose,
     Field(discriminator="type"),
 ]
-_ADAPTER: Final[TypeAdapter[ClientEvent]] = TypeAdapter(ClientEvent)
 
 
 class SocketLimits(BaseModel):
@@ -172,6 +178,7 @@ class SessionCreated(BaseModel):
         resumed: whether this is such a connection.
         epoch: of the newest item or interruption.
         microphone: what binary messages up are, in mode `agent`.
+        heard: the greatest number of an event that the session has heard; send again those above it.
         limits: what a session bears.
     """
 
@@ -182,6 +189,7 @@ class SessionCreated(BaseModel):
     resumed: bool = False
     epoch: int = 0
     microphone: MicrophoneMode = "off"
+    heard: int = 0
     limits: SocketLimits = SocketLimits()
 
 
@@ -311,11 +319,12 @@ class NoticeEvent(BaseModel):
 
 
 class PongEvent(BaseModel):
-    """The answer to a ping; `server_ms` is the server's clock since 1970."""
+    """The answer to a ping; `server_ms` is the server's clock since 1970, `heard` as in `session.created`."""
 
     type: Literal["pong"] = "pong"
     at: float
     server_ms: float
+    heard: int = 0
 
 
 class ErrorEvent(BaseModel):
@@ -354,47 +363,3 @@ def error_event(error: UserError, *, fatal: bool = False) -> ErrorEvent:
     """Return the event that says a refusal; `fatal` where it ends the session whatever it is."""
     problem = problem_of(error)
     return ErrorEvent(**{**problem.model_dump(), "fatal": fatal or problem.fatal})
-
-
-def check_sound(sound: bytes) -> None:
-    """Refuse a binary message that is no sound.
-
-    Raises:
-        ApiError: it ends inside a sample, or is too long.
-    """
-    if len(sound) % 2:
-        raise ApiError("odd_length", "The sound ends inside a sample: it has two bytes each.")
-    if len(sound) > LONGEST_APPEND:
-        raise ApiError("too_large", f"One message holds at most {LONGEST_APPEND} bytes of sound.")
-
-
-def parse_event(message: str) -> ClientEvent:
-    """Read what a client sent.
-
-    Raises:
-        ApiError: too long, not JSON, or no event of version 1.
-    """
-    if len(message) > LONGEST_EVENT:
-        raise ApiError("too_large", f"An event has at most {LONGEST_EVENT} characters.")
-    try:
-        event: ClientEvent = _ADAPTER.validate_json(message)
-    except (ValidationError, RecursionError) as error:
-        reason = _reason(error) if isinstance(error, ValidationError) else "it is nested too deep"
-        raise ApiError("invalid_event", f"That is no event of flowact.v1: {reason}.") from error
-    if isinstance(event, TextSay | TextAsk) and len(event.text) > LONGEST_TEXT:
-        raise ApiError(
-            "text_too_long",
-            f"That text has {len(event.text)} characters; at most {LONGEST_TEXT} at a time.",
-        )
-    if isinstance(event, ActionSet) and len(event.text) > LONGEST_ACTION:
-        raise ApiError("text_too_long", f"An action has at most {LONGEST_ACTION} characters.")
-    return event
-
-
-def _reason(error: ValidationError) -> str:
-    """Say the first mistake without repeating what was sent."""
-    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "union_tag_invalid":
-        return "its type is unknown"
-    return f"{place}: {first['msg'].lower()}" if place else str(first["msg"]).lower()

@@ -24,6 +24,7 @@ class LiveSession(Protocol):
         recorder: the last minutes.
         watch: what operators see of it.
         left: when the connection was lost, in seconds of a monotonic clock.
+        heard: greatest number of an event that was heard.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LiveSession(Protocol):
     recorder: Recorder
     watch: SessionWatch
     left: float | None
+    heard: int
 
     def tell(self, event: ServerEvent) -> None:
         """Queue an event for the viewer."""

@@ -24,6 +24,7 @@ from flowact.live.observation.events import LiveEvent, ViewerLag
 from flowact.live.observation.session_watch import SessionWatch
 from flowact.live.persona import NOBODY, Persona
 from flowact.live.protocol import events
+from flowact.live.protocol.parsing import check_sound
 from flowact.live.protocol.problem import ApiError, check_voice
 from flowact.live.session.packetizer import Packetizer
 from flowact.live.session.recorder import Recorder
@@ -79,6 +80,7 @@ class ViewerSession:
         recorder: the last minutes.
         watch: what operators see of it.
         left: when the connection was lost, in seconds of a monotonic clock.
+        heard: greatest number of an event that was heard.
 
     Args:
         name, visitor: see above.
@@ -111,6 +113,7 @@ class ViewerSession:
         self._sound = TokenBucket(SOUND_PER_SECOND, SOUND_AT_ONCE)
         self._packetizer = Packetizer(self.send_queue)
         self.left: float | None = None
+        self.heard = 0
         self._began = time.monotonic()
         self._card, self._voice, self._language = persona, voice, language
         self._recast = recast
@@ -172,11 +175,11 @@ class ViewerSession:
             on_their_way: samples that the worker takes along and still speaks, if it goes there too.
         """
         dialogue = asdict(self._dialogue.kept(on_their_way))
-        return {"offset": self._packetizer.offset, "dialogue": dialogue}
+        return {"offset": self._packetizer.offset, "heard": self.heard, "dialogue": dialogue}
 
     def go_on(self, kept: Mapping[str, Any], epoch: int, source: PendingSound) -> None:
         """Be the session that another server had, whose worker goes on with `source`."""
-        self._packetizer.offset = int(kept["offset"])
+        self._packetizer.offset, self.heard = int(kept["offset"]), int(kept["heard"])
         dialogue = KeptDialogue(**kept["dialogue"])
         self._voice, self._language = dialogue.voice, dialogue.language
         speaks = source.kind == "reply" and bool(source.sound)
@@ -210,7 +213,7 @@ class ViewerSession:
             case events.PingEvent(at=at, lag_ms=lag):
                 if lag is not None:
                     self._services.tell(ViewerLag(lag / 1e3))
-                self.tell(events.PongEvent(at=at, server_ms=time.time() * 1e3))
+                self.tell(events.PongEvent(at=at, server_ms=time.time() * 1e3, heard=self.heard))
             case events.SessionUpdate():
                 self._update(event)
             case _:
@@ -258,7 +261,7 @@ class ViewerSession:
         Raises:
             ApiError: half a sample, more than a message holds, or more than anybody speaks.
         """
-        events.check_sound(sound)
+        check_sound(sound)
         if not self._sound.take(len(sound) / _BYTES_PER_SECOND):
             raise ApiError(
                 "rate_limited", "The sound comes too fast; send it as it is spoken.", retryable=True

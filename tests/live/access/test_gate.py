@@ -8,7 +8,8 @@ from flowact.errors import UserError
 from flowact.live.access.origin import is_allowed
 from flowact.live.access.rate_limit import TokenBucket
 from flowact.live.access.tickets import Tickets
-from flowact.live.protocol.events import LONGEST_EVENT, TextSay, parse_event
+from flowact.live.protocol.events import LONGEST_EVENT, TextSay
+from flowact.live.protocol.parsing import parse_event
 
 
 class Clock:

@@ -50,6 +50,29 @@ def test_a_page_token_begins_a_session_of_an_agent_that_its_resume_token_finds_a
     ]
 
 
+def test_an_event_that_is_sent_again_after_a_lost_line_is_done_once(client, manager, ticket):
+    with dialled(client, ticket, query={"codec": "jpeg"}) as socket:
+        caller = Viewer(socket)
+        created = caller.event("session.created")
+        assert created["heard"] == 0
+        caller.send("sample.play", name="welcome", number=1)
+        started = caller.event("playback.started")
+        caller.send("ping", at=0.0)
+        assert caller.event("pong")["heard"] == 1
+    with dialled(client, created["resume_token"]) as socket:
+        again = Viewer(socket)
+        assert again.event("session.created")["heard"] == 1
+        again.send("sample.play", name="welcome", number=1)
+        again.send("sample.play", name="welcome", number=2)
+        assert again.event("playback.started")["epoch"] == started["epoch"] + 1
+        again.send("ping", at=0.0)
+        assert again.event("pong")["heard"] == 2
+        begun = [each for each in again.seen if isinstance(each, dict)]
+        assert [each["type"] for each in begun].count("playback.started") == 1
+        again.send("session.close")
+    ended(manager)
+
+
 @pytest.mark.parametrize(
     ("origin", "refused"),
     [("http://testserver", False), ("https://evil.example", True), ("null", True)],

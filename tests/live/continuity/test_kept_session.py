@@ -36,7 +36,7 @@ def test_damage_and_other_versions_are_said(monkeypatch):
     monkeypatch.setattr("flowact.live.continuity.kept_session.SCHEMA", 99)
     other = to_bytes(KEPT)
     monkeypatch.undo()
-    with pytest.raises(ValueError, match="its schema is 99, not 1"):
+    with pytest.raises(ValueError, match="its schema is 99, not 2"):
         from_bytes(other)
 
 

@@ -7,6 +7,7 @@ import { Line } from "./line.js";
 import { MicrophoneSwitch } from "./microphone.js";
 import { Painter, bestCodec } from "./painter.js";
 import { Places } from "./places.js";
+import { Requests } from "./requests.js";
 import { makeSpeaker } from "./speaker.js";
 
 export class Session extends EventTarget {
@@ -23,6 +24,7 @@ export class Session extends EventTarget {
     this.canvas = canvas;
     this.options = options;
     this.figures = new Figures();
+    this.requests = new Requests((message) => this.send(message));
     this.oldest = 0; // epochs below this one were interrupted
     this.voiced = -1; // newest epoch whose voice has come
     this.id = this.resume = ""; // the session's name, and the token that finds it again
@@ -86,40 +88,40 @@ export class Session extends EventTarget {
 
   say(text, voice) {
     this.figures.asked();
-    this.send({ type: "text.say", text, voice });
+    this.requests.ask({ type: "text.say", text, voice });
   }
 
   /** Answer something that was typed. */
   ask(text) {
     this.figures.asked();
-    this.send({ type: "text.ask", text });
+    this.requests.ask({ type: "text.ask", text });
   }
 
   /** The voice of answers and the language that the viewer speaks; empty for the server's choice. */
   choose(voice, language) {
     this.choice = { type: "session.update", voice, language };
-    if (this.resume) this.send(this.choice); // or else once there is a session
+    if (this.resume) this.requests.ask(this.choice); // or else once there is a session
   }
 
   sample(name) {
     this.figures.asked();
-    this.send({ type: "sample.play", name });
+    this.requests.ask({ type: "sample.play", name });
   }
 
   play(sound) {
     this.figures.asked();
-    this.send({ type: "sound.play", sound_id: sound });
+    this.requests.ask({ type: "sound.play", sound_id: sound });
   }
 
   act(text) {
-    this.send({ type: "action.set", text });
+    this.requests.ask({ type: "action.set", text });
   }
 
   interrupt() {
     this.figures.interrupted();
     this.oldest = this.epoch + 1;
     this.#flush();
-    this.send({ type: "audio.clear" });
+    this.requests.ask({ type: "audio.clear" });
   }
 
   /** Choose what the microphone is for; rejects with a sentence when it cannot be had. */
@@ -188,6 +190,7 @@ export class Session extends EventTarget {
       case "microphone.changed":
         return this.mic.told(event.mode, event.why);
       case "pong":
+        this.requests.confirm(event.heard);
         this.figures.pong(event);
         break;
       case "error":
@@ -199,7 +202,7 @@ export class Session extends EventTarget {
     return this.#say(event.type, event);
   }
 
-  #joined({ session, resume_token: resume, epoch, resumed, microphone }) {
+  #joined({ session, resume_token: resume, epoch, resumed, microphone, heard }) {
     this.id = session;
     this.resume = resume;
     this.epoch = epoch;
@@ -208,6 +211,7 @@ export class Session extends EventTarget {
     this.moving = false;
     this.mic.told(microphone);
     if (this.choice && !resumed) this.send(this.choice);
+    this.requests.repeat({ heard, resumed });
     this.#say("state", { name: this.painting ? "live" : "waking up" });
     this.welcomed();
   }
