@@ -47,9 +47,13 @@ class Keeper:
         self._writing: asyncio.Task[None] | None = None
 
     def begin(self, origin: SessionOrigin, picture: NDArray[np.uint8]) -> None:
-        """Take a session in; its picture, uint8 `[480, 480, 3]`, goes with its first state."""
+        """Take a session in; its visitor's own picture, uint8 `[480, 480, 3]`, goes with its first state.
+
+        A character's does not: every server has it.
+        """
         self._origins[origin.session] = origin
-        self._pictures[origin.session] = picture
+        if origin.uploaded:
+            self._pictures[origin.session] = picture
 
     def origin(self, session: str) -> SessionOrigin | None:
         """Return how a session began; `None` if it is over."""
@@ -68,8 +72,11 @@ class Keeper:
         self._forget(kept.origin.session)
         return given
 
-    async def claim(self, session: str) -> tuple[KeptSession, NDArray[np.uint8]] | None:
-        """Make a session this server's; `None` if it is not there, or nobody knows."""
+    async def claim(self, session: str) -> tuple[KeptSession, NDArray[np.uint8] | None] | None:
+        """Make a session this server's; `None` if it is not there, or nobody knows.
+
+        With it comes the picture that its visitor sent; `None` where it is a character.
+        """
         try:
             found = await self.store.claim(session)
         except StoreUnavailableError:
@@ -77,7 +84,7 @@ class Keeper:
             return None
         if found is None:
             return None
-        picture = await asyncio.to_thread(_pixels, found.picture)
+        picture = await asyncio.to_thread(_pixels, found.picture) if found.picture else None
         self._origins[session] = found.kept.origin
         return found.kept, picture
 

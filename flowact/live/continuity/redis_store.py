@@ -35,8 +35,8 @@ return 1
 """
 _CLAIM: Final = """
 local state = redis.call('HGET', KEYS[1], 'state')
-local picture = redis.call('GET', KEYS[2])
-if not state or not picture then return false end
+if not state then return false end
+local picture = redis.call('GET', KEYS[2]) or ''
 local generation = redis.call('HINCRBY', KEYS[1], 'generation', 1)
 return {state, picture, generation}
 """
@@ -102,8 +102,8 @@ class RedisSnapshots:
             return None
         state, picture, generation = found
         try:
-            kept = from_bytes(self._seal.open(state, keys[0]))
-            return Claimed(_of(kept, int(generation)), self._seal.open(picture, keys[1]))
+            kept = _of(from_bytes(self._seal.open(state, keys[0])), int(generation))
+            return Claimed(kept, self._seal.open(picture, keys[1]) if kept.origin.uploaded else b"")
         except ValueError as error:
             _log.error("session %s is kept, and cannot go on here: %s", session, error)
             return None

@@ -16,7 +16,7 @@ class StaleError(Exception):
 
 
 class Claimed(NamedTuple):
-    """A session that is this server's from now on, and the picture of its person as PNG."""
+    """A session that is this server's from now on, and the picture that its visitor sent, as PNG, or nothing."""
 
     kept: KeptSession
     picture: bytes
@@ -33,7 +33,7 @@ class SnapshotStore(Protocol):
         """
 
     async def begin(self, session: str, picture: bytes) -> None:
-        """Keep the picture of a session's person, PNG, as long as its state.
+        """Keep the picture that a session's visitor sent, PNG, as long as its state.
 
         Raises:
             StoreUnavailableError: it is not kept.

@@ -206,8 +206,13 @@ class SessionManager:
         found = await self.moves.claim(name) if self.down is None else None
         if found is None:
             return None
-        kept, picture = found
+        kept, sent = found
         origin = kept.origin
+        try:
+            picture = self.portrait(origin.character) if sent is None else sent
+        except UserError as error:
+            _log.error("session %s was another server's, and cannot go on here: %s", name, error)
+            return None
         planner = self.planner(picture, arms=not origin.uploaded)
         persona = self.persona(origin.character, uploaded=origin.uploaded)
         visitor, codec = origin.visitor, origin.codec

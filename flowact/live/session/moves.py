@@ -76,8 +76,8 @@ class SessionMoves:
             kept = KeptSession(origin, create.epoch, create.action, create.resume, session.kept())
             self._keeper.keep(kept)
 
-    async def claim(self, name: str) -> tuple[KeptSession, NDArray[np.uint8]] | None:
-        """Make a session of another server this one's; `None` if it is kept nowhere."""
+    async def claim(self, name: str) -> tuple[KeptSession, NDArray[np.uint8] | None] | None:
+        """Make a session of another server this one's; see `Keeper.claim`."""
         return await self._keeper.claim(name)
 
     def adopted(self, session: ViewerSession, began: float) -> None:

@@ -1,9 +1,11 @@
 """Two servers behind one store: a session goes from one to the other, planned or not, and is never at both."""
 
+import io
 import time
 
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
 from flowact.live.access.places import Place
@@ -14,7 +16,8 @@ from flowact.live.session.session import sample
 from flowact.live.settings import LiveSettings
 from flowact.media import Recording
 from flowact.serving.audio_source import to_pcm16
-from tests.live.viewer import Viewer, dialled, ended, visiting, wait_until_ready
+from tests.live.viewer import Viewer, bearer, dialled, ended, visiting, wait_until_ready
+from tests.tiny_assets import picture
 
 PATIENCE = 60
 
@@ -115,13 +118,28 @@ def test_a_server_that_is_drained_sends_new_visitors_elsewhere(servers):
     assert here.post("/v1/streams").status_code == 503
 
 
-def test_a_session_whose_server_is_silent_goes_on_elsewhere_and_ends_there(servers, redis_server):
+def own_picture(server) -> str:
+    body = io.BytesIO()
+    Image.fromarray(picture()).save(body, "PNG")
+    answer = server.post(
+        "/v1/pictures?consent=true", content=body.getvalue(), headers=bearer(ticket(server))
+    )
+    return answer.json()["picture_id"]
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["a character", "one's own picture"])
+def test_a_session_whose_server_is_silent_goes_on_elsewhere_and_ends_there(
+    servers, redis_server, own
+):
     here, there = servers
-    with dialled(here, ticket(here), query={"codec": "jpeg"}) as socket:
+    query = {"codec": "jpeg", **({"picture_id": own_picture(here)} if own else {})}
+    with dialled(here, ticket(here), query=query) as socket:
         viewer = Viewer(socket)
         welcome = viewer.event("session.created")
         key = f"flowact:session:{welcome['session']}"
         viewer.until(lambda _: redis_server.client().exists(key))
+        shared = redis_server.client().exists(key.replace("session", "picture"))
+        assert shared == own, "every server has a character's"
         with visiting(there, welcome["resume_token"]) as again:
             unlike = {"resume_token": "", "resumed": True}
             assert again.event("session.created") | unlike == welcome | unlike

@@ -16,6 +16,7 @@ from tests.live.continuity.test_kept_session import KEPT
 SECRET = b"shared"
 CALLS = 20
 PICTURE = b"\x89PNG of a face"
+OWN = replace(KEPT, origin=replace(KEPT.origin, uploaded=True))
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def asked(redis_server, work, secret: bytes = SECRET):
 
 async def fill(store):
     await store.begin("a1", PICTURE)
-    await store.put(KEPT)
+    await store.put(OWN)
 
 
 def test_the_next_server_claims_it_and_the_one_before_is_refused(redis_server):
@@ -44,13 +45,23 @@ def test_the_next_server_claims_it_and_the_one_before_is_refused(redis_server):
         await fill(store)
         claimed = await store.claim("a1")
         assert claimed.picture == PICTURE
-        assert claimed.kept == replace(KEPT, origin=replace(KEPT.origin, generation=4))
+        assert claimed.kept == replace(OWN, origin=replace(OWN.origin, generation=4))
         with pytest.raises(StaleError):
-            await store.put(KEPT)
+            await store.put(OWN)
         await store.put(claimed.kept)
         assert (await store.claim("a1")).kept.origin.generation == 5
         await store.drop("a1")
         assert await store.claim("a1") is None
+
+    asked(redis_server, work)
+
+
+def test_a_character_needs_no_picture_and_ones_own_person_does(redis_server):
+    async def work(store):
+        await store.put(KEPT)
+        assert (await store.claim("a1")).picture == b""
+        await store.put(replace(OWN, origin=replace(OWN.origin, generation=9)))
+        assert await store.claim("a1") is None, "its picture is gone"
 
     asked(redis_server, work)
 
