@@ -15,7 +15,7 @@ from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
 from flowact import logs
-from flowact.fleet.departures import DEPARTURES
+from flowact.fleet import departures
 from flowact.fleet.gate.evacuation import Evacuation
 from flowact.fleet.gate.fleet_places import FleetPlaces
 from flowact.fleet.gate.gateway_app import gateway_app
@@ -75,7 +75,7 @@ class GatewayReplica:
         def told(replica: str, address: str) -> None:
             loop.call_soon_threadsafe(evacuation.begin, replica, address)
 
-        DEPARTURES.listen(deployment_name(preset), told)
+        departures.listen(deployment_name(preset), told)
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return gateway_app(self._manager, self._places, self._fleet.trusted)

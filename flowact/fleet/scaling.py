@@ -11,6 +11,8 @@ BUSY: Final = 0.7
 """Share of its time that a replica's worker may compute in the long run."""
 SPARE: Final = 1
 """Replicas, loaded and warm, that stand by where there may be so many."""
+IDLE: Final = 0.05
+"""Servers' worth of work that is none: how busy a worker was is forgotten little by little, and never quite."""
 
 
 def replicas_wanted(context: AutoscalingContext) -> tuple[int, dict[str, Any]]:
@@ -33,7 +35,7 @@ def replicas_wanted(context: AutoscalingContext) -> tuple[int, dict[str, Any]]:
     waiting = max(waits, default=0.0)
     for_sessions = (context.total_num_requests + waiting) / each
     for_work = sum(busy) / BUSY
-    wanted = math.ceil(max(for_sessions, for_work)) + SPARE
+    wanted = math.ceil(max(for_sessions, for_work if for_work > IDLE else 0.0)) + SPARE
     if waiting:
         wanted = max(wanted, context.target_num_replicas)
     least, most = context.capacity_adjusted_min_replicas, context.capacity_adjusted_max_replicas

@@ -7,7 +7,7 @@ from typing import Final
 
 from ray.serve.request_router import FIFOMixin, PendingRequest, RequestRouter, RunningReplica
 
-from flowact.fleet.departures import DEPARTURES
+from flowact.fleet import departures
 
 MOST_ASKED: Final = 8
 """Of a large fleet so many replicas, chosen by chance, are compared."""
@@ -46,4 +46,4 @@ class SeatRouter(FIFOMixin, RequestRouter):
         for left in set(before) - set(self.curr_replicas):
             address = before[left].routing_stats.get("address")
             if address:  # else it has only just come
-                DEPARTURES.left(left.deployment_id.name, left.unique_id, address)
+                departures.left(left.deployment_id.name, left.unique_id, address)

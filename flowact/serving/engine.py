@@ -37,7 +37,7 @@ from flowact.serving.messages import (
     SessionError,
     SetAction,
 )
-from flowact.serving.pacing import SEGMENT_SECONDS, Pace, lead
+from flowact.serving.pacing import SEGMENT_SECONDS, UNHURRIED, Pace, lead
 from flowact.serving.reference_cache import ReferenceCache
 from flowact.serving.session import WorkerSession
 from flowact.serving.snapshot import SessionSnapshot, stored
@@ -49,8 +49,6 @@ _log = logging.getLogger(__name__)
 
 TOGETHER: Final = 0.2
 """Sessions due within this many seconds are stepped as one batch."""
-UNHURRIED: Final = 0.25
-"""Seconds before work on a chunk is to begin in which another worker surely has taken a session over."""
 MOST_PAINTERS: Final = 4
 """Sessions whose pictures are painted side by side, a thread each."""
 
@@ -110,10 +108,13 @@ class Engine:
                 del self.sessions[session.name]
             case Depart():
                 session.departing = True
-                if self._begin(session) - self._now() > UNHURRIED:
+                if isinstance(session.source, Microphone) and self._unhurried(session):
                     self._depart(session)
             case _:
                 _tell(session, command)
+
+    def _unhurried(self, session: WorkerSession) -> bool:
+        return self._begin(session) - self._now() > UNHURRIED
 
     def _create(self, command: Create) -> None:
         """Begin a session; where it cannot go on as it was, it begins anew and says so."""
@@ -163,12 +164,15 @@ class Engine:
         self._load_meter.worked(now, self._now())
 
     def _begin(self, session: WorkerSession) -> float:
-        """Return when work on a session's next chunk begins."""
+        """Return when work on a session's next chunk begins; one that departs takes a chunk along, if it can."""
+        if session.departing and not isinstance(session.source, Microphone):
+            return float("-inf")
         return session.source.begin(session.pace.begin(session.segment, lead(session.taken)))
 
     def _due(self, session: WorkerSession, now: float) -> float:
         """Return when it should have begun, for the figures: live sound is taken when it is there."""
-        if isinstance(session.source, Microphone) or session.pace.origin is None:
+        live = isinstance(session.source, Microphone)
+        if live or session.departing or session.pace.origin is None:
             return now
         return self._begin(session)
 

@@ -48,7 +48,7 @@ from flowact.serving.messages import (
     SetAction,
     Timings,
 )
-from flowact.serving.pacing import LEAST_LEAD, SEGMENT_SECONDS, Pace
+from flowact.serving.pacing import LEAST_LEAD, SEGMENT_SECONDS, UNHURRIED, Pace
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT, LATENTS_PER_CHUNK, SAMPLES_PER_LATENT
 
 SNAPSHOT_EVERY: Final = 4
@@ -146,6 +146,8 @@ class LoopbackEngine:
         due = [each for each in self._sessions.values() if self._begin(each) <= begun]
         for session in due:
             self._advance(session)
+            if session.departing:
+                self._depart(session)
         if due:
             self._load_meter.worked(begun, self._now())
 
@@ -163,11 +165,16 @@ class LoopbackEngine:
             case Close():
                 del self._sessions[found.name]
             case Depart():
-                self._depart(found)
+                found.departing = True
+                live = isinstance(found.source, Microphone)
+                if live and self._begin(found) - self._now() > UNHURRIED:
+                    self._depart(found)
             case _:
                 found.take(command)
 
     def _begin(self, session: _Session) -> float:
+        if session.departing and not isinstance(session.source, Microphone):
+            return float("-inf")  # it takes a chunk along
         return session.source.begin(session.pace.begin(session.segment, LEAST_LEAD))
 
     def _depart(self, session: _Session) -> None:

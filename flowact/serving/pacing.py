@@ -23,6 +23,8 @@ LEAST_LEAD: Final = 0.14
 MOST_LEAD: Final = 2 * CHUNK_SECONDS
 FIRST_LEAD: Final = CHUNK_SECONDS
 """Before anything has been measured."""
+UNHURRIED: Final = 0.25
+"""Seconds before work on a chunk is to begin in which another worker surely has taken a session over."""
 REMEMBERED: Final = 32
 """Chunks whose times count."""
 

@@ -37,6 +37,7 @@ def context(sessions=0, waiting=0, now=2, busy=0.1, places=4, least=1, most=9):
     ("asked", "wanted"),
     [
         ({"sessions": 0}, 2),  # busy workers, and one that stands by
+        ({"sessions": 0, "busy": 1e-9}, 1),  # work is forgotten little by little
         ({"sessions": 8}, 3),
         ({"sessions": 9}, 4),
         ({"sessions": 8, "waiting": 1}, 4),

@@ -207,22 +207,26 @@ async def grow(scene: Battlefield) -> Aftermath:
         "fewer while somebody waited": float(fewer),
         "errors": float(sum(len(one.seen.errors) for one in come)),
     }
+    await asyncio.to_thread(scene.change, lambda plan: plan)
     return Aftermath(f"{scene.watching} come to {counted[0]} server, and leave", figures)
 
 
 async def idle_readers(scene: Battlefield) -> Aftermath:
-    """Let some viewers read nothing of what is sent to them.
+    """Let some viewers read nothing of what is sent to them, after as many who read everything.
 
-    The others' recordings grow meanwhile, as they do anyway: that much is taken off.
+    What these cost, with their recordings, those cost too: the rest is what not reading costs.
     """
     async with crowd(scene.page, scene.secret) as viewers:
         others = await viewers.come(scene.watching, RAMP_SECONDS)
-        usual = await _growth()
-        for _ in range(IDLERS):
-            viewers.add(reads=False)
-        _forget(others)
-        grown = await _growth() - usual
-        return Aftermath("20 viewers read nothing", _seen(others) | {"MB for each": grown / IDLERS})
+        costs = {}
+        for reads in (True, False):
+            usual = await _growth()
+            for _ in range(IDLERS):
+                viewers.add(reads=reads)
+            _forget(others)
+            costs[reads] = (await _growth() - usual) / IDLERS
+        each = {"MB for each": costs[False], "of a reader": costs[True]}
+        return Aftermath("20 viewers read nothing", _seen(others) | each)
 
 
 async def _growth() -> float:
