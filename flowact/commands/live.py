@@ -24,6 +24,7 @@ from flowact.live.continuity.open_store import check_store
 from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.server.application import create_app, mount_page
 from flowact.live.server.draining import DrainingServer
+from flowact.live.server.listening import listen_at
 from flowact.live.settings import LiveSettings, add_arguments, from_arguments
 from flowact.live.speech.check import check
 from flowact.live.speech.services import SpeechRoom
@@ -93,7 +94,7 @@ def create_application(settings: LiveSettings) -> FastAPI:
 def _listen(settings: LiveSettings) -> socket.socket:
     """Take the port now, so that whoever is told of it can already connect."""
     try:
-        return socket.create_server((settings.host, settings.port), backlog=128)
+        return listen_at(settings.host, settings.port)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(

@@ -55,7 +55,7 @@ def pages():
 
 @pytest.fixture(scope="module")
 def edge(pages):
-    written = (EDGE / "nginx.conf").read_text().replace("listen 80;", "listen LISTEN;")
+    written = (EDGE / "nginx.conf").read_text().replace("listen 80 ", "listen LISTEN ")
     for page, place in zip(pages, ("page-1:7860", "page-2:7860"), strict=True):
         assert written.count(place) == 1
         written = written.replace(place, f"127.0.0.1:{page.port}")

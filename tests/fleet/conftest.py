@@ -87,7 +87,7 @@ def fleet(tmp_path_factory, redis_server):
     options = ("--direct", "no", "--replicas", "2", "--sessions", "4", "--spare", "no")
     options += ("--store", redis_server.url)
     made = FleetCommand(log, *options, "--network-places", "99", "--network-waiting", "99")
-    edge = EDGE.read_text().replace("listen 80;", "listen LISTEN;")
+    edge = EDGE.read_text().replace("listen 80 ", "listen LISTEN ")
     assert edge.count("head:7860") == 1
     try:
         made.wait()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Final
@@ -20,6 +19,7 @@ from flowact.live.api.routes import make_client_api
 from flowact.live.operations.operations import Operations
 from flowact.live.protocol.events import LONGEST_APPEND
 from flowact.live.server.draining import DrainGate
+from flowact.live.server.listening import listen_at
 from flowact.live.session.manager import SessionManager
 from flowact.live.settings import LiveSettings
 
@@ -79,7 +79,7 @@ class BackendServer:
     def __init__(self, settings: LiveSettings, host: str, patience: float) -> None:
         self.reservations = Reservations(settings.sessions)
         self.manager = SessionManager(settings, self.reservations)
-        self._listener = socket.create_server((host, 0), backlog=512)
+        self._listener = listen_at(host, 0, backlog=512)
         self.port: int = self._listener.getsockname()[1]
         config = uvicorn.Config(
             live_backend(settings, self.manager, self.reservations, self.leave),

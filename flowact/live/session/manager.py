@@ -95,6 +95,7 @@ class SessionManager:
         self.ready: Ready | None = None
         self.down: str | None = None
         self._portraits: dict[str, NDArray[np.uint8]] = {}
+        self._portrait_bytes: dict[str, bytes] = {}
         self._supervisor: Supervisor | None = None
         self._tidier: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
@@ -220,7 +221,7 @@ class SessionManager:
         self.sessions[name] = session
         session.watch.arrived(arrival)
         _log.info("session %s goes on here; %d servers have had it", name, origin.generation)
-        self.send(kept.create(picture.tobytes()))
+        self.send(kept.create(self._rgb(picture)))
         session.go_on(kept.viewer, kept.epoch, kept.resume.source)
         self.moves.adopted(session, arrival.at)
         return session
@@ -276,7 +277,7 @@ class SessionManager:
         session.welcome(picture)
         seed = secrets.randbelow(2**31)
         _log.info("session %s begins", session.name)
-        self.send(Create(session.name, picture.tobytes(), seed, "idling", codec))
+        self.send(Create(session.name, self._rgb(picture), seed, "idling", codec))
         return seed
 
     async def end(self, session: LiveSession) -> None:
@@ -299,6 +300,13 @@ class SessionManager:
         if found.name not in self._portraits:
             self._portraits[found.name] = load_reference(found.portrait)
         return self._portraits[found.name]
+
+    def _rgb(self, picture: NDArray[np.uint8]) -> bytes:
+        """A picture's bytes; those of a character are the same ones for all of its visitors."""
+        for name, portrait in self._portraits.items():
+            if portrait is picture:
+                return self._portrait_bytes.setdefault(name, picture.tobytes())
+        return picture.tobytes()
 
     @property
     def engines(self) -> Mapping[str, TTSEngine]:
