@@ -31,6 +31,7 @@ class _Up(BaseModel):
     number: int = Field(
         0,
         ge=0,
+        le=2**53,
         description="Optional, rising within a session. An event whose number the session has heard is ignored, "
         "so a client may send again what a lost connection has perhaps swallowed.",
     )
