@@ -17,17 +17,17 @@ from flowact.tokenizer.face_mesh.fit import FittedFaces
 from flowact.tokenizer.kernels.map_kernels import Floats
 
 _ROW: Final = ("corner_outer", "lid_{}_outer", "lid_{}", "lid_{}_inner", "corner_inner")
-_ABOVE: Final = 0.36
+_ABOVE: Final = 0.5
 """So far above the margin of the upper lid skin is filled in, unless the brow is near."""
 _BROW: Final = 0.2
 """So far below the middle of the brow hair may grow."""
-_BELOW: Final = 0.27
+_BELOW: Final = 0.25
 """So far below the lower margin: it hides wet rim and lashes."""
 _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
 _ENDS: Final = 0.07
 """So far beyond the corners skin is filled in."""
-_OVER: Final = 0.75
+_OVER: Final = 0.63
 """So far below the lower margin the lids meet, in heights of the open eye."""
 _STEADY: Final = (
     *("eye_corner_outer_{0}", "eye_corner_inner_{0}", "cheek_high_{0}", "temple_{0}"),

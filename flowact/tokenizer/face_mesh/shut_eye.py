@@ -2,7 +2,7 @@
 
 A portrait shows hardly any of the skin that a shut eye shows. Skin from around the eye, filled in smoothly (push and
 pull; Gortler et al., "The Lumigraph", 1996), with a line of lashes, is near to what is there. The numbers are chosen
-by eye on portraits; nothing is learned here.
+on portraits, by eye and by a judge's blink curve, as far as lids stay as light as skin; nothing is learned here.
 """
 
 from typing import Final
@@ -14,18 +14,24 @@ from torch.nn import functional as F
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.eye import Eye, arch, luma, margin, mean_below
 
-_LINE: Final = 0.024
+_LINE: Final = 0.015
 """Half the width of the line where they meet."""
-_SOFT_LINE: Final = 0.025
+_SOFT_LINE: Final = 0.057
 LASHES: Final = 0.07
+"""So far below the line a lid takes its lashes along."""
+_THIN: Final = 0.25
 """Length in which the lashes below the line grow thin."""
 _LIGHT: Final = 0.84
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
-_MOST: Final = 1.15
-_PLAIN: Final = 0.5
+_MOST: Final = 1.3
+_PLAIN: Final = 0.7
 """How far they have the cheek's hue; shade under brows is redder than lids are."""
-_BULGE: Final = 0.12
+_BULGE: Final = 0.2
 """The middle of a lid is so much lighter."""
+_FOLD: Final = 0.26
+"""Below the line the skin is so much darker, where it turns inwards, ..."""
+_FOLDED: Final = 0.22
+"""... down to here."""
 _GRAIN: Final = 0.015
 """Most that the grain of the cheek lightens or darkens."""
 _SHADE: Final = 0.45
@@ -70,9 +76,10 @@ def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Te
     top, meet, bottom = eye.band(u)
     height = (v - top) / (meet - top).clamp(min=0.05)
     bulge = (1 - (2 * height - 1).square()).clamp(min=-1)
+    fold = _FOLD * torch.exp(-((v - meet) / _FOLDED).square()) * (v > meet) * arch(u)
     fine = (open_eye - _blurred(open_eye, 3)).clamp(-_GRAIN, _GRAIN)
     lower = int(float((bottom - top).max() + 0.1) * eye.width)
-    return smooth * (1 + _BULGE * bulge) + fine.roll(-lower, 1)
+    return smooth * (1 + _BULGE * bulge) * (1 - fold) + fine.roll(-lower, 1)
 
 
 def _lashes(
@@ -84,7 +91,7 @@ def _lashes(
     # Lashes are longer and closer towards the outer corner.
     thick = _LINE * arch(u) * (1.15 - 0.3 * u)
     line = torch.exp(-((below.abs() - thick).clamp(min=0) / _SOFT_LINE).square())
-    fan = 0.7 * (1 - 0.5 * u) * torch.exp(-below / LASHES) * (below > 0)
+    fan = 0.7 * (1 - 0.5 * u) * torch.exp(-below / _THIN) * (below > 0)
     ink = torch.maximum(line, fan) * arch(u) * ((u > 0) & (u < 1))
     from_rim = v - margin(eye.upper, u)
     rim = open_eye[:, (from_rim > -0.12) & (from_rim < 0.1) & (u > 0.1) & (u < 0.9)]
