@@ -28,8 +28,12 @@ _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
 _SHARES: Final = (0.9, 0.8, 0.9, 0.75)
 """How much of the dark, the tongue, upper and lower teeth is drawn over what the decoder painted."""
-_INCISORS: Final = 1.8
-"""Cells of upper teeth that a wide open mouth shows at least; the mesh's lip hides them."""
+_INCISORS: Final = 2.4
+"""Cells of upper teeth that a wide open mouth shows in its middle; the mesh's lip hides them."""
+_MIDDLE: Final = 0.6
+"""Of the mouth's width, what counts as its middle."""
+_SMILE: Final = 1.2
+"""Cells by which the edge of the teeth rises from the middle of the mouth to its corners."""
 _ARCH: Final = 0.8
 """Of the mouth's width, what they take."""
 _WIDE: Final = (4.0, 4.0)
@@ -113,13 +117,27 @@ def _inside(lips: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
     across = (height.cumsum(3) - height / 2) / height.sum(3, keepdim=True).clamp(min=1)
     off_middle = (2 * across - 1).abs()
     wide = ((height - _WIDE[0]) / _WIDE[1]).clamp(0, 1)
-    row = (_INCISORS - depth + 0.5).clamp(0, 1) * (4 * (_ARCH - off_middle)).clamp(0, 1)
+    edge = _upper_lip(lips, height, off_middle) + _INCISORS - _SMILE * off_middle.square()
+    rows = torch.arange(lips.shape[2], device=lips.device)[:, None] + 0.5
+    row = (edge - rows + 0.5).clamp(0, 1) * (4 * (_ARCH - off_middle)).clamp(0, 1)
     upper = torch.maximum(upper, lips * row * wide)
     raised = ((depth / height.clamp(min=1) - _BACK[0]) / _BACK[1]).clamp(0, 1)
     tongue = lips * raised * wide * (1.5 - 2 * off_middle).clamp(0, 1)
     dark = (lips - upper - lower).clamp(min=0)
     tongue = torch.minimum(tongue, dark)
     return torch.cat([dark - tongue, tongue, upper, lower], 1)
+
+
+def _upper_lip(lips: Tensor, height: Tensor, off_middle: Tensor) -> Tensor:
+    """How far down, in cells, the upper lip of each frame ends in the middle of the mouth, `[n, 1, 1, 1]`.
+
+    Teeth end in a line of their own, whatever bow the lip before them has.
+    """
+    filled = lips.cumsum(2)
+    half = (filled < height / 2).sum(2, keepdim=True).clamp(max=lips.shape[2] - 1)
+    ends = half + 1 - filled.gather(2, half)
+    counts = height * (off_middle < _MIDDLE)
+    return (ends * counts).sum(3, keepdim=True) / counts.sum(3, keepdim=True).clamp(min=1)
 
 
 @dataclass(frozen=True)

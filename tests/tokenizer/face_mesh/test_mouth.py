@@ -38,14 +38,19 @@ def test_shut_lips_stay_as_they_are(points) -> None:
     assert not painted(points, torch.zeros(1, 1, 52)).any()
 
 
-def opened(points: torch.Tensor, rows: int) -> torch.Tensor:
-    """The middle column `[3, 2 * rows]` of a mouth of so many rows of cells in which the mesh has no teeth."""
+def gaping(points: torch.Tensor, rows: int, bow: int = 0) -> torch.Tensor:
+    """Paint `[3, 240, 240]` of a mouth of so many rows of cells, below a lip with a bow, without teeth of the mesh."""
     look = look_of_mouths(torch.full((1, 3, 480, 480), 0.2), fit_faces(points), 1.0)
     assert look is not None
     gap = torch.zeros(1, 3, 120, 120)
     gap[:, 0, 60 : 60 + rows, 45:75] = 1.0
-    painted = with_mouth(torch.zeros(1, 3, 240, 240), gap, look)
-    return painted[0, :, 120 : 120 + 2 * rows, 120]
+    gap[:, 0, 60 : 60 + bow, 57:63] = 0.0
+    return with_mouth(torch.zeros(1, 3, 240, 240), gap, look)[0]
+
+
+def opened(points: torch.Tensor, rows: int) -> torch.Tensor:
+    """The middle column `[3, 2 * rows]` of such a mouth."""
+    return gaping(points, rows)[:, 120 : 120 + 2 * rows, 120]
 
 
 def test_a_wide_open_mouth_shows_teeth_below_the_upper_lip_and_a_tongue_behind_the_lower(
@@ -56,6 +61,12 @@ def test_a_wide_open_mouth_shows_teeth_below_the_upper_lip_and_a_tongue_behind_t
     assert (teeth > dark + 0.6).all()
     assert tongue[0] > dark[0] + 0.15
     assert tongue[0] - tongue[1] > dark[0] - dark[1] + 0.05
+
+
+def test_teeth_end_in_a_line_whatever_bow_the_lip_before_them_has(points) -> None:
+    light = gaping(points, 12, bow=2).mean(0) > 0
+    below_the_bow, beside_it = (int(light[:, x].nonzero().max()) for x in (120, 108))
+    assert abs(below_the_bow - beside_it) <= 1
 
 
 def test_a_mouth_that_is_little_open_shows_neither(points) -> None:
