@@ -24,7 +24,7 @@ class SendQueue:
 
     def __init__(self) -> None:
         self._texts: deque[str] = deque(maxlen=MOST_TEXTS)
-        self._media: deque[bytes] = deque()
+        self._media: deque[tuple[bytes, bytes]] = deque()
         self._bytes = 0
         self._filled = asyncio.Event()
         self._closed = False
@@ -36,13 +36,16 @@ class SendQueue:
         self._texts.append(message)
         self._filled.set()
 
-    def put_media(self, message: bytes, *, video: bool, key: bool) -> bool:
-        """Queue media; return false when a key frame is needed for the viewer to go on.
+    def put_media(self, head: bytes, body: bytes = b"", *, video: bool, key: bool) -> bool:
+        """Queue a message in two parts; return false when a key frame is needed for the viewer to go on.
+
+        The parts are joined when they are sent: while it waits, the body is no copy of what the recorder keeps.
 
         When too much waits, all waiting media is thrown away, and so is what comes until the viewer takes
         something; then it goes on at the next key frame.
         """
-        if self._bytes + len(message) > MOST_BYTES:
+        size = len(head) + len(body)
+        if self._bytes + size > MOST_BYTES:
             self.flush()
             self._waiting_for_key = self.stuck = True
         if self.stuck:
@@ -53,8 +56,8 @@ class SendQueue:
                 self.dropped += 1
                 return False
             self._waiting_for_key = False
-        self._media.append(message)
-        self._bytes += len(message)
+        self._media.append((head, body))
+        self._bytes += size
         self._filled.set()
         return True
 
@@ -76,9 +79,9 @@ class SendQueue:
             if self._texts:
                 return self._texts.popleft()
             if self._media:
-                message = self._media.popleft()
-                self._bytes -= len(message)
-                return message
+                head, body = self._media.popleft()
+                self._bytes -= len(head) + len(body)
+                return head + body
             if self._closed:
                 return None
             self._filled.clear()
