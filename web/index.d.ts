@@ -15,6 +15,7 @@ export interface AvatarEvents {
     resumed: boolean;
     epoch: number;
     microphone: "off" | "puppet" | "conversation";
+    heard: number;
     limits: SessionLimits;
   };
   "session.moved": { path: string; ticket: string };
@@ -32,7 +33,7 @@ export interface AvatarEvents {
   "microphone.changed": { mode: "off" | "puppet" | "conversation"; why: string };
   "action.changed": { behaviour: string; why: string; at: number };
   notice: { message: string };
-  pong: { at: number; server_ms: number };
+  pong: { at: number; server_ms: number; heard: number };
   error: { code: string; message: string; retryable: boolean; fatal: boolean };
   /** Of the client itself: a frame was painted; the connection was closed. */
   painted: { epoch: number };

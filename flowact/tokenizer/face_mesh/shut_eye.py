@@ -19,8 +19,8 @@ _LINE: Final = 0.015
 _SOFT_LINE: Final = 0.057
 LASHES: Final = 0.07
 """So far below the line a lid takes its lashes along."""
-_THIN: Final = 0.25
-"""Length in which the lashes below the line grow thin."""
+_THIN, _GONE = 0.25, 0.45
+"""Length in which the lashes below the line grow thin, and where there are none."""
 _LIGHT: Final = 0.84
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
 _MOST: Final = 1.3
@@ -91,7 +91,8 @@ def _lashes(
     # Lashes are longer and closer towards the outer corner.
     thick = _LINE * arch(u) * (1.15 - 0.3 * u)
     line = torch.exp(-((below.abs() - thick).clamp(min=0) / _SOFT_LINE).square())
-    fan = 0.7 * (1 - 0.5 * u) * torch.exp(-below / _THIN) * (below > 0)
+    thinner = torch.exp(-below / _THIN) * (1 - below / _GONE).clamp(min=0)
+    fan = 0.7 * (1 - 0.5 * u) * thinner * (below > 0)
     ink = torch.maximum(line, fan) * arch(u) * ((u > 0) & (u < 1))
     from_rim = v - margin(eye.upper, u)
     rim = open_eye[:, (from_rim > -0.12) & (from_rim < 0.1) & (u > 0.1) & (u < 0.9)]
