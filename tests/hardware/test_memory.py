@@ -21,4 +21,4 @@ def test_other_errors_stay_what_they_are() -> None:
 
 
 def test_a_process_holds_some_memory() -> None:
-    assert 0 < rss_mb() <= peak_rss_mb()
+    assert 0 < rss_mb() < 1.05 * peak_rss_mb(), "the kernel counts both a little late"
