@@ -108,13 +108,11 @@ class Engine:
                 del self.sessions[session.name]
             case Depart():
                 session.departing = True
-                if isinstance(session.source, Microphone) and self._unhurried(session):
+                live = isinstance(session.source, Microphone)
+                if live and self._begin(session) - self._now() > UNHURRIED:
                     self._depart(session)
             case _:
                 _tell(session, command)
-
-    def _unhurried(self, session: WorkerSession) -> bool:
-        return self._begin(session) - self._now() > UNHURRIED
 
     def _create(self, command: Create) -> None:
         """Begin a session; where it cannot go on as it was, it begins anew and says so."""

@@ -63,8 +63,8 @@ class Header:
     sent_ms: float = 0.0
     stages: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
-    def pack(self, body: bytes) -> bytes:
-        """Return the message."""
+    def pack(self, body: bytes = b"") -> bytes:
+        """Return the message, or the header alone."""
         return (
             _HEADER.pack(
                 self.kind,

@@ -6,8 +6,8 @@ import socket
 from typing import Final
 
 KERNEL_BYTES: Final = 262_144
-"""Of every connection's sound and pictures: about two seconds. Left to itself the kernel takes in four megabytes, and a
-slow viewer is half a minute behind before `SendQueue` hears of it."""
+"""Of every connection's sound and pictures; the kernel makes room for twice as much. Left to
+itself it takes in megabytes, and a slow viewer is far behind before `SendQueue` hears of it."""
 
 
 def listen_at(host: str, port: int, backlog: int = 128) -> socket.socket:

@@ -305,7 +305,9 @@ class SessionManager:
         """A picture's bytes; those of a character are the same ones for all of its visitors."""
         for name, portrait in self._portraits.items():
             if portrait is picture:
-                return self._portrait_bytes.setdefault(name, picture.tobytes())
+                if name not in self._portrait_bytes:
+                    self._portrait_bytes[name] = picture.tobytes()
+                return self._portrait_bytes[name]
         return picture.tobytes()
 
     @property

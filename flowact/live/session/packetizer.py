@@ -62,7 +62,7 @@ class Packetizer:
         header = Header(
             MessageKind.STILL, Flag.KEY, 0, self._number(), 0.0, made_ms=now, sent_ms=now
         )
-        self._outbox.put_media(header.pack(b""), jpeg, video=False, key=True)
+        self._outbox.put_media(header.pack(), jpeg, video=False, key=True)
 
     def _put(
         self, segment: MediaSegment, kind: MessageKind, flags: Flag, frame: int, body: bytes
@@ -81,7 +81,7 @@ class Packetizer:
             stages=_stages(timings),
         )
         key, video = bool(flags & Flag.KEY), kind is not MessageKind.SOUND
-        return self._outbox.put_media(header.pack(b""), body, video=video, key=key)
+        return self._outbox.put_media(header.pack(), body, video=video, key=key)
 
     def _number(self) -> int:
         self._sequence += 1
