@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.study.postgres import free_port
+from flowact.bench.free_port import free_port
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import redis
+
+from flowact.bench.free_port import free_port
 
 
 class RedisServer:
@@ -17,9 +18,7 @@ class RedisServer:
     def __init__(self, folder: Path) -> None:
         program = shutil.which("redis-server") or shutil.which("valkey-server")
         assert program, "the tests need redis-server or valkey-server (Debian: redis-server)"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._command = [
             *(program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
             *("--appendonly", "no", "--dir", str(folder), "--logfile", str(folder / "log")),

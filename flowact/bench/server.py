@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Final
 
 import httpx
 
+from flowact.bench.free_port import free_port
 from flowact.errors import UserError
 
 START_SECONDS: Final = 180.0
@@ -73,7 +73,7 @@ def serving(*flags: str, environment: Mapping[str, str] | None = None) -> Iterat
     Raises:
         UserError: it does not get ready.
     """
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="flowact-state-") as state:
         command = [
             sys.executable,
@@ -113,13 +113,6 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _wait_until_ready(server: ServerProcess, process: subprocess.Popen[bytes]) -> None:

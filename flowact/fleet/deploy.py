@@ -8,6 +8,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from ray.exceptions import RayError
 from ray.serve.config import HTTPOptions
 
 from flowact.errors import UserError
@@ -37,6 +38,18 @@ def check_resources(fleet: FleetPlan, machines: Sequence[Mapping[str, float]]) -
             raise UserError(f"No machine of this Ray has what a server of {preset} needs: {told}.")
 
 
+def _start(host: str, port: int) -> None:
+    try:
+        serve.start(http_options=HTTPOptions(host=host, port=port))
+    except RayError as error:
+        if "Failed to bind" not in str(error):
+            raise
+        _shut_down()
+        raise UserError(
+            f"{host} port {port} cannot be used (Address already in use); choose another with --port."
+        ) from error
+
+
 def deploy(fleet: FleetPlan) -> None:
     """Serve a fleet, or change the one that is served; returns when all its servers are there.
 
@@ -51,12 +64,12 @@ def deployed(fleet: FleetPlan) -> Iterator[str]:
     """Serve a fleet within the block; gives the page's address.
 
     Raises:
-        UserError: a replica cannot start.
+        UserError: the page's port is taken, or a replica cannot start.
     """
     settings = fleet.settings
     list_nodes: Any = ray.nodes
     check_resources(fleet, [node["Resources"] for node in list_nodes() if node["Alive"]])
-    serve.start(http_options=HTTPOptions(host=settings.host, port=settings.port))
+    _start(settings.host, settings.port)
     try:
         deploy(fleet)
     except RuntimeError as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import httpx
 
 from study.voting.context import DATABASE_VARIABLE, SERVERS_VARIABLE
 
+_PORTS = range(20_000, 32_768)  # Linux gives outgoing connections those from 32768 to 60999
 TIMEOUT = 600.0  # a machine that does much else starts a server slowly
 PAUSE = 0.25  # seconds before a request is repeated
 
@@ -120,7 +123,10 @@ def start_server(directory: Path, port: int, servers: int = 1) -> subprocess.Pop
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens on, nor takes by chance for a connection of its own."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -15,8 +15,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
+from flowact.bench.free_port import free_port
 from tests.nginx import nginx
-from tests.study.postgres import free_port
 
 EDGE = Path(__file__).resolve().parents[2] / "deploy" / "edge"
 

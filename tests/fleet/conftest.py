@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from flowact.bench.free_port import free_port
 from tests.nginx import nginx
 from tests.redis_server import RedisServer
-from tests.study.postgres import free_port
 
 EDGE = Path(__file__).parents[2] / "deploy" / "edge" / "fleet.conf"
 SECRET = "a secret for tests"

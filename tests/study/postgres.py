@@ -3,10 +3,11 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
+
+from flowact.bench.free_port import free_port
 
 
 def find_binaries() -> Path | None:
@@ -73,9 +74,3 @@ def unprivileged() -> str:
     """The server refuses to run as root: Debian's own account, or nobody."""
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

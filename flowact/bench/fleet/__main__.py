@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flowact.bench.fleet.chaos import BLOWS, Aftermath, Battlefield
-from flowact.bench.fleet.nodes import cut_head, free_port, ray_nodes
+from flowact.bench.fleet.nodes import cut_head, ray_nodes
+from flowact.bench.free_port import free_port
 from flowact.errors import UserError
 from flowact.fleet.gate.place_counter import Bounds
 from flowact.fleet.plan import DEFAULT_PRESET, AvatarPlan, FleetPlan

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from flowact.bench.free_port import free_port
 from flowact.fleet.engine import STORE_BYTES, set_environment
 from flowact.fleet.loopback_network import LOOPBACK, stay_on_loopback
 
@@ -65,13 +65,6 @@ def _node(*, head: bool) -> dict[str, Any]:
         "metrics_export_port": free_port(),
         **only_head,
     }
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((LOOPBACK, 0))
-        return int(free.getsockname()[1])
 
 
 def processes(title: str) -> list[int]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from flowact.bench.free_port import free_port
+
 Answer = Callable[[BaseHTTPRequestHandler, dict], None]
 
 
@@ -117,16 +119,11 @@ def _add_weights(writer, width: int, inner: int, tokens: int, generator) -> None
 @contextlib.contextmanager
 def llama_cpp(model: Path) -> Iterator[str]:
     """Run llama.cpp's own server with a model; yields its base address."""
-    import socket
-
     import xllamacpp
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     params = xllamacpp.CommonParams()
     params.model.path = str(model)
-    params.hostnames, params.port = ["127.0.0.1"], port
+    params.hostnames, params.port = ["127.0.0.1"], free_port()
     params.n_ctx, params.n_parallel = 4096, 1
     params.warmup = False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1

@@ -9,10 +9,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from flowact.bench.free_port import free_port
 from study.database.models import MediaToken
 from study.server import api
 from tests.nginx import nginx
-from tests.study.postgres import free_port
 from tests.study.tiny import someone
 
 EDGE = Path(__file__).resolve().parents[3] / "deploy" / "edge" / "study-clips.conf"
