@@ -122,9 +122,9 @@ def puppet(browser: Any, server: ServerProcess, seconds: float) -> list[Figure]:
         delay = visitor.summary()["stages"][PUPPET]
         shown = visitor.text("meter")
     p50, p95 = delay["p50_ms"], delay["p95_ms"]
-    good = p50 < 900 and "Your voice arrives" in shown
+    good = p50 < 600 and "Your voice arrives" in shown
     value = f"{p50:.0f} / {p95:.0f} ms (median / p95)"
-    return [Figure("microphone to lips", "median < 900 ms, shown", value, good)]
+    return [Figure("microphone to lips", "median < 600 ms, shown", value, good)]
 
 
 def interruption(browser: Any, server: ServerProcess, times: int) -> list[Figure]:

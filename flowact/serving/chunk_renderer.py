@@ -7,16 +7,18 @@ delay is the time of a segment and not that of a chunk.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from torch import Tensor
 
+from flowact.conditioning.window import AudioTimeline
 from flowact.pipeline import FlowActPipeline
 from flowact.serving.audio_source import Silence, to_pcm16
 from flowact.serving.messages import MediaSegment, Timings
 from flowact.serving.session import WorkerSession
 from flowact.serving.snapshot import SessionSnapshot, stored
+from flowact.streaming.state import SessionState
 from flowact.timebase import LATENTS_PER_CHUNK, SAMPLE_RATE, SAMPLES_PER_LATENT
 
 SNAPSHOT_EVERY: Final = 4
@@ -28,13 +30,15 @@ class Denoised:
     """What the transformer has made of a session's chunk, and when.
 
     Attributes:
-        snapshot: the session after the chunk, but for what the decoder remembers.
+        state: the session's stream after the chunk.
+        timeline: the sound that it was made with.
         latents: `[1, 3, channels, height, width]`.
         started: when work began, by `time.time()`.
         waited, denoise: seconds before that and since.
     """
 
-    snapshot: SessionSnapshot
+    state: SessionState
+    timeline: AudioTimeline
     latents: Tensor
     started: float
     waited: float
@@ -42,10 +46,10 @@ class Denoised:
 
 
 class ChunkRenderer:
-    """One session's chunk; call `segment` for each of its three parts in order.
+    """What is to be shown of one session's chunk; call `segment` for each of `parts` in order.
 
     Args:
-        session: whose; moved on to the chunk's end by the last segment.
+        session: whose; moved on by the last segment.
         chunk: the chunk's latents.
         pipeline: decodes them.
         hurried: whether there is too much to do: those who do not speak then move more coarsely.
@@ -59,12 +63,13 @@ class ChunkRenderer:
         *,
         hurried: bool = False,
     ) -> None:
-        self._session, self._chunk = session, chunk
-        self._tokenizer, self._decoder = pipeline.tokenizer, chunk.snapshot.decoder
+        self._session, self._chunk, self._pipeline = session, chunk, pipeline
+        self._tokenizer, self._decoder = pipeline.tokenizer, session.snapshot.decoder
         self._device = pipeline.decoder_device
-        self._taken = session.source.take()
+        self.parts = session.ready()
+        self._taken = session.source.take(len(self.parts))
         self._coarse = hurried and not self._taken.speaking
-        self._first, self._flush = session.segment, session.flush
+        self._first, self._flush = session.segment - session.shown, session.flush
         session.flush = False
         if self._taken.finished:
             session.source = Silence()
@@ -78,8 +83,8 @@ class ChunkRenderer:
         )
         decoded = time.time()
         encoded = session.encoder.encode(frames[0].numpy(force=True))
-        last = part == LATENTS_PER_CHUNK - 1
-        samples = slice(part * SAMPLES_PER_LATENT, (part + 1) * SAMPLES_PER_LATENT)
+        place, last = part - self.parts.start, part == self.parts[-1]
+        samples = slice(place * SAMPLES_PER_LATENT, (place + 1) * SAMPLES_PER_LATENT)
         return MediaSegment(
             session=session.name,
             epoch=session.epoch,
@@ -89,27 +94,33 @@ class ChunkRenderer:
             speaking=self._taken.speaking,
             pending=self._taken.pending,
             finished=self._taken.finished and last,
-            flush=self._flush and part == 0,
+            flush=self._flush and place == 0,
             timings=self._timings(part, begun, decoded),
             snapshot=self._finish() if last else None,
         )
 
     def _timings(self, part: int, begun: float, decoded: float) -> Timings:
-        chunk, made = self._chunk, time.time()
-        after = (LATENTS_PER_CHUNK - 1 - part) * SAMPLES_PER_LATENT / SAMPLE_RATE
+        chunk, made, first = self._chunk, time.time(), part == self.parts.start
+        after = (self.parts[-1] - part) * SAMPLES_PER_LATENT / SAMPLE_RATE
         return Timings(
             heard=self._taken.received - after if self._taken.received else 0.0,
             started=chunk.started,
             made=made,
-            waited=chunk.waited if part == 0 else 0.0,
-            denoise=chunk.denoise if part == 0 else 0.0,
+            waited=chunk.waited if first else 0.0,
+            denoise=chunk.denoise if first else 0.0,
             decode=decoded - begun,
             encode=made - decoded,
         )
 
     def _finish(self) -> bytes | None:
         """Move the session on and return its snapshot when one is due."""
-        number = self._session.chunk
-        self._session.snapshot = replace(self._chunk.snapshot, decoder=self._decoder)
-        due = number % SNAPSHOT_EVERY == 0
-        return stored(self._session.snapshot, self._tokenizer) if due else None
+        session, chunk = self._session, self._chunk
+        if self.parts.stop < LATENTS_PER_CHUNK:
+            before = session.snapshot.state
+            session.snapshot = SessionSnapshot(before, self._decoder, chunk.timeline)
+            session.shown = self.parts.stop
+            return None
+        due = session.chunk % SNAPSHOT_EVERY == 0
+        heard = chunk.timeline.trimmed(chunk.state.frames[0], self._pipeline.features.audio)
+        session.snapshot, session.shown = SessionSnapshot(chunk.state, self._decoder, heard), 0
+        return stored(session.snapshot, self._tokenizer) if due else None

@@ -40,9 +40,9 @@ from flowact.serving.messages import (
 from flowact.serving.pacing import SEGMENT_SECONDS, UNHURRIED, Pace, lead
 from flowact.serving.reference_cache import ReferenceCache
 from flowact.serving.session import WorkerSession
-from flowact.serving.snapshot import SessionSnapshot, stored
+from flowact.serving.snapshot import stored
 from flowact.streaming.conditions import Conditions
-from flowact.streaming.state import split_sessions, stack_sessions
+from flowact.streaming.state import SessionState, split_sessions, stack_sessions
 from flowact.timebase import LATENTS_PER_CHUNK
 
 _log = logging.getLogger(__name__)
@@ -109,7 +109,8 @@ class Engine:
             case Depart():
                 session.departing = True
                 live = isinstance(session.source, Microphone)
-                if live and self._begin(session) - self._now() > UNHURRIED:
+                between = live and not session.shown
+                if between and self._begin(session) - self._now() > UNHURRIED:
                     self._depart(session)
             case _:
                 _tell(session, command)
@@ -157,7 +158,7 @@ class Engine:
         for group in _alike(due):
             self._advance(group)
         for session in due:
-            if session.departing and session.name in self.sessions:
+            if session.departing and not session.shown and session.name in self.sessions:
                 self._depart(session)
         self._load_meter.worked(now, self._now())
 
@@ -189,11 +190,13 @@ class Engine:
         renderings = [
             ChunkRenderer(
                 session,
-                Denoised(snapshot, latents, started, max(now - begin, 0.0), took),
+                Denoised(state, timeline, latents, started, max(now - begin, 0.0), took),
                 self._pipeline,
                 hurried=self._load_meter.overloaded,
             )
-            for session, (snapshot, latents), begin in zip(group, stepped, begins, strict=True)
+            for session, timeline, (state, latents), begin in zip(
+                group, timelines, stepped, begins, strict=True
+            )
         ]
         try:
             self._paint(group, renderings, begins, now)
@@ -211,11 +214,18 @@ class Engine:
         now: float,
     ) -> None:
         """Decode, encode and send the chunks of a group, part by part."""
-        for part in range(LATENTS_PER_CHUNK):
-            segments = self._painters.map(lambda one, at=part: one.segment(at), renderings)
-            for session, segment, begin in zip(group, segments, begins, strict=True):
+        for place in range(LATENTS_PER_CHUNK):
+            shown = [
+                (session, rendering, begin)
+                for session, rendering, begin in zip(group, renderings, begins, strict=True)
+                if place < len(rendering.parts)
+            ]
+            segments = self._painters.map(
+                lambda row, at=place: row[1].segment(row[1].parts[at]), shown
+            )
+            for (session, _, begin), segment in zip(shown, segments, strict=True):
                 self._emit(segment)
-                self._delivered(session, segment.index, min(begin, now) + part * SEGMENT_SECONDS)
+                self._delivered(session, segment.index, min(begin, now) + place * SEGMENT_SECONDS)
 
     def _delivered(self, session: WorkerSession, segment: int, begun: float) -> None:
         now = self._now()
@@ -224,26 +234,13 @@ class Engine:
 
     def _step(
         self, group: Sequence[WorkerSession], timelines: Sequence[AudioTimeline]
-    ) -> list[tuple[SessionSnapshot, Tensor]]:
-        """Bring a group of sessions one chunk forward without touching them."""
+    ) -> list[tuple[SessionState, Tensor]]:
+        """Return where a group of sessions is one chunk later, and those chunks, without touching them."""
         state = stack_sessions([session.snapshot.state for session in group])
         actions, features = [session.action for session in group], self._pipeline.features
         conditions = Conditions.of(state, timelines, actions, features)
         state, latents = self._stepper([session.name for session in group], state, conditions)
-        states = split_sessions(state)
-        return [
-            (
-                SessionSnapshot(
-                    one,
-                    session.snapshot.decoder,
-                    timeline.trimmed(one.frames[0], features.audio),
-                ),
-                latents[[row]],
-            )
-            for row, (session, one, timeline) in enumerate(
-                zip(group, states, timelines, strict=True)
-            )
-        ]
+        return [(one, latents[[row]]) for row, one in enumerate(split_sessions(state))]
 
     def _recover(self, group: Sequence[WorkerSession], error: Exception) -> None:
         """Find the session of a failed group that is at fault, and begin its stream anew.

@@ -17,11 +17,11 @@ import numpy as np
 
 from flowact.media.watermark import Watermark
 from flowact.serving.audio_source import (
-    AudioChunk,
     AudioSource,
     Microphone,
     Reply,
     Silence,
+    TakenSound,
     from_pcm16,
     source_of,
     to_pcm16,
@@ -74,6 +74,11 @@ class _Session:
                 raise ValueError("this is no snapshot of a loopback session")
             (self.segment,) = _HEAD.unpack_from(create.resume.snapshot)
             self.source = source_of(create.resume.source)
+
+    @property
+    def between(self) -> bool:
+        """Whether it stands between two chunks."""
+        return self.segment % LATENTS_PER_CHUNK == 0
 
     def snapshot(self, filling: bytes) -> bytes:
         return _HEAD.pack(self.segment) + filling
@@ -141,12 +146,12 @@ class LoopbackEngine:
         return min(max(min(begins, default=float("inf")) - self._now(), 0.0), 1.0)
 
     def advance(self) -> None:
-        """Send the next chunk of every session that is due."""
+        """Send what is to be shown now of every session that is due."""
         begun = self._now()
         due = [each for each in self._sessions.values() if self._begin(each) <= begun]
         for session in due:
             self._advance(session)
-            if session.departing:
+            if session.departing and session.between:
                 self._depart(session)
         if due:
             self._load_meter.worked(begun, self._now())
@@ -167,7 +172,8 @@ class LoopbackEngine:
             case Depart():
                 found.departing = True
                 live = isinstance(found.source, Microphone)
-                if live and self._begin(found) - self._now() > UNHURRIED:
+                between = live and found.between
+                if between and self._begin(found) - self._now() > UNHURRIED:
                     self._depart(found)
             case _:
                 found.take(command)
@@ -186,14 +192,15 @@ class LoopbackEngine:
         self._emit(Departed(session.name, session.epoch, session.action, resume))
 
     def _advance(self, session: _Session) -> None:
-        """Send one chunk, as three segments."""
-        taken, number = session.source.take(), session.segment // LATENTS_PER_CHUNK
+        """Send a chunk, or what may be shown of one, as segments."""
+        number, shown = divmod(session.segment, LATENTS_PER_CHUNK)
+        parts = session.source.ready(LATENTS_PER_CHUNK - shown)
+        taken = session.source.take(parts)
         if taken.finished:
             session.source = Silence()
-        for part in range(LATENTS_PER_CHUNK):
+        for part in range(parts):
             index, session.segment = session.segment, session.segment + 1
-            last = part == LATENTS_PER_CHUNK - 1
-            due = last and number % SNAPSHOT_EVERY == 0
+            due = session.between and number % SNAPSHOT_EVERY == 0
             snapshot = session.snapshot(self._filling) if due else None
             self._emit(_segment(session, taken, index, part, snapshot))
             session.flush = False
@@ -201,11 +208,11 @@ class LoopbackEngine:
 
 
 def _segment(
-    session: _Session, taken: AudioChunk, index: int, part: int, snapshot: bytes | None
+    session: _Session, taken: TakenSound, index: int, part: int, snapshot: bytes | None
 ) -> MediaSegment:
     samples = slice(part * SAMPLES_PER_LATENT, (part + 1) * SAMPLES_PER_LATENT)
-    made, last = time.time(), part == LATENTS_PER_CHUNK - 1
-    after = (LATENTS_PER_CHUNK - 1 - part) * SEGMENT_SECONDS
+    made, later = time.time(), len(taken.sound) // SAMPLES_PER_LATENT - 1 - part
+    after = later * SEGMENT_SECONDS
     heard = taken.received - after if taken.received else 0.0
     return MediaSegment(
         session=session.name,
@@ -215,7 +222,7 @@ def _segment(
         sound=to_pcm16(taken.sound[samples]),
         speaking=taken.speaking,
         pending=taken.pending,
-        finished=taken.finished and last,
+        finished=taken.finished and later == 0,
         flush=session.flush,
         timings=Timings(heard, made, made, 0.0, 0.0, 0.0, 0.0),
         snapshot=snapshot,

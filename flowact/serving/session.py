@@ -24,7 +24,7 @@ from flowact.serving.pacing import REMEMBERED, SEGMENT_SECONDS, Pace
 from flowact.serving.reference_cache import EncodedReference
 from flowact.serving.snapshot import SessionSnapshot, restored
 from flowact.streaming.state import SessionState
-from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_CHUNK
+from flowact.timebase import LATENTS_PER_CHUNK, SAMPLES_PER_LATENT
 
 AFTER_INTERRUPTION: Final = "listening"
 
@@ -33,7 +33,9 @@ class WorkerSession:
     """A session's identity, its present state, its sound, its pace.
 
     Attributes:
-        snapshot: state before the next chunk; replaced as a whole when a chunk succeeds.
+        snapshot: state before the next chunk; replaced as a whole when a chunk succeeds. Of a chunk
+            that is shown in part, the decoder and the sound have gone on, and the state has not.
+        shown: latents of the next chunk that were sent already.
         source: where the sound of the next chunk comes from.
         pace: when the next chunk is due.
         taken: how late the last segments came, as `pacing.lead` takes it.
@@ -59,6 +61,7 @@ class WorkerSession:
         self.encoder = make_encoder(create.codec, mark)
         self.pace = Pace()
         self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
+        self.shown = 0
         self.flush = self.failed = self.departing = False
 
     @property
@@ -68,8 +71,13 @@ class WorkerSession:
 
     @property
     def segment(self) -> int:
-        """Number of the next chunk's first segment."""
-        return self.chunk * LATENTS_PER_CHUNK
+        """Number of the next segment."""
+        return self.chunk * LATENTS_PER_CHUNK + self.shown
+
+    def ready(self) -> range:
+        """Latents of the next chunk that are to be shown now."""
+        more = self.source.ready(LATENTS_PER_CHUNK - self.shown)
+        return range(self.shown, self.shown + more)
 
     def say(self, command: Say) -> None:
         """Begin a reply, or append to the one of the same epoch."""
@@ -106,9 +114,8 @@ class WorkerSession:
 
     def listened(self) -> AudioTimeline:
         """Return the timeline with all that is now known of the future, and none of the past's."""
-        here = self.chunk * SAMPLES_PER_CHUNK
-        known = self.snapshot.timeline.cut(here)
-        return known.push(torch.from_numpy(self.source.ahead()))
+        known = self.snapshot.timeline.cut(self.segment * SAMPLES_PER_LATENT)
+        return known.push(torch.from_numpy(self.source.ahead(len(self.ready()))))
 
     def _restart_stream(self) -> None:
         """Let the next chunk hear the new sound only: those in flight were made for the old one."""

@@ -110,7 +110,7 @@ class Room:
         for _ in range(int(seconds / 0.48)):
             if self._source is None:
                 return spoken * 0.16
-            chunk = self._source.take()
+            chunk = self._source.take(LATENTS_PER_CHUNK)
             for part in range(LATENTS_PER_CHUNK):
                 over = chunk.finished and part == LATENTS_PER_CHUNK - 1
                 sound = to_pcm16(chunk.sound[part * SAMPLES_PER_LATENT :][:SAMPLES_PER_LATENT])
