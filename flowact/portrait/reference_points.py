@@ -9,6 +9,7 @@ from torch import Tensor
 
 from flowact.motion.face_points import POINTS
 from flowact.portrait.faces import find_face_near, find_faces
+from flowact.portrait.mouth_line import with_seen_lips
 from flowact.portrait.windows import Square
 
 USUAL_PLACE: Final = Square(240.0, 197.5, 218.0)
@@ -29,4 +30,4 @@ def _points(picture: NDArray[np.uint8]) -> NDArray[Any]:
         face = next(iter(find_faces(picture)), None)
     if face is None:
         return np.full((len(POINTS), 2), np.nan, np.float32)
-    return np.asarray(face.points, np.float32)
+    return with_seen_lips(picture, np.asarray(face.points, np.float32))

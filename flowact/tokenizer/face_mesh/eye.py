@@ -25,9 +25,9 @@ _BELOW: Final = 0.25
 """So far below the lower margin: it hides wet rim and lashes."""
 _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
-_ENDS: Final = 0.07
+_ENDS: Final = 0.1
 """So far beyond the corners skin is filled in."""
-_OVER: Final = 0.63
+_OVER: Final = 0.72
 """So far below the lower margin the lids meet, in heights of the open eye."""
 _STEADY: Final = (
     *("eye_corner_outer_{0}", "eye_corner_inner_{0}", "cheek_high_{0}", "temple_{0}"),

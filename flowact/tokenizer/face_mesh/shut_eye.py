@@ -21,6 +21,8 @@ LASHES: Final = 0.07
 """So far below the line a lid takes its lashes along."""
 _THIN, _GONE = 0.25, 0.45
 """Length in which the lashes below the line grow thin, and where there are none."""
+_LASH_LIGHT: Final = 0.4
+"""Lashes are at least so light, over the skin behind them: light falls on shut lids, and shines through."""
 _LIGHT: Final = 0.84
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
 _MOST: Final = 1.3
@@ -97,7 +99,7 @@ def _lashes(
     from_rim = v - margin(eye.upper, u)
     rim = open_eye[:, (from_rim > -0.12) & (from_rim < 0.1) & (u > 0.1) & (u < 0.9)]
     darkest = luma(rim).argsort()[: max(4, rim.shape[1] // 8)]
-    dark = rim[:, darkest].mean(1)[:, None, None]
+    dark = torch.maximum(rim[:, darkest].mean(1)[:, None, None], _LASH_LIGHT * skin)
     return skin + (dark - skin) * ink, ink
 
 
