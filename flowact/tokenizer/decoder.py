@@ -18,6 +18,7 @@ from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.kernels.pixel_kernels import warp
 from flowact.tokenizer.layers import (
     FeatureModulation,
+    FlowConv2d,
     Pyramid,
     ResidualBlock,
     Upsample,
@@ -25,6 +26,7 @@ from flowact.tokenizer.layers import (
     conv,
     fold,
     modulate,
+    pointwise,
     unfold,
     zero_init,
 )
@@ -110,7 +112,7 @@ class ReferenceEncoder(nn.Module):
         self.pyramid = Pyramid(3, config.reference_widths, blocks=0)
         widths = reversed(config.reference_widths[2:])
         pairs = zip(widths, config.trunk_widths, strict=True)
-        self.guides = nn.ModuleList(conv(a, b, 1) for a, b in pairs)
+        self.guides = nn.ModuleList(pointwise(a, b) for a, b in pairs)
 
     def forward(self, picture: Tensor, points: Tensor | None = None) -> ViewReference:
         """Features of whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
@@ -145,7 +147,7 @@ class Trunk(nn.Module):
             nn.Sequential(*(ResidualBlock(width, normalise=width != fine) for _ in range(count)))
             for width, count in zip(config.trunk_widths, config.trunk_blocks, strict=True)
         )
-        self.leave = conv(fine, FRAMES_PER_LATENT * config.frame_widths[0], 1)
+        self.leave = pointwise(fine, FRAMES_PER_LATENT * config.frame_widths[0])
 
     def forward(self, motion: Tensor, guides: tuple[Tensor, ...]) -> Tensor:
         """Motion of eight frames `[batch, 8, channels]` to `[batch, 4, width, 30, 30]`, frame by frame."""
@@ -186,10 +188,10 @@ class ViewDecoder(nn.Module):
         )
         if config.mesh:
             self.mesh_guide = MeshGuide(self.view, config.frame_widths)
-        self.coarse_flow = zero_init(conv(coarse, 2, 3))
+        self.coarse_flow = FlowConv2d(coarse)
         self.up_middle = Upsample(coarse, middle)
-        self.take_features = conv(config.reference_widths[1], middle, 1)
-        self.fine_flow = zero_init(conv(middle, 2, 3))
+        self.take_features = pointwise(config.reference_widths[1], middle)
+        self.fine_flow = FlowConv2d(middle)
         self.up_fine = Upsample(middle, fine)
         self.take_pixels = conv(3 * self.paint_scale**2, fine, 3)
         self.leave = zero_init(conv(fine, 4 * self.paint_scale**2, 3))

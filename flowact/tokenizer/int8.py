@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.tokenizer.kernels.map_kernels import bfloat16_to_bytes, float32_to_bytes, rows_of
-from flowact.tokenizer.layers import SLOPE, ResidualBlock
+from flowact.tokenizer.layers import SLOPE, FlowConv2d, ResidualBlock
 
 Ranges = Mapping[str, tuple[float, float]]
 """Smallest and largest number that entered a convolution, by the convolution's name."""
@@ -24,8 +24,6 @@ Ranges = Mapping[str, tuple[float, float]]
 LEVELS: Final = 255
 MARGIN: Final = 1.1
 """Ranges are stretched by this much, for people and poses that the calibration did not see."""
-FLOW_CHANNELS: Final = 2
-"""A convolution of so few outputs gives a flow; rounding it would show as a tremble."""
 _ONES: Final = [1, 1]
 
 
@@ -173,5 +171,5 @@ def _convolutions(network: nn.Module) -> dict[str, nn.Conv2d]:
         if isinstance(module, nn.Conv2d)
         and module.kernel_size == (3, 3)
         and module.stride == (1, 1)
-        and module.out_channels > FLOW_CHANNELS
+        and not isinstance(module, FlowConv2d)  # whose rounding would show as a tremble
     }

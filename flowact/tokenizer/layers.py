@@ -1,5 +1,7 @@
 """Convolution blocks of the tokenizer."""
 
+from typing import Final, TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -7,16 +9,61 @@ from torch.nn import functional as F
 
 from flowact.tokenizer.kernels import map_kernels
 
+Layer = TypeVar("Layer", bound=nn.Conv2d | nn.Linear)
+
 SLOPE = 0.1
 """Of the leaky rectifier's negative side."""
+FLOW_CHANNELS: Final = 2
 
 
-def zero_init(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+def zero_init(layer: Layer) -> Layer:
     """Make a layer start as the constant zero."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution, on a processor a product of matrices: one thread's own convolution copies and is slow."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, in_channels, h, w]` to `[n, out_channels, h, w]`."""
+        if not map_kernels.usable(x):
+            return super().forward(x)
+        rows = F.linear(x.permute(0, 2, 3, 1), self.weight[..., 0, 0], self.bias)
+        return rows.permute(0, 3, 1, 2)
+
+    def add_to(self, x: Tensor, planes: Tensor) -> Tensor:
+        """Add what it makes of `planes` to `x`, which is returned, and overwritten where nobody asks for a gradient."""
+        if not map_kernels.usable(x):
+            return x + self(planes)
+        # The bias is the weight of one more plane, which is 1 everywhere.
+        given = F.pad(planes.permute(0, 2, 3, 1), (0, 1), value=1.0).flatten(0, 2)
+        weight = torch.cat([self.weight[..., 0, 0], self.get_parameter("bias")[:, None]], 1)
+        rows = x.permute(0, 2, 3, 1).contiguous()
+        rows.flatten(0, 2).addmm_(given, weight.mT)
+        return rows.permute(0, 3, 1, 2)
+
+
+class FlowConv2d(nn.Conv2d):
+    """A 3x3 convolution to a flow, at the start none; on a processor a product and a sum of nine shifted maps.
+
+    A convolution of the library makes as many channels as a vector has numbers, and throws all but two away.
+    """
+
+    def __init__(self, width_in: int) -> None:
+        super().__init__(width_in, FLOW_CHANNELS, 3, padding=1)
+        zero_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, in_channels, h, w]` to `[n, 2, h, w]`, there in float32."""
+        if not map_kernels.usable(x):
+            return super().forward(x)
+        taps = self.weight.flip(2, 3).movedim(1, -1).flatten(0, 2)
+        seen = torch.matmul(taps, x.flatten(2)).float()
+        moved = F.fold(seen, x.shape[2:], self.kernel_size, padding=self.padding)
+        return moved + self.get_parameter("bias").float()[:, None, None]
 
 
 def conv(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -25,7 +72,15 @@ def conv(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv
     The library's own default loses almost half of the scale per layer, and there are few norms
     here to restore it.
     """
-    layer = nn.Conv2d(width_in, width_out, kernel, stride, kernel // 2)
+    return _begun(nn.Conv2d(width_in, width_out, kernel, stride, kernel // 2))
+
+
+def pointwise(width_in: int, width_out: int) -> PointwiseConv2d:
+    """A 1x1 convolution that begins like those of `conv`."""
+    return _begun(PointwiseConv2d(width_in, width_out, 1))
+
+
+def _begun(layer: Layer) -> Layer:
     nn.init.kaiming_normal_(layer.weight, SLOPE, nonlinearity="leaky_relu")
     nn.init.zeros_(layer.bias)
     return layer
@@ -67,7 +122,7 @@ class Upsample(nn.Module):
     def __init__(self, width_in: int, width_out: int, size: int | None = None) -> None:
         super().__init__()
         self.size = size
-        self.project = conv(width_in, width_out, 1)
+        self.project = pointwise(width_in, width_out)
 
     def forward(self, x: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
         """`x [batch, width_in, h, w]` to the shape of `skip`, `[batch, width_out, 2 h, 2 w]` or the given size.
@@ -85,23 +140,27 @@ class Upsample(nn.Module):
 
 
 def _can_double(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> bool:
-    """Whether `_doubled` takes these: bfloat16 maps of fitting sizes, of which none is broadcast."""
+    """Whether `_doubled` takes these: maps of one kind and of fitting sizes, of which none is broadcast."""
     count, width, height, breadth = narrow.shape
     return (
         map_kernels.usable(narrow)
-        and narrow.dtype == skip.dtype == torch.bfloat16
+        and narrow.dtype == skip.dtype
+        and narrow.dtype in (torch.bfloat16, torch.float32)
         and skip.shape == (count, width, 2 * height, 2 * breadth)
         and all(vector.shape == (count, width, 1, 1) for vector in by)
     )
 
 
 def _doubled(narrow: Tensor, skip: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
-    """What `Upsample` makes of bfloat16, in one pass through memory."""
+    """What `Upsample` makes of its maps, in one pass through memory."""
     skip = skip.contiguous(memory_format=torch.channels_last)
     factor, shift = (vector.flatten(1).float().numpy() for vector in by)
     joined = torch.empty_like(skip)
     coarse, fine, target = (map_kernels.rows_of(maps) for maps in (narrow, skip, joined))
-    map_kernels.join_bfloat16(coarse, fine, factor, shift, np.float32(SLOPE), target)
+    join = map_kernels.join_float32
+    if narrow.dtype == torch.bfloat16:
+        join = map_kernels.join_bfloat16
+    join(coarse, fine, factor, shift, np.float32(SLOPE), target)
     return joined
 
 

@@ -19,7 +19,9 @@ def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
         visiting(browser, server.address) as visitor,
     ):
         visitor.start()
-        visitor.wait_painted(24)  # the first chunk's snapshot was taken: what the decoder remembers is in it
+        visitor.wait_painted(
+            24
+        )  # the first chunk's snapshot was taken: what the decoder remembers is in it
         visitor.sample()
         visitor.wait_stage("asked to first frame with voice")
         server.kill_worker()

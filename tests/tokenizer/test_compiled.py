@@ -5,7 +5,7 @@ import torch
 
 from flowact.tokenizer.decoder import render_warp
 from flowact.tokenizer.kernels import map_kernels
-from flowact.tokenizer.layers import Upsample, fold, unfold
+from flowact.tokenizer.layers import FlowConv2d, Upsample, fold, pointwise, unfold
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.views import FACE, WHOLE, View
 
@@ -29,23 +29,48 @@ def test_folding(scale: int) -> None:
     assert torch.equal(unfold(folded, scale), pixels)
 
 
+NEAR = {
+    torch.float32: {"atol": 1e-4, "rtol": 1e-4},
+    torch.bfloat16: {"atol": 0.05, "rtol": 0.02},
+}
+
+
+@pytest.mark.parametrize("dtype", NEAR)
 @pytest.mark.parametrize("same", [True, False])
-def test_enlarging_joining_and_modulating(same: bool) -> None:
+def test_enlarging_joining_and_modulating(same: bool, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    up = Upsample(16, 32).to(torch.bfloat16).requires_grad_(False)
+    up = Upsample(16, 32).to(dtype).requires_grad_(False)
     x, skip = torch.randn(2, 16, 5, 4), torch.randn(2, 32, 10, 8)
     by = torch.randn(2, 32, 1, 1), torch.randn(2, 32, 1, 1)
     if same:  # a stream of one person has one row of everything
         x, skip, by = x[:1], skip[:1], (by[0][:1], by[1][:1])
-    given = x.bfloat16(), skip.bfloat16(), tuple(vector.bfloat16() for vector in by)
+    given = x.to(dtype), skip.to(dtype), tuple(vector.to(dtype) for vector in by)
     before = given[1].clone()
     with torch.no_grad():
         made = up(*given)
     assert torch.equal(given[1], before)
     expected = up.float()(*(g.float() for g in given[:2]), tuple(v.float() for v in given[2]))
-    assert made.dtype == torch.bfloat16 and made.shape == expected.shape
-    torch.testing.assert_close(made.float(), expected, atol=0.05, rtol=0.02)
+    assert made.dtype == dtype and made.shape == expected.shape
+    torch.testing.assert_close(made.float(), expected, **NEAR[dtype])
     assert (made < 0).float().mean() > 0.2
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", NEAR)
+def test_convolutions_that_are_products(dtype: torch.dtype, layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    single, flow = pointwise(24, 16), FlowConv2d(24)
+    for parameter in (*single.parameters(), *flow.parameters()):
+        torch.nn.init.normal_(parameter, std=0.2)
+    x, y = torch.randn(2, 24, 7, 5), torch.randn(2, 16, 7, 5)
+    expected = single(x), flow(x), y + single(x)
+    single, flow = single.to(dtype), flow.to(dtype)
+    x, y = (maps.to(dtype).contiguous(memory_format=layout) for maps in (x, y))
+    with torch.no_grad():
+        made = single(x), flow(x), single.add_to(y.clone(), x)
+    assert made[1].dtype == torch.float32, "a flow's rounding would show as a tremble"
+    for one, other in zip(made, expected, strict=True):
+        torch.testing.assert_close(one.float(), other, **NEAR[dtype])
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lip
 from flowact.tokenizer.face_mesh.open_eyes import EyeMotion, with_open_eyes
 from flowact.tokenizer.face_mesh.raster import LIPS, MESH_CELLS, PARTS, PLANES
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
-from flowact.tokenizer.layers import conv, zero_init
+from flowact.tokenizer.layers import pointwise, zero_init
 from flowact.tokenizer.views import Region, View
 from flowact.tokenizer.warp import FLOW_CELLS, sampling_grid
 
@@ -83,9 +83,9 @@ class MeshGuide(nn.Module):
         super().__init__()
         self.view = view
         coarse, middle, fine = widths
-        self.take_coarse = zero_init(conv(PLANES, coarse, 1))
-        self.take_middle = zero_init(conv(PLANES, middle, 1))
-        self.take_fine = zero_init(conv(PARTS.stop - PARTS.start, fine, 1))
+        self.take_coarse = zero_init(pointwise(PLANES, coarse))
+        self.take_middle = zero_init(pointwise(PLANES, middle))
+        self.take_fine = zero_init(pointwise(PARTS.stop - PARTS.start, fine))
 
     def place(self, mesh: MovedMesh, region: Region) -> "PlacedMesh":
         """Take the mesh of some frames, of which a region is painted."""
@@ -115,7 +115,7 @@ class PlacedMesh:
     def coarse(self, x: Tensor) -> Tensor:
         """Add the planes to what the decoder has at 30 cells."""
         planes = self.region.cut(F.avg_pool2d(self.maps, 2))
-        return x + self.guide.take_coarse(_like(planes, x))
+        return self.guide.take_coarse.add_to(x, _like(planes, x))
 
     def follow(self, head: Tensor) -> tuple[Tensor, Tensor | None]:
         """The flow `[n, 2, 60, 60]` with the mesh's own behind it, and the planes as it moves them."""
@@ -124,14 +124,14 @@ class PlacedMesh:
 
     def middle(self, features: Tensor, seen: Tensor | None) -> Tensor:
         """Add the planes to what the decoder has at 60 cells."""
-        return (
-            features if seen is None else features + self.guide.take_middle(_like(seen, features))
-        )
+        if seen is None:
+            return features
+        return self.guide.take_middle.add_to(features, _like(seen, features))
 
     def fine(self, pixels: Tensor, head: Tensor) -> tuple[Tensor, Tensor | None]:
         """Add eyes, mouth and teeth to what the decoder has at 120 cells; return those planes, too."""
         parts = self._moved(self.fine_maps[:, PARTS], head, MESH_CELLS)
-        return pixels + self.guide.take_fine(_like(parts, pixels)), parts
+        return self.guide.take_fine.add_to(pixels, _like(parts, pixels)), parts
 
     def masked(self, mask: Tensor, parts: Tensor | None) -> Tensor:
         """The mask without what is between the lips, where a reference has nothing to warp."""

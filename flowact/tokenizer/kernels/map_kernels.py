@@ -108,6 +108,26 @@ def join_bfloat16(
 
 
 @compiled
+def join_float32(
+    coarse: Floats, fine: Floats, factor: Floats, shift: Floats, slope: np.float32, joined: Floats
+) -> None:
+    """Like `join_bfloat16`, for numbers in float32."""
+    maps, height, width, channels = coarse.shape
+    base = np.empty(channels, np.float32)
+    for n in range(maps):
+        for y in range(2 * height):
+            for x in range(2 * width):
+                if x % 2 == 0:
+                    source = coarse[n, y // 2, x // 2]
+                    for c in range(channels):
+                        base[c] = source[c] * factor[n, c] + shift[n, c]
+                own, target = fine[n, y, x], joined[n, y, x]
+                for c in range(channels):
+                    level = own[c] * factor[n, c] + base[c]
+                    target[c] = max(level, level * slope)
+
+
+@compiled
 def fold(maps: Floats, scale: int, folded: Floats) -> None:
     """Put `scale` times `scale` pixels of maps `[n, k, s * h, s * w]` into the channels of `[n, h, w, k * s * s]`."""
     for n in range(folded.shape[0]):
