@@ -27,7 +27,7 @@ _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
 _ENDS: Final = 0.1
 """So far beyond the corners skin is filled in."""
-_OVER: Final = 0.72
+_OVER: Final = 0.8
 """So far below the lower margin the lids meet, in heights of the open eye."""
 _STEADY: Final = (
     *("eye_corner_outer_{0}", "eye_corner_inner_{0}", "cheek_high_{0}", "temple_{0}"),

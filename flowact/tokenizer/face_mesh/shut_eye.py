@@ -23,7 +23,7 @@ _THIN, _GONE = 0.25, 0.45
 """Length in which the lashes below the line grow thin, and where there are none."""
 _LASH_LIGHT: Final = 0.4
 """Lashes are at least so light, over the skin behind them: light falls on shut lids, and shines through."""
-_LIGHT: Final = 0.84
+_LIGHT: Final = 0.8
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
 _MOST: Final = 1.3
 _PLAIN: Final = 0.7
