@@ -45,9 +45,8 @@ def _start(host: str, port: int) -> None:
         if "Failed to bind" not in str(error):
             raise
         _shut_down()
-        raise UserError(
-            f"{host} port {port} cannot be used (Address already in use); choose another with --port."
-        ) from error
+        message = f"{host} port {port} cannot be used; choose another with --port."
+        raise UserError(message) from error
 
 
 def deploy(fleet: FleetPlan) -> None:

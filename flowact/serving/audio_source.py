@@ -1,8 +1,8 @@
 """Where a session's sound comes from: nowhere, a reply that is known ahead, or a live microphone.
 
-A source is read for every chunk, or for its beginning and then for the rest: `ready` says how much of
-it, `ahead` is all that is known of the future, which the model hears before it is spoken, and `take`
-removes what is spoken.
+A source is read for every chunk, or for each of its latents: `ready` says how many of them may be shown,
+`ahead` is all that is known of the future, which the model hears before it is spoken, and `take` removes
+what is spoken.
 """
 
 from __future__ import annotations

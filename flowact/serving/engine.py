@@ -154,7 +154,7 @@ class Engine:
         ordered = sorted(self.sessions.values(), key=self._begin)
         if not ordered or self._begin(ordered[0]) > now:
             return
-        due = [session for session in ordered if self._begin(session) <= now + TOGETHER]
+        due = [session for session in ordered if self._begin(session) <= now + _early(session)]
         for group in _alike(due):
             self._advance(group)
         for session in due:
@@ -279,6 +279,11 @@ def _tell(session: WorkerSession, command: Command) -> None:
             session.interrupt(epoch)
         case KeyFrame():
             session.encoder.restart()
+
+
+def _early(session: WorkerSession) -> float:
+    """How many seconds before its time a session may be stepped: live sound would lack its last packets."""
+    return 0.0 if isinstance(session.source, Microphone) else TOGETHER
 
 
 def _bearable(error: Exception) -> Exception:

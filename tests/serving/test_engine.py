@@ -201,6 +201,19 @@ def test_a_puppet_waits_for_a_late_packet_and_begins_with_it(bench):
     assert all(segment.speaking and np.isfinite(segment.timings.waited) for segment in late)
 
 
+def test_live_sound_that_is_still_coming_is_not_made_early_beside_another_session(bench):
+    sound = voice(2)
+    bench.do(create("a"), Puppet("a", 1), create("b")).segments(1)
+    bench.do(PushAudio("a", to_pcm16(sound[:ENOUGH]), 1.0)).segments(1)
+    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH : ENOUGH + 640]), 1.04))
+    while not (made := bench.segments(1)):
+        pass
+    assert {segment.session for segment in made} == {"b"}
+    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH + 640 :][: SAMPLES_PER_LATENT - 640]), 1.2))
+    (second,) = [segment for segment in bench.segments(1) if segment.session == "a"]
+    assert second.sound == to_pcm16(sound[SAMPLES_PER_LATENT:][:SAMPLES_PER_LATENT])
+
+
 def test_sessions_stepped_together_are_what_they_are_alone(pipeline):
     together = Bench(pipeline).do(create("a"), create("b"))
     together.do(Say("b", 1, to_pcm16(voice(4)), final=True))
