@@ -203,13 +203,13 @@ def test_a_puppet_waits_for_a_late_packet_and_begins_with_it(bench):
 
 def test_live_sound_that_is_still_coming_is_not_made_early_beside_another_session(bench):
     sound = voice(2)
-    bench.do(create("a"), Puppet("a", 1), create("b")).segments(1)
+    bench.do(create("a"), Puppet("a", 1)).segments(1)
     bench.do(PushAudio("a", to_pcm16(sound[:ENOUGH]), 1.0)).segments(1)
-    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH : ENOUGH + 640]), 1.04))
-    while not (made := bench.segments(1)):
-        pass
-    assert {segment.session for segment in made} == {"b"}
-    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH + 640 :][: SAMPLES_PER_LATENT - 640]), 1.2))
+    bench.clock.now += 0.3
+    bench.do(create("b")).segments(1)
+    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH : ENOUGH + 640]), 1.3))
+    assert {segment.session for segment in bench.segments(1)} == {"b"}
+    bench.do(PushAudio("a", to_pcm16(sound[ENOUGH + 640 :][: SAMPLES_PER_LATENT - 640]), 1.6))
     (second,) = [segment for segment in bench.segments(1) if segment.session == "a"]
     assert second.sound == to_pcm16(sound[SAMPLES_PER_LATENT:][:SAMPLES_PER_LATENT])
 
