@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from flowact.bench.chromium import visiting
 from flowact.bench.server import serving
 from tests.tiny_assets import write_assets
 from tests.tiny_preset import write_preset
 
 
+@pytest.mark.timeout(600)  # three workers load one after the other
 def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
     preset = write_preset(tmp_path / "tiny.yaml")
     environment = {"FLOWACT_ASSETS": str(write_assets(tmp_path / "assets"))}
@@ -19,9 +22,7 @@ def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
         visiting(browser, server.address) as visitor,
     ):
         visitor.start()
-        visitor.wait_painted(
-            24
-        )  # the first chunk's snapshot was taken: what the decoder remembers is in it
+        visitor.wait_painted(24)  # the first chunk's snapshot has what the decoder remembers
         visitor.sample()
         visitor.wait_stage("asked to first frame with voice")
         server.kill_worker()
