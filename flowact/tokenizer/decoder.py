@@ -1,6 +1,7 @@
 """From motion and a reference to the layers of a picture: a warp of the reference, a mask and paint."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +134,10 @@ def _fitted(picture: Tensor, points: Tensor | None) -> FittedFaces:
     return fit_faces(points)
 
 
+TRUNK_CELLS: Final = (8, 15, 30)
+"""Rows and columns of the trunk's maps."""
+
+
 class Trunk(nn.Module):
     """The part of the decoder that the four frames of a latent share: 8 -> 15 -> 30 cells."""
 
@@ -142,7 +147,7 @@ class Trunk(nn.Module):
         self.modulation = FeatureModulation(
             2 * FRAMES_PER_LATENT * config.readouts, config.trunk_widths
         )
-        self.ups = nn.ModuleList([Upsample(coarse, middle, 15), Upsample(middle, fine)])
+        self.ups = nn.ModuleList([Upsample(coarse, middle, TRUNK_CELLS[1]), Upsample(middle, fine)])
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, normalise=width != fine) for _ in range(count)))
             for width, count in zip(config.trunk_widths, config.trunk_blocks, strict=True)

@@ -30,7 +30,7 @@ def shading(paint: Tensor, amount: float, drawn: Tensor | None = None) -> Tensor
     """
     if not amount:
         return paint
-    coarse = _pooled(paint)
+    coarse = pooled(paint, FLOW_CELLS)
     change = coarse.abs().amax(1, keepdim=True)
     draws = F.max_pool2d(((change - _LITTLE) / (_MUCH - _LITTLE)).clamp(0, 1), 3, 1, 1)
     if drawn is not None:
@@ -42,13 +42,13 @@ def shading(paint: Tensor, amount: float, drawn: Tensor | None = None) -> Tensor
     return _shaded(paint, kept, coarse * (1 - kept))
 
 
-def _pooled(paint: Tensor) -> Tensor:
-    """Means over the cells of a flow."""
-    if not _compiled(paint):
-        return F.avg_pool2d(paint, paint.shape[-1] // FLOW_CELLS)
-    pooled = paint.new_empty(*paint.shape[:2], FLOW_CELLS, FLOW_CELLS)
-    pixel_kernels.pool(paint.contiguous().numpy(), pooled.numpy())
-    return pooled
+def pooled(maps: Tensor, cells: int) -> Tensor:
+    """Means of maps `[n, k, p, p]` over each of `cells x cells` squares."""
+    if not _compiled(maps):
+        return F.avg_pool2d(maps, maps.shape[-1] // cells)
+    means = maps.new_empty(*maps.shape[:2], cells, cells)
+    pixel_kernels.pool(maps.contiguous().numpy(), means.numpy())
+    return means
 
 
 def _shaded(paint: Tensor, kept: Tensor, shades: Tensor) -> Tensor:

@@ -25,31 +25,18 @@ def zero_init(layer: Layer) -> Layer:
 
 
 class PointwiseConv2d(nn.Conv2d):
-    """A 1x1 convolution, on a processor a product of matrices: one thread's own convolution copies and is slow."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[n, in_channels, h, w]` to `[n, out_channels, h, w]`."""
-        if not map_kernels.usable(x):
-            return super().forward(x)
-        rows = F.linear(x.permute(0, 2, 3, 1), self.weight[..., 0, 0], self.bias)
-        return rows.permute(0, 3, 1, 2)
+    """A 1x1 convolution."""
 
     def add_to(self, x: Tensor, planes: Tensor) -> Tensor:
-        """Add what it makes of `planes` to `x`, which is returned, and overwritten where nobody asks for a gradient."""
-        if not map_kernels.usable(x):
-            return x + self(planes)
-        # The bias is the weight of one more plane, which is 1 everywhere.
-        given = F.pad(planes.permute(0, 2, 3, 1), (0, 1), value=1.0).flatten(0, 2)
-        weight = torch.cat([self.weight[..., 0, 0], self.get_parameter("bias")[:, None]], 1)
-        rows = x.permute(0, 2, 3, 1).contiguous()
-        rows.flatten(0, 2).addmm_(given, weight.mT)
-        return rows.permute(0, 3, 1, 2)
+        """Add what it makes of `planes` to `x`; a fused one overwrites `x`, see `flowact.tokenizer.fused`."""
+        return x + self(planes)
 
 
 class FlowConv2d(nn.Conv2d):
-    """A 3x3 convolution to a flow, at the start none; on a processor a product and a sum of nine shifted maps.
+    """A 3x3 convolution to a flow, at the start none.
 
-    A convolution of the library makes as many channels as a vector has numbers, and throws all but two away.
+    Of float32 on a processor it is a product and a sum of nine shifted maps: a convolution of the library makes as
+    many channels as a vector has numbers, and throws all but two away.
     """
 
     def __init__(self, width_in: int) -> None:
@@ -57,13 +44,13 @@ class FlowConv2d(nn.Conv2d):
         zero_init(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[n, in_channels, h, w]` to `[n, 2, h, w]`, there in float32."""
-        if not map_kernels.usable(x):
+        """`[n, in_channels, h, w]` to `[n, 2, h, w]`."""
+        if x.dtype != torch.float32 or not map_kernels.usable(x):
             return super().forward(x)
         taps = self.weight.flip(2, 3).movedim(1, -1).flatten(0, 2)
-        seen = torch.matmul(taps, x.flatten(2)).float()
+        seen = torch.matmul(taps, x.flatten(2))
         moved = F.fold(seen, x.shape[2:], self.kernel_size, padding=self.padding)
-        return moved + self.get_parameter("bias").float()[:, None, None]
+        return moved + self.get_parameter("bias")[:, None, None]
 
 
 def conv(width_in: int, width_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:

@@ -14,7 +14,7 @@ from flowact.motion.joints import joint
 from flowact.motion.normals import accumulate_normals
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.arms.look import ArmsLook
-from flowact.tokenizer.arms.raster import SAMPLES, draw
+from flowact.tokenizer.arms.raster import SAMPLES, average, draw
 from flowact.tokenizer.decoder import Layers
 from flowact.tokenizer.views import View
 
@@ -169,9 +169,9 @@ def _raised(pose: Floats, side: str) -> float:
 
 
 def _window(screen: Floats) -> tuple[slice, slice]:
-    """Rows and columns of the frame that points cover, which may be none."""
-    low = np.floor(np.clip(screen[:, :2].min(0) - 1, 0, FRAME_SIZE)).astype(int)
-    high = np.ceil(np.clip(screen[:, :2].max(0) + 1, 0, FRAME_SIZE)).astype(int)
+    """Rows and columns of the frame that points `[2, n]` cover, which may be none."""
+    low = np.floor(np.clip(screen.min(1) - 1, 0, FRAME_SIZE)).astype(int)
+    high = np.ceil(np.clip(screen.max(1) + 1, 0, FRAME_SIZE)).astype(int)
     high = np.maximum(high, low)
     return slice(low[1], high[1]), slice(low[0], high[0])
 
@@ -185,7 +185,7 @@ def _drawn(places: Floats, sides: Floats, look: ArmsLook) -> tuple[slice, slice,
     mesh, screen = load_arm_mesh(), look.project(places)
     shown = np.flatnonzero(sides[mesh.sides])
     triangles = mesh.triangles[shown]
-    rows, columns = _window(screen[triangles.ravel()])
+    rows, columns = _window(screen.T[:2, triangles.ravel()])
     height, width = (SAMPLES * (x.stop - x.start) for x in (rows, columns))
     samples = np.zeros((height, width, 4), np.float32)
     if samples.size:
@@ -194,9 +194,10 @@ def _drawn(places: Floats, sides: Floats, look: ArmsLook) -> tuple[slice, slice,
         colours = look.colours[mesh.kinds[shown]].astype(np.float32)
         near = np.zeros((height, width), np.float32)
         draw(fitted, _light(places, triangles), triangles, colours, near, samples)
-    pixels = samples.reshape(height // SAMPLES, SAMPLES, width // SAMPLES, SAMPLES, 4).mean((1, 3))
-    colour = np.ascontiguousarray(pixels[..., :3].transpose(2, 0, 1)).clip(0, 1)
-    return rows, columns, colour, pixels[..., 3]
+    colour = np.empty((3, height // SAMPLES, width // SAMPLES), np.float32)
+    cover = np.empty(colour.shape[1:], np.float32)
+    average(samples, colour, cover)
+    return rows, columns, colour, cover
 
 
 def _light(places: Floats, triangles: Integers) -> Floats:

@@ -56,3 +56,26 @@ def draw(
                 for k in range(3):
                     lit = u * light[a, k] + v * light[b, k] + w * light[c, k]
                     samples[y, x, k] = lit * colours[t, k]
+
+
+@compiled
+def average(samples: Floats, colours: Floats, cover: Floats) -> None:
+    """Write the means of the samples `[SAMPLES * h, SAMPLES * w, 4]` of every pixel.
+
+    Args:
+        samples: what `draw` wrote.
+        colours: `[3, h, w]`, at most 1, written.
+        cover: `[h, w]`, written.
+    """
+    share = np.float32(1 / SAMPLES**2)
+    for y in range(cover.shape[0]):
+        for x in range(cover.shape[1]):
+            for k in range(4):
+                total = np.float32(0)
+                for i in range(SAMPLES):
+                    for j in range(SAMPLES):
+                        total += samples[SAMPLES * y + i, SAMPLES * x + j, k]
+                if k < 3:
+                    colours[k, y, x] = min(total * share, np.float32(1))
+                else:
+                    cover[y, x] = total * share

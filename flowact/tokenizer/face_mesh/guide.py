@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowact.tokenizer.detail import pooled
 from flowact.tokenizer.face_mesh.lids import with_lids
 from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lips
 from flowact.tokenizer.face_mesh.open_eyes import EyeMotion, with_open_eyes
@@ -89,7 +90,7 @@ class MeshGuide(nn.Module):
 
     def place(self, mesh: MovedMesh, region: Region) -> "PlacedMesh":
         """Take the mesh of some frames, of which a region is painted."""
-        return PlacedMesh(self, mesh.maps, F.avg_pool2d(mesh.maps, 2), mesh.look, region)
+        return PlacedMesh(self, mesh.maps, pooled(mesh.maps, FLOW_CELLS), mesh.look, region)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class PlacedMesh:
 
     def coarse(self, x: Tensor) -> Tensor:
         """Add the planes to what the decoder has at 30 cells."""
-        planes = self.region.cut(F.avg_pool2d(self.maps, 2))
+        planes = self.region.cut(pooled(self.maps, FLOW_CELLS // 2))
         return self.guide.take_coarse.add_to(x, _like(planes, x))
 
     def follow(self, head: Tensor) -> tuple[Tensor, Tensor | None]:
