@@ -19,6 +19,7 @@ from flowact.hardware.linear.switch import NATIVE, parse_linear
 from flowact.hardware.memory import memory_suffices
 from flowact.hardware.precision import PrecisionPlan, detect, plan_precision
 from flowact.hardware.threads import ThreadPlan, available_threads, plan_threads
+from flowact.mmdit.packed import pack
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.components import find_checkpoint, move_network
 from flowact.pipeline.from_preset import check_preset, random_pipeline
@@ -76,6 +77,7 @@ def load_pipeline(
     with memory_suffices():
         pipeline = _pipeline(checkpoint, preset, getattr(torch, precision.dtype), chosen)
         applied = apply_linear(pipeline.transformer, choice, precision.linear, refused)
+        pack(pipeline.transformer)
     pipeline.transformer.memory_format = precision.memory
     return _tuned(Loaded(pipeline, precision, division, chosen, applied))
 

@@ -1,8 +1,7 @@
 """The decoder's convolutions with what follows them in the same pass through memory, on a processor.
 
-oneDNN applies a rectifier, or adds a map, to each number of a convolution before it is written, and before it is
-rounded; as operators of their own the two take as long as half a convolution. It also takes weights in the order in
-which it reads them, so that they are not sorted anew in each call.
+oneDNN rectifies each number of a convolution, or adds another one to it, before it is rounded and written, and takes
+weights in the order in which it reads them, so that they are not sorted anew in each call.
 """
 
 from typing import Final
