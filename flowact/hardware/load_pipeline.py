@@ -24,6 +24,7 @@ from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.components import find_checkpoint, move_network
 from flowact.pipeline.from_preset import check_preset, random_pipeline
 from flowact.presets import DEFAULT, load_preset
+from flowact.tokenizer.fused import can_fuse, fuse
 from flowact.tokenizer.tokenizer import Tokenizer
 
 _log = logging.getLogger(__name__)
@@ -108,7 +109,9 @@ def _tuned(loaded: Loaded) -> Loaded:
         return replace(loaded, precision=replace(precision, decoder="native"))
     if precision.decoder == "int8" and not pipeline.tokenizer.use_int8():
         precision = replace(precision, decoder="native")
-    pipeline.tokenizer.fuse()
+    for view in (pipeline.tokenizer.whole, pipeline.tokenizer.face):
+        if can_fuse(view.decoder):
+            fuse(view.decoder)
     if division.concurrent:
         # As many helpers as threads that paint: of the default two threads each is one.
         pipeline.tokenizer.set_executor(ThreadPoolExecutor(division.per_operator, "flowact-face"))

@@ -210,11 +210,13 @@ class Ready:
         dtype: of the transformer's weights.
         parameters: how many there are.
         places: sessions that the worker bears; 0 if that was not measured.
+        longest_gap: seconds between two signs of life while it began a session, to see how slow it is.
     """
 
     dtype: str
     parameters: int
     places: int = 0
+    longest_gap: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
+
+import numpy as np
 
 from flowact import assets
 from flowact.errors import UserError
@@ -11,8 +14,9 @@ from flowact.parallel.lockstep import Stepper
 from flowact.pipeline import FlowActPipeline
 from flowact.portrait import load_reference
 from flowact.serving.engine import Engine
-from flowact.serving.messages import Create, Event, SessionError
+from flowact.serving.messages import Close, Create, Event, SessionError
 from flowact.serving.reference_cache import ReferenceCache
+from flowact.timebase import FRAME_SIZE
 
 CHUNKS: Final = 4
 """After four chunks the memory is full and every shape of tensor has been seen."""
@@ -25,18 +29,55 @@ def sample_picture() -> bytes:
 
 def warm_up(
     pipeline: FlowActPipeline, mark: Watermark, references: ReferenceCache, stepper: Stepper
-) -> None:
-    """Generate a few chunks of a session that nobody sees.
+) -> float:
+    """Generate a few chunks of a session that nobody sees, then begin another one.
+
+    Returns:
+        The longest time between two signs of life of the second one, in seconds.
 
     Raises:
         UserError: that is not possible, for want of memory as a rule.
     """
-    events: list[Event] = []
+    signs = _Signs()
     clock = iter(range(0, 10**6, 10))  # every look at it is ten seconds later: always due
-    engine = Engine(pipeline, events.append, mark, references, lambda: float(next(clock)), stepper)
+    engine = Engine(pipeline, signs.take, mark, references, lambda: float(next(clock)), stepper)
     engine.handle(Create("warm-up", sample_picture(), seed=0, action="idling"))
     for _ in range(CHUNKS):
         engine.advance()
-    for event in events:
-        if isinstance(event, SessionError):
-            raise UserError(event.message)
+    engine.handle(Close("warm-up"))
+    signs.forget()
+    engine.handle(Create("measured", _another(sample_picture()), seed=0, action="idling"))
+    engine.advance()
+    if signs.error is not None:
+        raise UserError(signs.error.message)
+    return signs.longest_gap
+
+
+class _Signs:
+    """Takes what an engine says, as the supervisor does.
+
+    Attributes:
+        error: the first one, if there was any.
+        longest_gap: seconds between two signs of life.
+    """
+
+    def __init__(self) -> None:
+        self.error: SessionError | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Measure anew."""
+        self._last, self.longest_gap = time.perf_counter(), 0.0
+
+    def take(self, event: Event) -> None:
+        """Note a sign of life."""
+        now = time.perf_counter()
+        self._last, self.longest_gap = now, max(self.longest_gap, now - self._last)
+        if self.error is None and isinstance(event, SessionError):
+            self.error = event
+
+
+def _another(picture: bytes) -> bytes:
+    """The picture the other way round, which is not known yet: looking at it is a part of what is slow."""
+    pixels = np.frombuffer(picture, np.uint8).reshape(FRAME_SIZE, FRAME_SIZE, 3)
+    return pixels[:, ::-1].tobytes()

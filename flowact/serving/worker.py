@@ -169,11 +169,11 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
     with _stepping(loaded, options, lead) as stepper:
         mark = Watermark(visible=options.visible_mark)
         references = ReferenceCache(loaded.pipeline, named_portraits())
-        warm_up(loaded.pipeline, mark, references, stepper)
+        longest_gap = warm_up(loaded.pipeline, mark, references, stepper)
         weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
         trial = (loaded.pipeline, mark, references, stepper)
         places = measure_places(*trial) if options.measure else 0
-        connection.send(Ready(loaded.precision.dtype, weights, places))
+        connection.send(Ready(loaded.precision.dtype, weights, places, longest_gap))
         engine = Engine(loaded.pipeline, connection.send, mark, references, stepper=stepper)
         _loop(connection, engine)
 

@@ -34,7 +34,6 @@ from flowact.tokenizer.config import (
 from flowact.tokenizer.decoder import ViewReference
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
-from flowact.tokenizer.fused import can_fuse, fuse
 from flowact.tokenizer.int8 import uncalibrated, use_int8
 from flowact.tokenizer.shown_motion import followed, with_whole_gestures
 from flowact.tokenizer.views import FACE, WHOLE
@@ -162,15 +161,6 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for view, decoder in decoders.items():
             use_int8(decoder, ranges[view])
         return True
-
-    def fuse(self) -> None:
-        """Decode with fused convolutions from now on, on a processor and if they are to be had; see `fused`.
-
-        Those of eight bits stay; pictures differ by rounding.
-        """
-        for decoder in (self.whole.decoder, self.face.decoder):
-            if can_fuse(decoder):
-                fuse(decoder)
 
     def set_executor(self, helper: Executor | None) -> None:
         """Let another thread see to faces while the caller's sees to the rest; the pictures are the same."""

@@ -323,16 +323,19 @@ class Supervisor:
             if silent > LOADING_SECONDS:
                 return "loading", f"worker {worker.pid} did not load the model"
             return None
-        if silent > self._patience(tuple(worker.gaps)):
+        if silent > self._patience(worker.ready.longest_gap, tuple(worker.gaps)):
             return "hang", f"worker {worker.pid} hung for {silent:.1f} s"
         return None
 
-    def _patience(self, gaps: tuple[float, ...]) -> float:
-        """Return the silence to bear: a machine that is always slow does not hang."""
+    def _patience(self, longest_gap: float, gaps: tuple[float, ...]) -> float:
+        """Return the silence to bear: a machine that is always slow does not hang.
+
+        It was asked to begin a session when it was loaded, or its first visitors would find it with no gaps known.
+        """
         usual = sorted(gaps)[len(gaps) * 9 // 10] if gaps else 0.0
         # Or a busy machine's workers would be killed one after the other, and each load keep it busy.
         patience = self._hang_seconds * 2**self._restarts.in_a_row
-        return max(patience, SLOW_FACTOR * usual)
+        return max(patience, SLOW_FACTOR * usual, SLOW_FACTOR * longest_gap)
 
     def _replace(self, kind: RestartKind, reason: str) -> None:
         """Go on with the spare or a new worker, and give it all sessions."""

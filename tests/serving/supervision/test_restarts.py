@@ -36,12 +36,14 @@ class Mortal:
 
     made: ClassVar[list["Mortal"]] = []
     lives: ClassVar[Callable[["Mortal"], bool]] = staticmethod(lambda worker: True)
+    longest_gap: ClassVar[float] = 0.0
 
     def __init__(self, options, received) -> None:
         self.number = len(self.made)
         self.made.append(self)
         self.received, self.sent = received, []
-        self.pid, self.ready, self.gaps = self.number, Ready("float32", 1), ()
+        self.pid, self.gaps = self.number, ()
+        self.ready = Ready("float32", 1, longest_gap=self.longest_gap)
         self.last_sign = self.began = time.monotonic()
         self.killed = False
 
@@ -104,6 +106,19 @@ def test_pauses_grow_and_come_to_an_end() -> None:
     row.settled()
     assert row.pause == 0
     assert not row.exhausted
+
+
+@pytest.mark.parametrize("longest_gap", [0.0, 60.0])
+def test_a_worker_that_was_slow_when_it_was_loaded_may_be_silent_for_longer(
+    supervised, monkeypatch, longest_gap: float
+) -> None:
+    monkeypatch.setattr(Mortal, "longest_gap", longest_gap)
+    _, events = supervised(lambda worker: True, hang_seconds=0.02)
+    if longest_gap:
+        time.sleep(0.3)
+        assert len(Mortal.made) == 1
+    else:
+        wait_for(lambda: [event.kind for event in of(WorkerRestarted, events)][:1] == ["hang"])
 
 
 def test_workers_that_all_die_are_not_started_for_ever(supervised) -> None:
