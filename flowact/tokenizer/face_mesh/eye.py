@@ -19,7 +19,7 @@ from flowact.tokenizer.kernels.map_kernels import Floats
 _ROW: Final = ("corner_outer", "lid_{}_outer", "lid_{}", "lid_{}_inner", "corner_inner")
 _ABOVE: Final = 0.5
 """So far above the margin of the upper lid skin is filled in, unless the brow is near."""
-_BROW: Final = 0.2
+_BROW: Final = 0.12
 """So far below the middle of the brow hair may grow."""
 _BELOW: Final = 0.25
 """So far below the lower margin: it hides wet rim and lashes."""
@@ -27,8 +27,10 @@ _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
 _ENDS: Final = 0.1
 """So far beyond the corners skin is filled in."""
-_OVER: Final = 0.8
-"""So far below the lower margin the lids meet, in heights of the open eye."""
+_REACH: Final = 0.5
+"""So far below the middle of the upper margin the lids meet, ..."""
+_LEAST_OVER, _MOST_OVER = 0.1, 1.0
+"""... but at least and at most so far below the lower one, in heights of the open eye."""
 _STEADY: Final = (
     *("eye_corner_outer_{0}", "eye_corner_inner_{0}", "cheek_high_{0}", "temple_{0}"),
     *("eye_corner_inner_{1}", "nose_root", "nose_bridge_1", "nose_bridge_2"),
@@ -49,6 +51,7 @@ class Eye:
         to_eye: `[2, 3]`, from pixels `(x, y, 1)` of the frame to `(u, v)`.
         upper, lower: coefficients `[2]` of the margins of its lids, see `margin`.
         above: how far above the upper margin skin is filled in.
+        over: how far below the lower one the lids meet, in heights of the open eye.
         width: distance of its corners in pixels.
         steady: landmarks in pixels that the head takes with it, `[8, 2]`.
     """
@@ -57,6 +60,7 @@ class Eye:
     upper: Tensor
     lower: Tensor
     above: float
+    over: float
     width: float
     steady: Tensor
 
@@ -74,7 +78,7 @@ class Eye:
         """Where, along `u`, the filled skin begins, the shut lids meet and the filled skin ends."""
         upper, lower = margin(self.upper, u), margin(self.lower, u)
         thick = 0.35 + 0.65 * arch(u)
-        meet = lower + _OVER * (lower - upper)
+        meet = lower + self.over * (lower - upper)
         return upper - self.above * thick, meet, lower + _BELOW * thick
 
     def cover(self, u: Tensor, v: Tensor, beyond: float = 0.0) -> Tensor:
@@ -119,7 +123,15 @@ def find_eye(vertices: Tensor, side: str) -> Eye | None:
     above = min(_ABOVE, max(0.14, room - _BROW))
     other = EYE_SIDES[1 - EYE_SIDES.index(side)]
     steady = vertices[[VERTEX[name.format(side, other)] for name in _STEADY]]
-    return Eye(to_eye, _fitted(upper), _fitted(lower), above, width, steady)
+    margins = _fitted(upper), _fitted(lower)
+    return Eye(to_eye, *margins, above, _over(*margins), width, steady)
+
+
+def _over(upper: Tensor, lower: Tensor) -> float:
+    """Lids of wide eyes need to go no further down than those of narrow ones; see `Eye`."""
+    middle = upper.new_tensor(0.5)
+    height = float(margin(lower, middle) - margin(upper, middle))
+    return min(max(_REACH / max(height, 1e-3) - 1, _LEAST_OVER), _MOST_OVER)
 
 
 def _fitted(points: Tensor) -> Tensor:
