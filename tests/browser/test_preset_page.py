@@ -21,6 +21,7 @@ def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
         serving(*flags, environment=environment) as server,
         visiting(browser, server.address) as visitor,
     ):
+        visitor.page.set_default_timeout(180_000)  # ms
         visitor.start()
         visitor.wait_painted(24)  # the first chunk's snapshot has what the decoder remembers
         visitor.sample()
