@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.face_mesh.eye import Eye, arch, luma, margin, mean_below
+from flowact.tokenizer.face_mesh.eye import Eye, arch, luma, margin, mean_below, smoothstep
 
 _LINE: Final = 0.015
 """Half the width of the line where they meet."""
@@ -36,6 +36,12 @@ _FOLDED: Final = 0.22
 """... down to here."""
 _GRAIN: Final = 0.015
 """Most that the grain of the cheek lightens or darkens."""
+_LASHES_REACH: Final = 0.25
+"""So far above the upper margin what is dark may be a lash, and is filled in; further up it is hair of the brow."""
+_HAIR: Final = 0.35
+"""Hair is so much darker than the skin that would be in its place."""
+_HARD: Final = 0.15
+"""Width of the ramps of both."""
 _SHADE: Final = 0.45
 """What is round them counts as at least so light, over the cheek below them."""
 
@@ -53,7 +59,7 @@ def paint_shut(picture: Tensor, eye: Eye) -> None:
     open_eye = (picture[window] + 1) / 2
     skin = _skin(open_eye, eye, mean_below(picture, eye, 0.45, 0.8), u, v)
     lined, ink = _lashes(open_eye, skin, eye, u, v)
-    share = torch.maximum(eye.cover(u, v), ink)
+    share = torch.maximum(eye.cover(u, v), ink) * (1 - _hair(open_eye, skin, eye, u, v))
     picture[window] = (open_eye + (lined - open_eye) * share).clamp(0, 1) * 2 - 1
 
 
@@ -101,6 +107,13 @@ def _lashes(
     darkest = luma(rim).argsort()[: max(4, rim.shape[1] // 8)]
     dark = torch.maximum(rim[:, darkest].mean(1)[:, None, None], _LASH_LIGHT * skin)
     return skin + (dark - skin) * ink, ink
+
+
+def _hair(open_eye: Tensor, skin: Tensor, eye: Eye, u: Tensor, v: Tensor) -> Tensor:
+    """How much of each place is hair of the brow, which stays, `[h, w]`."""
+    darker = _blurred(1 - (luma(open_eye) / luma(skin).clamp(min=1e-3))[None], 3)[0]
+    above = margin(eye.upper, u) - v
+    return smoothstep((darker - _HAIR) / _HARD) * smoothstep((above - _LASHES_REACH) / _HARD)
 
 
 def _filled(picture: Tensor, known: Tensor) -> Tensor:

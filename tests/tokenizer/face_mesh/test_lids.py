@@ -3,6 +3,7 @@ import math
 import torch
 from torch import Tensor
 
+from flowact.motion.face_mesh import VERTEX
 from flowact.tokenizer.face_mesh.eye import Eye, find_eye, find_eyes
 from flowact.tokenizer.face_mesh.fit import fit_faces
 from flowact.tokenizer.face_mesh.lids import ShutLids, shut_lids, with_lids
@@ -149,3 +150,27 @@ def test_they_have_a_gradient(points) -> None:
     sum(x.square().sum() for x in made).backward()
     assert all(x.grad is not None and x.grad.isfinite().all() for x in (mask, paint, head, shut))
     assert shut.grad.abs().min() > 0
+
+
+def test_hair_of_the_brow_stays_over_shut_lids(points: torch.Tensor) -> None:
+    picture, eye = portrait(points), left_eye(points)
+    u, v = places(eye)
+    hair = (u > 0.2) & (u < 0.8) & (v < -0.48) & (v > -0.62)
+    picture[..., hair] = IRIS
+    lids = painted_shut(picture, points)
+    assert lids is not None
+    assert (lids.picture[0, 0][hair] - IRIS).abs().median() < 0.2
+    assert lids.picture[0, 0][(u > 0.4) & (u < 0.6) & (v.abs() < 0.1)].mean() > SKIN - 0.3
+
+
+def test_lids_of_wide_eyes_meet_hardly_below_them(points: torch.Tensor) -> None:
+    eye = left_eye(points)
+    vertices = fit_faces(points).vertices[0].clone()
+    upper = [VERTEX[f"eye_lid_upper{part}_left"] for part in ("", "_inner", "_outer")]
+    vertices[upper, 1] -= 0.2 * eye.width
+    wide = find_eye(vertices, "left")
+    assert wide is not None
+    assert wide.over < eye.over
+    middle_of_it = torch.tensor(0.5)
+    (top, meet, _), (_, lower, _) = wide.band(middle_of_it), eye.band(middle_of_it)
+    assert meet < lower + 0.05 and meet - top > 0.5
