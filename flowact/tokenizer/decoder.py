@@ -42,6 +42,9 @@ SECOND_FRAMES = slice(1, None, 2)
 """Every second of a latent's frames, with its last."""
 LAST_FRAME = slice(FRAMES_PER_LATENT - 1, None)
 
+TRUNK_CELLS: Final = (8, 15, 30)
+"""Rows and columns of the trunk's maps."""
+
 MASK_BIAS = 2.0
 """A fresh network keeps 88 % of the warp."""
 
@@ -132,10 +135,6 @@ def _fitted(picture: Tensor, points: Tensor | None) -> FittedFaces:
     if points is None:
         points = picture.new_full((len(picture), len(POINTS), 2), torch.nan)
     return fit_faces(points)
-
-
-TRUNK_CELLS: Final = (8, 15, 30)
-"""Rows and columns of the trunk's maps."""
 
 
 class Trunk(nn.Module):
