@@ -29,6 +29,5 @@ def test_a_visitor_sees_it_and_a_crash_is_told(browser, tmp_path: Path) -> None:
         server.kill_worker()
         told = "document.querySelector('[data-part=notice]').textContent"
         visitor.wait(f"{told}.includes('started again')")
-        visitor.wait_painted(
-            visitor.summary()["frames_painted"] + 4
-        )  # one latent, of a slow decoder
+        before = visitor.summary()["frames_painted"]
+        visitor.wait_painted(before + 4)  # one latent: the decoder is slow

@@ -22,7 +22,9 @@ class MaskedMemoryTransformer(FlowActTransformer):
     def of(cls, model: FlowActTransformer, *kept: int) -> Self:
         """Return a network that shares the weights of `model` and sees latents of the given roles."""
         made: Self = cls.from_config(model.config)
-        made.load_state_dict(model.state_dict(), assign=True)
+        # The parts themselves: those that were made quick on this processor have other weights than a fresh network.
+        for name, part in (*model.named_children(), *model.named_parameters(recurse=False)):
+            setattr(made, name, part)
         made.kept = kept
         return made.eval().requires_grad_(False)
 

@@ -330,7 +330,7 @@ class Supervisor:
     def _patience(self, longest_gap: float, gaps: tuple[float, ...]) -> float:
         """Return the silence to bear: a machine that is always slow does not hang.
 
-        It was asked to begin a session when it was loaded, or its first visitors would find it with no gaps known.
+        A worker begins a session while it is loaded, for before its first visitors nothing else shows how slow it is.
         """
         usual = sorted(gaps)[len(gaps) * 9 // 10] if gaps else 0.0
         # Or a busy machine's workers would be killed one after the other, and each load keep it busy.

@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from flowact.evaluation.measures.ablation import (
 from flowact.evaluation.measures.memory_ablation import MaskedMemoryTransformer
 from flowact.mmdit.memory import LONG_TERM, REFERENCE, SHORT_TERM
 from flowact.mmdit.model import FlowActTransformer
+from flowact.mmdit.packed import pack
 from flowact.pipeline.sampling import SamplingConfig
 from flowact.streaming.settings import StepSettings
 from flowact.tokenizer.tokenizer import Tokenizer
@@ -76,6 +78,18 @@ def test_a_model_that_forgets_makes_something_else_from_the_second_chunk_on(
         made = generate(MaskedMemoryTransformer.of(model, *kept), clips, StepSettings())
         assert torch.equal(made[:, :3], whole[:, :3])
         assert torch.equal(made[:, -3:], whole[:, -3:]) == (len(kept) == 3)
+
+
+def test_a_transformer_that_was_made_quick_is_masked_too(
+    model: FlowActTransformer, clips: list[LatentClip]
+) -> None:
+    quick = copy.deepcopy(model).bfloat16()
+    pack(quick)
+    whole = generate(quick, clips, StepSettings())
+    kept = (REFERENCE, LONG_TERM, SHORT_TERM)
+    assert torch.equal(
+        generate(MaskedMemoryTransformer.of(quick, *kept), clips, StepSettings()), whole
+    )
 
 
 def test_the_truth_scores_as_the_truth(
