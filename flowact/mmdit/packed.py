@@ -43,12 +43,18 @@ class PackedTokenConv(nn.Module):
         return made
 
 
+def can_pack() -> bool:
+    """Whether this build of PyTorch has such layers, and this processor what they are made of."""
+    has = torch.backends.mkldnn.is_available()
+    return has and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def pack(network: nn.Module) -> None:
-    """Replace the linear layers of bfloat16 on a processor, if this build of PyTorch can; what is eight bits stays.
+    """Replace the linear layers of bfloat16 on a processor, where that can be done; what is eight bits stays.
 
     The network is then for inference only and cannot be saved.
     """
-    if not torch.backends.mkldnn.is_available():
+    if not can_pack():
         return
     for name, part in list(network.named_children()):
         if isinstance(part, nn.Linear | TokenConv):

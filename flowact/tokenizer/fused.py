@@ -67,10 +67,13 @@ class FusedResidualBlock(nn.Module):
 
 
 def can_fuse(network: nn.Module) -> bool:
-    """Whether this build of PyTorch has these convolutions where the network's numbers are."""
+    """Whether this build of PyTorch and this processor have these convolutions of the network's numbers."""
     weight = next(network.parameters())
-    known = weight.dtype in (torch.bfloat16, torch.float32)
-    return weight.device.type == "cpu" and known and torch.backends.mkldnn.is_available()
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if weight.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return weight.dtype == torch.float32
 
 
 def fuse(network: nn.Module, cells: int | None = None) -> None:

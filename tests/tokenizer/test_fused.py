@@ -33,6 +33,8 @@ def test_convolving_rectifying_and_adding(
     dtype: torch.dtype, kernel: int, cells: int | None
 ) -> None:
     layer = trained(conv(24, 16, kernel))
+    if not can_fuse(copy.deepcopy(layer).to(dtype)):
+        pytest.skip("this processor has no bfloat16 for oneDNN")
     x, y = torch.randn(2, 24, 9, 9), torch.randn(2, 16, 9, 9)
     expected = layer(x), activate(layer(x)), y + layer(x)
     fused = FusedConv2d(layer.to(dtype), cells)
