@@ -1,7 +1,8 @@
 """A chunk's way from latents to segments that can be sent: decoded, encoded and cut one by one.
 
 The viewer sees the first third of a chunk while the rest is being painted, so what counts for every
-delay is the time of a segment and not that of a chunk.
+delay is the time of a segment and not that of a chunk. What a session is told in between makes the rest
+worthless, as a rule: the session is always as far as what it has shown.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ class Denoised:
 
 
 class ChunkRenderer:
-    """What is to be shown of one session's chunk; call `segment` for each of `parts` in order.
+    """What is to be shown of one session's chunk; call `paint_next` while it is `wanted`.
 
     Args:
-        session: whose; moved on by the last segment.
+        session: whose; every segment moves it on.
         chunk: the chunk's latents.
         pipeline: decodes them.
         hurried: whether there is too much to do: those who do not speak then move more coarsely.
@@ -67,15 +68,23 @@ class ChunkRenderer:
         self._tokenizer, self._decoder = pipeline.tokenizer, session.snapshot.decoder
         self._device = pipeline.decoder_device
         self.parts = session.ready()
-        self._taken = session.source.take(len(self.parts))
+        self._taken, self._epoch = session.source.take(len(self.parts)), session.epoch
         self._coarse = hurried and not self._taken.speaking
         self._first, self._flush = session.segment - session.shown, session.flush
-        session.flush = False
+        session.flush, session.painting = False, self
         if self._taken.finished:
             session.source = Silence()
 
-    def segment(self, part: int) -> MediaSegment:
-        """Decode and encode one latent."""
+    @property
+    def wanted(self) -> bool:
+        """Whether there is something left to paint, and the session has not been told otherwise."""
+        return self._session.painting is self
+
+    def paint_next(self) -> MediaSegment:
+        """Decode and encode the next latent."""
+        return self._segment(self._session.shown)
+
+    def _segment(self, part: int) -> MediaSegment:
         begun = time.time()
         session, latent = self._session, self._chunk.latents[:, [part]].to(self._device)
         frames, self._decoder = self._tokenizer.decode_uint8(
@@ -87,7 +96,7 @@ class ChunkRenderer:
         samples = slice(place * SAMPLES_PER_LATENT, (place + 1) * SAMPLES_PER_LATENT)
         return MediaSegment(
             session=session.name,
-            epoch=session.epoch,
+            epoch=self._epoch,
             index=self._first + part,
             frames=encoded,
             sound=to_pcm16(self._taken.sound[samples]),
@@ -96,7 +105,7 @@ class ChunkRenderer:
             finished=self._taken.finished and last,
             flush=self._flush and place == 0,
             timings=self._timings(part, begun, decoded),
-            snapshot=self._finish() if last else None,
+            snapshot=self._move_on(part),
         )
 
     def _timings(self, part: int, begun: float, decoded: float) -> Timings:
@@ -112,13 +121,15 @@ class ChunkRenderer:
             encode=made - decoded,
         )
 
-    def _finish(self) -> bytes | None:
-        """Move the session on and return its snapshot when one is due."""
+    def _move_on(self, part: int) -> bytes | None:
+        """Let the session be one latent further, and return its snapshot when one is due."""
         session, chunk = self._session, self._chunk
-        if self.parts.stop < LATENTS_PER_CHUNK:
+        if part == self.parts[-1]:
+            session.painting = None
+        if part + 1 < LATENTS_PER_CHUNK:
             before = session.snapshot.state
             session.snapshot = SessionSnapshot(before, self._decoder, chunk.timeline)
-            session.shown = self.parts.stop
+            session.shown = part + 1
             return None
         due = session.chunk % SNAPSHOT_EVERY == 0
         heard = chunk.timeline.trimmed(chunk.state.frames[0], self._pipeline.features.audio)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
@@ -53,8 +53,27 @@ MOST_PAINTERS: Final = 4
 """Sessions whose pictures are painted side by side, a thread each."""
 
 
+@dataclass(frozen=True)
+class _InHand:
+    """A chunk of which a part was painted, or nothing yet.
+
+    Attributes:
+        session: whose.
+        renderer: paints the rest.
+        begun: when work on it began, or should have, by the engine's clock.
+        leaving: whether the session is given away after it.
+    """
+
+    session: WorkerSession
+    renderer: ChunkRenderer
+    begun: float
+    leaving: bool
+
+
 class Engine:
     """Steps every session when it is due.
+
+    Between two segments it can be told something else: what was to follow is then made anew.
 
     Args:
         pipeline: the networks, ready for inference.
@@ -79,6 +98,7 @@ class Engine:
         self._painters = ThreadPoolExecutor(MOST_PAINTERS, thread_name_prefix="flowact-painter")
         self._stepper = stepper or Alone(pipeline.transformer, pipeline.scheduler.settings)
         self.sessions: dict[str, WorkerSession] = {}
+        self._hands: list[list[_InHand]] = []
 
     @property
     def busy(self) -> float:
@@ -108,10 +128,7 @@ class Engine:
                 del self.sessions[session.name]
             case Depart():
                 session.departing = True
-                live = isinstance(session.source, Microphone)
-                between = live and not session.shown
-                if between and self._begin(session) - self._now() > UNHURRIED:
-                    self._depart(session)
+                self._depart_early(session)
             case _:
                 _tell(session, command)
 
@@ -132,6 +149,12 @@ class Engine:
             session.pace = Pace(due, session.segment)
         self.sessions[session.name] = session
 
+    def _depart_early(self, session: WorkerSession) -> None:
+        """Give a session away without one more chunk, if it speaks live and there is time for its way."""
+        live = isinstance(session.source, Microphone)
+        if live and session.between and self._begin(session) - self._now() > UNHURRIED:
+            self._depart(session)
+
     def _depart(self, session: WorkerSession) -> None:
         """Give a session away as it is between two chunks."""
         due, now = session.due(), self._now()
@@ -144,23 +167,48 @@ class Engine:
         self._emit(Departed(session.name, session.epoch, session.action, resume))
 
     def wait(self) -> float:
-        """Return the seconds until a session is due; 0 if one is, 1 at most."""
+        """Return the seconds until there is something to do; 0 if there is, 1 at most."""
+        if self._in_hand():
+            return 0.0
         begins = [self._begin(session) for session in self.sessions.values()]
         return min(max(min(begins, default=float("inf")) - self._now(), 0.0), 1.0)
 
     def advance(self) -> None:
         """Make the next chunk of every session that is due, and of those that nearly are."""
+        self.step()
+        while self._in_hand():
+            self.step()
+
+    def step(self) -> None:
+        """Paint one segment of what is wanted first, with those that were made with it; make them if need be."""
         now = self._now()
-        ordered = sorted(self.sessions.values(), key=self._begin)
-        if not ordered or self._begin(ordered[0]) > now:
+        fresh, hands = self._fresh(now), self._in_hand()
+        if not fresh and not hands:
             return
-        due = [session for session in ordered if self._begin(session) <= now + _early(session)]
-        for group in _alike(due):
-            self._advance(group)
-        for session in due:
-            if session.departing and not session.shown and session.name in self.sessions:
-                self._depart(session)
+        first = min(hands, key=lambda hand: _wanted_by(hand, now), default=[])
+        if _wanted_by(fresh, now) < _wanted_by(first, now):
+            first = self._begun(fresh, now)
+        if first:
+            self._paint(first)
         self._load_meter.worked(now, self._now())
+
+    def _fresh(self, now: float) -> list[WorkerSession]:
+        """Sessions of which a chunk is to be begun now, all alike: the most urgent, and those that just failed last."""
+        idle = [session for session in self.sessions.values() if session.painting is None]
+        if min(map(self._begin, idle), default=float("inf")) > now:
+            return []
+        due = [session for session in idle if self._begin(session) <= now + _early(session)]
+        due.sort(key=lambda session: (session.failed, self._begin(session)))
+        return [session for session in due if _alike(session, due[0])]
+
+    def _in_hand(self) -> list[list[_InHand]]:
+        """Chunks that are shown in part; those that are done or were given up are forgotten."""
+        wanted = [[row for row in hand if self._is_wanted(row)] for hand in self._hands]
+        self._hands = [hand for hand in wanted if hand]
+        return self._hands
+
+    def _is_wanted(self, row: _InHand) -> bool:
+        return row.renderer.wanted and self.sessions.get(row.session.name) is row.session
 
     def _begin(self, session: WorkerSession) -> float:
         """Return when work on a session's next chunk begins; one that departs takes a chunk along, if it can."""
@@ -168,64 +216,60 @@ class Engine:
             return float("-inf")
         return session.source.begin(session.pace.begin(session.segment, lead(session.taken)))
 
-    def _due(self, session: WorkerSession, now: float) -> float:
+    def _should_begin(self, session: WorkerSession, now: float) -> float:
         """Return when it should have begun, for the figures: live sound is taken when it is there."""
         live = isinstance(session.source, Microphone)
         if live or session.departing or session.pace.origin is None:
             return now
         return self._begin(session)
 
-    def _advance(self, group: Sequence[WorkerSession]) -> None:
-        """Make one chunk of every session of a group, and send it segment by segment."""
-        started, now = time.time(), self._now()
-        begins = [self._due(session, now) for session in group]
+    def _begun(self, group: Sequence[WorkerSession], now: float) -> list[_InHand]:
+        """Take one chunk of every session of a group in hand; nothing if that cannot be made."""
+        started = time.time()
+        begins = [self._should_begin(session, now) for session in group]
         timelines = [session.listened() for session in group]
         try:
             stepped = self._step(group, timelines)
         except (FloatingPointError, ValueError, RuntimeError, MemoryError) as error:
             self._recover(group, _bearable(error))
-            return
+            return []
         self._emit(Heartbeat("denoise", self.busy))
         took = time.time() - started
-        renderings = [
-            ChunkRenderer(
-                session,
-                Denoised(state, timeline, latents, started, max(now - begin, 0.0), took),
-                self._pipeline,
-                hurried=self._load_meter.overloaded,
-            )
-            for session, timeline, (state, latents), begin in zip(
-                group, timelines, stepped, begins, strict=True
-            )
-        ]
+        hand = []
+        for session, timeline, (state, latents), begin in zip(
+            group, timelines, stepped, begins, strict=True
+        ):
+            chunk = Denoised(state, timeline, latents, started, max(now - begin, 0.0), took)
+            hurried = self._load_meter.overloaded
+            renderer = ChunkRenderer(session, chunk, self._pipeline, hurried=hurried)
+            hand.append(_InHand(session, renderer, min(begin, now), session.departing))
+        self._hands.append(hand)
+        return hand
+
+    def _paint(self, hand: Sequence[_InHand]) -> None:
+        """Decode, encode and send the next segments of some chunks."""
+        group = [row.session for row in hand]
+        segments = self._painters.map(lambda row: row.renderer.paint_next(), hand)
         try:
-            self._paint(group, renderings, begins, now)
+            for row, segment in zip(hand, segments, strict=True):
+                self._emit(segment)
+                late = segment.index % LATENTS_PER_CHUNK - row.renderer.parts.start
+                self._delivered(row.session, segment.index, row.begun + late * SEGMENT_SECONDS)
         except (RuntimeError, MemoryError) as error:
             self._recover(group, _bearable(error))
             return
-        for session in group:
-            session.failed = False
+        for row in hand:
+            if not row.renderer.wanted:
+                self._done(row)
 
-    def _paint(
-        self,
-        group: Sequence[WorkerSession],
-        renderings: Sequence[ChunkRenderer],
-        begins: Sequence[float],
-        now: float,
-    ) -> None:
-        """Decode, encode and send the chunks of a group, part by part."""
-        for place in range(LATENTS_PER_CHUNK):
-            shown = [
-                (session, rendering, begin)
-                for session, rendering, begin in zip(group, renderings, begins, strict=True)
-                if place < len(rendering.parts)
-            ]
-            segments = self._painters.map(
-                lambda row, at=place: row[1].segment(row[1].parts[at]), shown
-            )
-            for (session, _, begin), segment in zip(shown, segments, strict=True):
-                self._emit(segment)
-                self._delivered(session, segment.index, min(begin, now) + place * SEGMENT_SECONDS)
+    def _done(self, row: _InHand) -> None:
+        """A chunk is shown as far as it can be."""
+        session = row.session
+        session.failed = session.alone = False
+        if row.leaving and session.between:
+            self._depart(session)
+        elif session.departing:
+            self._depart_early(session)
 
     def _delivered(self, session: WorkerSession, segment: int, begun: float) -> None:
         now = self._now()
@@ -248,9 +292,11 @@ class Engine:
         Its memory is from before the failure. When it fails a second time, the memory is at fault, and
         the session ends.
         """
+        for session in group:
+            session.painting = None
         if len(group) > 1:
             for session in group:
-                self._advance([session])
+                session.alone = True
             return
         (session,) = group
         fatal = isinstance(error, ValueError) or session.failed
@@ -300,10 +346,23 @@ def _told(error: Exception) -> str:
     return FULL if is_out_of_memory(error) else str(error)
 
 
-def _alike(sessions: Sequence[WorkerSession]) -> list[list[WorkerSession]]:
-    """Group sessions whose states can be stacked, in the order in which they are due."""
-    groups: dict[object, list[WorkerSession]] = {}
-    for session in sessions:
-        state = session.snapshot.state
-        groups.setdefault((state.levels, state.memory.layout), []).append(session)
-    return list(groups.values())
+def _wanted_by(chunks: Sequence[WorkerSession | _InHand], now: float) -> float:
+    """When the first of the next segments is to be there; infinity without any."""
+    sessions = [one.session if isinstance(one, _InHand) else one for one in chunks]
+    return min((_due(session, now) for session in sessions), default=float("inf"))
+
+
+def _due(session: WorkerSession, now: float) -> float:
+    """When its next segment is to be there; live sound soon, whatever of the past its viewer has in hand."""
+    due = session.due()
+    if due is None:
+        return float("-inf")
+    return min(due, now + SEGMENT_SECONDS) if isinstance(session.source, Microphone) else due
+
+
+def _alike(session: WorkerSession, other: WorkerSession) -> bool:
+    """Whether two sessions can be stepped as one batch."""
+    if session is other or session.alone or other.alone:
+        return session is other
+    one, two = session.snapshot.state, other.snapshot.state
+    return (one.levels, one.memory.layout) == (two.levels, two.memory.layout)

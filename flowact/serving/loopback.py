@@ -145,12 +145,12 @@ class LoopbackEngine:
         begins = [self._begin(session) for session in self._sessions.values()]
         return min(max(min(begins, default=float("inf")) - self._now(), 0.0), 1.0)
 
-    def advance(self) -> None:
+    def step(self) -> None:
         """Send what is to be shown now of every session that is due."""
         begun = self._now()
         due = [each for each in self._sessions.values() if self._begin(each) <= begun]
         for session in due:
-            self._advance(session)
+            self._make_next(session)
             if session.departing and session.between:
                 self._depart(session)
         if due:
@@ -191,7 +191,7 @@ class LoopbackEngine:
         del self._sessions[session.name]
         self._emit(Departed(session.name, session.epoch, session.action, resume))
 
-    def _advance(self, session: _Session) -> None:
+    def _make_next(self, session: _Session) -> None:
         """Send a chunk, or what may be shown of one, as segments."""
         number, shown = divmod(session.segment, LATENTS_PER_CHUNK)
         parts = session.source.ready(LATENTS_PER_CHUNK - shown)

@@ -33,13 +33,16 @@ class WorkerSession:
     """A session's identity, its present state, its sound, its pace.
 
     Attributes:
-        snapshot: state before the next chunk; replaced as a whole when a chunk succeeds. Of a chunk
+        snapshot: state before the next chunk; replaced as a whole with every latent. Of a chunk
             that is shown in part, the decoder and the sound have gone on, and the state has not.
         shown: latents of the next chunk that were sent already.
+        painting: what paints the latents after these, while something does; whoever finds another there,
+            or nothing, was given up.
         source: where the sound of the next chunk comes from.
         pace: when the next chunk is due.
         taken: how late the last segments came, as `pacing.lead` takes it.
         failed: whether the last chunk could not be made.
+        alone: whether a chunk of several failed, and this session is to be tried without the others.
         departing: whether it is to be given away.
 
     Raises:
@@ -62,7 +65,8 @@ class WorkerSession:
         self.pace = Pace()
         self.taken: deque[float] = deque(maxlen=REMEMBERED * LATENTS_PER_CHUNK)
         self.shown = 0
-        self.flush = self.failed = self.departing = False
+        self.painting: object | None = None
+        self.flush = self.failed = self.alone = self.departing = False
 
     @property
     def chunk(self) -> int:
@@ -117,9 +121,14 @@ class WorkerSession:
         known = self.snapshot.timeline.cut(self.segment * SAMPLES_PER_LATENT)
         return known.push(torch.from_numpy(self.source.ahead(len(self.ready()))))
 
+    @property
+    def between(self) -> bool:
+        """Whether it stands between two chunks."""
+        return not self.shown and self.painting is None
+
     def _restart_stream(self) -> None:
-        """Let the next chunk hear the new sound only: those in flight were made for the old one."""
-        snapshot = self.snapshot
+        """Let the next latents hear the new sound only: those in flight were made for the old one."""
+        snapshot, self.painting = self.snapshot, None
         self.snapshot = SessionSnapshot(
             snapshot.state.restarted(), snapshot.decoder, snapshot.timeline
         )

@@ -241,7 +241,7 @@ def _loop(connection: Connection, engine: Engine | LoopbackEngine) -> None:
                 return
             engine.handle(command)
         connection.send(Heartbeat("turn", engine.busy))
-        engine.advance()
+        engine.step()
 
 
 def _die_with_parent() -> None:

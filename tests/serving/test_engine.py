@@ -236,7 +236,7 @@ def test_a_full_memory_is_told_and_the_session_goes_on(bench, monkeypatch, place
             patch.setattr(type(bench.engine._pipeline.tokenizer), "decode_uint8", full)
         else:
             patch.setattr(bench.engine, "_stepper", full)
-        bench.segments(1)
+        bench.segments(3)  # together, then each alone
     told = [event for event in bench.events if isinstance(event, SessionError)]
     assert {event.session for event in told} == {"a", "b"} == set(bench.engine.sessions)
     assert all(e.message.startswith("The memory is full") and not e.fatal for e in told)

@@ -37,7 +37,7 @@ class Bench:
         first, end = len(self.events), self.clock + seconds
         while self.clock + self.engine.wait() <= end:
             self.clock += self.engine.wait() + 1e-6
-            self.engine.advance()
+            self.engine.step()
         self.clock = end
         return [one for one in self.events[first:] if isinstance(one, MediaSegment)]
 
