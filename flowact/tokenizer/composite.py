@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.decoder import Layers, compose
-from flowact.tokenizer.kernels.pixel_kernels import blend, composite, interleave
+from flowact.tokenizer.decoder import Layers, compose, view_maps
+from flowact.tokenizer.kernels.pixel_kernels import composite, interleave, paste
 from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 
@@ -71,8 +71,10 @@ class NumbaCompositor:
 
     def finish(self, whole: Tensor, face: Layers, picture: Tensor) -> Tensor:
         """See `Compositor`."""
-        for row, detail in enumerate(compose(face, picture, FACE, VIEW_SIZE).numpy()):
-            blend(detail, self.seam, FACE.left, FACE.top, whole[row].numpy())
+        warp, mask, paint = view_maps(face, picture, FACE, VIEW_SIZE)
+        for row, target in enumerate(whole.numpy()):
+            maps = (part[row].contiguous().numpy() for part in (warp, mask, paint))
+            paste(*maps, self.seam, FACE.left, FACE.top, target)
         pixels = whole.new_empty(len(whole), *whole.shape[2:], 3)
         for planes, target in zip(whole.numpy(), pixels.numpy(), strict=True):
             interleave(planes, target)

@@ -250,12 +250,12 @@ class ViewDecoder(nn.Module):
         flow = (coarse + step).contiguous()
         size = VIEW_SIZE // 2 * self.paint_scale
         warp = render_warp(flow, reference.picture, self.view, size, region)
-        pixels = self.take_pixels(fold(warp, self.paint_scale).to(x.dtype))
+        pixels = self.take_pixels(fold(warp, self.paint_scale, x.dtype))
         pixels, parts = placed.fine(pixels, head + step)
         x = self.blocks[2](self.up_fine(x, pixels, third))
-        painted = unfold(self.leave(x), self.paint_scale)
-        mask = placed.masked(torch.sigmoid(painted[:, :1] + MASK_BIAS), parts)
-        paint = shading(painted[:, 1:], self.detail, placed.drawn(parts, reference.eyes))
+        kept, paint = unfold(self.leave(x), self.paint_scale)
+        mask = placed.masked(torch.sigmoid(kept + MASK_BIAS), parts)
+        paint = shading(paint, self.detail, placed.drawn(parts, reference.eyes))
         paint = placed.with_mouth(paint, parts, reference.mouth)
         mask, paint = placed.with_eyes(mask, paint, flow, head + step, reference.eyes)
         return Layers(flow, mask, paint, warp, region)
@@ -265,6 +265,8 @@ class ViewDecoder(nn.Module):
 
     def _warp_features(self, flow: Tensor, features: Tensor, region: Region) -> Tensor:
         grid = self.view.from_frame(sampling_grid(flow, self.view, FLOW_CELLS, region))
+        if map_kernels.usable(flow):
+            return sample_features(features, grid)
         warped = sample(features, grid, "border").to(features.dtype)
         return warped.contiguous(memory_format=torch.channels_last)
 
@@ -306,14 +308,34 @@ def render_warp(
     return moved
 
 
+def sample_features(features: Tensor, grid: Tensor) -> Tensor:
+    """What `sample` gives, in the features' numbers and stored channels-last."""
+    rows = features.float().permute(0, 2, 3, 1).contiguous().numpy()
+    warped = torch.empty(*grid.shape[:3], features.shape[1])
+    frames = len(grid) // len(features)
+    for i, (places, target) in enumerate(
+        zip(grid.contiguous().numpy(), warped.numpy(), strict=True)
+    ):
+        map_kernels.sample_cells(rows[i // frames], places, target)
+    return warped.to(features.dtype).permute(0, 3, 1, 2)
+
+
+def view_maps(
+    layers: Layers, picture: Tensor, view: View, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Warp, mask and paint of a view at `size x size` pixels, or of its region, in fp32."""
+    warp = layers.warp
+    if warp.shape[-1] * CELLS != size * layers.region.width:
+        warp = render_warp(layers.flow, picture, view, size, layers.region)
+    mask, paint = (enlarge(x, warp.shape[-1] // x.shape[-1]) for x in (layers.mask, layers.paint))
+    return warp, mask, paint
+
+
 def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
     """The finished view `[n, 3, size, size]` in fp32, or its region: `mask * warp + paint`.
 
     The paint is added rather than blended in by `1 - mask`: a blending mask saturates at one
     early in training and the painter then gets no gradient.
     """
-    warp = layers.warp
-    if warp.shape[-1] * CELLS != size * layers.region.width:
-        warp = render_warp(layers.flow, picture, view, size, layers.region)
-    mask, paint = (enlarge(x, warp.shape[-1] // x.shape[-1]) for x in (layers.mask, layers.paint))
+    warp, mask, paint = view_maps(layers, picture, view, size)
     return torch.addcmul(paint, mask, warp)

@@ -78,6 +78,11 @@ def activate(x: Tensor) -> Tensor:
     return F.leaky_relu_(x, SLOPE)
 
 
+def to_overwrite(x: Tensor) -> Tensor:
+    """The same tensor, or a copy of it where somebody wants a gradient."""
+    return x.clone() if torch.is_grad_enabled() else x
+
+
 class ResidualBlock(nn.Module):
     """`x + conv(act(conv(norm(x))))`, the identity at the start (EDSR, Lim et al., 2017).
 
@@ -177,25 +182,38 @@ def modulate(x: Tensor, by: tuple[Tensor, Tensor]) -> Tensor:
     return torch.addcmul(shift, x, factor)
 
 
-def fold(pixels: Tensor, scale: int) -> Tensor:
+def fold(pixels: Tensor, scale: int, dtype: torch.dtype) -> Tensor:
     """`[n, k, scale * h, scale * w]` in fp32 to `[n, k * scale**2, h, w]`, stored channels-last."""
-    if not map_kernels.usable(pixels):
-        folded = F.pixel_unshuffle(pixels, scale)
+    if not _has_loops(pixels, dtype):
+        folded = F.pixel_unshuffle(pixels, scale).to(dtype)
         return folded.contiguous(memory_format=torch.channels_last)
     maps, channels, height, width = pixels.shape
-    made = pixels.new_empty(maps, height // scale, width // scale, channels * scale**2)
-    map_kernels.fold(pixels.contiguous().numpy(), scale, made.numpy())
-    return made.permute(0, 3, 1, 2)
-
-
-def unfold(folded: Tensor, scale: int) -> Tensor:
-    """The inverse of `fold`, in fp32."""
-    if not map_kernels.usable(folded):
-        return F.pixel_shuffle(folded, scale).float()
-    maps, channels, height, width = folded.shape
-    made = torch.empty(maps, channels // scale**2, scale * height, scale * width)
-    map_kernels.unfold(map_kernels.rows_of(folded.float()), scale, made.numpy())
+    shape = (maps, height // scale, width // scale, channels * scale**2)
+    made = torch.empty(shape, dtype=dtype).permute(0, 3, 1, 2)
+    loop = map_kernels.fold_float32 if dtype == torch.float32 else map_kernels.fold_bfloat16
+    loop(pixels.contiguous().numpy(), map_kernels.rows_of(made))
     return made
+
+
+def unfold(folded: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """The inverse of `fold`, in fp32: the first map `[n, 1, scale * h, scale * w]`, and the others."""
+    if not _has_loops(folded, folded.dtype):
+        maps = F.pixel_shuffle(folded, scale).float()
+        return maps[:, :1], maps[:, 1:]
+    count, channels, height, width = folded.shape
+    size = scale * height, scale * width
+    first = torch.empty(count, 1, *size)
+    others = torch.empty(count, channels // scale**2 - 1, *size)
+    loop = map_kernels.unfold_float32
+    if folded.dtype == torch.bfloat16:
+        loop = map_kernels.unfold_bfloat16
+    loop(map_kernels.rows_of(folded), first.numpy(), others.numpy())
+    return first, others
+
+
+def _has_loops(x: Tensor, dtype: torch.dtype) -> bool:
+    """Whether compiled loops can take PyTorch's place, for maps that are or become `dtype`."""
+    return map_kernels.usable(x) and dtype in (torch.bfloat16, torch.float32)
 
 
 class Pyramid(nn.Module):

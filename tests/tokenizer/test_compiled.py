@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from flowact.tokenizer.decoder import render_warp
+from flowact.tokenizer.decoder import render_warp, sample_features
 from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.layers import FlowConv2d, Upsample, fold, unfold
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.views import FACE, WHOLE, View
+from flowact.tokenizer.warp import sample
 
 
 def test_they_are_for_processors_and_without_gradients() -> None:
@@ -17,16 +18,17 @@ def test_they_are_for_processors_and_without_gradients() -> None:
         assert map_kernels.usable(x) and not map_kernels.usable(x.to("meta"))
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-def test_folding(scale: int) -> None:
-    pixels = torch.randn(2, 3, 6, 8)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_folding(scale: int, dtype: torch.dtype) -> None:
+    pixels = torch.randn(2, 4, 6, 12)
     with torch.no_grad():
-        folded = fold(pixels, scale)
+        folded = fold(pixels, scale, dtype)
         assert folded.is_contiguous(memory_format=torch.channels_last)
-        assert torch.equal(unfold(folded, scale), pixels)
-        assert torch.equal(unfold(folded.bfloat16(), scale), pixels.bfloat16().float())
-    assert torch.equal(folded, fold(pixels, scale))
-    assert torch.equal(unfold(folded, scale), pixels)
+        unfolded = unfold(folded, scale)
+        assert torch.equal(torch.cat(unfolded, 1), pixels.to(dtype).float())
+    assert torch.equal(folded, fold(pixels, scale, dtype))
+    assert all(map(torch.equal, unfolded, unfold(folded, scale)))
 
 
 NEAR = {
@@ -113,3 +115,15 @@ def test_a_decoder_paints_the_same(tokenizer: Tokenizer, portrait: torch.Tensor)
     plain = frames()
     with torch.no_grad():
         torch.testing.assert_close(frames(), plain, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", NEAR)
+def test_sampling_features(dtype: torch.dtype) -> None:
+    features = torch.randn(2, 8, 6, 5, generator=torch.Generator().manual_seed(1)).to(dtype)
+    grid = torch.rand(4, 7, 7, 2, generator=torch.Generator().manual_seed(2)) * 3 - 1.5
+    wanted = sample(features, grid, "border")  # two frames of each of two people, partly beyond
+    made = sample_features(features, grid)
+    assert made.dtype == dtype and made.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(made.float(), wanted, **NEAR[dtype])
+    grid[0, 0, 0] = torch.nan
+    assert sample_features(features, grid).isnan().sum() <= 8

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.eye import Eye, EyePairs, margin, smoothstep
 from flowact.tokenizer.face_mesh.shut_eye import LASHES, paint_shut
+from flowact.tokenizer.layers import to_overwrite
 from flowact.tokenizer.views import View
 
 _STARTS: Final = 0.1
@@ -51,7 +52,7 @@ def shut_lids(picture: Tensor, eyes: EyePairs, amount: float) -> ShutLids | None
 def with_lids(
     mask: Tensor, paint: Tensor, head: Tensor, shut: Tensor, lids: ShutLids, view: View
 ) -> tuple[Tensor, Tensor]:
-    """Draw lids that are shutting over what a decoder made.
+    """Draw lids that are shutting over what a decoder made; mask and paint are overwritten without a gradient.
 
     Args:
         mask: `[n, 1, p, p]`, how much of the warp shows.
@@ -67,7 +68,7 @@ def with_lids(
     falling = (shut > _STARTS).cpu()
     if not falling.any():
         return mask, paint
-    veiled, covered = mask.clone(), paint.clone()
+    veiled, covered = to_overwrite(mask), to_overwrite(paint)
     frames = len(shut) // len(lids.eyes)
     pixels = (view.identity_grid(paint.shape[-1], paint.device)[0] + 1) * (FRAME_SIZE / 2)
     for row, side in falling.nonzero().tolist():

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from flowact.motion.face_mesh import VERTEX
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.fit import FittedFaces
+from flowact.tokenizer.layers import to_overwrite
 from flowact.tokenizer.warp import enlarge
 
 _BARE: Final = tuple(v for name, v in VERTEX.items() if name.startswith(("nose_", "chin")))
@@ -69,12 +70,15 @@ def look_of_mouths(picture: Tensor, faces: FittedFaces, amount: float) -> MouthL
 
 
 def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
-    """The mask `[n, 1, p, p]` without what is between the lips, `[n, 1, c, c]`: a reference has nothing there."""
+    """The mask `[n, 1, p, p]` without what is between the lips, `[n, 1, c, c]`: a reference has nothing there.
+
+    It is overwritten unless a gradient is wanted.
+    """
     window = _Window.around(lips)
     if window is None:
         return mask
     scale = mask.shape[-1] // lips.shape[-1]
-    left, there = mask.clone(), window.enlarged(scale)
+    left, there = to_overwrite(mask), window.enlarged(scale)
     there.cut(left).copy_(there.cut(mask) * (1 - enlarge(window.cut(lips), scale)))
     return left
 
@@ -83,7 +87,7 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     """Draw the inside of mouths over a paint.
 
     Args:
-        paint: `[n, 3, p, p]`.
+        paint: `[n, 3, p, p]`, overwritten unless a gradient is wanted.
         parts: shares 0..1 of what is between the lips, of upper and of lower teeth, `[n, 3, c, c]`.
         mouth: of the references; each may serve several frames in a row.
     """
@@ -95,7 +99,7 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     drawn = _drawn(window.cut(parts), mouth.amount)
     colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
     kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
-    finished, there = paint.clone(), window.enlarged(scale)
+    finished, there = to_overwrite(paint), window.enlarged(scale)
     there.cut(finished).copy_(there.cut(paint) * kept + enlarge(colour, scale))
     return finished
 

@@ -16,6 +16,7 @@ from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.eye import Eye, EyePairs, margin, smoothstep
 from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.kernels.eye_kernel import show_eye
+from flowact.tokenizer.layers import to_overwrite
 from flowact.tokenizer.views import VIEW_SIZE, View
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge
 
@@ -64,7 +65,7 @@ class EyeMotion:
 def with_open_eyes(
     mask: Tensor, paint: Tensor, flow: Tensor, look: EyeMotion, eyes: OpenEyes, view: View
 ) -> tuple[Tensor, Tensor]:
-    """Show the reference's eyes in place of what a decoder made.
+    """Show the reference's eyes in place of what a decoder made; mask and paint are overwritten without a gradient.
 
     Args:
         mask: `[n, 1, p, p]`, how much of the warp shows.
@@ -78,7 +79,7 @@ def with_open_eyes(
         Mask and paint.
     """
     opened = 1 - smoothstep((look.shut - _CLOSING[0]) / (_CLOSING[1] - _CLOSING[0]))
-    shown, covered = mask.clone(), paint.clone()
+    shown, covered = to_overwrite(mask), to_overwrite(paint)
     frames = len(mask) // len(eyes.eyes)
     for source, pair in enumerate(eyes.eyes):
         own = slice(source * frames, (source + 1) * frames)

@@ -54,6 +54,8 @@ def show_eye(
             u = eye[0] * across + eye[1] * down + eye[2]
             v = eye[3] * across + eye[4] * down + eye[5]
             share, inside = _seen(eye, u, v, edge)
+            if share == NONE:
+                continue
             share *= strength
             across = min(max(across - inside * turned[0] - HALF, NONE), last)
             down = min(max(down - inside * turned[1] - HALF, NONE), last)

@@ -20,6 +20,7 @@ Bits = NDArray[np.uint16]
 _BLOCK: Final = 1024
 NONE: Final = np.float32(0)
 HALF: Final = np.float32(0.5)
+ONE: Final = np.float32(1)
 FULL: Final = np.float32(255)
 _MANTISSA: Final = np.uint32(16)
 """Bits that bfloat16 lacks."""
@@ -71,6 +72,49 @@ def bfloat16_to_bytes(
 
 
 @compiled
+def _widened(bits: Bits, wide: Any) -> None:
+    """Write bfloat16 numbers, given by their bits, as the bits of float32."""
+    for k in range(wide.size):
+        wide[k] = np.uint32(bits[k]) << _MANTISSA
+
+
+@compiled
+def _narrowed(wide: Any, bits: Bits) -> None:
+    """Write float32 numbers, given by their bits, as those of bfloat16, rounded to the nearest."""
+    for k in range(wide.size):
+        even = (wide[k] >> _MANTISSA) & np.uint32(1)
+        bits[k] = np.uint16((wide[k] + np.uint32(0x7FFF) + even) >> _MANTISSA)
+
+
+@compiled
+def _repeated(source: Floats, target: Floats) -> None:
+    """Write vectors `[n, channels]` `target.size / source.size` times each, one after the other."""
+    cells, channels = source.shape
+    times = target.size // source.size
+    for x in range(cells):
+        for i in range(times):
+            at = (x * times + i) * channels
+            for c in range(channels):
+                target[at + c] = source[x, c]
+
+
+@compiled
+def _joined(number: Floats, base: Floats, factor: Floats, slope: np.float32) -> None:
+    """Overwrite numbers by `max(x, slope * x)` of `number * factor + base`."""
+    for k in range(number.size):
+        level = number[k] * factor[k] + base[k]
+        number[k] = max(level, level * slope)
+
+
+@compiled
+def _base(coarse: Floats, factor: Floats, shift: Floats, base: Floats) -> None:
+    """Write what a row of coarse cells `[w, channels]` adds to two rows of fine ones."""
+    _repeated(coarse, base)
+    for k in range(base.size):
+        base[k] = base[k] * factor[k] + shift[k]
+
+
+@compiled
 def join_bfloat16(
     coarse: Bits, fine: Bits, factor: Floats, shift: Floats, slope: np.float32, joined: Bits
 ) -> None:
@@ -85,26 +129,20 @@ def join_bfloat16(
         joined: `max(x, slope * x)` of `(coarse + fine) * factor + shift`, like `fine`, written.
     """
     maps, height, width, channels = coarse.shape
-    wide, own = np.empty(channels, np.uint32), np.empty(channels, np.uint32)
-    base, number = wide.view(np.float32), own.view(np.float32)
+    count = 2 * width * channels
+    wide, own = np.empty(count // 2, np.uint32), np.empty(count, np.uint32)
+    factors, shifts = np.empty(count, np.float32), np.empty(count, np.float32)
+    base = np.empty(count, np.float32)
     for n in range(maps):
+        _repeated(factor[n : n + 1], factors)
+        _repeated(shift[n : n + 1], shifts)
         for y in range(2 * height):
-            for x in range(2 * width):
-                if x % 2 == 0:
-                    source = coarse[n, y // 2, x // 2]
-                    for c in range(channels):
-                        wide[c] = np.uint32(source[c]) << _MANTISSA
-                    for c in range(channels):
-                        base[c] = base[c] * factor[n, c] + shift[n, c]
-                source, target = fine[n, y, x], joined[n, y, x]
-                for c in range(channels):
-                    own[c] = np.uint32(source[c]) << _MANTISSA
-                for c in range(channels):
-                    level = number[c] * factor[n, c] + base[c]
-                    number[c] = max(level, level * slope)
-                for c in range(channels):
-                    even = (own[c] >> _MANTISSA) & np.uint32(1)
-                    target[c] = np.uint16((own[c] + np.uint32(0x7FFF) + even) >> _MANTISSA)
+            if y % 2 == 0:
+                _widened(coarse[n, y // 2].reshape(count // 2), wide)
+                _base(wide.view(np.float32).reshape((width, channels)), factors, shifts, base)
+            _widened(fine[n, y].reshape(count), own)
+            _joined(own.view(np.float32), base, factors, slope)
+            _narrowed(own, joined[n, y].reshape(count))
 
 
 @compiled
@@ -113,41 +151,116 @@ def join_float32(
 ) -> None:
     """Like `join_bfloat16`, for numbers in float32."""
     maps, height, width, channels = coarse.shape
-    base = np.empty(channels, np.float32)
+    count = 2 * width * channels
+    factors, shifts = np.empty(count, np.float32), np.empty(count, np.float32)
+    base = np.empty(count, np.float32)
     for n in range(maps):
+        _repeated(factor[n : n + 1], factors)
+        _repeated(shift[n : n + 1], shifts)
         for y in range(2 * height):
-            for x in range(2 * width):
-                if x % 2 == 0:
-                    source = coarse[n, y // 2, x // 2]
-                    for c in range(channels):
-                        base[c] = source[c] * factor[n, c] + shift[n, c]
-                own, target = fine[n, y, x], joined[n, y, x]
-                for c in range(channels):
-                    level = own[c] * factor[n, c] + base[c]
-                    target[c] = max(level, level * slope)
+            if y % 2 == 0:
+                _base(coarse[n, y // 2], factors, shifts, base)
+            joined[n, y] = fine[n, y]
+            _joined(joined[n, y].reshape(count), base, factors, slope)
 
 
 @compiled
-def fold(maps: Floats, scale: int, folded: Floats) -> None:
-    """Put `scale` times `scale` pixels of maps `[n, k, s * h, s * w]` into the channels of `[n, h, w, k * s * s]`."""
+def fold_float32(maps: Floats, folded: Floats) -> None:
+    """Put `s` times `s` pixels of maps `[n, k, s * h, s * w]` into the channels of `[n, h, w, k * s * s]`."""
     for n in range(folded.shape[0]):
         for y in range(folded.shape[1]):
-            for c in range(maps.shape[1]):
-                for i in range(scale):
-                    row, first = maps[n, c, scale * y + i], (c * scale + i) * scale
-                    for x in range(folded.shape[2]):
-                        for j in range(scale):
-                            folded[n, y, x, first + j] = row[scale * x + j]
+            _fold_row(maps[n], y, folded[n, y])
 
 
 @compiled
-def unfold(folded: Floats, scale: int, maps: Floats) -> None:
-    """The inverse of `fold`."""
+def fold_bfloat16(maps: Floats, folded: Bits) -> None:
+    """Like `fold_float32`, rounded."""
+    count = folded.shape[2] * folded.shape[3]
+    wide = np.empty(count, np.uint32)
+    numbers = wide.view(np.float32).reshape(folded.shape[2:])
     for n in range(folded.shape[0]):
         for y in range(folded.shape[1]):
-            for c in range(maps.shape[1]):
-                for i in range(scale):
-                    row, first = maps[n, c, scale * y + i], (c * scale + i) * scale
-                    for x in range(folded.shape[2]):
-                        for j in range(scale):
-                            row[scale * x + j] = folded[n, y, x, first + j]
+            _fold_row(maps[n], y, numbers)
+            _narrowed(wide, folded[n, y].reshape(count))
+
+
+@compiled
+def _fold_row(maps: Floats, y: int, folded: Floats) -> None:
+    """Row `y` of the cells `[w, k * s * s]` of maps `[k, s * h, s * w]`."""
+    cells, scale = folded.shape[0], maps.shape[2] // folded.shape[0]
+    for c in range(maps.shape[0]):
+        for i in range(scale):
+            row, first = maps[c, scale * y + i], (c * scale + i) * scale
+            if scale == 2:  # a constant makes the loop fast
+                for x in range(cells):
+                    folded[x, first], folded[x, first + 1] = row[2 * x], row[2 * x + 1]
+            else:
+                for x in range(cells):
+                    for j in range(scale):
+                        folded[x, first + j] = row[scale * x + j]
+
+
+@compiled
+def unfold_float32(folded: Floats, first: Floats, others: Floats) -> None:
+    """The inverse of `fold_float32`: the first map `[n, 1, s * h, s * w]` and the others are written."""
+    for n in range(folded.shape[0]):
+        for y in range(folded.shape[1]):
+            _unfold_row(folded[n, y], y, first[n], others[n])
+
+
+@compiled
+def unfold_bfloat16(folded: Bits, first: Floats, others: Floats) -> None:
+    """Like `unfold_float32`, of numbers in bfloat16."""
+    count = folded.shape[2] * folded.shape[3]
+    wide = np.empty(count, np.uint32)
+    numbers = wide.view(np.float32).reshape(folded.shape[2:])
+    for n in range(folded.shape[0]):
+        for y in range(folded.shape[1]):
+            _widened(folded[n, y].reshape(count), wide)
+            _unfold_row(numbers, y, first[n], others[n])
+
+
+@compiled
+def _unfold_row(folded: Floats, y: int, first: Floats, others: Floats) -> None:
+    """Cells `[w, k * s * s]` to rows of maps, the inverse of `_fold_row`."""
+    cells, scale = folded.shape[0], first.shape[2] // folded.shape[0]
+    for c in range(1 + others.shape[0]):
+        maps, k = (first, 0) if c == 0 else (others, c - 1)
+        for i in range(scale):
+            row, at = maps[k, scale * y + i], (c * scale + i) * scale
+            if scale == 2:
+                for x in range(cells):
+                    row[2 * x], row[2 * x + 1] = folded[x, at], folded[x, at + 1]
+            else:
+                for x in range(cells):
+                    for j in range(scale):
+                        row[scale * x + j] = folded[x, at + j]
+
+
+@compiled
+def sample_cells(features: Floats, places: Floats, sampled: Floats) -> None:
+    """Sample feature vectors between their cells; beyond the border its last ones are repeated.
+
+    Args:
+        features: `[h, w, channels]`.
+        places: `[n, n, 2]`, x and y in -1..1 over the features.
+        sampled: `[n, n, channels]`, written.
+    """
+    height, width, channels = features.shape
+    right, low = np.float32(width - 1), np.float32(height - 1)
+    for y in range(sampled.shape[0]):
+        for x in range(sampled.shape[1]):
+            across = ((places[y, x, 0] + ONE) * np.float32(width) - ONE) * HALF
+            down = ((places[y, x, 1] + ONE) * np.float32(height) - ONE) * HALF
+            across, down = min(max(across, NONE), right), min(max(down, NONE), low)
+            # What is no number passes the comparisons before, which assume that there is none.
+            column = min(max(int(across), 0), width - 1)
+            row = min(max(int(down), 0), height - 1)
+            u, v = across - np.float32(column), down - np.float32(row)
+            after, below = min(column + 1, width - 1), min(row + 1, height - 1)
+            a, b = features[row, column], features[row, after]
+            d, e = features[below, column], features[below, after]
+            target = sampled[y, x]
+            for c in range(channels):
+                upper, lower = a[c] + (b[c] - a[c]) * u, d[c] + (e[c] - d[c]) * u
+                target[c] = upper + (lower - upper) * v

@@ -21,7 +21,7 @@ from flowact.tokenizer.kernels.map_kernels import (
 _SIDE: Final = FRAME_SIZE
 _FLOW_SCALE: Final = 8
 _PAINT_SCALE: Final = 4
-"""Pixels per cell of flow and of paint; constants make the loops over them fast."""
+"""Pixels per cell of flow and of paint."""
 _MIDDLE: Final = np.float32(127.5)
 
 
@@ -100,19 +100,39 @@ def _find(
 @compiled
 def _sample(picture: Floats, place: Integers, shares: Floats, mixed: Floats) -> None:
     """Colours `[3, n]` of a picture `[3, 480 * 480]` at what `_find` found."""
+    red, green, blue = picture[0], picture[1], picture[2]
     for x in range(place.size):
-        here = np.uint64(place[x])
-        below = here + np.uint64(_SIDE)
-        for c in range(3):
-            a, b = picture[c, here], picture[c, here + np.uint64(1)]
-            d, e = picture[c, below], picture[c, below + np.uint64(1)]
-            upper, lower = a + (b - a) * shares[0, x], d + (e - d) * shares[0, x]
-            mixed[c, x] = upper + (lower - upper) * shares[1, x]
+        here, right, lower = np.uint64(place[x]), shares[0, x], shares[1, x]
+        mixed[0, x] = _between(red, here, right, lower)
+        mixed[1, x] = _between(green, here, right, lower)
+        mixed[2, x] = _between(blue, here, right, lower)
+
+
+@compiled
+def _between(plane: Floats, here: int, right: np.float32, lower: np.float32) -> np.float32:
+    """A colour `[480 * 480]` between the pixel at an index and its neighbours."""
+    below = here + np.uint64(_SIDE)
+    a, b = plane[here], plane[here + np.uint64(1)]
+    d, e = plane[below], plane[below + np.uint64(1)]
+    high, low = a + (b - a) * right, d + (e - d) * right
+    return high + (low - high) * lower
 
 
 @compiled
 def enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
     """Row `y` of maps `[k, n, n]` that are bilinearly enlarged by a factor, into `[k, n * factor]`."""
+    if factor == 2:  # constants make the loops over a cell's pixels fast
+        _enlarged_row(maps, y, 2, wide)
+    elif factor == 4:
+        _enlarged_row(maps, y, 4, wide)
+    elif factor == 8:
+        _enlarged_row(maps, y, 8, wide)
+    else:
+        _enlarged_row(maps, y, factor, wide)
+
+
+@compiled
+def _enlarged_row(maps: Floats, y: int, factor: int, wide: Floats) -> None:
     cells, half = maps.shape[1], factor // 2
     at = min(max((np.float32(y) + HALF) / np.float32(factor) - HALF, NONE), np.float32(cells - 1))
     above = int(at)
@@ -167,8 +187,9 @@ def shade(paint: Floats, kept: Floats, shades: Floats, shaded: Floats) -> None:
             enlarged_row(kept[n], y, scale, share)
             enlarged_row(shades[n], y, scale, colours)
             for c in range(3):
+                row, colour, target = paint[n, c, y], colours[c], shaded[n, c, y]
                 for x in range(size):
-                    shaded[n, c, y, x] = paint[n, c, y, x] * share[0, x] + colours[c, x]
+                    target[x] = row[x] * share[0, x] + colour[x]
 
 
 @compiled
@@ -181,17 +202,30 @@ def interleave(planes: Bytes, pixels: Bytes) -> None:
 
 
 @compiled
-def blend(detail: Floats, weight: Floats, left: int, top: int, levels: Bytes) -> None:
-    """Blend a part in -1..1, `[3, n, n]`, by its weight `[n, n]` into levels `[3, side, side]`, rounded."""
+def paste(
+    warp: Floats, mask: Floats, paint: Floats, weight: Floats, left: int, top: int, levels: Bytes
+) -> None:
+    """Blend a finished view, `mask * warp + paint`, into levels `[3, side, side]`, rounded.
+
+    Args:
+        warp: `[3, n, n]` in -1..1.
+        mask: `[1, n, n]`.
+        paint: `[3, n, n]`.
+        weight: of the view, `[n, n]`.
+        left: first column that it covers.
+        top: first row.
+        levels: changed.
+    """
     size = weight.shape[0]
     mixed = np.empty(size, np.int32)
     for c in range(3):
         for y in range(size):
             row = levels[c, top + y, left : left + size]
+            moved, kept, added, share = warp[c, y], mask[0, y], paint[c, y], weight[y]
             for x in range(size):
-                level = detail[c, y, x] * _MIDDLE + _MIDDLE
+                level = (kept[x] * moved[x] + added[x]) * _MIDDLE + _MIDDLE
                 level = min(max(level, NONE), FULL)
                 here = np.float32(row[x])
-                mixed[x] = np.int32(here + (level - here) * weight[y, x] + HALF)
+                mixed[x] = np.int32(here + (level - here) * share[x] + HALF)
             for x in range(size):
                 row[x] = mixed[x]

@@ -99,11 +99,11 @@ def test_each_frame_of_each_reference_is_its_own(points) -> None:
     look = EyeMotion(torch.tensor([[0.0, 0.3]] * 4), torch.linspace(-0.2, 0.2, 16).view(4, 2, 2))
     still = torch.ones(4, 1, 240, 240), torch.zeros(4, 3, 240, 240)
     wanted = with_open_eyes(*still, flow, look, eyes, FACE)
+    assert (still[0] == 1).all() and not still[1].any()
     with torch.no_grad():
         made = with_open_eyes(*still, flow, look, eyes, FACE)
     for one, other in zip(made, wanted, strict=True):
         torch.testing.assert_close(one, other, atol=2e-3, rtol=0)
-    assert (still[0] == 1).all() and not still[1].any()
 
 
 @torch.no_grad()
