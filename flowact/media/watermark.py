@@ -16,21 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from flowact.media.watermark_loops import add_pattern
 from flowact.timebase import FRAME_SIZE
 
 CELL: Final = 16
 CELLS: Final = FRAME_SIZE // CELL
 STRENGTHS: Final = (1.4, 2.8, 4.6, 6.5)
 """Grey levels that the middle of a cell is moved by: with two, plain walls look mottled."""
-BUSY: Final = (2.5, 4.5, 7.0)
+BUSY: Final = np.array([2.5, 4.5, 7.0])
 """Deviations of the grey levels within a cell from which on the next strength is taken."""
-_LOOKED_AT: Final = 2
-"""Pixels between two at which cells are looked at."""
 KEY: Final = 20260110103
 DETECTED: Final = 6.0
 """Standard deviations: chance reaches this once in a thousand million pictures."""
 _CLIP: Final = 2.0
-_CELL_ROWS, _CELL_COLUMNS = np.ogrid[:CELLS, :CELLS]
 _LABEL: Final = "AI-generated"
 _WHITE: Final = 230
 _BLACK: Final = 16
@@ -57,11 +55,7 @@ class Watermark:
         """Mark a luma plane `[480, 480]` in video range (16..235) in place."""
         if self.hidden:
             # In video range there is room for the pattern at both ends: the sum never wraps.
-            luma += (
-                _patterns_bytes()[_busy(luma), _CELL_ROWS, :, _CELL_COLUMNS, :]
-                .transpose(0, 2, 1, 3)
-                .reshape(luma.shape)
-            )
+            add_pattern(luma, _patterns_bytes(), BUSY, CELL)
         if self.visible:
             ink, plate = _label()
             corner = luma[-ink.shape[0] - 8 : -8, 10 : 10 + ink.shape[1]]
@@ -97,24 +91,14 @@ def _signs() -> NDArray[np.float64]:
     return generator.choice([-1.0, 1.0], (CELLS, CELLS))
 
 
-def _busy(luma: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Which of `STRENGTHS` suits each cell of a luma plane, `[30, 30]`: by the plainest quarter of the cell."""
-    looked_at = luma[::_LOOKED_AT, ::_LOOKED_AT].astype(np.float32)
-    inside = CELL // _LOOKED_AT // 2
-    quarters = looked_at.reshape(2 * CELLS, inside, 2 * CELLS, inside)
-    spread = np.sqrt(quarters.var((1, 3))).reshape(CELLS, 2, CELLS, 2)
-    return np.digitize(spread.min((1, 3)), BUSY)
-
-
 @cache
 def _patterns_bytes() -> NDArray[np.uint8]:
-    """The pattern at each strength as bytes to add modulo 256, dithered between grey levels, `[4, 30, 16, 30, 16]`."""
+    """The pattern at each strength as bytes to add modulo 256, dithered between grey levels, `[4, 480, 480]`."""
     smooth = Image.fromarray(_signs().astype(np.float32))
     shape = np.asarray(smooth.resize((FRAME_SIZE, FRAME_SIZE), Image.Resampling.BICUBIC))
     dither = np.random.Generator(np.random.PCG64(KEY + 1)).random(shape.shape)
     patterns = [np.floor(shape * strength + dither) for strength in STRENGTHS]
-    split = np.stack(patterns).clip(-9, 9).astype(np.int8).view(np.uint8)
-    return split.reshape(len(STRENGTHS), CELLS, CELL, CELLS, CELL)
+    return np.stack(patterns).clip(-9, 9).astype(np.int8).view(np.uint8)
 
 
 @cache
