@@ -2,12 +2,13 @@
 
 const LEVEL_FALL = 0.85; // of the level from one packet to the next
 const LOUD = 12_000; // of 32767: a voice near the microphone
+const SHOWN_MS = 80; // from one look of the meter to the next: each is a layout of the page
 
 export class Devices {
   /** @param part finds an element of the page by its name. */
   constructor(part, changed) {
     this.part = part;
-    this.level = 0;
+    this.level = this.shownAt = 0;
     part("device").addEventListener("change", () => changed(this.chosen));
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.list());
     this.list();
@@ -34,6 +35,9 @@ export class Devices {
   heard(packet) {
     const loudest = new Int16Array(packet).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     this.level = Math.max(loudest / LOUD, this.level * LEVEL_FALL);
+    const now = performance.now();
+    if (now - this.shownAt < SHOWN_MS) return;
+    this.shownAt = now;
     this.part("level").value = Math.min(this.level, 1);
   }
 
