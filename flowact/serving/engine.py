@@ -231,7 +231,7 @@ class Engine:
         try:
             stepped = self._step(group, timelines)
         except (FloatingPointError, ValueError, RuntimeError, MemoryError) as error:
-            self._recover(group, _bearable(error))
+            self._recover(group, _bearable(error), together=len(group) > 1)
             return []
         self._emit(Heartbeat("denoise", self.busy))
         took = time.time() - started
@@ -248,17 +248,16 @@ class Engine:
 
     def _paint(self, hand: Sequence[_InHand]) -> None:
         """Decode, encode and send the next segments of some chunks."""
-        group = [row.session for row in hand]
-        segments = self._painters.map(lambda row: row.renderer.paint_next(), hand)
-        try:
-            for row, segment in zip(hand, segments, strict=True):
-                self._emit(segment)
-                late = segment.index % LATENTS_PER_CHUNK - row.renderer.parts.start
-                self._delivered(row.session, segment.index, row.begun + late * SEGMENT_SECONDS)
-        except (RuntimeError, MemoryError) as error:
-            self._recover(group, _bearable(error))
-            return
-        for row in hand:
+        painting = [self._painters.submit(row.renderer.paint_next) for row in hand]
+        for row, painted in zip(hand, painting, strict=True):
+            try:
+                segment = painted.result()
+            except (RuntimeError, MemoryError) as error:
+                self._recover([row.session], _bearable(error), together=len(hand) > 1)
+                continue
+            self._emit(segment)
+            place = segment.index % LATENTS_PER_CHUNK - row.renderer.parts.start
+            self._delivered(row.session, segment.index, row.begun + place * SEGMENT_SECONDS)
             if not row.renderer.wanted:
                 self._done(row)
 
@@ -286,19 +285,20 @@ class Engine:
         state, latents = self._stepper([session.name for session in group], state, conditions)
         return [(one, latents[[row]]) for row, one in enumerate(split_sessions(state))]
 
-    def _recover(self, group: Sequence[WorkerSession], error: Exception) -> None:
-        """Find the session of a failed group that is at fault, and begin its stream anew.
+    def _recover(
+        self, failed: Sequence[WorkerSession], error: Exception, *, together: bool
+    ) -> None:
+        """Try sessions that failed together each alone, or begin the stream of one anew.
 
         Its memory is from before the failure. When it fails a second time, the memory is at fault, and
         the session ends.
         """
-        for session in group:
-            session.painting = None
-        if len(group) > 1:
-            for session in group:
-                session.alone = True
+        for session in failed:
+            session.painting, session.alone = None, together
+        if together:
+            _log.info("%d sessions are tried alone", len(failed), exc_info=error)
             return
-        (session,) = group
+        (session,) = failed
         fatal = isinstance(error, ValueError) or session.failed
         session.failed = True
         _log.warning(
