@@ -61,7 +61,8 @@ def test_a_visit_is_counted(client, manager, ticket, operators):
         stranger.event("error")
     ended(manager)
     assert (more("joins"), more("resumed"), more("refused")) == (1, 1, 1)
-    assert more("pieces") == more("encoded") >= 2 * more("denoised") > 0
+    # A chunk is given up after its first segment where the viewer asked for something else.
+    assert more("pieces") == more("encoded") >= more("denoised") > 0
     assert more("lags") == pytest.approx(0.25)
     assert 0 < value(operators, "flowact_busy_ratio") <= 1
 
