@@ -12,19 +12,16 @@ from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
 from flowact.tokenizer.config import LATENT_GRID, ViewConfig
 from flowact.tokenizer.decoder import (
-    EVERY_FRAME,
     LAST_FRAME,
-    SECOND_FRAMES,
-    Layers,
     ReferenceEncoder,
     ViewDecoder,
     ViewReference,
-    fill_between,
 )
 from flowact.tokenizer.face_mesh.guide import MovedMesh
 from flowact.tokenizer.face_mesh.open_eyes import EyeMotion
 from flowact.tokenizer.face_mesh.raster import mesh_maps
 from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
+from flowact.tokenizer.view_layers import Layers
 from flowact.tokenizer.views import FULL, VIEWS, Region
 
 HIDDEN = 256
@@ -34,8 +31,8 @@ _EYES = [joint(f"eye_{side}") for side in EYE_SIDES]
 _BLINKS = [ARKIT.index(f"eyeBlink{side.title()}") for side in EYE_SIDES]
 """Curves of both eyes' lids."""
 
-ViewState = tuple[Tensor, Tensor, Tensor, Tensor]
-"""What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, flow, mask, paint."""
+ViewState = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, then `Remembered`."""
 
 
 class ViewEncoder(nn.Module):
@@ -109,7 +106,7 @@ class ViewAutoencoder(nn.Module):
         before: Tensor,
         motion: Tensor,
         reference: ViewReference,
-        coarse: bool = False,
+        every: int = 1,
     ) -> tuple[Layers, ViewState]:
         """Paint the four frames of a latent, given the four before them.
 
@@ -118,28 +115,29 @@ class ViewAutoencoder(nn.Module):
             before: standardised curves and pose, `[batch, 4, channels]`.
             motion: the same of the frames to paint.
             reference: features of `batch` references.
-            coarse: paint every second frame only; those between are half way.
+            every: let the network see to one of so many frames, with the last; 1, 2 or 4.
 
         Returns:
             Layers of `batch * 4` frames, and the state for the next call.
         """
         held, *last = state
         shared = self.decoder.share(before, motion, reference)
-        frames = SECOND_FRAMES if coarse else EVERY_FRAME
-        mesh = self._mesh(motion[:, frames], reference)
-        layers = self.decoder(held, shared, motion, reference, frames=frames, mesh=mesh)
-        if coarse:
-            layers = fill_between((*last,), layers, reference.picture, self.view)
+        placed = self.decoder.placed(self._mesh(motion, reference))
+        frames = slice(every - 1, None, every)
+        found = self.decoder(held, shared, motion, reference, placed.of(frames), frames=frames)
+        if every > 1:
+            found = self.decoder.with_frames_between((*last,), found, placed, reference, every)
         # Cloned, or a saved state would carry what all four frames share.
-        return layers, (shared[:, -1].clone(), *layers.last(FRAMES_PER_LATENT))
+        after = (shared[:, -1].clone(), *found.last(FRAMES_PER_LATENT))
+        return self.decoder.finished(found, placed, reference), after
 
     def steady_state(self, motion: Tensor, reference: ViewReference) -> ViewState:
         """The state before the first call: as if `motion [batch, 4, channels]` had lasted for long."""
         shared = self.decoder.share(motion, motion, reference)
         held = shared[:, -1].clone()
-        mesh = self._mesh(motion[:, LAST_FRAME], reference)
-        layers = self.decoder(held, shared, motion, reference, frames=LAST_FRAME, mesh=mesh)
-        return held, *layers.last(1)
+        placed = self.decoder.placed(self._mesh(motion, reference)).of(LAST_FRAME)
+        found = self.decoder(held, shared, motion, reference, placed, frames=LAST_FRAME)
+        return held, *found.last(1)
 
     def _mesh(self, motion: Tensor, reference: ViewReference) -> MovedMesh | None:
         """The faces' meshes in a motion `[batch, n, channels]`."""
@@ -174,5 +172,6 @@ class ViewAutoencoder(nn.Module):
             before.flatten(0, 1), now.flatten(0, 1), replace(seen, guides=guides)
         ).unflatten(0, now.shape[:2])
         held, own = shared[:, :-1, -1].flatten(0, 1), shared[:, 1:].flatten(0, 1)
-        mesh = self._mesh(now[:, 1:].flatten(1, 2), seen)
-        return self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, region, mesh=mesh)
+        placed = self.decoder.placed(self._mesh(now[:, 1:].flatten(1, 2), seen), region)
+        found = self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, placed, region)
+        return self.decoder.finished(found, placed, seen, region)

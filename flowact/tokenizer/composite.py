@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from flowact.timebase import FRAME_SIZE
-from flowact.tokenizer.decoder import Layers, compose, view_maps
 from flowact.tokenizer.kernels.pixel_kernels import composite, interleave, paste
+from flowact.tokenizer.view_layers import Layers, compose, view_maps
 from flowact.tokenizer.views import FACE, VIEW_SIZE, WHOLE
 
 

@@ -1,4 +1,4 @@
-"""From motion and a reference to the layers of a picture: a warp of the reference, a mask and paint."""
+"""The network that finds the layers of a view: from motion and a reference to a warp, a mask and paint."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,11 +12,10 @@ from flowact.tokenizer.code import CLAMP_SIGMA
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.detail import shading
 from flowact.tokenizer.face_mesh.fit import FittedFaces, fit_faces
-from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh
+from flowact.tokenizer.face_mesh.guide import MeshGuide, MovedMesh, NoMesh, PlacedMesh
 from flowact.tokenizer.face_mesh.mouth import MouthLook
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.kernels import map_kernels
-from flowact.tokenizer.kernels.pixel_kernels import warp
 from flowact.tokenizer.layers import (
     FeatureModulation,
     FlowConv2d,
@@ -31,15 +30,14 @@ from flowact.tokenizer.layers import (
     unfold,
     zero_init,
 )
-from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region, View
+from flowact.tokenizer.view_layers import FoundLayers, Layers, Remembered, render_warp
+from flowact.tokenizer.views import CELLS, FULL, VIEW_SIZE, VIEWS, Region
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge, sample, sampling_grid
 
 FLOW_UNIT = 0.1
 """Displacement, as a share of half the frame, that one unit of network output stands for."""
 
 EVERY_FRAME = slice(None)
-SECOND_FRAMES = slice(1, None, 2)
-"""Every second of a latent's frames, with its last."""
 LAST_FRAME = slice(FRAMES_PER_LATENT - 1, None)
 
 TRUNK_CELLS: Final = (8, 15, 30)
@@ -47,10 +45,6 @@ TRUNK_CELLS: Final = (8, 15, 30)
 
 MASK_BIAS = 2.0
 """A fresh network keeps 88 % of the warp."""
-
-
-Maps = tuple[Tensor, Tensor, Tensor]
-"""Flow, mask and paint of a frame."""
 
 
 @dataclass(frozen=True)
@@ -72,39 +66,6 @@ class ViewReference:
     faces: FittedFaces | None = None
     mouth: MouthLook | None = None
     eyes: ReferenceEyes = field(default_factory=ReferenceEyes)
-
-
-@dataclass(frozen=True)
-class Layers:
-    """What a view's decoder paints, for `n` frames. Sizes are those of the full view.
-
-    Attributes:
-        flow: `[n, 2, 60, 60]`, where the reference is sampled, relative to the identity, in
-            frame coordinates.
-        mask: `[n, 1, p, p]` in [0, 1], how much of the warp is kept; p is 120 or 240.
-        paint: `[n, 3, p, p]`, added to the masked warp.
-        warp: `[n, 3, p, p]`, fp32, the reference as the flow moves it.
-        region: the part of the view that the maps cover.
-    """
-
-    flow: Tensor
-    mask: Tensor
-    paint: Tensor
-    warp: Tensor
-    region: Region = FULL
-
-    def last(self, frames: int) -> Maps:
-        """Flow, mask and paint of the last of every `frames` frames."""
-        pick = slice(frames - 1, None, frames)
-        return self.flow[pick].clone(), self.mask[pick].clone(), self.paint[pick].clone()
-
-    def by_frame(self) -> list["Layers"]:
-        """Each of the four frames of a latent, of every session in a batch."""
-        picks = (slice(frame, None, FRAMES_PER_LATENT) for frame in range(FRAMES_PER_LATENT))
-        return [
-            Layers(self.flow[pick], self.mask[pick], self.paint[pick], self.warp[pick])
-            for pick in picks
-        ]
 
 
 class ReferenceEncoder(nn.Module):
@@ -168,9 +129,9 @@ class Trunk(nn.Module):
 class ViewDecoder(nn.Module):
     """Decoder of a view: from motion and reference to `Layers`, four frames at a time.
 
-    First `share` computes what the frames of a latent have in common, then `forward` paints
-    them. Motion modulates the features of the reference (FiLM) at every scale, so that a single number -
-    how far a lid is shut - reaches the few cells that it moves.
+    First `share` computes what the frames of a latent have in common, then `forward` finds the layers of
+    each, and `finished` completes them. Motion modulates the features of the reference (FiLM) at every scale,
+    so that a single number - how far a lid is shut - reaches the few cells that it moves.
     """
 
     blend: Tensor
@@ -211,26 +172,30 @@ class ViewDecoder(nn.Module):
         shared: Tensor = self.trunk(self._seen(torch.cat([before, motion], 1)), reference.guides)
         return shared
 
+    def placed(self, mesh: MovedMesh | None, region: Region = FULL) -> PlacedMesh | NoMesh:
+        """A face's mesh in the frames to paint; None in a view without one."""
+        return NoMesh() if mesh is None else self.mesh_guide.place(mesh, region)
+
     def forward(
         self,
         held: Tensor,
         shared: Tensor,
         motion: Tensor,
         reference: ViewReference,
+        placed: PlacedMesh | NoMesh,
         region: Region = FULL,
         frames: slice = EVERY_FRAME,
-        mesh: MovedMesh | None = None,
-    ) -> Layers:
-        """Paint frames of a latent.
+    ) -> FoundLayers:
+        """Find the layers of frames of a latent.
 
         Args:
             held: what `share` gave to the frame before them, `[batch, width, 30, 30]`.
             shared: what it gives to them.
             motion: standardised curves and pose of the four frames, `[batch, 4, channels]`.
             reference: features of the references; each may serve several latents in a row.
+            placed: the faces' meshes in the frames.
             region: the part of the view to paint; cells at its border see nothing beyond.
-            frames: which of the four frames to paint.
-            mesh: the face's in them; None in a view without one.
+            frames: which of the four frames.
 
         Returns:
             Layers of `batch * 4` frames, or of so many fewer.
@@ -240,7 +205,6 @@ class ViewDecoder(nn.Module):
         blended = torch.lerp(held[:, None], shared[:, frames], blend).flatten(0, 1)
         blended = blended.contiguous(memory_format=torch.channels_last)
         x = region.cut(blended + self.place)
-        placed = NoMesh() if mesh is None else self.mesh_guide.place(mesh, region)
         x = self.blocks[0](modulate(placed.coarse(x), first))
         head = enlarge(self.coarse_flow(x), 2) * FLOW_UNIT
         coarse, seen = placed.follow(head)
@@ -248,17 +212,69 @@ class ViewDecoder(nn.Module):
         x = self.blocks[1](self.up_middle(x, placed.middle(features, seen), second))
         step = self.fine_flow(x).float() * FLOW_UNIT
         flow = (coarse + step).contiguous()
-        size = VIEW_SIZE // 2 * self.paint_scale
-        warp = render_warp(flow, reference.picture, self.view, size, region)
+        warp, parts = self._warp(flow, reference, region), placed.parts(head + step)
         pixels = self.take_pixels(fold(warp, self.paint_scale, x.dtype))
-        pixels, parts = placed.fine(pixels, head + step)
-        x = self.blocks[2](self.up_fine(x, pixels, third))
+        x = self.blocks[2](self.up_fine(x, placed.fine(pixels, parts), third))
         kept, paint = unfold(self.leave(x), self.paint_scale)
-        mask = placed.masked(torch.sigmoid(kept + MASK_BIAS), parts)
         paint = shading(paint, self.detail, placed.drawn(parts, reference.eyes))
-        paint = placed.with_mouth(paint, parts, reference.mouth)
-        mask, paint = placed.with_eyes(mask, paint, flow, head + step, reference.eyes)
-        return Layers(flow, mask, paint, warp, region)
+        return FoundLayers(head, step, flow, warp, torch.sigmoid(kept + MASK_BIAS), paint, parts)
+
+    def with_frames_between(
+        self,
+        before: Remembered,
+        found: FoundLayers,
+        placed: PlacedMesh | NoMesh,
+        reference: ViewReference,
+        every: int,
+    ) -> FoundLayers:
+        """Layers of all four frames of a latent from those of some, which is less work.
+
+        What the network finds changes evenly in between; meshes are where they belong in each frame.
+
+        Args:
+            before: the frame before the latent.
+            found: one of so many of its frames, with the last.
+            placed: the faces' meshes in all four frames.
+            reference: features of the references.
+            every: so many, 2 or 4.
+        """
+        between = []
+        for number in range(1, every):
+            there = placed.of(slice(number - 1, None, every))
+            between.append(self._between(before, found, number / every, there, reference))
+        return FoundLayers.in_turn([*between, found])
+
+    def _between(
+        self,
+        last: Remembered,
+        found: FoundLayers,
+        share: float,
+        placed: PlacedMesh | NoMesh,
+        reference: ViewReference,
+    ) -> FoundLayers:
+        """Layers of frames so far on the way to those that were found; see `with_frames_between`."""
+        head, step, mask, paint = found.on_the_way(last, share)
+        flow = (placed.follow(head)[0] + step).contiguous()
+        warp, parts = self._warp(flow, reference, FULL), placed.parts(head + step)
+        return FoundLayers(head, step, flow, warp, mask, paint, parts)
+
+    def finished(
+        self,
+        found: FoundLayers,
+        placed: PlacedMesh | NoMesh,
+        reference: ViewReference,
+        region: Region = FULL,
+    ) -> Layers:
+        """What the network found, with mouths, eyes and lids; mask and paint are overwritten without a gradient."""
+        mask = placed.masked(found.mask, found.parts)
+        paint = placed.with_mouth(found.paint, found.parts, reference.mouth)
+        head = found.head + found.step
+        mask, paint = placed.with_eyes(mask, paint, found.flow, head, reference.eyes)
+        return Layers(found.flow, mask, paint, found.warp, region)
+
+    def _warp(self, flow: Tensor, reference: ViewReference, region: Region) -> Tensor:
+        size = VIEW_SIZE // 2 * self.paint_scale
+        return render_warp(flow, reference.picture, self.view, size, region)
 
     def _seen(self, motion: Tensor) -> Tensor:
         return motion.clamp(-CLAMP_SIGMA, CLAMP_SIGMA).to(self.place.dtype)
@@ -271,43 +287,6 @@ class ViewDecoder(nn.Module):
         return warped.contiguous(memory_format=torch.channels_last)
 
 
-def fill_between(before: Maps, painted: Layers, picture: Tensor, view: View) -> Layers:
-    """Layers of all four frames of every latent from those of its `SECOND_FRAMES`: half the work.
-
-    The frames between are half way, and the warp follows.
-
-    Args:
-        before: flow, mask and paint of the frame before the latent.
-        painted: two frames of a latent each.
-        picture: the whole reference frames `[batch, 3, 480, 480]`.
-        view: that is painted.
-    """
-
-    def filled(last: Tensor, x: Tensor) -> Tensor:
-        first, second = x.unflatten(0, (-1, 2)).unbind(1)
-        frames = [(last + first) / 2, first, (first + second) / 2, second]
-        return torch.stack(frames, 1).flatten(0, 1)
-
-    maps = (painted.flow, painted.mask, painted.paint)
-    flow, mask, paint = (filled(last, x) for last, x in zip(before, maps, strict=True))
-    warp = render_warp(flow, picture, view, painted.warp.shape[-1])
-    return Layers(flow, mask, paint, warp)
-
-
-def render_warp(
-    flow: Tensor, picture: Tensor, view: View, size: int, region: Region = FULL
-) -> Tensor:
-    """The reference as the flow `[n, 2, 60, 60]` moves it, `[n, 3, size, size]` in fp32."""
-    whole_steps = view.size % size == 0 and size % (2 * FLOW_CELLS) == 0
-    if region != FULL or not whole_steps or not map_kernels.usable(flow):
-        return sample(picture, sampling_grid(flow, view, size, region))
-    moved = torch.empty(len(flow), 3, size, size)
-    sources, frames = picture.flatten(2).numpy(), len(flow) // len(picture)
-    for i, (by, target) in enumerate(zip(flow.numpy(), moved.numpy(), strict=True)):
-        warp(by, sources[i // frames], view.left, view.top, view.size // size, target)
-    return moved
-
-
 def sample_features(features: Tensor, grid: Tensor) -> Tensor:
     """What `sample` gives, in the features' numbers and stored channels-last."""
     rows = features.float().permute(0, 2, 3, 1).contiguous().numpy()
@@ -318,24 +297,3 @@ def sample_features(features: Tensor, grid: Tensor) -> Tensor:
     ):
         map_kernels.sample_cells(rows[i // frames], places, target)
     return warped.to(features.dtype).permute(0, 3, 1, 2)
-
-
-def view_maps(
-    layers: Layers, picture: Tensor, view: View, size: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Warp, mask and paint of a view at `size x size` pixels, or of its region, in fp32."""
-    warp = layers.warp
-    if warp.shape[-1] * CELLS != size * layers.region.width:
-        warp = render_warp(layers.flow, picture, view, size, layers.region)
-    mask, paint = (enlarge(x, warp.shape[-1] // x.shape[-1]) for x in (layers.mask, layers.paint))
-    return warp, mask, paint
-
-
-def compose(layers: Layers, picture: Tensor, view: View, size: int) -> Tensor:
-    """The finished view `[n, 3, size, size]` in fp32, or its region: `mask * warp + paint`.
-
-    The paint is added rather than blended in by `1 - mask`: a blending mask saturates at one
-    early in training and the painter then gets no gradient.
-    """
-    warp, mask, paint = view_maps(layers, picture, view, size)
-    return torch.addcmul(paint, mask, warp)

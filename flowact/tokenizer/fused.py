@@ -85,6 +85,7 @@ def fuse(network: nn.Module, cells: int | None = None) -> None:
         if isinstance(part, Trunk):
             for size, blocks in zip(TRUNK_CELLS, part.blocks, strict=True):
                 fuse(blocks, size)
+            part.set_submodule("leave", FusedConv2d(part.leave, TRUNK_CELLS[-1]))
         if isinstance(part, ResidualBlock):
             network.set_submodule(name, FusedResidualBlock(part, cells))
         elif isinstance(part, nn.Conv2d):

@@ -47,6 +47,9 @@ T = TypeVar("T")
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
 """For the views "whole" and "face", what `flowact.tokenizer.int8.Ranges` says of their decoders."""
 
+EVERY: Final = (1, 2, 4)
+"""Values of `whole_every` and `face_every`, which divide the frames of a latent."""
+
 SMOOTHED_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
 
@@ -97,8 +100,10 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             transformer of few steps leaves a tremble of a degree on every joint, which the eye sees at
             once; below 1 a filter of two equal poles takes it out and lets gestures lag by
             `2 / follow - 2` frames. 1 shows every latent as it is.
-        coarse_whole: paint every second frame of the whole view, and let those between be half way:
-            for half the work. The face, whose lips must be on time, is painted in every frame.
+        whole_every: let the network see to one of so many frames of the whole view, 1, 2 or 4. What it finds
+            changes evenly in between.
+        face_every: the same of the face view, where a mesh moves the face: lips, eyes and lids still move in
+            every frame.
         sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
         detail: how much of the portrait's finest detail stays in the face, 0..1; see `shading`.
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.
@@ -122,7 +127,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         face_view: dict[str, Any] | None = None,
         feather: int = 16,
         follow: float = 1.0,
-        coarse_whole: bool = False,
+        whole_every: int = 1,
+        face_every: int = 1,
         sharpen: float = 0.0,
         detail: float = 0.0,
         mouth: float = 0.0,
@@ -135,6 +141,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         super().__init__()
         if not 0 < follow <= 1:
             raise ValueError(f"follow is {follow}, expected above 0 and at most 1")
+        for every in (whole_every, face_every):
+            if every not in EVERY:
+                raise ValueError(f"whole_every or face_every is {every}, expected 1, 2 or 4")
         self.whole = ViewAutoencoder(ViewConfig(**whole_view) if whole_view else WHOLE_CONFIG)
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.face.decoder.detail = detail
@@ -272,8 +281,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[Tensor, DecoderState]:
         """Like `decode`, as uint8 `[batch, 4 * n, 480, 480, 3]` for a screen or an encoder.
 
-        `coarse` paints both views as `coarse_whole` says: for half the work, and not for someone
-        who speaks.
+        `coarse` lets the network see to a latent's last frame only: for less work, and not for someone who speaks.
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
         compositor = NumbaCompositor(self.seam) if compiled else Uint8Compositor(self.seam)
@@ -341,12 +349,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         coarse: bool,
     ) -> tuple[list[Tensor], ViewState, ViewState]:
         """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
+        whole_every, face_every = self._every(features, coarse)
         faces = self._begin(
-            partial(self.face.decode, state.face, state.shown, motion, features.face, coarse)
+            partial(self.face.decode, state.face, state.shown, motion, features.face, face_every)
         )
-        coarse_whole = coarse or self.config.coarse_whole
         layers, whole_state = self.whole.decode(
-            state.whole, state.shown, motion, features.whole, coarse_whole
+            state.whole, state.shown, motion, features.whole, whole_every
         )
         arms = self._arms(motion, features)
         wholes = [
@@ -360,6 +368,14 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             frame = compositor.finish(whole, shown, features.face.picture)
             finished.append(with_arms(frame, raised))
         return finished, whole_state, face_state
+
+    def _every(self, features: ReferenceFeatures, coarse: bool) -> tuple[int, int]:
+        """`whole_every` and `face_every` of a call; every frame of faces of which nobody knows the mesh."""
+        if coarse:
+            return FRAMES_PER_LATENT, FRAMES_PER_LATENT
+        meshes = features.face.faces
+        moved = meshes is not None and bool(meshes.found.all())
+        return self.config.whole_every, self.config.face_every if moved else 1
 
     def _arms(self, motion: Tensor, features: ReferenceFeatures) -> list[list[Arms | None]]:
         """For each of the four frames of a motion `[batch, 4, channels]`, the arms of each person."""

@@ -1,6 +1,11 @@
 """A tokenizer of the real shape and the least width."""
 
-from flowact.tokenizer.tokenizer import Tokenizer
+from dataclasses import astuple
+
+import torch
+from torch.utils._pytree import tree_flatten
+
+from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
 
 SMALL = {
     "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),
@@ -14,3 +19,7 @@ def small_tokenizer() -> Tokenizer:
         {**SMALL, "view": "whole"}, {**SMALL, "view": "face", "paint_scale": 2, "mesh": True}
     )
     return made.eval()
+
+
+def same(state: DecoderState, other: DecoderState) -> bool:
+    return all(map(torch.equal, *(tree_flatten(astuple(each))[0] for each in (state, other))))

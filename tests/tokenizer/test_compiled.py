@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from flowact.tokenizer.decoder import render_warp, sample_features
+from flowact.tokenizer.decoder import sample_features
 from flowact.tokenizer.kernels import map_kernels
 from flowact.tokenizer.layers import FlowConv2d, Upsample, fold, unfold
 from flowact.tokenizer.tokenizer import Tokenizer
+from flowact.tokenizer.view_layers import render_warp
 from flowact.tokenizer.views import FACE, WHOLE, View
 from flowact.tokenizer.warp import sample
 

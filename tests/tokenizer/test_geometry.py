@@ -12,7 +12,7 @@ from flowact.tokenizer.composite import (
     paste_face,
     to_uint8,
 )
-from flowact.tokenizer.decoder import Layers, compose, render_warp
+from flowact.tokenizer.view_layers import Layers, compose, render_warp
 from flowact.tokenizer.views import FACE, VIEW_SIZE, VIEWS, WHOLE, Region, View
 from flowact.tokenizer.warp import sample, sampling_grid
 

@@ -1,21 +1,14 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
 
 import numpy as np
 import pytest
 import torch
-from torch.utils._pytree import tree_flatten
 
 from flowact.motion.joints import JOINTS
 from flowact.tokenizer.config import ViewConfig
-from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
-from flowact.tokenizer.views import FACE
+from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.warp import sharpened
-from tests.tokenizer.small import SMALL, small_tokenizer
-
-
-def same(state: DecoderState, other: DecoderState) -> bool:
-    return all(map(torch.equal, *(tree_flatten(astuple(each))[0] for each in (state, other))))
+from tests.tokenizer.small import SMALL, same, small_tokenizer
 
 
 @torch.no_grad()
@@ -139,51 +132,6 @@ def test_bytes_are_the_rounded_frames(tokenizer, portrait) -> None:
     assert levels.shape == (1, 4, 480, 480, 3) and levels.dtype == torch.uint8
     expected = (frames.movedim(2, -1) * 127.5 + 127.5).round()
     assert (levels.float() - expected).abs().max() <= 1
-
-
-@torch.no_grad()
-def test_every_second_coarse_frame_is_exact(tokenizer, portrait) -> None:
-    features = tokenizer.reference_features(portrait)
-    state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
-    exact, after = tokenizer.decode_uint8(state, z, features)
-    coarse, left = tokenizer.decode_uint8(state, z, features, coarse=True)
-    assert torch.equal(after.shown, left.shown)
-    second, between = slice(1, None, 2), slice(0, None, 2)
-    assert (exact[:, second].int() - coarse[:, second].int()).abs().max() <= 1
-    assert not torch.equal(exact[:, between], coarse[:, between])
-    pieces, piece_state = [], state
-    for latent in z.split(1, 1):
-        frames, piece_state = tokenizer.decode_uint8(piece_state, latent, features, coarse=True)
-        pieces.append(frames)
-    assert torch.equal(torch.cat(pieces, 1), coarse) and same(piece_state, left)
-
-
-@torch.no_grad()
-def test_the_coarse_frames_between_are_half_way(tokenizer, portrait) -> None:
-    reference = tokenizer.face.reference(portrait)
-    motion = torch.randn(1, 4, 106)
-    before = tokenizer.face.steady_state(-motion, reference)
-    given = before, -motion, motion, reference
-    exact, _ = tokenizer.face.decode(*given)
-    made, after = tokenizer.face.decode(*given, coarse=True)
-    for index, name in enumerate(("flow", "mask", "paint"), 1):
-        maps, painted = getattr(made, name), getattr(exact, name)
-        torch.testing.assert_close(maps[[1, 3]], painted[[1, 3]], atol=1e-5, rtol=0)
-        torch.testing.assert_close(maps[[0]], (before[index] + maps[[1]]) / 2)
-        torch.testing.assert_close(maps[2], (maps[1] + maps[3]) / 2)
-        assert torch.equal(maps[[3]], after[index])
-        assert not torch.allclose(maps[2], painted[2], atol=1e-3)
-
-
-@torch.no_grad()
-def test_a_tokenizer_can_always_paint_the_whole_view_coarsely(tokenizer, portrait) -> None:
-    coarse = Tokenizer.from_views(tokenizer.whole, tokenizer.face, coarse_whole=True).eval()
-    features, z = tokenizer.reference_features(portrait), torch.randn(1, 1, 16, 8, 16)
-    fine, made = (t.decode(t.initial_state(features), z, features)[0] for t in (tokenizer, coarse))
-    row, column = FACE.top + FACE.size // 2, FACE.left + FACE.size // 2
-    changed = (fine - made).abs().amax((0, 2))
-    assert changed[[1, 3]].max() < 1e-5
-    assert changed[[0, 2], 20:60].max() > 1e-4 and changed[:, row, column].max() < 1e-5
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from flowact.motion.normals import accumulate_normals
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.arms.look import ArmsLook
 from flowact.tokenizer.arms.raster import SAMPLES, average, draw
-from flowact.tokenizer.decoder import Layers
+from flowact.tokenizer.view_layers import Layers
 from flowact.tokenizer.views import View
 
 Floats = NDArray[np.floating[Any]]

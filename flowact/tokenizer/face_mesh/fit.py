@@ -38,6 +38,11 @@ class FittedFaces:
     vertices: Tensor
     shifts: Tensor
 
+    @property
+    def found(self) -> Tensor:
+        """Which of the faces somebody found, `[batch]`."""
+        return self.shifts.flatten(1).any(1)
+
     def shifted(self, curves: Tensor) -> Tensor:
         """How far curves `[batch, n, 52]`, relative to the reference, move the vertices, `[batch, n, V, 2]`."""
         batch, frames = curves.shape[:2]

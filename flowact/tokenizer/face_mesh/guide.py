@@ -1,12 +1,13 @@
 """What a face mesh adds to a view's decoder: a base of the warp, planes at three scales, no warp between the lips."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.detail import pooled
 from flowact.tokenizer.face_mesh.lids import with_lids
 from flowact.tokenizer.face_mesh.mouth import MouthLook, with_mouth, without_lips
@@ -37,6 +38,10 @@ class MovedMesh:
 class NoMesh:
     """A view without a mesh: everything stays as it is."""
 
+    def of(self, frames: slice) -> Self:
+        """See `PlacedMesh`."""
+        return self
+
     def coarse(self, x: Tensor) -> Tensor:
         """See `PlacedMesh`."""
         return x
@@ -49,9 +54,13 @@ class NoMesh:
         """See `PlacedMesh`."""
         return features
 
-    def fine(self, pixels: Tensor, head: Tensor) -> tuple[Tensor, Tensor | None]:
+    def parts(self, head: Tensor) -> Tensor | None:
         """See `PlacedMesh`."""
-        return pixels, None
+        return None
+
+    def fine(self, pixels: Tensor, parts: Tensor | None) -> Tensor:
+        """See `PlacedMesh`."""
+        return pixels
 
     def masked(self, mask: Tensor, parts: Tensor | None) -> Tensor:
         """See `PlacedMesh`."""
@@ -113,6 +122,15 @@ class PlacedMesh:
     look: EyeMotion
     region: Region
 
+    def of(self, frames: slice) -> Self:
+        """The mesh in some of the four frames of each latent."""
+
+        def cut(maps: Tensor) -> Tensor:
+            return maps.unflatten(0, (-1, FRAMES_PER_LATENT))[:, frames].flatten(0, 1)
+
+        look = EyeMotion(cut(self.look.shut), cut(self.look.gaze))
+        return replace(self, fine_maps=cut(self.fine_maps), maps=cut(self.maps), look=look)
+
     def coarse(self, x: Tensor) -> Tensor:
         """Add the planes to what the decoder has at 30 cells."""
         planes = self.region.cut(pooled(self.maps, FLOW_CELLS // 2))
@@ -129,10 +147,15 @@ class PlacedMesh:
             return features
         return self.guide.take_middle.add_to(features, _like(seen, features))
 
-    def fine(self, pixels: Tensor, head: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Add eyes, mouth and teeth to what the decoder has at 120 cells; return those planes, too."""
-        parts = self._moved(self.fine_maps[:, PARTS], head, MESH_CELLS)
-        return self.guide.take_fine.add_to(pixels, _like(parts, pixels)), parts
+    def parts(self, head: Tensor) -> Tensor | None:
+        """Where eyes, mouths and teeth are, `[n, 4, 120, 120]`."""
+        return self._moved(self.fine_maps[:, PARTS], head, MESH_CELLS)
+
+    def fine(self, pixels: Tensor, parts: Tensor | None) -> Tensor:
+        """Add these to what the decoder has at 120 cells."""
+        if parts is None:
+            return pixels
+        return self.guide.take_fine.add_to(pixels, _like(parts, pixels))
 
     def masked(self, mask: Tensor, parts: Tensor | None) -> Tensor:
         """The mask without what is between the lips, where a reference has nothing to warp."""

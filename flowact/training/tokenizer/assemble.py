@@ -16,6 +16,8 @@ from flowact.training.tokenizer.starting_weights import ERRORS, TOKENIZER
 FOLLOW = 0.5
 """How fast a checkpoint's bodies, gaze and brows follow what its transformer generates; see `Tokenizer`."""
 
+WHOLE_EVERY, FACE_EVERY = 4, 2
+"""To how many frames of its views a checkpoint's networks see; see `Tokenizer`."""
 SHARPEN = 0.3
 """How much a checkpoint's references are sharpened; more begins to cost PSNR on held-out clips."""
 DETAIL = 1.0
@@ -40,7 +42,7 @@ DRAWN = {
     "gestures": GESTURES,
 }
 """What a checkpoint does beside what its views learned: fields of its configuration."""
-SHOWN = ("feather", "follow", "coarse_whole")
+SHOWN = ("feather", "follow", "whole_every", "face_every")
 """How a tokenizer shows what its views paint: fields of its configuration."""
 
 
@@ -67,7 +69,7 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     """Join the averaged views of four runs."""
     whole = load_view(runs.whole_decoder, runs.whole_encoder)
     face = load_view(runs.face_decoder, runs.face_encoder)
-    shown = {"follow": FOLLOW, "coarse_whole": True, **DRAWN}
+    shown = {"follow": FOLLOW, "whole_every": WHOLE_EVERY, "face_every": FACE_EVERY, **DRAWN}
     tokenizer = Tokenizer.from_views(whole, face, **shown)
     errors = [load_file(run / ERRORS)["error"] for run in (runs.whole_encoder, runs.face_encoder)]
     tokenizer.face_share.copy_(errors[0] / (errors[0] + errors[1]).clamp(min=1e-6))

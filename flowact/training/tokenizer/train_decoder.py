@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.config import ViewConfig
-from flowact.tokenizer.decoder import Layers, compose
+from flowact.tokenizer.view_layers import Layers, compose
 from flowact.tokenizer.views import CELLS, FACE, VIEW_SIZE, Region, View
 from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful

@@ -9,8 +9,8 @@ from flowact.motion.arm_mesh import FOREARM, HAND
 from flowact.motion.joints import JOINTS, joint
 from flowact.tokenizer.arms.draw import Arms, raised_arms, with_arms, without_arms
 from flowact.tokenizer.arms.look import ArmsLook, look_of_arms
-from flowact.tokenizer.decoder import Layers
 from flowact.tokenizer.face_mesh.fit import fit_faces
+from flowact.tokenizer.view_layers import Layers
 from flowact.tokenizer.views import FACE, WHOLE
 
 SKIN, CLOTH = (0.8, 0.6, 0.5), (0.1, 0.3, 0.6)
