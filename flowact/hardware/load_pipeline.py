@@ -24,7 +24,7 @@ from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.components import find_checkpoint, move_network
 from flowact.pipeline.from_preset import check_preset, random_pipeline
 from flowact.presets import DEFAULT, load_preset
-from flowact.tokenizer.fused import can_fuse, fuse
+from flowact.tokenizer.convolutions.fused import can_fuse, fuse
 from flowact.tokenizer.tokenizer import Tokenizer
 
 _log = logging.getLogger(__name__)

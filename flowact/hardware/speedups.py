@@ -15,7 +15,7 @@ from flowact.mmdit.block import Block, Tokens
 from flowact.mmdit.memory import KeyValue
 from flowact.mmdit.quantised import QuantisedLinear, quantise
 from flowact.mmdit.rope import Rotary
-from flowact.tokenizer.int8 import Int8ResidualBlock, QuantParams
+from flowact.tokenizer.convolutions.int8 import Int8ResidualBlock, QuantParams
 from flowact.tokenizer.layers import ResidualBlock, to_channels_last
 
 _FORMATS: Final = (torch.float32, torch.bfloat16)

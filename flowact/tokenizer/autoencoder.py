@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from flowact.motion.arkit import ARKIT
+from flowact.motion.blinks import BLINKS
 from flowact.motion.face_mesh import EYE_SIDES
 from flowact.motion.joints import joint
 from flowact.timebase import FRAMES_PER_LATENT
@@ -28,8 +28,6 @@ HIDDEN = 256
 """Width of the encoder's layer between its coarsest features and the channels it estimates."""
 DROPOUT = 0.2
 _EYES = [joint(f"eye_{side}") for side in EYE_SIDES]
-_BLINKS = [ARKIT.index(f"eyeBlink{side.title()}") for side in EYE_SIDES]
-"""Curves of both eyes' lids."""
 
 ViewState = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, then `Remembered`."""
@@ -146,7 +144,7 @@ class ViewAutoencoder(nn.Module):
         limited = motion.float().clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
         curves, pose = self.code.restore(limited).tensor_split([self.config.curves], -1)
         eyes = pose.flatten(0, 1).unflatten(-1, (-1, 3))[:, _EYES, :2]
-        look = EyeMotion(curves[..., _BLINKS].flatten(0, 1).clamp(0, 1), eyes)
+        look = EyeMotion(curves[..., BLINKS].flatten(0, 1).clamp(0, 1), eyes)
         return MovedMesh(mesh_maps(reference.faces, curves, self.view), look)
 
     def forward(

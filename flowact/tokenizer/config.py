@@ -9,7 +9,7 @@ LATENT_CHANNELS = 16
 LATENT_GRID = 8
 """Cells per side of one view's latent."""
 
-DRAWN_STEPS: Final = ("detail", "mouth", "eyes", "lids", "arms", "gestures")
+DRAWN_STEPS: Final = ("detail", "mouth", "eyes", "lids", "arms", "gestures", "blinks")
 """Fields of `Tokenizer`'s configuration that say how much of something is drawn, from 0, none, to 1."""
 
 

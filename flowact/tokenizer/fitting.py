@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from flowact.timebase import FACE_BOX, FRAMES_PER_LATENT
-from flowact.tokenizer.int8 import Int8Conv2d
-from flowact.tokenizer.tokenizer import DecoderState, ReferenceFeatures, Tokenizer
+from flowact.tokenizer.convolutions.int8 import Int8Conv2d
+from flowact.tokenizer.state import DecoderState, ReferenceFeatures
+from flowact.tokenizer.tokenizer import Tokenizer
 
 WINDOW = 6
 """Latents that are fitted at a time, so that memory does not grow with the video."""

@@ -28,7 +28,7 @@ class PointwiseConv2d(nn.Conv2d):
     """A 1x1 convolution."""
 
     def add_to(self, x: Tensor, planes: Tensor) -> Tensor:
-        """Add what it makes of `planes` to `x`; a fused one overwrites `x`, see `flowact.tokenizer.fused`."""
+        """Add what it makes of `planes` to `x`; a fused one, see `convolutions.fused`, overwrites `x`."""
         return x + self(planes)
 
 

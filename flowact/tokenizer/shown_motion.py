@@ -3,6 +3,8 @@
 from torch import Tensor, lerp, stack
 from torch.nn import functional as F
 
+from flowact.motion.arkit import ARKIT
+from flowact.motion.blinks import to_whole_blinks
 from flowact.motion.gestures import to_whole_gestures
 from flowact.motion.joints import JOINTS
 from flowact.tokenizer.code import LinearMotionCodec
@@ -28,6 +30,17 @@ def with_whole_gestures(
     )
     more = to_whole_gestures(poses, before).flatten(2)
     return asked + code.normalise(F.pad(more * amount, (curves, 0)) + code.mean)
+
+
+def with_whole_blinks(asked: Tensor, code: LinearMotionCodec, amount: float) -> Tensor:
+    """Make whole the blinks of a standardised motion `[batch, 4, channels]` that are nearly made.
+
+    See `to_whole_blinks`; `amount` says how far, 0..1.
+    """
+    if not amount:
+        return asked
+    more = amount * to_whole_blinks(code.restore(asked)[..., : len(ARKIT)])
+    return asked + code.normalise(F.pad(more, (0, asked.shape[-1] - len(ARKIT))) + code.mean)
 
 
 def followed(shown: Tensor, aim: Tensor, asked: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from flowact.motion.arkit import ARKIT
 from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms, without_arms
-from flowact.tokenizer.arms.look import ArmsLook, look_of_arms
+from flowact.tokenizer.arms.look import look_of_arms
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
     Compositor,
@@ -31,11 +31,11 @@ from flowact.tokenizer.config import (
     WHOLE_CONFIG,
     ViewConfig,
 )
-from flowact.tokenizer.decoder import ViewReference
+from flowact.tokenizer.convolutions.int8 import uncalibrated, use_int8
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
-from flowact.tokenizer.int8 import uncalibrated, use_int8
-from flowact.tokenizer.shown_motion import followed, with_whole_gestures
+from flowact.tokenizer.shown_motion import followed, with_whole_blinks, with_whole_gestures
+from flowact.tokenizer.state import DecoderState, ReferenceFeatures
 from flowact.tokenizer.views import FACE, WHOLE
 from flowact.tokenizer.warp import sharpened
 
@@ -45,46 +45,13 @@ LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
 T = TypeVar("T")
 
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
-"""For the views "whole" and "face", what `flowact.tokenizer.int8.Ranges` says of their decoders."""
+"""For the views "whole" and "face", what `flowact.tokenizer.convolutions.int8.Ranges` says of their decoders."""
 
 EVERY: Final = (1, 2, 4)
 """Values of `whole_every` and `face_every`, which divide the frames of a latent."""
 
 SMOOTHED_CURVES: Final = ("brow", "eyeLook")
 """First letters of the face curves that move slowly; lips and lids must be on time."""
-
-
-@dataclass(frozen=True)
-class ReferenceFeatures:
-    """What decoding needs to know of a reference portrait; computed once per session.
-
-    Attributes:
-        whole, face: features of the two views.
-        latent: the portrait's own latent, held still, `[batch, 16, 8, 16]`.
-        arms: how each person's arms look, where they are to be drawn.
-    """
-
-    whole: ViewReference
-    face: ViewReference
-    latent: Tensor
-    arms: tuple[ArmsLook | None, ...] | None = None
-
-
-@dataclass(frozen=True)
-class DecoderState:
-    """All that the decoder remembers.
-
-    Attributes:
-        shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
-        aim: what those were on their way to, `[batch, channels]`; see `follow` of
-            `Tokenizer`.
-        whole, face: what each view remembers.
-    """
-
-    shown: Tensor
-    aim: Tensor
-    whole: ViewState
-    face: ViewState
 
 
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -111,6 +78,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         lids: how much of shut lids is drawn there, 0..1.
         arms: how much of raised forearms and hands is drawn, 0..1.
         gestures: how far gestures that are half made are made whole, 0..1.
+        blinks: how far blinks that are nearly made are made whole, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -136,6 +104,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         lids: float = 0.0,
         arms: float = 0.0,
         gestures: float = 0.0,
+        blinks: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -304,6 +273,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         for latent in z.unbind(1):
             asked = self.latents_to_motion(latent)
             asked = with_whole_gestures(asked, state.shown, self.whole.code, self.config.gestures)
+            asked = with_whole_blinks(asked, self.whole.code, self.config.blinks)
             shown, aim = followed(state.shown, state.aim, asked, share)
             painted, whole, face = self._paint(state, shown, features, compositor, coarse)
             frames += painted

@@ -5,7 +5,8 @@ from dataclasses import astuple
 import torch
 from torch.utils._pytree import tree_flatten
 
-from flowact.tokenizer.tokenizer import DecoderState, Tokenizer
+from flowact.tokenizer.state import DecoderState
+from flowact.tokenizer.tokenizer import Tokenizer
 
 SMALL = {
     "encoder_widths": (16, 16, 16, 16, 16), "reference_widths": (16, 16, 16, 16, 16), "trunk_widths": (16, 16, 16),

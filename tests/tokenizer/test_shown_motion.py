@@ -1,9 +1,10 @@
 import torch
 
 from flowact.motion.arkit import ARKIT
+from flowact.motion.blinks import BLINKS
 from flowact.motion.joints import JOINTS
 from flowact.tokenizer.code import LinearMotionCodec
-from flowact.tokenizer.shown_motion import followed, with_whole_gestures
+from flowact.tokenizer.shown_motion import followed, with_whole_blinks, with_whole_gestures
 from tests.motion.test_gestures import posed
 
 CHANNELS = len(ARKIT) + 3 * len(JOINTS)
@@ -32,9 +33,21 @@ def test_a_half_made_gesture_is_made_whole_and_nothing_else_changes() -> None:
     assert torch.equal(with_whole_gestures(still, still, code, 1.0), still)
 
 
+def test_a_blink_is_made_whole_in_each_frame_and_nothing_else_changes() -> None:
+    code, asked = codec(), torch.zeros(1, 4, CHANNELS)
+    asked[:, 1:3, BLINKS] = 0.78
+    shown = code.restore(with_whole_blinks(code.normalise(asked), code, 1.0))
+    torch.testing.assert_close(
+        shown[..., BLINKS], (asked[..., BLINKS] > 0).float(), atol=1e-4, rtol=0
+    )
+    torch.testing.assert_close(shown[:, ::3], asked[:, ::3], atol=1e-5, rtol=0)
+    assert torch.equal(shown[..., len(ARKIT) :].round(decimals=4), asked[..., len(ARKIT) :])
+
+
 def test_nothing_is_made_of_it_where_it_is_not_asked_for() -> None:
     asked = torch.randn(1, 4, CHANNELS)
     assert with_whole_gestures(asked, asked, codec(), 0.0) is asked
+    assert with_whole_blinks(asked, codec(), 0.0) is asked
 
 
 def test_movements_are_followed_and_what_is_not_smoothed_is_shown_at_once() -> None:

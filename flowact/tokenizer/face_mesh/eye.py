@@ -27,7 +27,7 @@ _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
 _ENDS: Final = 0.1
 """So far beyond the corners skin is filled in."""
-_REACH: Final = 0.55
+_REACH: Final = 0.6
 """So far below the middle of the upper margin the lids meet, ..."""
 _LEAST_OVER, _MOST_OVER = 0.1, 1.0
 """... but at least and at most so far below the lower one, in heights of the open eye."""

@@ -23,13 +23,17 @@ _THIN, _GONE = 0.25, 0.45
 """Length in which the lashes below the line grow thin, and where there are none."""
 _LASH_LIGHT: Final = 0.4
 """Lashes are at least so light, over the skin behind them: light falls on shut lids, and shines through."""
-_LIGHT: Final = 0.8
-"""The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times."""
+_LIGHT: Final = 0.78
+"""The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times, ..."""
 _MOST: Final = 1.3
-_PLAIN: Final = 0.7
+_RISE: Final = 0.4
+"""... from this share of their height on; above it that light begins with the skin's under the brow."""
+_PLAIN: Final = 0.4
 """How far they have the cheek's hue; shade under brows is redder than lids are."""
-_BULGE: Final = 0.2
-"""The middle of a lid is so much lighter."""
+_BULGE: Final = 0.3
+"""The middle of a lid is so much lighter, ..."""
+_SIDES: Final = 0.3
+"""... and its ends so much darker."""
 _FOLD: Final = 0.26
 """Below the line the skin is so much darker, where it turns inwards, ..."""
 _FOLDED: Final = 0.22
@@ -80,14 +84,16 @@ def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Te
     smooth = _blurred(_filled(lit, (cover <= 0).float()), 5)
     lid = smooth[:, cover > 0.5].mean(1)
     plain = cheek[:, None, None] * (luma(smooth) / luma(cheek))
-    smooth = torch.lerp(smooth, plain, _PLAIN) * (_LIGHT * luma(cheek) / luma(lid)).clamp(1, _MOST)
     top, meet, bottom = eye.band(u)
     height = (v - top) / (meet - top).clamp(min=0.05)
-    bulge = (1 - (2 * height - 1).square()).clamp(min=-1)
+    lighter = (_LIGHT * luma(cheek) / luma(lid)).clamp(1, _MOST) - 1
+    smooth = torch.lerp(smooth, plain, _PLAIN) * (1 + lighter * smoothstep(height / _RISE))
+    bulge = 1 + _BULGE * (1 - (2 * height - 1).square()).clamp(min=-1)
+    bulge = bulge * (1 - _SIDES * (1 - arch(u)))
     fold = _FOLD * torch.exp(-((v - meet) / _FOLDED).square()) * (v > meet) * arch(u)
     fine = (open_eye - _blurred(open_eye, 3)).clamp(-_GRAIN, _GRAIN)
     lower = int(float((bottom - top).max() + 0.1) * eye.width)
-    return smooth * (1 + _BULGE * bulge) * (1 - fold) + fine.roll(-lower, 1)
+    return smooth * bulge * (1 - fold) + fine.roll(-lower, 1)
 
 
 def _lashes(

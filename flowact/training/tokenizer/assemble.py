@@ -32,6 +32,8 @@ ARMS = 1.0
 """How much of raised arms; see `Tokenizer`."""
 GESTURES = 1.0
 """How far half-made gestures are made whole; see `Tokenizer`."""
+BLINKS = 1.0
+"""How far blinks that are nearly made are made whole; see `Tokenizer`."""
 DRAWN = {
     "sharpen": SHARPEN,
     "detail": DETAIL,
@@ -40,6 +42,7 @@ DRAWN = {
     "lids": LIDS,
     "arms": ARMS,
     "gestures": GESTURES,
+    "blinks": BLINKS,
 }
 """What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "whole_every", "face_every")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from flowact.pipeline.chunks import look_at
-from flowact.tokenizer.int8 import Ranges, record_ranges
+from flowact.tokenizer.convolutions.int8 import Ranges, record_ranges
 from flowact.tokenizer.tokenizer import ActivationRanges, Tokenizer
 
 LATENTS = 12

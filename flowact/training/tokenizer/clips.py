@@ -17,7 +17,7 @@ from torch import Tensor
 
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
-from flowact.motion.arkit import ARKIT
+from flowact.motion.blinks import BLINKS
 from flowact.portrait import frame_points
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import VIEW_SIZE, View
@@ -28,7 +28,6 @@ BEFORE = 2 * FRAMES_PER_LATENT
 RESCAN_SECONDS = 60.0
 KEPT_BYTES = 4_000_000_000
 """Decoded pictures that a folder keeps; those of further clips are decoded whenever they are needed."""
-BLINKS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 Array = npt.NDArray[Any]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from flowact.tokenizer.fused import FusedConv2d, FusedResidualBlock, can_fuse, fuse
+from flowact.tokenizer.convolutions.fused import FusedConv2d, FusedResidualBlock, can_fuse, fuse
 from flowact.tokenizer.layers import FlowConv2d, ResidualBlock, activate, conv, pointwise
 from flowact.tokenizer.tokenizer import Tokenizer
 

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from flowact.hardware.precision import CPU_INT8_FLAGS, detect
-from flowact.tokenizer.fitting import fit_latents
-from flowact.tokenizer.int8 import (
+from flowact.tokenizer.convolutions.int8 import (
     Int8Conv2d,
     Int8ResidualBlock,
     QuantParams,
     record_ranges,
     use_int8,
 )
+from flowact.tokenizer.fitting import fit_latents
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.tokenizer.calibration import calibrate
