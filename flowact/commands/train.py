@@ -163,6 +163,12 @@ def _declare_all(everything: argparse.ArgumentParser) -> None:
         default="two-cores",
         help="how much of everything: two-cores, half-hour, or a .yaml (%(default)s)",
     )
+    everything.add_argument(
+        "--assets",
+        metavar="DIR",
+        type=Path,
+        help="folder of photographic textures (CC0), which most people then wear; filled from npm if it is new",
+    )
     everything.set_defaults(start=_train_all)
 
 
@@ -320,7 +326,7 @@ def _train_transformer(args: argparse.Namespace) -> None:
 def _train_all(args: argparse.Namespace) -> None:
     from flowact.commands.train_all import load_budget, train_all
 
-    print(train_all(load_budget(args.budget), args.out))  # noqa: T201 - the result
+    print(train_all(load_budget(args.budget), args.out, args.assets))  # noqa: T201 - the result
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -114,11 +114,12 @@ class Lane:
             self.process.terminate()
 
 
-def lanes(chosen: Budget, work: Path) -> list[Lane]:
-    """The two lanes of a budget, with all files under `work`."""
+def lanes(chosen: Budget, work: Path, textures: Path | None = None) -> list[Lane]:
+    """The two lanes of a budget, with all files under `work`; with `textures` most people look photographed."""
     clips, latents = work / "clips", work / "latents"
+    looks = {} if textures is None else {"assets": textures}
     render = _words(
-        "synth", clips, clips=chosen.clips, heldout=chosen.heldout, seconds=chosen.seconds
+        "synth", clips, clips=chosen.clips, heldout=chosen.heldout, seconds=chosen.seconds, **looks
     )
     pictures = [Job("synth", (*render, "--workers", "1"))]
     for name in TOKENIZER:
@@ -145,15 +146,20 @@ def lanes(chosen: Budget, work: Path) -> list[Lane]:
     return [Lane("pictures", pictures), Lane("motion", motion)]
 
 
-def train_all(budget: Budget, work: Path) -> Path:
+def train_all(budget: Budget, work: Path, textures: Path | None = None) -> Path:
     """Spend a budget and join its results; returns the folder of the checkpoint.
+
+    Args:
+        budget: what to spend.
+        work: folder of all runs.
+        textures: of `flowact synth --assets`, for people who look photographed.
 
     Raises:
         UserError: a voice is missing, or a stage failed; its log says why.
     """
     training_voices(budget.voices)  # not after hours of rendering
     work.mkdir(parents=True, exist_ok=True)
-    running = lanes(budget, work)
+    running = lanes(budget, work, textures)
     threads = [threading.Thread(target=lane.run, args=(work,)) for lane in running]
     for thread in threads:
         thread.start()

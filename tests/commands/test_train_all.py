@@ -27,6 +27,17 @@ def test_stages_follow_each_other_and_start_from_the_one_before(tmp_path: Path) 
     assert guided == ["step-distill", "dmd"]
 
 
+def test_people_look_photographed_where_textures_are_at_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+    monkeypatch.setattr("flowact.commands.synth.run", lambda args: given.append(args.assets))
+    for textures in (None, tmp_path / "textures"):
+        pictures, _ = lanes(load_budget("half-hour"), tmp_path, textures)
+        assert main(pictures.jobs[0].words) == 0
+    assert given == [None, tmp_path / "textures"]
+
+
 @pytest.mark.parametrize("budget", ["two-cores", "half-hour"])
 def test_every_command_of_the_recipe_is_one_that_exists(
     budget: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
