@@ -10,7 +10,7 @@ BLINKS: Final = columns("eyeBlink")
 """Curves of the left and the right eye's lids."""
 _SQUINTS: Final = columns("eyeSquint"), columns("cheekSquint")
 """Curves of the lower lids, then of the cheeks below them."""
-_TIGHT: Final = 0.5
+_TIGHT: Final = 0.4
 """How far these rise when the eyes are shut: one muscle runs round the eye."""
 _FALLING, _FALLEN = 0.45, 0.78
 """How far lids are shut up to which they stay where they are, and from which on the eye is shut."""
