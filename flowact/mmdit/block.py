@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from flowact.mmdit import token_kernels
-from flowact.mmdit.layers import FeedForward, RMSNorm, attention, modulate, split_parts
+from flowact.mmdit.layers import FeedForward, RMSNorm, attention, modulate
 from flowact.mmdit.memory import KeyValue
 from flowact.mmdit.number_bits import takes
 from flowact.mmdit.rope import Rotary, rotate
@@ -72,8 +72,8 @@ class StreamLayer(nn.Module):
 
     def project(self, tokens: Tokens) -> Projected:
         """Return the tokens' queries, keys and values."""
-        shift, scale = split_parts(tokens.modulation[:, :, :2] + self.table[:2])
-        qkv = self.qkv(modulate(tokens.x, shift, scale)).flatten(1, 2)
+        modulated = modulate(tokens.x, tokens.modulation[:, :, :2] + self.table[:2])
+        qkv = self.qkv(modulated).flatten(1, 2)
         if takes(qkv):
             scales = self.query_norm.scale, self.key_norm.scale
             return Projected(*token_kernels.split_heads(qkv, scales, *tokens.rotary))
@@ -83,10 +83,11 @@ class StreamLayer(nn.Module):
 
     def update(self, tokens: Tokens, attended: Tensor) -> Tokens:
         """Add what attention found `[batch, heads, groups * tokens, head_dim]`, feed forward."""
-        gate, shift, scale, mlp_gate = split_parts(tokens.modulation[:, :, 2:] + self.table[2:])
+        # A gate, shift and scale of what is fed forward, and another gate.
+        parts = tokens.modulation[:, :, 2:] + self.table[2:]
         found = self.out(attended.transpose(1, 2).flatten(2)).view_as(tokens.x)
-        x = torch.addcmul(tokens.x, gate, found)
-        x = torch.addcmul(x, mlp_gate, self.feed_forward(modulate(x, shift, scale)))
+        x = torch.addcmul(tokens.x, parts[:, :, :1], found)
+        x = torch.addcmul(x, parts[:, :, 3:], self.feed_forward(modulate(x, parts, 1)))
         return replace(tokens, x=x)
 
 

@@ -1,7 +1,6 @@
 """The parts of the transformer that know nothing of video, audio or text."""
 
 import math
-from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +26,10 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return F.scaled_dot_product_attention(query, key, value)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    found: Tensor = scores.softmax(dim=-1) @ value
+    scores, factor = query @ key.transpose(-1, -2), query.shape[-1] ** -0.5
+    if takes(scores):
+        return token_kernels.softmax(scores, factor) @ value
+    found: Tensor = (scores * factor).softmax(dim=-1) @ value
     return found
 
 
@@ -87,22 +88,18 @@ class Modulation(nn.Module):
         return modulation
 
 
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+def modulate(x: Tensor, parts: Tensor, first: int = 0) -> Tensor:
     """Normalise tokens, then scale and shift them by group.
 
     Args:
         x: `[batch, groups, tokens, dim]`.
-        shift: `[batch, groups, 1, dim]`.
-        scale: `[batch, groups, 1, dim]`, 0 leaves the normalised tokens as they are.
+        parts: of their modulation, `[batch, groups, parts, dim]`.
+        first: the shift's place among them; the scale is the next one, and 0 leaves the normalised tokens as they are.
     """
     if takes(x):
-        return token_kernels.modulate(x, shift, scale)
+        return token_kernels.modulate(x, parts, first)
+    shift, scale = parts[:, :, first : first + 2].split(1, dim=2)
     return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
-
-
-def split_parts(modulation: Tensor) -> Iterator[Tensor]:
-    """Yield the parts of `[batch, groups, parts, dim]` as `[batch, groups, 1, dim]`."""
-    return iter(modulation.split(1, dim=2))
 
 
 class TanhGELU(nn.Module):

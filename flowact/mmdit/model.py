@@ -31,7 +31,6 @@ from flowact.mmdit.layers import (
     Modulation,
     ScalarEmbedding,
     modulate,
-    split_parts,
 )
 from flowact.mmdit.memory import MemoryCache, MemoryFormat, MemoryInput, kept, recalled
 from flowact.mmdit.patches import PatchGrid
@@ -198,8 +197,8 @@ class FlowActTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         }
         for block, remembered in zip(self.blocks, memory or [None] * len(self.blocks), strict=True):
             tokens, _ = block(tokens, recalled(remembered, self.dtype), share.attend)
-        shift, scale = split_parts(self.out_modulation(condition[:, own]))
-        tokens_out = share.gather(self.video_out(modulate(tokens["video"].x, shift, scale)))
+        modulated = modulate(tokens["video"].x, self.out_modulation(condition[:, own]))
+        tokens_out = share.gather(self.video_out(modulated))
         clean = self.grid.unpatchify(tokens_out).to(latents.dtype)
         return (latents - clean) / levels.clamp(min=LOWEST_LEVEL)[..., None, None, None]
 

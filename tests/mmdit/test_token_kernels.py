@@ -44,8 +44,22 @@ def test_queries_and_keys_are_normalised_and_rotated(dtype: torch.dtype) -> None
 def test_tokens_are_normalised_scaled_and_shifted(dtype: torch.dtype) -> None:
     torch.manual_seed(1)
     x = (torch.randn(2, 3, 4, 40) * 5 + 2).to(dtype)
-    shift, scale = torch.randn(2, 3, 6, 40).to(dtype).split(1, 2)[2:4]
-    close(modulate(x, shift, scale), modulate(x.double(), shift.double(), scale.double()))
+    parts = torch.randn(2, 3, 6, 40).to(dtype)
+    for first in (0, 3):
+        shift, scale = parts[:, :, first : first + 2].double().split(1, 2)
+        close(modulate(x, parts, first), F.layer_norm(x.double(), (40,)) * (1 + scale) + shift)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@torch.inference_mode()
+def test_softmax_is_that_of_pytorch(dtype: torch.dtype) -> None:
+    torch.manual_seed(3)
+    for spread in (1, 30, 1e4):
+        scores = (torch.randn(2, 3, 5, 75) * spread).to(dtype)
+        expected = (scores.double() / 4).softmax(-1)
+        made = token_kernels.softmax(scores.clone(), 0.25)
+        torch.testing.assert_close(made.double(), expected, atol=TOLERANCE[dtype], rtol=0)
+        assert (made.sum(-1, dtype=torch.double) - 1).abs().max() < TOLERANCE[dtype]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -60,28 +74,32 @@ def test_there_may_be_no_tokens() -> None:
     scales, angles = (torch.ones(8), torch.ones(8)), torch.zeros(1, 1, 0, 4)
     parts = token_kernels.split_heads(torch.zeros(1, 0, 48), scales, angles, angles)
     assert [part.shape for part in parts] == [(1, 2, 0, 8)] * 3
-    none = torch.zeros(1, 0, 1, 8)
-    assert modulate(torch.zeros(1, 0, 4, 8), none, none).shape == (1, 0, 4, 8)
+    assert modulate(torch.zeros(1, 0, 4, 8), torch.zeros(1, 0, 2, 8)).shape == (1, 0, 4, 8)
+    assert token_kernels.softmax(torch.zeros(1, 0, 8), 1.0).shape == (1, 0, 8)
     assert token_kernels.gelu(torch.zeros(1, 0, 8)).shape == (1, 0, 8)
 
 
 @torch.inference_mode()
 def test_neighbours_change_no_bit() -> None:
     torch.manual_seed(2)
-    x, shift, scale = torch.randn(3, 2, 4, 40), torch.randn(3, 2, 1, 40), torch.randn(3, 2, 1, 40)
-    together = modulate(x, shift, scale)
+    x, parts = torch.randn(3, 2, 4, 40), torch.randn(3, 2, 2, 40)
+    together, shares = modulate(x, parts), token_kernels.softmax(x.clone(), 1.0)
     for row in range(3):
         own = slice(row, row + 1)
-        assert torch.equal(together[own], modulate(x[own], shift[own], scale[own]))
+        assert torch.equal(together[own], modulate(x[own], parts[own]))
+        assert torch.equal(shares[own], token_kernels.softmax(x[own].clone(), 1.0))
 
 
 @torch.inference_mode()
 def test_what_is_no_number_stays_visible() -> None:
     x = torch.ones(1, 1, 2, 40)
     x[0, 0, 1, 7] = torch.nan
-    none = torch.zeros(1, 1, 1, 40)
-    assert modulate(x, none, none).isnan().any(-1).flatten().tolist() == [False, True]
+    assert modulate(x, torch.zeros(1, 1, 2, 40)).isnan().any(-1).flatten().tolist() == [False, True]
     assert token_kernels.gelu(x).isnan().sum() == 1
+    for unknown in (torch.nan, -torch.nan, torch.inf):
+        x[0, 0, 1, 7] = unknown
+        seen = token_kernels.softmax(x.clone(), 1.0).isnan()
+        assert seen.any(-1).flatten().tolist() == [False, True] and seen[0, 0, 1].all()
     scales = torch.ones(8), torch.ones(8)
     angles = torch.zeros(1, 1, 1, 4)
     query, *_ = token_kernels.split_heads(torch.full((1, 1, 24), torch.nan), scales, angles, angles)

@@ -1,6 +1,7 @@
 """What the shipped weights made in earlier releases: latents nearly to the bit, frames to a grey level.
 
-`python -m tests.pipeline.test_golden` writes the stored values anew; only new weights are a reason to.
+`python -m tests.pipeline.test_golden` writes the stored values anew; new weights are a reason to, or frames that are
+meant to look otherwise.
 """
 
 from dataclasses import replace
