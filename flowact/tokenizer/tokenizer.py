@@ -69,8 +69,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             `2 / follow - 2` frames. 1 shows every latent as it is.
         whole_every: let the network see to one of so many frames of the whole view, 1, 2 or 4. What it finds
             changes evenly in between.
-        face_every: the same of the face view, where a mesh moves the face: lips, eyes and lids still move in
-            every frame.
+        face_every: the same of the face view, where a mesh moves every face of a batch: lips, eyes and lids
+            still move in every frame.
         sharpen: how much of what the warp's interpolation blurs is added to the reference beforehand.
         detail: how much of the portrait's finest detail stays in the face, 0..1; see `shading`.
         mouth: how much of the inside of open mouths is drawn where the mesh has it, 0..1.

@@ -87,6 +87,22 @@ def test_an_eye_is_painted_shut_with_the_skin_round_it_and_a_line_of_lashes(poin
     torch.testing.assert_close(far, torch.full_like(far, SKIN), atol=1e-4, rtol=0)
 
 
+def test_a_shut_lid_is_lit_in_its_middle_and_shaded_at_its_ends(points) -> None:
+    u, v = places(left_eye(points))
+    top, meet, _ = left_eye(points).band(u)
+    shut, height = looked_at(points).picture[0, 0], (v - top) / (meet - top)
+    middle, outer, inner, high = (
+        shut[(u > left) & (u < right) & (height > above) & (height < below)].mean()
+        for left, right, above, below in (
+            (0.45, 0.55, 0.4, 0.6),
+            (0.02, 0.12, 0.4, 0.6),
+            (0.88, 0.98, 0.4, 0.6),
+            (0.45, 0.55, 0.05, 0.2),
+        )
+    )
+    assert middle > max(outer, inner) + 0.1 and middle > high + 0.1
+
+
 def test_open_eyes_cost_and_change_nothing(points) -> None:
     mask, paint = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240)
     same = with_lids(mask, paint, torch.zeros(1, 2, 60, 60), OPEN, looked_at(points), FACE)
