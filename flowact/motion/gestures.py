@@ -1,5 +1,6 @@
-"""Gestures that arms make or do not make: a hand that hovers half-way is neither."""
+"""Gestures that arms make or do not make, and how a raised hand waves."""
 
+import math
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +23,12 @@ _FALLS: Final = (0.05, 0.35)
 """The same of an arm that was in that pose before."""
 _LIKE, _SAME = 0.75, 0.9
 """Cosines of a pose and a key pose from which on it is taken for it a little, and wholly."""
+_SWING: Final = math.radians(9)
+"""Half of the angle through which an upper arm swings in the data, while its hand waves."""
+SWING_FRAMES: Final = 14
+"""Of one swing there and back: .56 s."""
+_BREATH: Final = math.radians(1.5)
+"""Most that shoulders rise and fall as somebody breathes."""
 
 
 def to_whole_gestures(poses: Tensor, before: Tensor) -> Tensor:
@@ -40,15 +47,54 @@ def to_whole_gestures(poses: Tensor, before: Tensor) -> Tensor:
     added = torch.zeros_like(poses)
     for rows, keys in zip(_rows(), _key_poses(poses.device), strict=True):
         raised = _raised(poses, rows)
-        shares = raised @ keys.mT / keys.square().sum(1)
-        lengths = (raised.square().sum(-1, keepdim=True) + 1e-6).sqrt() * keys.norm(dim=1)
-        like, which = (raised @ keys.mT / lengths).max(-1, keepdim=True)
-        held = (_raised(before, rows) @ keys.mT / keys.square().sum(1)).clamp(0, 1)
+        shares, likeness = _compared(raised, keys)
+        like, which = likeness.max(-1, keepdim=True)
+        held = _compared(_raised(before, rows), keys)[0].clamp(0, 1)
         share = shares.gather(-1, which)
-        sure = ((like - _LIKE) / (_SAME - _LIKE)).clamp(0, 1) * (which < len(WHOLE))
+        sure = _sure(like) * (which < len(WHOLE))
         more = _decided(share, held[:, None].expand_as(shares).gather(-1, which)) - share
         added[..., rows, :] = (more * sure * keys[which[..., 0]]).unflatten(-1, (-1, 3))
     return added
+
+
+def swing(poses: Tensor, frames: Tensor) -> Tensor:
+    """What makes raised hands wave: a generator of few steps gives the mean of a swing, which stands still.
+
+    Args:
+        poses: `[batch, n, J, 3]`, see `flowact.motion.joints`.
+        frames: numbers of the frames, `[batch, n]`; equal ones are at the same place of a swing.
+
+    Returns:
+        What is to be added to `poses`: 0 for arms that do not wave.
+    """
+    added = torch.zeros_like(poses)
+    turned = _SWING * torch.sin(frames * (2 * math.pi / SWING_FRAMES))
+    wave = WHOLE.index("wave")
+    for side, rows, keys in zip(ARM_SIDES, _rows(), _key_poses(poses.device), strict=True):
+        share, like = (x[..., wave] for x in _compared(_raised(poses, rows), keys))
+        added[..., joint(f"upper_arm_{side}"), 2] = turned * share.clamp(0, 1) * _sure(like)
+    return added
+
+
+def lowered_arms(poses: Tensor) -> Tensor:
+    """Poses `[..., J, 3]` whose arms hang; shoulders still rise as far as breath lifts them."""
+    lowered = poses.clone()
+    for rows in _rows():
+        lowered[..., rows, :] = _hanging(poses)
+        lowered[..., rows[0], :] = poses[..., rows[0], :].clamp(-_BREATH, _BREATH)
+    return lowered
+
+
+def _compared(raised: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+    """What share of each key pose `[K, 18]` an arm `[..., 18]` makes, and the cosine with it, `[..., K]`."""
+    along = raised @ keys.mT
+    lengths = (raised.square().sum(-1, keepdim=True) + 1e-6).sqrt() * keys.norm(dim=1)
+    return along / keys.square().sum(1), along / lengths
+
+
+def _sure(like: Tensor) -> Tensor:
+    """How far a cosine with a key pose says that a pose is meant to be it, 0..1."""
+    return ((like - _LIKE) / (_SAME - _LIKE)).clamp(0, 1)
 
 
 def _decided(share: Tensor, held: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from flowact.streaming.memory import MemoryBank
 from flowact.streaming.state import SessionState
 from flowact.timebase import SAMPLES_PER_CHUNK
 
-SCHEMA: Final = "flowact-session-2"
+SCHEMA: Final = "flowact-session-3"
 """Another one with every change of what is written; what has another one cannot be read."""
 DAMAGES: Final = (SafetensorError, KeyError, ValueError, TypeError, RuntimeError, struct.error)
 """What reading bytes that are no snapshot may raise."""

@@ -33,10 +33,12 @@ class DecoderState:
         shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
         aim: what those were on their way to, `[batch, channels]`; see `follow` of
             `Tokenizer`.
+        frames: how many frames were shown so far, modulo a swing of a waving hand, `[batch]`.
         whole, face: what each view remembers.
     """
 
     shown: Tensor
     aim: Tensor
+    frames: Tensor
     whole: ViewState
     face: ViewState

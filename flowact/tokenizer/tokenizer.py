@@ -12,9 +12,10 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from flowact.motion.arkit import ARKIT
+from flowact.motion.gestures import SWING_FRAMES
 from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
-from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms, without_arms
+from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms
 from flowact.tokenizer.arms.look import look_of_arms
 from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewState
 from flowact.tokenizer.composite import (
@@ -34,9 +35,14 @@ from flowact.tokenizer.config import (
 from flowact.tokenizer.convolutions.int8 import uncalibrated, use_int8
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
-from flowact.tokenizer.shown_motion import followed, with_whole_blinks, with_whole_gestures
+from flowact.tokenizer.shown_motion import (
+    followed,
+    shown_poses,
+    with_lowered_arms,
+    with_whole_blinks,
+    with_whole_gestures,
+)
 from flowact.tokenizer.state import DecoderState, ReferenceFeatures
-from flowact.tokenizer.views import FACE, WHOLE
 from flowact.tokenizer.warp import sharpened
 
 LATENT_SHAPE = (LATENT_CHANNELS, LATENT_GRID, 2 * LATENT_GRID)
@@ -77,7 +83,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         eyes: how much of the portrait's open eyes is shown instead of what is painted, 0..1.
         lids: how much of shut lids is drawn there, 0..1.
         arms: how much of raised forearms and hands is drawn, 0..1.
-        gestures: how far gestures that are half made are made whole, 0..1.
+        gestures: how far gestures that are half made are made whole, and raised hands wave, 0..1.
         blinks: how far blinks that are nearly made are made whole, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
@@ -197,11 +203,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent `[batch, 16, 8, 16]` had been held for long."""
         motion = self.latents_to_motion(latent)
-        return self._showing(motion, motion[:, -1], features)
+        begin = torch.zeros(len(motion), dtype=torch.long, device=motion.device)
+        return self._showing(motion, motion[:, -1], begin, features)
 
-    def compact_state(self, state: DecoderState) -> tuple[Tensor, Tensor]:
-        """What was shown last and where it was going: a thousandth of what the views remember."""
-        return state.shown, state.aim
+    def compact_state(self, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
+        """What was shown last, where it was going, and when: a thousandth of what the views remember."""
+        return state.shown, state.aim, state.frames
 
     @torch.no_grad()
     def restored_state(
@@ -213,17 +220,20 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             ValueError: a motion of another tokenizer.
         """
         still = self.latents_to_motion(features.latent)
-        shown, aim = (part.to(still) for part in compact)
+        shown, aim, frames = (part.to(still.device) for part in compact)
         if shown.shape != still.shape or aim.shape != still[:, -1].shape:
             raise ValueError(f"motion is {tuple(shown.shape)}, expected {tuple(still.shape)}")
-        return self._showing(shown, aim, features)
+        return self._showing(shown.to(still), aim.to(still), frames, features)
 
-    def _showing(self, shown: Tensor, aim: Tensor, features: ReferenceFeatures) -> DecoderState:
+    def _showing(
+        self, shown: Tensor, aim: Tensor, frames: Tensor, features: ReferenceFeatures
+    ) -> DecoderState:
+        seen = self._seen(shown, features)
         whole, face = (
-            view.steady_state(shown, seen)
-            for view, seen in ((self.whole, features.whole), (self.face, features.face))
+            view.steady_state(seen, reference)
+            for view, reference in ((self.whole, features.whole), (self.face, features.face))
         )
-        return DecoderState(shown, aim, whole, face)
+        return DecoderState(shown, aim, frames, whole, face)
 
     def decode(
         self,
@@ -277,7 +287,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             shown, aim = followed(state.shown, state.aim, asked, share)
             painted, whole, face = self._paint(state, shown, features, compositor, coarse)
             frames += painted
-            state = DecoderState(shown, aim, whole, face)
+            number = (state.frames + FRAMES_PER_LATENT) % SWING_FRAMES
+            state = DecoderState(shown, aim, number, whole, face)
         return torch.stack(frames, 1), state
 
     def latents_to_motion(self, z: Tensor) -> Tensor:
@@ -320,22 +331,19 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[list[Tensor], ViewState, ViewState]:
         """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
         whole_every, face_every = self._every(features, coarse)
+        before, now = (self._seen(shown, features) for shown in (state.shown, motion))
         faces = self._begin(
-            partial(self.face.decode, state.face, state.shown, motion, features.face, face_every)
+            partial(self.face.decode, state.face, before, now, features.face, face_every)
         )
         layers, whole_state = self.whole.decode(
-            state.whole, state.shown, motion, features.whole, whole_every
+            state.whole, before, now, features.whole, whole_every
         )
-        arms = self._arms(motion, features)
-        wholes = [
-            compositor.whole(without_arms(layer, raised, WHOLE, still=True), features.whole.picture)
-            for layer, raised in zip(layers.by_frame(), arms, strict=True)
-        ]
+        arms = self._arms(motion, state.frames, features)
+        wholes = [compositor.whole(layer, features.whole.picture) for layer in layers.by_frame()]
         layers, face_state = faces()
         finished = []
         for whole, layer, raised in zip(wholes, layers.by_frame(), arms, strict=True):
-            shown = without_arms(layer, raised, FACE, still=False)
-            frame = compositor.finish(whole, shown, features.face.picture)
+            frame = compositor.finish(whole, layer, features.face.picture)
             finished.append(with_arms(frame, raised))
         return finished, whole_state, face_state
 
@@ -347,13 +355,22 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         moved = meshes is not None and bool(meshes.found.all())
         return self.config.whole_every, self.config.face_every if moved else 1
 
-    def _arms(self, motion: Tensor, features: ReferenceFeatures) -> list[list[Arms | None]]:
+    def _seen(self, motion: Tensor, features: ReferenceFeatures) -> Tensor:
+        """A motion `[batch, 4, channels]` as the networks see it: arms hang that are drawn from a mesh."""
+        if features.arms is None:
+            return motion
+        drawn = torch.tensor([look is not None for look in features.arms], device=motion.device)
+        return with_lowered_arms(motion, drawn, self.whole.code)
+
+    def _arms(
+        self, motion: Tensor, frames: Tensor, features: ReferenceFeatures
+    ) -> list[list[Arms | None]]:
         """For each of the four frames of a motion `[batch, 4, channels]`, the arms of each person."""
         if features.arms is None:
             return [[]] * FRAMES_PER_LATENT
-        numbers = self.whole.code.restore(motion.detach().float().flatten(0, 1))
-        poses = numbers[:, self.whole.config.curves :].unflatten(-1, (-1, 3))
-        return arms_of_people(poses.unflatten(0, motion.shape[:2]), features.arms)
+        numbers = frames[:, None] + torch.arange(FRAMES_PER_LATENT, device=frames.device)
+        poses = shown_poses(motion, numbers, self.whole.code, self.config.gestures)
+        return arms_of_people(poses, features.arms)
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:
         """Let the helper begin some work, if there is one; call what is returned for the result."""

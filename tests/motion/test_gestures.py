@@ -7,8 +7,11 @@ from flowact.motion.gestures import (
     ARM_JOINTS,
     PARTIAL,
     RELAXED,
+    SWING_FRAMES,
     WHOLE,
     _key_poses,
+    lowered_arms,
+    swing,
     to_whole_gestures,
 )
 from flowact.motion.joints import JOINTS, joint
@@ -87,3 +90,30 @@ def test_it_has_a_gradient() -> None:
     poses = torch.cat([posed("wave", 0), posed("wave", 0.5)]).requires_grad_()
     whole(poses).sum().backward()
     assert poses.grad is not None and poses.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("side", ARM_SIDES)
+def test_a_raised_hand_waves_and_ends_where_it_began(side: str) -> None:
+    poses, frames = posed("wave", 1, side).expand(1, 2 * SWING_FRAMES, -1, -1), torch.arange(28)
+    added = swing(poses, frames[None])[0]
+    turned = added[:, joint(f"upper_arm_{side}"), 2].rad2deg()
+    assert 17 < turned.max() - turned.min() < 19
+    torch.testing.assert_close(turned[:SWING_FRAMES], turned[SWING_FRAMES:], atol=1e-3, rtol=0)
+    added[:, joint(f"upper_arm_{side}"), 2] = 0
+    assert not added.any(), "nothing else moves"
+
+
+@pytest.mark.parametrize("name", [name for name in (*WHOLE, *PARTIAL) if name != "wave"])
+def test_no_other_gesture_waves(name: str) -> None:
+    assert swing(posed(name, 1)[None], torch.full((1, 1), 3)).abs().max().rad2deg() < 1
+
+
+def test_lowered_arms_hang_and_shoulders_still_breathe() -> None:
+    pose = posed("shrug", 1)
+    pose[:, joint("head"), 1] = 0.1
+    lowered = lowered_arms(pose)
+    assert 0 < lowered[0, joint("clavicle_left"), 2].rad2deg() < 2
+    lowered[:, joint("clavicle_left")] = 0
+    hanging = posed("shrug", 0)
+    hanging[:, joint("head"), 1] = 0.1
+    torch.testing.assert_close(lowered, hanging)

@@ -2,9 +2,15 @@ import torch
 
 from flowact.motion.arkit import ARKIT
 from flowact.motion.blinks import BLINKS
-from flowact.motion.joints import JOINTS
+from flowact.motion.joints import JOINTS, joint
 from flowact.tokenizer.code import LinearMotionCodec
-from flowact.tokenizer.shown_motion import followed, with_whole_blinks, with_whole_gestures
+from flowact.tokenizer.shown_motion import (
+    followed,
+    shown_poses,
+    with_lowered_arms,
+    with_whole_blinks,
+    with_whole_gestures,
+)
 from tests.motion.test_gestures import posed
 
 CHANNELS = len(ARKIT) + 3 * len(JOINTS)
@@ -42,6 +48,28 @@ def test_a_blink_is_made_whole_in_each_frame_and_nothing_else_changes() -> None:
     )
     torch.testing.assert_close(shown[:, ::3], asked[:, ::3], atol=1e-5, rtol=0)
     assert torch.equal(shown[..., len(ARKIT) :].round(decimals=4), asked[..., len(ARKIT) :])
+
+
+def test_the_arms_of_those_who_are_named_hang_and_nothing_else_changes() -> None:
+    code = codec()
+    raised = code.normalise(motion(posed("point", 1)) + 0.01).repeat(2, 1, 1)
+    lowered = with_lowered_arms(raised, torch.tensor([True, False]), code)
+    assert torch.equal(lowered[1], raised[1])
+    pose = code.restore(lowered)[0, 0, len(ARKIT) :].unflatten(0, (-1, 3))
+    arm, head = (pose[joint(name)] for name in ("forearm_left", "head"))
+    torch.testing.assert_close(arm, torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(head, torch.full((3,), 0.01), atol=1e-5, rtol=0)
+    unchanged = lowered[0] == raised[0]
+    assert unchanged[:, : len(ARKIT)].all() and unchanged.sum() > 4 * (CHANNELS - 2 * 18)
+
+
+def test_raised_hands_wave_in_what_is_shown() -> None:
+    code, numbers = codec(), torch.arange(4)[None]
+    waving = code.normalise(motion(posed("wave", 1)))
+    still, moved = (shown_poses(waving, numbers, code, amount) for amount in (0.0, 1.0))
+    assert still[0].diff(dim=0).abs().max() < 1e-5
+    turned = moved[0, :, joint("upper_arm_left"), 2]
+    assert (turned.diff() > 0.01).all()
 
 
 def test_nothing_is_made_of_it_where_it_is_not_asked_for() -> None:

@@ -1,13 +1,12 @@
-"""Raised arms of a pose: what they look like, and what a decoder made in their place."""
+"""Raised arms of a pose, drawn over a frame."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from flowact.motion.arm_mesh import ARM_SIDES, BONES, Integers, load_arm_mesh
 from flowact.motion.joints import joint
@@ -15,8 +14,6 @@ from flowact.motion.normals import accumulate_normals
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.arms.look import ArmsLook
 from flowact.tokenizer.arms.raster import SAMPLES, average, draw
-from flowact.tokenizer.view_layers import Layers
-from flowact.tokenizer.views import View
 
 Floats = NDArray[np.floating[Any]]
 
@@ -26,23 +23,13 @@ _RAISED: Final = 0.4
 """The same, when it is all there."""
 _ELBOW: Final = 2.45
 """Most that a forearm turns: what is generated goes beyond what elbows do."""
+_HAND: Final = 0.8
+"""Decimetres below the picture from which on nothing of an arm is seen whose joints are all there."""
 _SUN: Final = np.array([0.28, 0.52, 0.80], np.float32)
 _DIM: Final = np.array([0.60, 0.55, 0.53], np.float32)
 """Light that comes from everywhere, per channel: shade on skin is warm."""
 _LIT: Final = np.array([0.48, 0.50, 0.50], np.float32)
 """What the sun adds where it stands upright."""
-_BEYOND: Final = 0.6
-"""How far beyond the tips of the fingers, in hands, the decoder may have made them."""
-_UNSEEN: Final = 0.8
-"""Decimetres below the picture from which on decoders make nothing of an arm."""
-_ROUND: Final = 1.3
-"""Decimetres round an arm in which what the decoder made of it is taken away."""
-_FADE: Final = 0.5
-"""Decimetres in which that ends."""
-_ASIDE: Final = 1.0
-"""Decimetres beside the middle of the face where what a decoder paints, while an arm is up, is most likely an arm."""
-_BELOW: Final = -0.5
-"""Decimetres below the eyes from which on that is so."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +40,12 @@ class Arms:
         rows, columns: of the frame that they are in.
         colours: `[3, h, w]` in 0..1, times the cover.
         cover: `[h, w]` in 0..1.
-        limbs: ends of forearms and hands in pixels, `[2 or 4, 2, 2]`.
-        raised: how far the left and the right arm are raised, `[2]` in 0..1.
-        middle, scale: of the eyes, see `ArmsLook`.
     """
 
     rows: slice
     columns: slice
     colours: Floats
     cover: Floats
-    limbs: Floats
-    raised: Floats
-    middle: tuple[float, float]
-    scale: float
 
 
 def arms_of_people(poses: Tensor, looks: tuple[ArmsLook | None, ...]) -> list[list[Arms | None]]:
@@ -85,45 +65,17 @@ def raised_arms(pose: Floats, look: ArmsLook) -> Arms | None:
     if not raised.any():
         return None
     matrices = mesh.skeleton.pose(pose)
-    limbs = look.project(_limbs(matrices, raised))[..., :2]
-    if limbs[..., 1].min() > FRAME_SIZE + _UNSEEN * look.scale:
+    if look.project(_ends(matrices))[:, 1].min() > FRAME_SIZE + _HAND * look.scale:
         return None
     rows, columns, colour, cover = _drawn(mesh.moved(matrices), raised > 0, look)
     fade = raised.max()
-    return Arms(rows, columns, colour * fade, cover * fade, limbs, raised, look.middle, look.scale)
+    return Arms(rows, columns, colour * fade, cover * fade)
 
 
-def _limbs(matrices: Floats, raised: Floats) -> Floats:
-    """Ends of the forearms and hands of raised arms, in decimetres, `[2 or 4, 2, 3]`."""
-    ends = []
-    for side in (side for side, amount in zip(ARM_SIDES, raised, strict=True) if amount):
-        elbow, wrist, tip = (
-            _head(matrices, f"{bone}_{side}") for bone in ("forearm", "hand", "middle_3")
-        )
-        ends += [(elbow, wrist), (wrist, tip + _BEYOND * (tip - wrist))]
-    return np.array(ends)
-
-
-def without_arms(layers: Layers, arms: list[Arms | None], view: View, still: bool) -> Layers:
-    """Layers of a view, one of each person, without what the decoder made of arms that are drawn.
-
-    Args:
-        layers: of `batch` frames.
-        arms: of each.
-        view: that they cover.
-        still: whether the warp is taken away, too: the reference shows what is behind them.
-    """
-    if not any(arms):
-        return layers
-    cells, device = layers.flow.shape[-1], layers.flow.device
-    near = torch.stack([_near(one, view, cells) for one in arms])[:, None].to(device)
-    aside = torch.stack([_aside(one, view, cells) for one in arms])[:, None].to(device)
-    flow = layers.flow * (1 - near) if still else layers.flow
-    taken = torch.maximum(near, aside)
-    taken = F.interpolate(taken, size=layers.paint.shape[-2:], mode="bilinear")
-    # Exactly as they were where nothing is taken: nobody's picture depends on who else is in the batch.
-    mask = layers.mask + (1 - layers.mask) * taken
-    return replace(layers, flow=flow, mask=mask, paint=layers.paint * (1 - taken))
+def _ends(matrices: Floats) -> Floats:
+    """Where elbows, wrists and fingers are, in decimetres, `[6, 3]`."""
+    bones = (f"{bone}_{side}" for side in ARM_SIDES for bone in ("forearm", "hand", "middle_3"))
+    return np.array([_head(matrices, bone) for bone in bones])
 
 
 def with_arms(frames: Tensor, arms: list[Arms | None]) -> Tensor:
@@ -213,33 +165,3 @@ def _head(matrices: Floats, bone: str) -> Floats:
     row = BONES.index(bone)
     head = load_arm_mesh().skeleton.heads[row]
     return np.asarray(matrices[row, :, :3] @ head + matrices[row, :, 3])
-
-
-def _near(arms: Arms | None, view: View, cells: int) -> Tensor:
-    """How near each cell of a view is to an arm, `[cells, cells]`: 1 at it, 0 where it ends."""
-    best = torch.zeros(cells, cells)
-    if arms is None:
-        return best
-    at = (view.identity_grid(cells)[0] + 1) * (FRAME_SIZE / 2)
-    raised = np.repeat(arms.raised[arms.raised > 0], 2)
-    for (start, end), amount in zip(arms.limbs, raised, strict=True):
-        first = torch.from_numpy(start)
-        along = torch.from_numpy(end) - first
-        share = ((at - first) @ along / along.square().sum().clamp(min=1e-6)).clamp(0, 1)
-        away = (at - first - share[..., None] * along).norm(dim=-1) / arms.scale
-        best = torch.maximum(best, ((_ROUND - away) / _FADE).clamp(0, 1) * float(amount))
-    return best
-
-
-def _aside(arms: Arms | None, view: View, cells: int) -> Tensor:
-    """Cells `[cells, cells]` beside the face, on the sides of raised arms: 1, or less near the face."""
-    best = torch.zeros(cells, cells)
-    if arms is None:
-        return best
-    at = (view.identity_grid(cells)[0] + 1) * (FRAME_SIZE / 2) - torch.tensor(arms.middle)
-    across, down = (at / arms.scale).unbind(-1)
-    low = ((down - _BELOW) / _FADE).clamp(0, 1)
-    for towards, amount in zip((1, -1), arms.raised, strict=True):
-        out = ((towards * across - _ASIDE) / _FADE).clamp(0, 1)
-        best = torch.maximum(best, out * low * float(amount))
-    return best
