@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flowact.datagen.performance.animation import MAXIMUM_EYE, eye_angles, look_curves
+from flowact.datagen.performance.animation import eye_angles, look_curves
+from flowact.motion.gaze import MAXIMUM_EYE
 from flowact.motion.joints import JOINTS, joint
 
 Floats = NDArray[np.floating[Any]]

@@ -45,9 +45,12 @@ class LinearMotionCodec(nn.Module):
 
     def normalise(self, values: Tensor) -> Tensor:
         """`[..., channels]` in units of each channel's deviation, 0 where a channel never moves."""
+        return self.normalise_change(values - self.mean).clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
+
+    def normalise_change(self, change: Tensor) -> Tensor:
+        """What is added to channels, `[..., channels]`, in units of their deviations; 0 where a channel never moves."""
         moving = self.deviation > 0
-        scaled = (values - self.mean) / torch.where(moving, self.deviation, 1.0)
-        return (scaled * moving).clamp(-CLAMP_SIGMA, CLAMP_SIGMA)
+        return change / torch.where(moving, self.deviation, 1.0) * moving
 
     def restore(self, standardised: Tensor) -> Tensor:
         """Inverse of `normalise`."""

@@ -64,7 +64,7 @@ def fit_latents(
     for z, wanted in zip(*windows, strict=True):
         if fitted:
             with torch.no_grad():
-                _, state = tokenizer.decode(state, fitted[-1], features, follow=1.0)
+                _, state = tokenizer.decode(state, fitted[-1], features, exact=True)
         fitted.append(_fit(tokenizer, state, z, wanted.float(), features, steps))
     return torch.cat(fitted, 1)
 
@@ -85,7 +85,7 @@ def _fit(
     for _ in range(steps):
         with torch.enable_grad():  # the caller may be under no_grad
             made, _ = tokenizer.decode(
-                state, tokenizer.motion_to_latents(motion), features, follow=1.0
+                state, tokenizer.motion_to_latents(motion), features, exact=True
             )
             (motion.grad,) = torch.autograd.grad(_difference(made, wanted), [motion])
         descent.step()

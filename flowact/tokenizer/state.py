@@ -7,6 +7,7 @@ from torch import Tensor
 from flowact.tokenizer.arms.look import ArmsLook
 from flowact.tokenizer.autoencoder import ViewState
 from flowact.tokenizer.decoder import ViewReference
+from flowact.tokenizer.shown_motion import ShownMotion
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,10 @@ class DecoderState:
     """All that the decoder remembers.
 
     Attributes:
-        shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
-        aim: what those were on their way to, `[batch, channels]`; see `follow` of
-            `Tokenizer`.
-        frames: how many frames were shown so far, modulo a swing of a waving hand, `[batch]`.
+        motion: what was shown, and what its next frames depend on.
         whole, face: what each view remembers.
     """
 
-    shown: Tensor
-    aim: Tensor
-    frames: Tensor
+    motion: ShownMotion
     whole: ViewState
     face: ViewState

@@ -11,9 +11,6 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
-from flowact.motion.arkit import ARKIT
-from flowact.motion.gestures import SWING_FRAMES
-from flowact.motion.joints import JOINTS
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.arms.draw import Arms, arms_of_people, with_arms
 from flowact.tokenizer.arms.look import look_of_arms
@@ -36,11 +33,9 @@ from flowact.tokenizer.convolutions.int8 import uncalibrated, use_int8
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.shown_motion import (
-    followed,
-    shown_poses,
+    MotionPostprocessor,
+    ShownMotion,
     with_lowered_arms,
-    with_whole_blinks,
-    with_whole_gestures,
 )
 from flowact.tokenizer.state import DecoderState, ReferenceFeatures
 from flowact.tokenizer.warp import sharpened
@@ -53,11 +48,10 @@ T = TypeVar("T")
 ActivationRanges = dict[str, dict[str, tuple[float, float]]]
 """For the views "whole" and "face", what `flowact.tokenizer.convolutions.int8.Ranges` says of their decoders."""
 
+POSTPROCESSED: Final = ("follow", "gestures", "blinks", "saccades")
+"""Arguments of `Tokenizer` that say how a motion is shown; see `MotionPostprocessor`."""
 EVERY: Final = (1, 2, 4)
 """Values of `whole_every` and `face_every`, which divide the frames of a latent."""
-
-SMOOTHED_CURVES: Final = ("brow", "eyeLook")
-"""First letters of the face curves that move slowly; lips and lids must be on time."""
 
 
 class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -85,6 +79,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         arms: how much of raised forearms and hands is drawn, 0..1.
         gestures: how far gestures that are half made are made whole, and raised hands wave, 0..1.
         blinks: how far blinks that are nearly made are made whole, 0..1.
+        saccades: how far the gaze makes the small jumps that it makes in the data, 0..1.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -111,6 +106,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         arms: float = 0.0,
         gestures: float = 0.0,
         blinks: float = 0.0,
+        saccades: float = 0.0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -123,8 +119,6 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.face = ViewAutoencoder(ViewConfig(**face_view) if face_view else FACE_CONFIG)
         self.face.decoder.detail = detail
         self.register_buffer("seam", feather_mask(feather), persistent=False)
-        smoothed = [name.startswith(SMOOTHED_CURVES) for name in ARKIT] + [True] * (3 * len(JOINTS))
-        self.register_buffer("smoothed", torch.tensor(smoothed), persistent=False)
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
         self._helper: Executor | None = None
 
@@ -202,13 +196,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     def steady_state(self, latent: Tensor, features: ReferenceFeatures) -> DecoderState:
         """As if a latent `[batch, 16, 8, 16]` had been held for long."""
-        motion = self.latents_to_motion(latent)
-        begin = torch.zeros(len(motion), dtype=torch.long, device=motion.device)
-        return self._showing(motion, motion[:, -1], begin, features)
+        return self._showing(ShownMotion.held(self.latents_to_motion(latent)), features)
 
-    def compact_state(self, state: DecoderState) -> tuple[Tensor, Tensor, Tensor]:
-        """What was shown last, where it was going, and when: a thousandth of what the views remember."""
-        return state.shown, state.aim, state.frames
+    def compact_state(self, state: DecoderState) -> tuple[Tensor, ...]:
+        """What was shown last and what depends on it: a thousandth of what the views remember."""
+        motion = state.motion
+        return motion.shown, motion.level, motion.aim, motion.frames
 
     @torch.no_grad()
     def restored_state(
@@ -220,33 +213,33 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             ValueError: a motion of another tokenizer.
         """
         still = self.latents_to_motion(features.latent)
-        shown, aim, frames = (part.to(still.device) for part in compact)
-        if shown.shape != still.shape or aim.shape != still[:, -1].shape:
+        shown, level, aim, frames = (part.to(still.device) for part in compact)
+        if shown.shape != still.shape or not level.shape == aim.shape == still[:, -1].shape:
             raise ValueError(f"motion is {tuple(shown.shape)}, expected {tuple(still.shape)}")
-        return self._showing(shown.to(still), aim.to(still), frames, features)
+        shown, level, aim = (part.to(still) for part in (shown, level, aim))
+        return self._showing(ShownMotion(shown, level, aim, frames), features)
 
-    def _showing(
-        self, shown: Tensor, aim: Tensor, frames: Tensor, features: ReferenceFeatures
-    ) -> DecoderState:
-        seen = self._seen(shown, features)
+    def _showing(self, motion: ShownMotion, features: ReferenceFeatures) -> DecoderState:
+        seen = self._seen(motion.shown, features)
         whole, face = (
             view.steady_state(seen, reference)
             for view, reference in ((self.whole, features.whole), (self.face, features.face))
         )
-        return DecoderState(shown, aim, frames, whole, face)
+        return DecoderState(motion, whole, face)
 
     def decode(
         self,
         state: DecoderState,
         z: Tensor,
         features: ReferenceFeatures,
-        follow: float | None = None,
+        *,
+        exact: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """Frames `[batch, 4 * n, 3, 480, 480]` of `z [batch, n, 16, 8, 16]`, and the next state.
 
-        `follow` replaces the configuration's, as reconstruction asks for 1.
+        `exact` shows the motion as the latents say it, as reconstruction asks for.
         """
-        return self._decoded(state, z, features, follow, FloatCompositor(self.seam))
+        return self._decoded(state, z, features, FloatCompositor(self.seam), exact)
 
     @torch.inference_mode()
     def decode_uint8(
@@ -254,8 +247,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         state: DecoderState,
         z: Tensor,
         features: ReferenceFeatures,
-        follow: float | None = None,
         *,
+        exact: bool = False,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """Like `decode`, as uint8 `[batch, 4 * n, 480, 480, 3]` for a screen or an encoder.
@@ -264,31 +257,27 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """
         compiled = z.device.type == "cpu" and self.whole.config.paint_scale == 1
         compositor = NumbaCompositor(self.seam) if compiled else Uint8Compositor(self.seam)
-        return self._decoded(state, z, features, follow, compositor, coarse)
+        return self._decoded(state, z, features, compositor, exact, coarse)
 
     def _decoded(
         self,
         state: DecoderState,
         z: Tensor,
         features: ReferenceFeatures,
-        follow: float | None,
         compositor: Compositor,
+        exact: bool,
         coarse: bool = False,
     ) -> tuple[Tensor, DecoderState]:
         """All frames, each as the canvas leaves it; one latent at a time, so that chunking changes nothing."""
         _check_latents(z)
-        given = self.config.follow if follow is None else follow
-        share = torch.where(self.smoothed, given, 1.0)
+        shown = {} if exact else {name: self.config[name] for name in POSTPROCESSED}
+        postprocessor = MotionPostprocessor(self.whole.code, **shown)
         frames: list[Tensor] = []
         for latent in z.unbind(1):
-            asked = self.latents_to_motion(latent)
-            asked = with_whole_gestures(asked, state.shown, self.whole.code, self.config.gestures)
-            asked = with_whole_blinks(asked, self.whole.code, self.config.blinks)
-            shown, aim = followed(state.shown, state.aim, asked, share)
-            painted, whole, face = self._paint(state, shown, features, compositor, coarse)
+            motion = postprocessor.next(state.motion, self.latents_to_motion(latent))
+            painted, whole, face = self._paint(state, motion.shown, features, compositor, coarse)
             frames += painted
-            number = (state.frames + FRAMES_PER_LATENT) % SWING_FRAMES
-            state = DecoderState(shown, aim, number, whole, face)
+            state = DecoderState(motion, whole, face)
         return torch.stack(frames, 1), state
 
     def latents_to_motion(self, z: Tensor) -> Tensor:
@@ -331,14 +320,14 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[list[Tensor], ViewState, ViewState]:
         """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
         whole_every, face_every = self._every(features, coarse)
-        before, now = (self._seen(shown, features) for shown in (state.shown, motion))
+        before, now = (self._seen(shown, features) for shown in (state.motion.shown, motion))
         faces = self._begin(
             partial(self.face.decode, state.face, before, now, features.face, face_every)
         )
         layers, whole_state = self.whole.decode(
             state.whole, before, now, features.whole, whole_every
         )
-        arms = self._arms(motion, state.frames, features)
+        arms = self._arms(motion, features)
         wholes = [compositor.whole(layer, features.whole.picture) for layer in layers.by_frame()]
         layers, face_state = faces()
         finished = []
@@ -362,14 +351,12 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         drawn = torch.tensor([look is not None for look in features.arms], device=motion.device)
         return with_lowered_arms(motion, drawn, self.whole.code)
 
-    def _arms(
-        self, motion: Tensor, frames: Tensor, features: ReferenceFeatures
-    ) -> list[list[Arms | None]]:
+    def _arms(self, motion: Tensor, features: ReferenceFeatures) -> list[list[Arms | None]]:
         """For each of the four frames of a motion `[batch, 4, channels]`, the arms of each person."""
         if features.arms is None:
             return [[]] * FRAMES_PER_LATENT
-        numbers = frames[:, None] + torch.arange(FRAMES_PER_LATENT, device=frames.device)
-        poses = shown_poses(motion, numbers, self.whole.code, self.config.gestures)
+        numbers = self.whole.code.restore(motion.detach().float())
+        poses = numbers[..., self.whole.config.curves :].unflatten(-1, (-1, 3))
         return arms_of_people(poses, features.arms)
 
     def _begin(self, work: Callable[[], T]) -> Callable[[], T]:

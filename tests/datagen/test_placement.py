@@ -7,9 +7,9 @@ from flowact.datagen.appearance.actor import Actor
 from flowact.datagen.appearance.body import Body, Humanoid
 from flowact.datagen.clip import LANDMARKS
 from flowact.datagen.named_characters import named_characters
-from flowact.datagen.performance.animation import MAXIMUM_EYE
 from flowact.datagen.placement import Placement
 from flowact.datagen.render import Scene
+from flowact.motion.gaze import MAXIMUM_EYE
 from flowact.motion.joints import joint
 
 REST = np.zeros(52, np.float32), Body.rest_pose()

@@ -24,7 +24,7 @@ def test_frames_to_which_the_network_sees_are_exact(tokenizer, portrait, points,
     state, z = tokenizer.initial_state(features), torch.randn(1, 2, 16, 8, 16)
     exact, after = tokenizer.decode_uint8(state, z, features)
     made, left = seldom.decode_uint8(state, z, features)
-    assert torch.equal(after.shown, left.shown)
+    assert torch.equal(after.motion.shown, left.motion.shown)
     seen = torch.arange(8) % every == every - 1
     apart = (exact.int() - made.int()).abs().amax((0, 2, 3, 4))
     assert apart[seen].max() <= 1 < apart[~seen].min()

@@ -5,9 +5,12 @@ from flowact.motion.blinks import BLINKS
 from flowact.motion.joints import JOINTS, joint
 from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.shown_motion import (
+    MotionPostprocessor,
+    ShownMotion,
     followed,
-    shown_poses,
     with_lowered_arms,
+    with_saccades,
+    with_swings,
     with_whole_blinks,
     with_whole_gestures,
 )
@@ -32,11 +35,12 @@ def motion(pose: torch.Tensor) -> torch.Tensor:
 def test_a_half_made_gesture_is_made_whole_and_nothing_else_changes() -> None:
     code = codec()
     still = code.normalise(motion(posed("wave", 0)))
-    shown = with_whole_gestures(code.normalise(motion(posed("thumbs_up", 0.65))), still, code, 1.0)
+    half = code.normalise(motion(posed("thumbs_up", 0.65)))
+    shown = with_whole_gestures(half, still[:, -1], code, 1.0)
     torch.testing.assert_close(
         code.restore(shown), motion(posed("thumbs_up", 1)), atol=1e-5, rtol=0
     )
-    assert torch.equal(with_whole_gestures(still, still, code, 1.0), still)
+    assert torch.equal(with_whole_gestures(still, still[:, -1], code, 1.0), still)
 
 
 def test_a_blink_is_made_whole_in_each_frame_and_nothing_else_changes() -> None:
@@ -63,24 +67,39 @@ def test_the_arms_of_those_who_are_named_hang_and_nothing_else_changes() -> None
     assert unchanged[:, : len(ARKIT)].all() and unchanged.sum() > 4 * (CHANNELS - 2 * 18)
 
 
-def test_raised_hands_wave_in_what_is_shown() -> None:
+def test_raised_hands_wave() -> None:
     code, numbers = codec(), torch.arange(4)[None]
     waving = code.normalise(motion(posed("wave", 1)))
-    still, moved = (shown_poses(waving, numbers, code, amount) for amount in (0.0, 1.0))
-    assert still[0].diff(dim=0).abs().max() < 1e-5
-    turned = moved[0, :, joint("upper_arm_left"), 2]
+    moved = code.restore(with_swings(waving, numbers, code, 1.0)) - code.restore(waving)
+    turned = moved[0, :, len(ARKIT) + 3 * joint("upper_arm_left") + 2]
     assert (turned.diff() > 0.01).all()
+    assert not (moved.abs() > 1e-5).sum(1).gt(0).sum() > 1, "nothing else"
 
 
-def test_nothing_is_made_of_it_where_it_is_not_asked_for() -> None:
-    asked = torch.randn(1, 4, CHANNELS)
-    assert with_whole_gestures(asked, asked, codec(), 0.0) is asked
-    assert with_whole_blinks(asked, codec(), 0.0) is asked
+def test_eyes_jump_with_their_curves_and_nothing_else_changes() -> None:
+    code, asked = codec(), torch.zeros(1, 80, CHANNELS)
+    shown = code.restore(with_saccades(code.normalise(asked), torch.arange(80)[None], code, 1.0))
+    moving = (shown.abs() > 1e-4).any(1)[0]
+    looks = [name.startswith("eyeLook") for name in ARKIT]
+    poses = torch.zeros(len(JOINTS), 3, dtype=torch.bool)
+    poses[[joint("eye_left"), joint("eye_right")], :2] = True
+    assert torch.equal(moving, torch.cat([torch.tensor(looks), poses.flatten()]))
+
+
+def test_motion_goes_on_where_it_was_however_it_is_cut() -> None:
+    lively = MotionPostprocessor(codec(), 0.5, 1.0, 1.0, 1.0)
+    asked = torch.randn(1, 40, CHANNELS, generator=torch.Generator().manual_seed(1))
+    past = ShownMotion.held(asked[:, :4])
+    for four in asked.split(4, 1):
+        past = lively.next(past, four)
+    assert past.frames.tolist() == [40]
+    plain = MotionPostprocessor(codec()).next(past, asked[:, :4])
+    assert torch.equal(plain.shown, asked[:, :4])
 
 
 def test_movements_are_followed_and_what_is_not_smoothed_is_shown_at_once() -> None:
     share = torch.tensor([1.0, 0.5])
-    shown, aim = followed(torch.zeros(1, 4, 2), torch.zeros(1, 2), torch.ones(1, 4, 2), share)
+    shown, aim = followed(torch.zeros(1, 2), torch.zeros(1, 2), torch.ones(1, 4, 2), share)
     assert torch.equal(shown[0, :, 0], torch.ones(4))
     assert (shown[0, :, 1].diff() > 0).all() and shown[0, -1, 1] < 1
     assert torch.equal(aim, torch.tensor([[1.0, 0.9375]]))

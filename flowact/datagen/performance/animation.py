@@ -6,15 +6,13 @@ from scipy.ndimage import gaussian_filter1d
 
 from flowact.datagen.voice.utterance import Signal
 from flowact.motion.arkit import ARKIT, columns
+from flowact.motion.gaze import LOOKS, MAXIMUM_EYE
 from flowact.timebase import FPS, SAMPLES_PER_FRAME
 
 Array = npt.NDArray[np.float64]
 
 _BLINK = np.array([0.45, 1.0, 0.95, 0.6, 0.28, 0.08])
 """Lid position frame by frame: shut in two frames, open again in four."""
-
-MAXIMUM_EYE = np.radians([28.0, 20.0])
-"""How far the eyes turn in the head: yaw and pitch in radians."""
 
 
 def smooth_noise(rng: np.random.Generator, frames: int, period: float) -> Array:
@@ -132,15 +130,8 @@ def eye_angles(gaze: Array, head: Array) -> Array:
 
 def look_curves(eyes: Array) -> Array:
     """The eyeLook curves [frames, 52] of eyes at these angles: yaw to the left, pitch down."""
-    yaw, pitch = (eyes / MAXIMUM_EYE).T
+    angles = eyes / MAXIMUM_EYE
     curves = np.zeros((len(eyes), len(ARKIT)))
-    for name, value in {
-        "eyeLookOutLeft": yaw,
-        "eyeLookInRight": yaw,
-        "eyeLookInLeft": -yaw,
-        "eyeLookOutRight": -yaw,
-        "eyeLookDown": pitch,
-        "eyeLookUp": -pitch,
-    }.items():
-        curves[:, columns(name)] = np.clip(value, 0, 1)[:, None]
+    for name, (axis, sign) in LOOKS.items():
+        curves[:, columns(name)] = np.clip(sign * angles[:, axis, None], 0, 1)
     return curves

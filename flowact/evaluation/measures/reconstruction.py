@@ -107,7 +107,7 @@ def _decode(tokenizer: Tokenizer, latents: Tensor, reference: Tensor) -> Tensor:
     """Frames uint8 [n, 3, 480, 480] of latents of the person of a portrait [1, 3, 480, 480]."""
     features = look_at(tokenizer, _given(tokenizer, reference))
     state = tokenizer.initial_state(features)
-    made, _ = tokenizer.decode_uint8(state, latents, features, follow=1.0)
+    made, _ = tokenizer.decode_uint8(state, latents, features, exact=True)
     return made[0].movedim(-1, 1).cpu()
 
 

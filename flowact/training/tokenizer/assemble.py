@@ -34,6 +34,8 @@ GESTURES = 1.0
 """How far half-made gestures are made whole; see `Tokenizer`."""
 BLINKS = 1.0
 """How far blinks that are nearly made are made whole; see `Tokenizer`."""
+SACCADES = 1.0
+"""How far the gaze jumps; see `Tokenizer`."""
 DRAWN = {
     "sharpen": SHARPEN,
     "detail": DETAIL,
@@ -43,6 +45,7 @@ DRAWN = {
     "arms": ARMS,
     "gestures": GESTURES,
     "blinks": BLINKS,
+    "saccades": SACCADES,
 }
 """What a checkpoint does beside what its views learned: fields of its configuration."""
 SHOWN = ("feather", "follow", "whole_every", "face_every")

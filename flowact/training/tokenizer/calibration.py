@@ -32,7 +32,7 @@ def calibrate(
     ):
         for clip, features in zip(clips, cycle(looks), strict=False):
             state = tokenizer.initial_state(features)
-            tokenizer.decode(state, clip[None, :LATENTS], features, follow=1.0)
+            tokenizer.decode(state, clip[None, :LATENTS], features, exact=True)
     return {"whole": _rounded(whole), "face": _rounded(face)}
 
 

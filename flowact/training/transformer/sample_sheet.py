@@ -59,7 +59,7 @@ def _row(tokenizer: Tokenizer, portrait: Tensor, latents: Tensor) -> Tensor:
     for at in torch.linspace(1, len(latents) - 1, SHOTS).int().tolist():
         before, now = (latents[i][None].float() for i in (at - 1, at))
         state = tokenizer.steady_state(before, features)
-        frames, _ = tokenizer.decode_uint8(state, now[:, None], features, follow=1)
+        frames, _ = tokenizer.decode_uint8(state, now[:, None], features, exact=True)
         shots.append(frames[0, FRAMES_PER_LATENT // 2])
     step = portrait.shape[0] // SHOWN
     return torch.cat([shot[::step, ::step] for shot in shots], 1)
