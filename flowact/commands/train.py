@@ -40,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare one subcommand per stage, in the order of the recipe."""
     stages = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     _declare_tokenizer(stages.add_parser("tokenizer", help="train one view of the tokenizer"))
+    summary = "train what corrects the tokenizer's encoders by the landmarks of faces"
+    _declare_correction(stages.add_parser("correction", help=summary))
     summary = "the codec of a preset, and what hears and reads for its transformer"
     _declare_parts(stages.add_parser("parts", help=summary))
     summary = "imagine performances, and encode clips, for the transformer"
@@ -68,6 +70,15 @@ def _declare_tokenizer(tokenizer: argparse.ArgumentParser) -> None:
         "--init", type=Path, help="run or checkpoint whose weights it starts from"
     )
     tokenizer.set_defaults(start=_train_tokenizer)
+
+
+def _declare_correction(correction: argparse.ArgumentParser) -> None:
+    add_loop_arguments(correction, learning_rate=1e-3)
+    correction.add_argument("--batch", type=int, default=128, help="frames per step")
+    correction.add_argument(
+        "--tokenizer", type=Path, required=True, help="checkpoint whose encoders are corrected"
+    )
+    correction.set_defaults(start=_train_correction)
 
 
 def _declare_parts(parts: argparse.ArgumentParser) -> None:
@@ -182,6 +193,9 @@ def _declare_export(export: argparse.ArgumentParser) -> None:
         "--tokenizer", type=Path, help="checkpoint whose tokenizer is taken, instead of those runs"
     )
     export.add_argument(
+        "--correction", type=Path, help="run of `train correction` for that checkpoint's encoders"
+    )
+    export.add_argument(
         "--parts", type=Path, help="folder of `train parts` that the transformer was trained for"
     )
     export.add_argument("--transformer", type=Path, help="run of the transformer's last stage")
@@ -262,6 +276,12 @@ def _train_tokenizer(args: argparse.Namespace) -> None:
     else:
         settings = DecoderSettings(batch=args.batch or DecoderSettings.batch)
         train_decoder(config, args.data, loop, settings, args.seed, args.init)
+
+
+def _train_correction(args: argparse.Namespace) -> None:
+    from flowact.training.tokenizer.train_correction import train_correction
+
+    train_correction(args.tokenizer, args.data, loop_settings(args), args.batch, args.seed)
 
 
 def _make_parts(args: argparse.Namespace) -> None:
@@ -348,7 +368,7 @@ def _chosen_parts(args: argparse.Namespace) -> "Parts":
         TokenizerRuns,
         load_tokenizer,
         shipped_tokenizer,
-        with_decoders,
+        with_parts,
     )
 
     runs = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
@@ -356,10 +376,10 @@ def _chosen_parts(args: argparse.Namespace) -> "Parts":
         return Parts.load(args.parts)
     if args.tokenizer and not (args.whole_encoder or args.face_encoder or args.parts):
         decoders = [run for run in (args.whole_decoder, args.face_decoder) if run]
-        return Parts(with_decoders(shipped_tokenizer(args.tokenizer), *decoders))
-    if all(runs) and not (args.tokenizer or args.parts):
+        return Parts(with_parts(shipped_tokenizer(args.tokenizer), decoders, args.correction))
+    if all(runs) and not (args.tokenizer or args.parts or args.correction):
         return Parts(load_tokenizer(TokenizerRuns(*runs)))
     raise UserError(
-        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders, "
-        "or --parts."
+        "Give the four runs of a tokenizer, or one checkpoint with --tokenizer and perhaps other decoders "
+        "and a --correction, or --parts."
     )

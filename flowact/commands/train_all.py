@@ -21,6 +21,7 @@ from flowact.errors import UserError
 from flowact.training.data.motion_only_clips import training_voices
 
 TOKENIZER: Final = ("face-decoder", "whole-decoder", "face-encoder", "whole-encoder")
+CORRECTION: Final = "correction"
 AUDIO: Final = "audio"
 TRANSFORMER: Final = ("adapt", "joint", "self-forcing", "cfg-distill", "step-distill", "dmd")
 
@@ -67,7 +68,7 @@ def load_budget(name: str) -> Budget:
         raise UserError(f"There is no budget {name!r}; known are {known}.") from None
     except (ValidationError, yaml.YAMLError) as error:
         raise UserError(f"{path.name} is not a budget: {error}.") from error
-    missing = {*TOKENIZER, AUDIO, *TRANSFORMER} ^ budget.steps.keys()
+    missing = {*TOKENIZER, CORRECTION, AUDIO, *TRANSFORMER} ^ budget.steps.keys()
     if missing:
         raise UserError(f"{path.name} has no steps of, or unknown stages: {sorted(missing)}.")
     return budget
@@ -126,6 +127,10 @@ def lanes(chosen: Budget, work: Path, textures: Path | None = None) -> list[Lane
         view, _, part = name.partition("-")
         words = _words("train tokenizer", work / name, view=view, part=part, data=clips)
         pictures.append(Job(name, (*words, *_schedule(chosen.steps[name]))))
+    parts = {name: work / name for name in TOKENIZER}
+    pictures.append(Job("tokenizer", _words("train export", _joined(work), **parts)))
+    words = _words("train correction", work / CORRECTION, tokenizer=_joined(work), data=clips)
+    pictures.append(Job(CORRECTION, (*words, *_schedule(chosen.steps[CORRECTION]))))
     motion = [
         Job(
             "latents",
@@ -191,10 +196,15 @@ def _schedule(steps: int) -> tuple[str, ...]:
     return ("--steps", whole, "--warm-up", tenth, *decay)
 
 
+def _joined(work: Path) -> Path:
+    """Folder of the tokenizer before its encoders are corrected."""
+    return work / "tokenizer"
+
+
 def _export(work: Path) -> tuple[str, ...]:
-    parts = [word for name in TOKENIZER for word in (f"--{name}", str(work / name))]
     return (
-        *("train", "export", "--out", str(work / "checkpoint"), *parts),
+        *("train", "export", "--out", str(work / "checkpoint")),
+        *("--tokenizer", str(_joined(work)), "--correction", str(work / CORRECTION)),
         *("--transformer", str(work / TRANSFORMER[-1])),
         *("--calibration", str(work / "latents" / "heldout")),
     )

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from flowact.motion.blinks import BLINKS
@@ -10,49 +9,25 @@ from flowact.motion.face_mesh import EYE_SIDES
 from flowact.motion.joints import joint
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
-from flowact.tokenizer.config import LATENT_GRID, ViewConfig
+from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import (
     LAST_FRAME,
     ReferenceEncoder,
     ViewDecoder,
     ViewReference,
 )
+from flowact.tokenizer.encoding.view_encoder import ViewEncoder
 from flowact.tokenizer.face_mesh.guide import MovedMesh
 from flowact.tokenizer.face_mesh.open_eyes import EyeMotion
 from flowact.tokenizer.face_mesh.raster import mesh_maps
-from flowact.tokenizer.layers import Pyramid, activate, to_channels_last, zero_init
+from flowact.tokenizer.layers import to_channels_last
 from flowact.tokenizer.view_layers import Layers
 from flowact.tokenizer.views import FULL, VIEWS, Region
 
-HIDDEN = 256
-"""Width of the encoder's layer between its coarsest features and the channels it estimates."""
-DROPOUT = 0.2
 _EYES = [joint(f"eye_{side}") for side in EYE_SIDES]
 
 ViewState = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """What a view remembers of the frame before: its share of the trunk `[batch, width, 30, 30]`, then `Remembered`."""
-
-
-class ViewEncoder(nn.Module):
-    """A frame and the reference, 240x240 each, to standardised curves and pose of the frame."""
-
-    def __init__(self, config: ViewConfig) -> None:
-        super().__init__()
-        self.pyramid = Pyramid(3 * 2, config.encoder_widths, blocks=1)
-        self.gather = nn.Linear(config.encoder_widths[-1] * LATENT_GRID**2, HIDDEN)
-        self.dropout = nn.Dropout(DROPOUT)
-        self.leave = zero_init(nn.Linear(HIDDEN, config.readouts))
-
-    def forward(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """`frames` and `reference`, each `[batch, 3, 240, 240]` in [-1, 1].
-
-        Returns `[batch, curves + pose]`.
-        """
-        stacked = torch.cat([frames, reference], 1).to(self.leave.weight.dtype)
-        features = self.pyramid(stacked.contiguous(memory_format=torch.channels_last))[-1]
-        gathered = self.dropout(activate(self.gather(features.flatten(1))))
-        estimate: Tensor = self.leave(gathered)
-        return estimate.float()
 
 
 class ViewAutoencoder(nn.Module):

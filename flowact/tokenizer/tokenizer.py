@@ -30,6 +30,7 @@ from flowact.tokenizer.config import (
     ViewConfig,
 )
 from flowact.tokenizer.convolutions.int8 import uncalibrated, use_int8
+from flowact.tokenizer.encoding.landmark_correction import LandmarkCorrection, landmark_numbers
 from flowact.tokenizer.face_mesh.mouth import look_of_mouths
 from flowact.tokenizer.face_mesh.reference_eyes import ReferenceEyes
 from flowact.tokenizer.shown_motion import (
@@ -80,6 +81,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         gestures: how far gestures that are half made are made whole, and raised hands wave, 0..1.
         blinks: how far blinks that are nearly made are made whole, 0..1.
         saccades: how far the gaze makes the small jumps that it makes in the data, 0..1.
+        correction_width: width of what corrects the encoders by landmarks; 0 for none. See `LandmarkCorrection`.
         activation_ranges: what `use_int8` needs; None before a calibration.
     """
 
@@ -107,6 +109,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         gestures: float = 0.0,
         blinks: float = 0.0,
         saccades: float = 0.0,
+        correction_width: int = 0,
         activation_ranges: ActivationRanges | None = None,
     ) -> None:
         super().__init__()
@@ -120,6 +123,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         self.face.decoder.detail = detail
         self.register_buffer("seam", feather_mask(feather), persistent=False)
         self.register_buffer("face_share", torch.full((self.face.config.readouts,), 0.5))
+        readouts, width = self.face.config.readouts, correction_width
+        self.correction = LandmarkCorrection(readouts, width) if width else None
         self._helper: Executor | None = None
 
     @classmethod
@@ -146,8 +151,9 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
     @property
     def uses_landmarks(self) -> bool:
-        """Whether `reference_features` makes use of landmarks."""
-        return self.face.config.mesh or self.whole.config.mesh
+        """Whether `reference_features` or `encode` makes use of landmarks."""
+        meshes = self.face.config.mesh or self.whole.config.mesh
+        return meshes or self.correction is not None
 
     def reference_features(
         self, reference: Tensor, points: Tensor | None = None
@@ -173,22 +179,31 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             face = replace(face, mouth=mouth, eyes=eyes)
         return ReferenceFeatures(whole, face, self.motion_to_latents(still)[:, 0], arms)
 
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
+    def encode(self, frames: Tensor, reference: Tensor, points: Tensor | None = None) -> Tensor:
         """Latents `[batch, n, 16, 8, 16]` of `frames [batch, 4 * n, 3, 480, 480]`.
 
         They have about unit variance per channel. Both halves say the same: the mean of what the two
-        views see, each believed as far as its encoder can tell.
+        views see, each believed as far as its encoder can tell, corrected by the landmarks of the reference
+        and of every frame, `points [batch, 1 + 4 * n, 89, 2]`, where they are given and there is a face.
         """
         _check_frames(frames)
         if frames.shape[1] % FRAMES_PER_LATENT:
             raise ValueError(
                 f"{frames.shape[1]} frames given, expected a multiple of {FRAMES_PER_LATENT}"
             )
+        whole, face = self.estimates(frames, reference)
+        motion = torch.lerp(whole, face, self.face_share.float())
+        if self.correction is not None and points is not None:
+            motion = motion + self.correction(landmark_numbers(whole, face, points))
+        return self.motion_to_latents(motion)
+
+    def estimates(self, frames: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised curves and pose, `[batch, n, channels]`, as the whole view and as the face view see them."""
         whole, face = (
             view.estimate(view.view.crop(frames), view.view.crop(reference))
             for view in (self.whole, self.face)
         )
-        return self.motion_to_latents(torch.lerp(whole, face, self.face_share.float()))
+        return whole, face
 
     def initial_state(self, features: ReferenceFeatures) -> DecoderState:
         """The state before the first frame: as if the portrait had been held still."""

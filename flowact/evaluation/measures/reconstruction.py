@@ -14,9 +14,10 @@ from flowact.evaluation.judges.scores import decibel, ssim_map
 from flowact.evaluation.measures.measurements import Curve
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import look_at
+from flowact.pipeline.encode_video import encode_video
 from flowact.portrait import frame_points
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
-from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.encoding.fitting import fit_latents
 from flowact.tokenizer.tokenizer import Tokenizer
 
 Box = tuple[slice, slice]
@@ -99,7 +100,7 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
 @torch.no_grad()
 def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
     """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
-    return tokenizer.encode(_given(tokenizer, frames)[None], _given(tokenizer, reference))
+    return encode_video(tokenizer, _given(tokenizer, frames)[None], _given(tokenizer, reference))
 
 
 @torch.inference_mode()

@@ -117,8 +117,8 @@ class DiffusersVideoTokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         """Look at portraits `[batch, 3, height, width]` in [-1, 1]; `points` do not matter."""
         return ReferenceLatent(self._encode_video(reference[:, None])[:, 0])
 
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Latents `[batch, n, c, h, w]` of `[batch, r * n, 3, height, width]` in [-1, 1]."""
+    def encode(self, frames: Tensor, reference: Tensor, points: Tensor | None = None) -> Tensor:
+        """Latents `[batch, n, c, h, w]` of `[batch, r * n, 3, height, width]` in [-1, 1]; `points` do not matter."""
         if frames.shape[1] % self.frames_per_latent:
             expected = f"a multiple of {self.frames_per_latent}"
             raise ValueError(f"{frames.shape[1]} frames given, expected {expected}")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
+from flowact.pipeline.encode_video import VideoEncoder, encode_video
 from flowact.portrait import frame_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
@@ -164,15 +165,8 @@ class LatentFolder:
             raise UserError(f"{path} was made by another codec than the other clips beside it.")
 
 
-class Encoder(Protocol):
-    """The part of a tokenizer that makes latents."""
-
-    def encode(self, frames: Tensor, reference: Tensor) -> Tensor:
-        """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
-
-
 Fit = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""Latents, their frames, the reference and its landmarks to better latents; see `tokenizer.fitting.fit_latents`."""
+"""Latents, their frames, the reference and its landmarks to better latents; see `fit_latents`."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +180,7 @@ class ClipEncoding:
         audio: hears for the model; `None` if it hears log-mel frames.
     """
 
-    tokenizer: Encoder
+    tokenizer: VideoEncoder
     digest: str = ""
     fit: Fit | None = None
     audio: AudioFeatures | None = None
@@ -215,7 +209,7 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
 
 
 def _latents(
-    tokenizer: Encoder, clip: Clip, reference: Tensor, held: Tensor, latents_at_once: int
+    tokenizer: VideoEncoder, clip: Clip, reference: Tensor, held: Tensor, latents_at_once: int
 ) -> tuple[Tensor, Tensor]:
     """Latents of the portrait `[1, 1, ...]` and of the frames `[1, n, ...]`.
 
@@ -228,7 +222,7 @@ def _latents(
         return still, tokenizer.encode(frames, reference)
     span = latents_at_once * FRAMES_PER_LATENT
     parts = [
-        tokenizer.encode(_pixels(clip.pictures(slice(start, start + span)))[None], reference)
+        encode_video(tokenizer, _pixels(clip.pictures(slice(start, start + span)))[None], reference)
         for start in range(0, len(clip), span)
     ]
     return tokenizer.encode(held, reference), torch.cat(parts, 1)

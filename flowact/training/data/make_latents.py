@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from flowact.errors import UserError
-from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.encoding.fitting import fit_latents
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.data.latents import SPLITS, ClipEncoding, LatentFolder, encode_folders
 from flowact.training.data.motion_only_clips import make_folder, training_voices

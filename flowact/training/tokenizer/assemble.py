@@ -1,5 +1,6 @@
 """Joining the runs of a tokenizer's parts into one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,18 +83,33 @@ def load_tokenizer(runs: TokenizerRuns) -> Tokenizer:
     return tokenizer.eval().requires_grad_(False)
 
 
-def with_decoders(tokenizer: Tokenizer, *runs: Path) -> Tokenizer:
-    """The same with other decoders: the averaged weights of runs, each for the view that it trained."""
+def with_parts(
+    tokenizer: Tokenizer, decoders: Sequence[Path] = (), correction: Path | None = None
+) -> Tokenizer:
+    """The same with other decoders, or another correction of its encoders: averaged weights of runs.
+
+    A decoder takes the place of that of the view that it trained.
+    """
     views = {"whole": tokenizer.whole, "face": tokenizer.face}
-    for run in runs:
+    for run in decoders:
         view = ViewAutoencoder(ViewConfig(**read_config(run)))
         seeing = views[view.config.view].encoder.state_dict()
         own = {k: w for k, w in load_averaged_weights(run).items() if not k.startswith("encoder.")}
         view.load_state_dict(own | {f"encoder.{name}": weight for name, weight in seeing.items()})
         views[view.config.view] = view
     shown = {name: tokenizer.config[name] for name in SHOWN}
-    joined = Tokenizer.from_views(**views, **shown, **DRAWN)
+    width = (
+        tokenizer.config.correction_width
+        if correction is None
+        else read_config(correction)["width"]
+    )
+    kept = {} if decoders else {"activation_ranges": tokenizer.config.activation_ranges}
+    joined = Tokenizer.from_views(**views, **shown, **DRAWN, **kept, correction_width=width)
     joined.face_share.copy_(tokenizer.face_share)
+    if joined.correction is not None and correction is not None:
+        joined.correction.load_state_dict(load_averaged_weights(correction))
+    elif joined.correction is not None and tokenizer.correction is not None:
+        joined.correction.load_state_dict(tokenizer.correction.state_dict())
     return joined.eval().requires_grad_(False)
 
 

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from flowact.motion.arkit import ARKIT
 from flowact.timebase import FRAMES_PER_LATENT
-from flowact.tokenizer.autoencoder import ViewEncoder
 from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.encoding.view_encoder import ViewEncoder
 from flowact.tokenizer.views import VIEWS, View
 from flowact.training.loop.checkpoints import load_matching_weights
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful

@@ -13,7 +13,7 @@ from flowact.tokenizer.convolutions.int8 import (
     record_ranges,
     use_int8,
 )
-from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.encoding.fitting import fit_latents
 from flowact.tokenizer.layers import SLOPE, ResidualBlock, to_channels_last
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.training.tokenizer.calibration import calibrate

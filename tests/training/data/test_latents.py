@@ -22,6 +22,8 @@ from tests.training.toy_latents import toy_clip, write_toys
 class Brightness:
     """An encoder whose latent is the mean of the four frames less the reference's."""
 
+    uses_landmarks = False
+
     def __init__(self) -> None:
         self.frames = 0
 

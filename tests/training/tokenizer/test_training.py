@@ -14,9 +14,10 @@ from flowact.cli import main
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.motion.arkit import ARKIT
-from flowact.tokenizer.autoencoder import ViewAutoencoder, ViewEncoder
+from flowact.tokenizer.autoencoder import ViewAutoencoder
 from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
+from flowact.tokenizer.encoding.view_encoder import ViewEncoder
 from flowact.tokenizer.tokenizer import Tokenizer
 from flowact.tokenizer.views import VIEWS
 from flowact.tokenizer.warp import sample, sampling_grid
@@ -30,7 +31,7 @@ from flowact.training.tokenizer.assemble import (
     TokenizerRuns,
     load_tokenizer,
     shipped_tokenizer,
-    with_decoders,
+    with_parts,
 )
 from flowact.training.tokenizer.clips import (
     ClipFolder,
@@ -255,7 +256,7 @@ def test_decoder_and_encoder_are_trained_apart_and_joined(toy_data, tmp_path) ->
     other = tmp_path / "other"
     loop = LoopSettings(other, LearningRateSchedule(1e-3), steps=2)
     train_decoder(ViewConfig(view="face", **SMALL), toy_data, loop, DecoderSettings(batch=1))
-    mixed = with_decoders(shipped_tokenizer(tmp_path), other).state_dict()
+    mixed = with_parts(shipped_tokenizer(tmp_path), [other]).state_dict()
     changed = {
         name
         for name, value in tokenizer.state_dict().items()

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from flowact.tokenizer import fitting
-from flowact.tokenizer.fitting import fit_latents
+from flowact.tokenizer.encoding import fitting
+from flowact.tokenizer.encoding.fitting import fit_latents
 from flowact.tokenizer.tokenizer import Tokenizer
 
 
@@ -16,7 +16,7 @@ def motion(latents: int) -> Tensor:
 def shown(tokenizer: Tokenizer, z: Tensor, portrait: Tensor) -> Tensor:
     with torch.no_grad():
         features = tokenizer.reference_features(portrait)
-        frames, _ = tokenizer.decode(tokenizer.initial_state(features), z, features, follow=1.0)
+        frames, _ = tokenizer.decode(tokenizer.initial_state(features), z, features, exact=True)
     return frames
 
 
