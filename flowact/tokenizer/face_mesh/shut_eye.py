@@ -34,11 +34,13 @@ _BULGE: Final = 0.3
 """The middle of a lid is so much lighter, ..."""
 _SIDES: Final = 0.3
 """... and its ends so much darker."""
+_LIGHTEST: Final = 1.02
+"""Nine tenths of a lid are no lighter than this, over the cheek below it: brows shade lids."""
 _FOLD: Final = 0.26
 """Below the line the skin is so much darker, where it turns inwards, ..."""
 _FOLDED: Final = 0.22
 """... down to here."""
-_GRAIN: Final = 0.015
+_GRAIN: Final = 0.03
 """Most that the grain of the cheek lightens or darkens."""
 _LASHES_REACH: Final = 0.25
 """So far above the upper margin what is dark may be a lash, and is filled in; further up it is hair of the brow."""
@@ -90,6 +92,8 @@ def _skin(open_eye: Tensor, eye: Eye, cheek: Tensor, u: Tensor, v: Tensor) -> Te
     smooth = torch.lerp(smooth, plain, _PLAIN) * (1 + lighter * smoothstep(height / _RISE))
     bulge = 1 + _BULGE * (1 - (2 * height - 1).square()).clamp(min=-1)
     bulge = bulge * (1 - _SIDES * (1 - arch(u)))
+    brightest = (luma(smooth) * bulge)[cover > 0.5].quantile(0.9)
+    bulge = bulge * (_LIGHTEST * luma(cheek) / brightest).clamp(max=1)
     fold = _FOLD * torch.exp(-((v - meet) / _FOLDED).square()) * (v > meet) * arch(u)
     fine = (open_eye - _blurred(open_eye, 3)).clamp(-_GRAIN, _GRAIN)
     lower = int(float((bottom - top).max() + 0.1) * eye.width)
