@@ -33,6 +33,7 @@ from flowact.datagen.performance.performance import (
 from flowact.datagen.photographic.casting import Photographed, random_photographed
 from flowact.datagen.render import RenderedFrame, Scene
 from flowact.errors import UserError
+from flowact.processes import end_with_parent
 
 _log = logging.getLogger(__name__)
 U8 = NDArray[np.uint8]
@@ -174,7 +175,7 @@ def render_dataset(root: Path, plans: list[ClipPlan], workers: int) -> list[Path
     """
     context = multiprocessing.get_context("spawn")
     done: list[Path] = []
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, end_with_parent) as pool:
         futures = {pool.submit(_write, root, plan): plan for plan in plans}
         try:
             console = Console(stderr=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 from flowact.portrait import frame_points
 
 
-class VideoEncoder(Protocol):
+class LatentEncoder(Protocol):
     """The part of a tokenizer that makes latents."""
 
     @property
@@ -19,7 +19,7 @@ class VideoEncoder(Protocol):
         """Encode `frames [1, 4 * n, 3, 480, 480]`, `reference [1, 3, 480, 480]` in -1..1."""
 
 
-def encode_video(tokenizer: VideoEncoder, frames: Tensor, reference: Tensor) -> Tensor:
+def encode_video(tokenizer: LatentEncoder, frames: Tensor, reference: Tensor) -> Tensor:
     """Latents of frames `[1, 4 * n, 3, 480, 480]` in [-1, 1] of the person of a reference `[1, 3, 480, 480]`.
 
     Their landmarks are given if the tokenizer uses them.

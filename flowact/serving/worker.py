@@ -9,12 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +20,7 @@ from flowact import logs
 from flowact.errors import UserError
 from flowact.logs import LogSettings
 from flowact.parallel import Exchange
+from flowact.processes import end_with_parent
 from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
@@ -154,7 +153,7 @@ def _await_companions(lead: Lead, precision: PrecisionPlan) -> None:
 def _begin(options: WorkerOptions) -> None:
     logs.configure(options.log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which stops us
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
 
 
 def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) -> None:
@@ -242,11 +241,3 @@ def _loop(connection: Connection, engine: Engine | LoopbackEngine) -> None:
             engine.handle(command)
         connection.send(Heartbeat("turn", engine.busy))
         engine.step()
-
-
-def _die_with_parent() -> None:
-    """End the process when its parent has, even while the main thread computes or hangs."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(0)

@@ -12,6 +12,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 from flowact.errors import UserError
+from flowact.processes import end_with_parent
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class HelperProcess:
 
     def _start(self) -> ProcessPoolExecutor:
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, spawn, initializer=_leave_interrupts_to_the_server)
+        self._pool = ProcessPoolExecutor(1, spawn, initializer=_begin)
         self._pid = self._pool.submit(os.getpid)
         return self._pool
 
@@ -90,9 +91,10 @@ class HelperProcess:
         self.restarts += 1
 
 
-def _leave_interrupts_to_the_server() -> None:
-    """Ctrl-C reaches every process of a terminal; the server ends the helper when it is done."""
+def _begin() -> None:
+    """Leave interrupts to the server: Ctrl-C reaches every process of a terminal, and it ends the helper when done."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def _kill(pid: int) -> None:

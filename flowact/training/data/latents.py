@@ -33,7 +33,7 @@ from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
-from flowact.pipeline.encode_video import VideoEncoder, encode_video
+from flowact.pipeline.encode_video import LatentEncoder, encode_video
 from flowact.portrait import frame_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
@@ -180,7 +180,7 @@ class ClipEncoding:
         audio: hears for the model; `None` if it hears log-mel frames.
     """
 
-    tokenizer: VideoEncoder
+    tokenizer: LatentEncoder
     digest: str = ""
     fit: Fit | None = None
     audio: AudioFeatures | None = None
@@ -209,7 +209,7 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
 
 
 def _latents(
-    tokenizer: VideoEncoder, clip: Clip, reference: Tensor, held: Tensor, latents_at_once: int
+    tokenizer: LatentEncoder, clip: Clip, reference: Tensor, held: Tensor, latents_at_once: int
 ) -> tuple[Tensor, Tensor]:
     """Latents of the portrait `[1, 1, ...]` and of the frames `[1, n, ...]`.
 

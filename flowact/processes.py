@@ -1,0 +1,21 @@
+"""What processes that were started by others have in common."""
+
+import os
+import threading
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, even while it computes or hangs.
+
+    A parent that is killed cannot end its children, which would go on for nobody.
+    """
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _watch() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)
