@@ -136,8 +136,11 @@ class ViewClip:
 
     @cached_property
     def _all(self) -> Tensor:
-        starts = range(0, len(self.clip), 16)
-        return torch.cat([self._decoded(slice(start, start + 16)) for start in starts])
+        # One memory for all, and little besides: holes between kept and freed memory would take twice as much.
+        kept = torch.empty(len(self.clip), 3, VIEW_SIZE, VIEW_SIZE, dtype=torch.uint8)
+        for start in range(len(kept)):
+            kept[start] = self._decoded(slice(start, start + 1))[0]
+        return kept
 
     def _decoded(self, which: slice) -> Tensor:
         pictures = torch.from_numpy(self.clip.pictures(which)).movedim(-1, 1)
