@@ -42,11 +42,11 @@ _FOLDED: Final = 0.22
 """... down to here."""
 _GRAIN: Final = 0.03
 """Most that the grain of the cheek lightens or darkens."""
-_LASHES_REACH: Final = 0.25
+_LASHES_REACH: Final = 0.14
 """So far above the upper margin what is dark may be a lash, and is filled in; further up it is hair of the brow."""
 _HAIR: Final = 0.35
 """Hair is so much darker than the skin that would be in its place."""
-_HARD: Final = 0.15
+_HARD: Final = 0.25
 """Width of the ramps of both."""
 _SHADE: Final = 0.45
 """What is round them counts as at least so light, over the cheek below them."""
