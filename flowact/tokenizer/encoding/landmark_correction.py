@@ -4,10 +4,12 @@ import torch
 from torch import Tensor, nn
 
 from flowact.motion.face_points import POINTS
+from flowact.motion.mirror import mirrored_motion, mirrored_points
 from flowact.timebase import FRAME_SIZE
+from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.layers import zero_init
 
-DROPOUT = 0.3
+DROPOUT = 0.4
 _MOVED, _SHAPE, _PLACE = 10.0, 3.0, 8.0
 """Factors by which what is measured in sizes of the face, or of the frame, comes to about 1."""
 
@@ -75,3 +77,12 @@ def landmark_numbers(whole: Tensor, face: Tensor, points: Tensor) -> Tensor:
     place = torch.cat([centre - FRAME_SIZE / 2, size], -1) / FRAME_SIZE * _PLACE
     placed = place[:, :, 0].expand(-1, frames.shape[1], -1)
     return torch.cat([whole, face, moved.flatten(2), shape.flatten(2), placed], -1)
+
+
+def mirrored_numbers(numbers: Tensor, code: LinearMotionCodec) -> Tensor:
+    """What `landmark_numbers` would say of the mirrored person, `[..., inputs]`."""
+    channels, coordinates = code.channels, 2 * len(POINTS)
+    *seen, moved, shape, place = numbers.split([channels] * 2 + [coordinates] * 2 + [3], -1)
+    motions = (code.normalise(mirrored_motion(code.restore(motion))) for motion in seen)
+    points = (mirrored_points(each.unflatten(-1, (-1, 2))).flatten(-2) for each in (moved, shape))
+    return torch.cat([*motions, *points, place * place.new_tensor([-1.0, 1.0, 1.0])], -1)

@@ -11,8 +11,10 @@ from torch import Tensor
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.files import atomic_write
+from flowact.motion.mirror import mirrored_motion
 from flowact.portrait import frame_points
-from flowact.tokenizer.encoding.landmark_correction import landmark_numbers
+from flowact.tokenizer.code import LinearMotionCodec
+from flowact.tokenizer.encoding.landmark_correction import landmark_numbers, mirrored_numbers
 from flowact.tokenizer.tokenizer import Tokenizer
 
 EVERY = 3
@@ -37,6 +39,14 @@ class Estimates:
     def join(cls, parts: "list[Estimates]") -> "Estimates":
         """The frames of several clips."""
         return cls(**{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)})
+
+    def with_mirrored(self, code: LinearMotionCodec) -> "Estimates":
+        """These frames, and those of the mirrored people: encoders see both alike."""
+        motions = (
+            code.normalise(mirrored_motion(code.restore(motion)))
+            for motion in (self.estimate, self.truth)
+        )
+        return Estimates.join([self, Estimates(mirrored_numbers(self.numbers, code), *motions)])
 
     def where_faces_were_found(self) -> "Estimates":
         """The frames of whose landmarks all are known."""

@@ -17,7 +17,7 @@ from flowact.training.loop.run_folder import save_config
 from flowact.training.tokenizer.assemble import shipped_tokenizer
 from flowact.training.tokenizer.estimates import Estimates, estimate_clips
 
-WIDTH = 256
+WIDTH = 512
 """Of the first hidden layer."""
 NOISE = 0.1
 """Deviation of what is added to standardised inputs: few people must do for many."""
@@ -93,6 +93,7 @@ def train_correction(
         estimate_clips(seeing, data / split, loop.run / "estimates" / split)
         for split in ("train", "heldout")
     )
+    train = train.with_mirrored(seeing.whole.code)
     model = LandmarkCorrection(train.truth.shape[1], WIDTH)
     model.adopt(train.numbers)
     save_config(loop.run, {"width": WIDTH})

@@ -102,7 +102,7 @@ def test_it_is_trained_exported_and_used_by_commands(folder, tmp_path) -> None:
     export = ["train", "export", "--tokenizer", str(checkpoint), "--correction", str(run)]
     assert main([*export, "--out", str(tmp_path / "made")]) == 0
     made = Tokenizer.from_pretrained(tmp_path / "made" / "tokenizer")
-    assert made.correction is not None and made.config.correction_width == 256
+    assert made.correction is not None and made.config.correction_width == 512
     assert made.correction.leave.weight.any() and made.correction.mean.any()
     assert main([*export[:4], "--out", str(tmp_path / "again")]) == 0
     again = Tokenizer.from_pretrained(tmp_path / "again" / "tokenizer")
