@@ -28,7 +28,7 @@ class ShownMotion:
         shown: standardised curves and pose of the last four frames, `[batch, 4, channels]`.
         level: the last of them, before eyes jump and hands wave, `[batch, channels]`.
         aim: what that was on its way to, `[batch, channels]`; see `followed`.
-        frames: how many frames were shown, `[batch]`.
+        frames: how many frames were shown, `[batch]`, on the processor: no GPU is waited for to read them.
     """
 
     shown: Tensor
@@ -39,7 +39,7 @@ class ShownMotion:
     @classmethod
     def held(cls, motion: Tensor) -> "ShownMotion":
         """As if a motion `[batch, 4, channels]` had been shown for long, and nothing before a stream begins."""
-        begin = torch.zeros(len(motion), dtype=torch.long, device=motion.device)
+        begin = torch.zeros(len(motion), dtype=torch.long)
         return cls(motion, motion[:, -1], motion[:, -1], begin)
 
 
@@ -66,7 +66,7 @@ class MotionPostprocessor:
             asked = with_whole_blinks(asked, self.code, self.blinks)
         share = torch.where(_smoothed(asked.device), self.follow, 1.0)
         levels, aim = followed(past.level, past.aim, asked, share)
-        numbers = past.frames[:, None] + torch.arange(FRAMES_PER_LATENT, device=asked.device)
+        numbers = past.frames[:, None] + torch.arange(FRAMES_PER_LATENT)
         shown = levels
         if self.gestures:
             shown = with_swings(shown, numbers, self.code, self.gestures)
@@ -105,7 +105,7 @@ def with_swings(motion: Tensor, numbers: Tensor, code: LinearMotionCodec, amount
 
     `numbers` are those of the frames, `[batch, n]`; `amount` says how far they wave, 0..1.
     """
-    more = amount * swing(_poses(motion, code), numbers)
+    more = amount * swing(_poses(motion, code), numbers.to(motion.device))
     return motion + code.normalise_change(F.pad(more.flatten(-2), (len(ARKIT), 0)))
 
 

@@ -228,11 +228,11 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
             ValueError: a motion of another tokenizer.
         """
         still = self.latents_to_motion(features.latent)
-        shown, level, aim, frames = (part.to(still.device) for part in compact)
+        shown, level, aim, frames = compact
         if shown.shape != still.shape or not level.shape == aim.shape == still[:, -1].shape:
             raise ValueError(f"motion is {tuple(shown.shape)}, expected {tuple(still.shape)}")
         shown, level, aim = (part.to(still) for part in (shown, level, aim))
-        return self._showing(ShownMotion(shown, level, aim, frames), features)
+        return self._showing(ShownMotion(shown, level, aim, frames.cpu()), features)
 
     def _showing(self, motion: ShownMotion, features: ReferenceFeatures) -> DecoderState:
         seen = self._seen(motion.shown, features)
