@@ -68,7 +68,7 @@ def swing(poses: Tensor, frames: Tensor) -> Tensor:
         What is to be added to `poses`: 0 for arms that do not wave.
     """
     added = torch.zeros_like(poses)
-    turned = _SWING * torch.sin(frames * (2 * math.pi / SWING_FRAMES))
+    turned = _SWING * torch.sin(frames % SWING_FRAMES * (2 * math.pi / SWING_FRAMES))
     wave = WHOLE.index("wave")
     for side, rows, keys in zip(ARM_SIDES, _rows(), _key_poses(poses.device), strict=True):
         share, like = (x[..., wave] for x in _compared(_raised(poses, rows), keys))
