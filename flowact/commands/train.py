@@ -372,7 +372,7 @@ def _chosen_parts(args: argparse.Namespace) -> "Parts":
     )
 
     runs = (args.whole_decoder, args.whole_encoder, args.face_decoder, args.face_encoder)
-    if args.parts and not any((*runs, args.tokenizer)):
+    if args.parts and not any((*runs, args.tokenizer, args.correction)):
         return Parts.load(args.parts)
     if args.tokenizer and not (args.whole_encoder or args.face_encoder or args.parts):
         decoders = [run for run in (args.whole_decoder, args.face_decoder) if run]

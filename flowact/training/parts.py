@@ -151,8 +151,13 @@ def codec_digest(tokenizer: ModelMixin) -> str:
     )
     for name, weight in sorted(tokenizer.state_dict().items()):
         digest.update(name.encode())
-        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(_bytes(weight))
     return digest.hexdigest()[:16]
+
+
+def _bytes(weight: torch.Tensor) -> bytes:
+    # Flat, for the strides of a dimension of one row may be anything; as bytes, for NumPy has no bfloat16.
+    return weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def _codec(preset: Preset, source: str | None) -> Tokenizer | DiffusersVideoTokenizer:

@@ -2,6 +2,7 @@ import torch
 
 from flowact.motion.arkit import ARKIT
 from flowact.motion.blinks import BLINKS
+from flowact.motion.gaze import saccades
 from flowact.motion.joints import JOINTS, joint
 from flowact.tokenizer.code import LinearMotionCodec
 from flowact.tokenizer.shown_motion import (
@@ -86,15 +87,28 @@ def test_eyes_jump_with_their_curves_and_nothing_else_changes() -> None:
     assert torch.equal(moving, torch.cat([torch.tensor(looks), poses.flatten()]))
 
 
-def test_motion_goes_on_where_it_was_however_it_is_cut() -> None:
-    lively = MotionPostprocessor(codec(), 0.5, 1.0, 1.0, 1.0)
-    asked = torch.randn(1, 40, CHANNELS, generator=torch.Generator().manual_seed(1))
-    past = ShownMotion.held(asked[:, :4])
-    for four in asked.split(4, 1):
-        past = lively.next(past, four)
-    assert past.frames.tolist() == [40]
-    plain = MotionPostprocessor(codec()).next(past, asked[:, :4])
-    assert torch.equal(plain.shown, asked[:, :4])
+def test_frames_are_counted_from_latent_to_latent_and_what_is_shown_is_not_followed() -> None:
+    code = codec()
+    asked = 0.1 * torch.randn(1, 80, CHANNELS, generator=torch.Generator().manual_seed(1))
+    shown = []
+    for amount in (0.0, 1.0):
+        postprocessor = MotionPostprocessor(code, 0.5, 1.0, 1.0, amount)
+        past, rows = ShownMotion.held(asked[:, :4]), []
+        for four in asked.split(4, 1):
+            past = postprocessor.next(past, four)
+            rows.append(past.shown)
+        assert past.frames.tolist() == [80]
+        shown.append(code.restore(torch.cat(rows, 1)))
+    eye = len(ARKIT) + 3 * joint("eye_left")
+    turned = (shown[1] - shown[0])[0, :, eye : eye + 2].flip(-1)
+    torch.testing.assert_close(turned, saccades(torch.arange(80)), atol=1e-5, rtol=0)
+    assert turned.abs().max() > 0.005
+
+
+def test_nothing_is_made_of_a_motion_where_it_is_not_asked_for() -> None:
+    asked = torch.randn(1, 4, CHANNELS)
+    before = ShownMotion.held(torch.randn(1, 4, CHANNELS))
+    assert torch.equal(MotionPostprocessor(codec()).next(before, asked).shown, asked)
 
 
 def test_movements_are_followed_and_what_is_not_smoothed_is_shown_at_once() -> None:

@@ -163,7 +163,14 @@ def find_eyes(picture: Tensor, faces: FittedFaces) -> EyePairs:
 
 
 def _if_bare(picture: Tensor, eye: Eye | None) -> Eye | None:
-    return eye if eye is not None and _skin_shows(picture, eye) else None
+    return eye if eye is not None and _inside(eye) and _skin_shows(picture, eye) else None
+
+
+def _inside(eye: Eye) -> bool:
+    """Whether the picture shows all of it, and some of the cheek below: else there is nothing to paint lids of."""
+    u, v = eye.to_eye.new_tensor([[0.0, 1.0, 0.5, 0.5], [0.0, 0.0, -eye.above, 0.8]])
+    seen = eye.pixels(u, v)
+    return bool(((seen >= 0) & (seen < FRAME_SIZE)).all())
 
 
 def _skin_shows(picture: Tensor, eye: Eye) -> bool:

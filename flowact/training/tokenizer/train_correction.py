@@ -14,6 +14,7 @@ from flowact.training.loop.backend import choose_backend
 from flowact.training.loop.loop import Loop, LoopSettings, Stateful
 from flowact.training.loop.metrics import Values, correlation
 from flowact.training.loop.run_folder import save_config
+from flowact.training.parts import codec_digest
 from flowact.training.tokenizer.assemble import shipped_tokenizer
 from flowact.training.tokenizer.estimates import Estimates, estimate_clips
 
@@ -75,7 +76,7 @@ def train_correction(
 ) -> int:
     """Train on `data/train`, measured on `data/heldout`; resumes. Returns the steps done.
 
-    What the encoders and the landmark network say of each clip is kept in the run.
+    What the encoders and the landmark network say of each clip is kept in the run, apart for every tokenizer.
 
     Args:
         tokenizer: checkpoint whose encoders are corrected.
@@ -90,7 +91,7 @@ def train_correction(
     torch.manual_seed(seed)
     seeing = shipped_tokenizer(tokenizer)
     train, heldout = (
-        estimate_clips(seeing, data / split, loop.run / "estimates" / split)
+        estimate_clips(seeing, data / split, loop.run / "estimates" / codec_digest(seeing) / split)
         for split in ("train", "heldout")
     )
     train = train.with_mirrored(seeing.whole.code)

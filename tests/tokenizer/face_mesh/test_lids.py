@@ -160,6 +160,15 @@ def test_nothing_is_drawn_on_dark_glasses_nor_where_there_is_no_face(points) -> 
     assert painted_shut(portrait(points), points, 0.0) is None
 
 
+@pytest.mark.parametrize("beyond", [(230.0, 0.0), (600.0, 0.0), (0.0, -170.0), (0.0, 400.0)])
+def test_an_eye_beyond_the_rim_of_the_picture_is_let_alone(points, beyond) -> None:
+    picture = portrait(points)
+    lids = painted_shut(picture, points + torch.tensor(beyond))
+    assert lids is None or lids.picture.isfinite().all()
+    eyes = find_eyes(picture, fit_faces(points + torch.tensor(beyond)))
+    assert eyes[0][0] is None, "the left eye"
+
+
 def test_they_have_a_gradient(points) -> None:
     tensors = torch.rand(1, 1, 240, 240), torch.rand(1, 3, 240, 240), torch.zeros(1, 2, 60, 60)
     mask, paint, head = (x.requires_grad_() for x in tensors)
