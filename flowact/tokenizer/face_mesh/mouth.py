@@ -12,14 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flowact.motion.face_mesh import VERTEX
+from flowact.motion.face_mesh import EYE_SIDES, VERTEX
 from flowact.timebase import FRAME_SIZE
 from flowact.tokenizer.face_mesh.fit import FittedFaces
+from flowact.tokenizer.face_mesh.raster import MESH_CELLS
+from flowact.tokenizer.face_mesh.teeth import Opening, light_inside, shares_inside
 from flowact.tokenizer.layers import to_overwrite
+from flowact.tokenizer.views import FACE
 from flowact.tokenizer.warp import enlarge
 
 _BARE: Final = tuple(v for name, v in VERTEX.items() if name.startswith(("nose_", "chin")))
 """Vertices where most faces show skin."""
+_EYES: Final = tuple(VERTEX[f"eye_corner_outer_{side}"] for side in EYE_SIDES)
 _DARK: Final = (0.3, 0.12, 0.11)
 """Of the skin's brightness, what is left behind the teeth, per channel."""
 _TONGUE: Final = (0.52, 0.25, 0.24)
@@ -27,20 +31,12 @@ _TONGUE: Final = (0.52, 0.25, 0.24)
 _ENAMEL: Final = (0.98, 0.93, 0.87)
 _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
-_SHARES: Final = (0.9, 0.8, 0.9, 0.75)
+_BEHIND: Final = 0.8
+"""Of the brightness of upper teeth, that of lower ones, which the lip shades."""
+_SHARES: Final = (0.7, 0.65, 0.85, 0.7)
 """How much of the dark, the tongue, upper and lower teeth is drawn over what the decoder painted."""
-_INCISORS: Final = 2.4
-"""Cells of upper teeth that a wide open mouth shows in its middle; the mesh's lip hides them."""
-_MIDDLE: Final = 0.6
-"""Of the mouth's width, what counts as its middle."""
-_SMILE: Final = 1.2
-"""Cells by which the edge of the teeth rises from the middle of the mouth to its corners."""
-_ARCH: Final = 0.8
-"""Of the mouth's width, what they take."""
-_WIDE: Final = (4.0, 4.0)
-"""Height in cells from which on a mouth counts as open wide, and in which it comes to do so."""
-_BACK: Final = (0.4, 0.4)
-"""How far down the opening the tongue begins, and in which share of it it grows clear."""
+_FACE: Final = 88.0
+"""Millimetres between the outer corners of the eyes."""
 _REACH: Final = 6
 """Cells beyond the lips to which blurring and enlarging carry."""
 
@@ -51,10 +47,12 @@ class MouthLook:
 
     Attributes:
         colours: of the dark, the tongue, upper and lower teeth, `[batch, 4, 3]` in [-1, 1].
+        scale: cells of the mesh's maps that a millimetre takes, `[batch]`.
         amount: how much of it is drawn, 0..1.
     """
 
     colours: Tensor
+    scale: Tensor
     amount: float
 
 
@@ -62,11 +60,14 @@ def look_of_mouths(picture: Tensor, faces: FittedFaces, amount: float) -> MouthL
     """What suits references `[batch, 3, 480, 480]`; None where nothing is to be drawn."""
     if not amount:
         return None
-    places = faces.vertices[:, None, _BARE].to(picture.device) * (2 / FRAME_SIZE) - 1
+    vertices = faces.vertices.to(picture.device)
+    places = vertices[:, None, _BARE] * (2 / FRAME_SIZE) - 1
     skin = (F.grid_sample(picture, places, align_corners=False).mean((2, 3)) + 1) / 2
     teeth = (_DIM + _LIT * skin.amax(1, keepdim=True)) * skin.new_tensor(_ENAMEL)
     dark, tongue = (skin * skin.new_tensor(shade) for shade in (_DARK, _TONGUE))
-    return MouthLook(torch.stack([dark, tongue, teeth, teeth], 1) * 2 - 1, amount)
+    colours = torch.stack([dark, tongue, teeth, _BEHIND * teeth], 1) * 2 - 1
+    apart = (vertices[:, _EYES[0]] - vertices[:, _EYES[1]]).norm(dim=1)
+    return MouthLook(colours, apart * (MESH_CELLS / FACE.size / _FACE), amount)
 
 
 def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
@@ -94,54 +95,26 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     window = _Window.around(parts[:, :1])
     if window is None:
         return paint
-    scale = paint.shape[-1] // parts.shape[-1]
-    colours = mouth.colours.repeat_interleave(len(paint) // len(mouth.colours), 0)
-    drawn = _drawn(window.cut(parts), mouth.amount)
-    colour = torch.einsum("nayx,nac->ncyx", drawn, colours)
-    kept = enlarge(1 - drawn.sum(1, keepdim=True), scale)
+    scale, times = paint.shape[-1] // parts.shape[-1], len(paint) // len(mouth.colours)
+    colours, millimetre = (x.repeat_interleave(times, 0) for x in (mouth.colours, mouth.scale))
+    cells = window.cut(parts)
+    opening = Opening.of(enlarge(cells[:, :1], scale), scale)
+    upper, lower = enlarge(cells[:, 1:], scale).split(1, 1)
+    shares = shares_inside(opening, upper, lower, millimetre)
+    drawn = shares * enlarge(_wide_open(cells[:, :1]), scale) * mouth.amount
+    drawn = drawn * shares.new_tensor(_SHARES)[:, None, None]
+    light = light_inside(opening, millimetre)
+    colour = torch.einsum("nayx,nac->ncyx", drawn * light, colours + 1)
+    covered = drawn.sum(1, keepdim=True)
     finished, there = to_overwrite(paint), window.enlarged(scale)
-    there.cut(finished).copy_(there.cut(paint) * kept + enlarge(colour, scale))
+    there.cut(finished).copy_(there.cut(paint) * (1 - covered) + colour - covered)
     return finished
 
 
-def _drawn(parts: Tensor, amount: float) -> Tensor:
-    """How much of the dark, the tongue, upper and lower teeth shows, `[n, 4, h, w]`, of the parts `[n, 3, h, w]`."""
-    shares = _inside(*parts.split(1, 1))
-    # A gap of one cell or two is a line between the lips, which the decoder draws.
-    gap = F.max_pool2d(F.avg_pool2d(parts[:, :1], 3, 1, 1), 7, 1, 3)
-    wide = (3 * gap - 2).clamp(0, 1)
-    strength = shares.new_tensor(_SHARES)[:, None, None] * amount
-    return (shares + F.avg_pool2d(shares, 3, 1, 1)) / 2 * wide * strength
-
-
-def _inside(lips: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
-    """Shares of the dark, the tongue, upper and lower teeth `[n, 4, h, w]` between lips `[n, 1, h, w]`."""
-    height = lips.sum(2, keepdim=True)
-    depth = lips.cumsum(2) - lips / 2
-    across = (height.cumsum(3) - height / 2) / height.sum(3, keepdim=True).clamp(min=1)
-    off_middle = (2 * across - 1).abs()
-    wide = ((height - _WIDE[0]) / _WIDE[1]).clamp(0, 1)
-    edge = _upper_lip(lips, height, off_middle) + _INCISORS - _SMILE * off_middle.square()
-    rows = torch.arange(lips.shape[2], device=lips.device)[:, None] + 0.5
-    row = (edge - rows + 0.5).clamp(0, 1) * (4 * (_ARCH - off_middle)).clamp(0, 1)
-    upper = torch.maximum(upper, lips * row * wide)
-    raised = ((depth / height.clamp(min=1) - _BACK[0]) / _BACK[1]).clamp(0, 1)
-    tongue = lips * raised * wide * (1.5 - 2 * off_middle).clamp(0, 1)
-    dark = (lips - upper - lower).clamp(min=0)
-    tongue = torch.minimum(tongue, dark)
-    return torch.cat([dark - tongue, tongue, upper, lower], 1)
-
-
-def _upper_lip(lips: Tensor, height: Tensor, off_middle: Tensor) -> Tensor:
-    """How far down, in cells, the upper lip of each frame ends in the middle of the mouth, `[n, 1, 1, 1]`.
-
-    Teeth end in a line of their own, whatever bow the lip before them has.
-    """
-    filled = lips.cumsum(2)
-    half = (filled < height / 2).sum(2, keepdim=True).clamp(max=lips.shape[2] - 1)
-    ends = half + 1 - filled.gather(2, half)
-    counts = height * (off_middle < _MIDDLE)
-    return (ends * counts).sum(3, keepdim=True) / counts.sum(3, keepdim=True).clamp(min=1)
+def _wide_open(lips: Tensor) -> Tensor:
+    """How far lips `[n, 1, h, w]` are apart for more than a line to be seen, 0..1; the decoder draws lines."""
+    gap = F.max_pool2d(F.avg_pool2d(lips, 3, 1, 1), 7, 1, 3)
+    return (3 * gap - 2).clamp(0, 1)
 
 
 @dataclass(frozen=True)
