@@ -105,7 +105,9 @@ def _sleeve(picture: Floats, look: ArmsLook, skin: Floats) -> Floats:
 
 
 def _bare(picture: Floats, places: Floats, skin: Floats, cloth: Floats) -> bool:
-    """Whether skin is seen round the lowest places of the upper arms."""
+    """Whether skin is seen along the upper arms, or round their lowest places."""
+    if np.linalg.norm(_hue(cloth) - _hue(skin)) < _LIKE_SKIN:
+        return True
     lowest = places[np.argsort(-places[:, 1])[:2]]
     across, down = np.meshgrid(np.arange(-30, 31, 4), np.arange(-8, 9, 4))
     round_them = (lowest[:, None] + np.stack([across.ravel(), down.ravel()], 1)).reshape(-1, 2)

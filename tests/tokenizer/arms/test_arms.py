@@ -103,6 +103,14 @@ def test_forearms_are_bare_where_the_arms_are(points, bare: bool, colour) -> Non
     np.testing.assert_allclose(looks[0].colours[FOREARM], colour, atol=0.02)
 
 
+def test_upper_arms_that_are_bare_and_in_the_shade_are_no_sleeves(points) -> None:
+    smaller = (points - 240) * 0.8 + 240
+    shade = tuple(share * 0.55 for share in SKIN)
+    looks = look_of_arms(portrait(points, shade, False), fit_faces(smaller), 1.0)
+    assert looks is not None and looks[0] is not None
+    np.testing.assert_allclose(looks[0].colours[FOREARM], SKIN, atol=1e-3)
+
+
 def test_no_arms_for_nobody_nor_where_hands_are_in_the_picture(points) -> None:
     picture = portrait(points, CLOTH, False)
     assert look_of_arms(picture, fit_faces(points), 0.0) is None
