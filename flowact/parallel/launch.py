@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final, NamedTuple
 
-PRELOADED: Final = ("flowact.pipeline", "flowact.parallel.lockstep")
+PRELOADED: Final = ("flowact.parallel.preloaded",)
 
 
 class Started(NamedTuple):

@@ -20,7 +20,7 @@ from flowact import logs
 from flowact.errors import UserError
 from flowact.logs import LogSettings
 from flowact.parallel import Exchange
-from flowact.processes import end_with_parent
+from flowact.processes import end_with_parent, keep_what_is_loaded
 from flowact.serving.messages import Failed, Heartbeat, Ready, Shutdown
 
 LONGEST_SLEEP: Final = 0.25
@@ -131,6 +131,7 @@ def _answered(leader: Connection, options: WorkerOptions, device: str | None) ->
     except UserError as error:
         leader.send(str(error))
         raise
+    keep_what_is_loaded()
     leader.send(None)
     return loaded
 
@@ -172,6 +173,7 @@ def _serve(connection: Connection, options: WorkerOptions, lead: Lead | None) ->
         weights = sum(weight.numel() for weight in loaded.pipeline.transformer.parameters())
         trial = (loaded.pipeline, mark, references, stepper)
         places = measure_places(*trial) if options.measure else 0
+        keep_what_is_loaded()
         connection.send(Ready(loaded.precision.dtype, weights, places, longest_gap))
         engine = Engine(loaded.pipeline, connection.send, mark, references, stepper=stepper)
         _loop(connection, engine)
