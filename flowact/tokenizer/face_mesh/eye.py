@@ -21,13 +21,13 @@ _ABOVE: Final = 0.5
 """So far above the margin of the upper lid skin is filled in, unless the brow is near."""
 _BROW: Final = 0.12
 """So far below the middle of the brow hair may grow."""
-_BELOW: Final = 0.25
+_BELOW: Final = 0.3
 """So far below the lower margin: it hides wet rim and lashes."""
 _RAMPS: Final = (0.16, 0.1, 0.1)
 """Width of the ramps above, below and at the corners."""
 _ENDS: Final = 0.2
 """So far beyond the corners skin is filled in."""
-_REACH: Final = 0.58
+_REACH: Final = 0.6
 """So far below the middle of the upper margin the lids meet, ..."""
 _LEAST_OVER, _MOST_OVER = 0.1, 1.0
 """... but at least and at most so far below the lower one, in heights of the open eye."""

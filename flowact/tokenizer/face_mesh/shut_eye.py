@@ -21,20 +21,20 @@ LASHES: Final = 0.07
 """So far below the line a lid takes its lashes along."""
 _THIN, _GONE = 0.25, 0.45
 """Length in which the lashes below the line grow thin, and where there are none."""
-_LASH_LIGHT: Final = 0.4
+_LASH_LIGHT: Final = 0.48
 """Lashes are at least so light, over the skin behind them: light falls on shut lids, and shines through."""
-_LIGHT: Final = 0.78
+_LIGHT: Final = 0.82
 """The lids are at least so light, over the cheek below them, unless that takes more than `_MOST` times, ..."""
-_MOST: Final = 1.3
-_RISE: Final = 0.4
+_MOST: Final = 1.5
+_RISE: Final = 0.6
 """... from this share of their height on; above it that light begins with the skin's under the brow."""
-_PLAIN: Final = 0.4
+_PLAIN: Final = 0.7
 """How far they have the cheek's hue; shade under brows is redder than lids are."""
 _BULGE: Final = 0.3
 """The middle of a lid is so much lighter, ..."""
 _SIDES: Final = 0.3
 """... and its ends so much darker."""
-_LIGHTEST: Final = 1.02
+_LIGHTEST: Final = 0.95
 """Nine tenths of a lid are no lighter than this, over the cheek below it: brows shade lids."""
 _FOLD: Final = 0.26
 """Below the line the skin is so much darker, where it turns inwards, ..."""
@@ -48,6 +48,12 @@ _HAIR: Final = 0.35
 """Hair is so much darker than the skin that would be in its place."""
 _HARD: Final = 0.25
 """Width of the ramps of both."""
+_CREASE: Final = 0.65
+"""How much of the skin of the open eye stays over the lid: its crease, and the shade under the brow, ..."""
+_CREASE_FROM: Final = (0.1, 0.15)
+"""... so far above the upper margin, and the width of that ramp."""
+_CHEEK: Final = (0.8, 1.3)
+"""How far below the eye the cheek is: below the shade under deep eyes."""
 _SHADE: Final = 0.45
 """What is round them counts as at least so light, over the cheek below them."""
 
@@ -63,9 +69,10 @@ def paint_shut(picture: Tensor, eye: Eye) -> None:
         slice(int(columns[0]), int(columns[-1]) + 1),
     )
     open_eye = (picture[window] + 1) / 2
-    skin = _skin(open_eye, eye, mean_below(picture, eye, 0.45, 0.8), u, v)
+    skin = _skin(open_eye, eye, mean_below(picture, eye, *_CHEEK), u, v)
     lined, ink = _lashes(open_eye, skin, eye, u, v)
-    share = torch.maximum(eye.cover(u, v), ink) * (1 - _hair(open_eye, skin, eye, u, v))
+    stays = torch.maximum(_hair(open_eye, skin, eye, u, v), _crease(eye, u, v))
+    share = torch.maximum(eye.cover(u, v), ink) * (1 - stays)
     picture[window] = (open_eye + (lined - open_eye) * share).clamp(0, 1) * 2 - 1
 
 
@@ -124,6 +131,12 @@ def _hair(open_eye: Tensor, skin: Tensor, eye: Eye, u: Tensor, v: Tensor) -> Ten
     darker = _blurred(1 - (luma(open_eye) / luma(skin).clamp(min=1e-3))[None], 3)[0]
     above = margin(eye.upper, u) - v
     return smoothstep((darker - _HAIR) / _HARD) * smoothstep((above - _LASHES_REACH) / _HARD)
+
+
+def _crease(eye: Eye, u: Tensor, v: Tensor) -> Tensor:
+    """How much of each place is skin over the lid, which stays, `[h, w]`."""
+    above, wide = _CREASE_FROM
+    return _CREASE * smoothstep((margin(eye.upper, u) - v - above) / wide)
 
 
 def _filled(picture: Tensor, known: Tensor) -> Tensor:
