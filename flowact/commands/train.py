@@ -48,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _declare_latents(stages.add_parser("latents", help=summary))
     summary = "train the network that looks at portraits, on head shots that it renders"
     _declare_landmarks(stages.add_parser("landmarks", help=summary))
+    summary = "train the network that then looks at their eyes from near"
+    _declare_landmarks(stages.add_parser("eyes", help=summary))
     summary = "train the audio encoder on the mouth's curves"
     _declare_audio(stages.add_parser("audio", help=summary))
     for name, summary, batch, rate in TRANSFORMER_STAGES:
@@ -312,12 +314,13 @@ def _make_latents(args: argparse.Namespace) -> None:
 
 def _train_landmarks(args: argparse.Namespace) -> None:
     from flowact.datagen.photographic.sources.download import ensure
-    from flowact.training.landmarks.train import LandmarkData, train_landmarks
+    from flowact.training.landmarks.train import LandmarkData, train_eyes, train_landmarks
 
     textures = ensure(args.assets.resolve()) if args.assets else None
     data = LandmarkData(args.data, args.people, textures, args.photographs)
-    steps = train_landmarks(data, loop_settings(args), args.batch, args.seed)
-    print(f"{args.out}: landmarks.safetensors after {steps} steps")  # noqa: T201 - the result
+    train = train_eyes if args.stage == "eyes" else train_landmarks
+    steps = train(data, loop_settings(args), args.batch, args.seed)
+    print(f"{args.out}: {args.stage}.safetensors after {steps} steps")  # noqa: T201 - the result
 
 
 def _train_audio(args: argparse.Namespace) -> None:

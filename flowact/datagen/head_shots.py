@@ -5,6 +5,7 @@ many expressions, views and lights, without a background, which the training put
 """
 
 from dataclasses import dataclass, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from flowact.datagen.photographic.light import Surroundings, light_by
 from flowact.datagen.render import RenderedFrame, draw
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
-from flowact.motion.face_points import POINT
+from flowact.motion.face_points import EYES, POINT, POINTS
 from flowact.motion.joints import joint
 
 Floats = NDArray[np.floating[Any]]
@@ -37,6 +38,13 @@ PAINTED: Final = 240
 """People who are painted before the first who wears photographs."""
 _SPLITS: Final = ("train", "heldout")
 _WIDEST_YAW: Final = 55.0
+
+
+class Framing(Enum):
+    """What fills the pictures: edge in radii of the face, and the rows of the points in the middle."""
+
+    HEAD = (6.0, tuple(range(len(POINTS))))
+    EYES = (2.2, EYES)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,13 @@ class HeadShots:
             return cls(**{field.name: archive[field.name] for field in fields(cls)})
 
 
-def shoot_people(root: Path, split: str, count: int, textures: Path | None = None) -> list[Path]:
+def shoot_people(
+    root: Path,
+    split: str,
+    count: int,
+    textures: Path | None = None,
+    framing: Framing = Framing.HEAD,
+) -> list[Path]:
     """Render the first `count` people of a split into `root`, those that are not there yet, and list their files.
 
     With a folder of `textures` those from number `PAINTED` on wear photographs; see `flowact synth --assets`.
@@ -78,18 +92,23 @@ def shoot_people(root: Path, split: str, count: int, textures: Path | None = Non
     paths = [root / split / f"{seed:06d}.npz" for seed in range(count)]
     for seed, path in enumerate(paths):
         if not path.exists():
-            shoot_person(split, seed, textures=textures if seed >= PAINTED else None).save(path)
+            worn = textures if seed >= PAINTED else None
+            shoot_person(split, seed, textures=worn, framing=framing).save(path)
     return paths
 
 
 def shoot_person(
-    split: str, seed: int, views: int = VIEWS, textures: Path | None = None
+    split: str,
+    seed: int,
+    views: int = VIEWS,
+    textures: Path | None = None,
+    framing: Framing = Framing.HEAD,
 ) -> HeadShots:
     """Render one random person from `views` sides; `heldout` people are never those of `train`."""
     rng = np.random.default_rng([seed, 77, _SPLITS.index(split)])
     actor = _random_actor(rng, textures)
     rows = face_point_vertices(actor.humanoid)
-    shots = [_shoot(actor, rows, rng, textures) for _ in range(views)]
+    shots = [_shoot(actor, rows, rng, textures, framing) for _ in range(views)]
     return HeadShots(*(np.stack(column) for column in zip(*shots, strict=True)))
 
 
@@ -106,6 +125,7 @@ def _shoot(
     rows: list[NDArray[np.int64]],
     rng: np.random.Generator,
     textures: Path | None,
+    framing: Framing,
 ) -> tuple[NDArray[np.uint8], Floats, Floats, Floats, Floats]:
     """One row of each array of `HeadShots`."""
     curves, pose = random_face(rng), _random_pose(rng)
@@ -118,7 +138,7 @@ def _shoot(
     view[:, :3] = vertices
     for column in (layout.NORMAL, layout.TANGENT):
         view[:, column : column + 3] = attributes[:, column : column + 3] @ turn.T
-    camera = _random_camera(face_points(vertices, rows), rng)
+    camera = _random_camera(face_points(vertices, rows), framing, rng)
     black = np.zeros((SIZE, SIZE, 3), np.float32)
     frame = draw(actor, vertices, view, camera, _random_lights(rng, textures), black)
     points = camera.project(face_points(vertices, rows))[:, :2]
@@ -159,12 +179,13 @@ def _random_turn(rng: np.random.Generator) -> Floats:
     return np.asarray(Rotation.from_euler("yxz", angles, degrees=True).as_matrix(), np.float32)
 
 
-def _random_camera(marks: Floats, rng: np.random.Generator) -> Camera:
-    """From a phone at arm's length to a long lens; the face fills about a third of the picture."""
+def _random_camera(marks: Floats, framing: Framing, rng: np.random.Generator) -> Camera:
+    """From a phone at arm's length to a long lens."""
+    radii, middle = framing.value
     distance = float(np.exp(rng.uniform(np.log(4.0), np.log(25.0))))
     radius = float(np.sqrt(((marks - marks.mean(0))[:, :2] ** 2).sum(1).mean()))
-    scale = SIZE / (6.0 * radius) * rng.uniform(0.85, 1.15)
-    x, y, z = (float(value) for value in marks.mean(0))
+    scale = SIZE / (radii * radius) * rng.uniform(0.85, 1.15)
+    x, y, z = (float(value) for value in marks[list(middle)].mean(0))
     centre = tuple(SIZE * rng.uniform(0.44, 0.56, 2))
     return Camera((x, y, z + distance), scale * distance, (centre[0], centre[1]), SIZE)
 

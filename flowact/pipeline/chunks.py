@@ -14,7 +14,7 @@ from flowact.conditioning.features import COMPACT, AudioFeatures, ConditionFeatu
 from flowact.conditioning.window import AudioTimeline
 from flowact.mmdit.model import FlowActTransformer
 from flowact.pipeline.stages import PipelineStage
-from flowact.portrait import frame_points
+from flowact.portrait import reference_points
 from flowact.streaming.conditions import Conditions
 from flowact.streaming.settings import StepSettings
 from flowact.streaming.state import SessionState
@@ -68,7 +68,7 @@ def look_at(
     device: torch.device | None = None,
 ) -> Features:
     """What a tokenizer knows of pictures `[batch, 3, 480, 480]` in [-1, 1], given their landmarks if it uses them."""
-    points = frame_points(frames) if tokenizer.uses_landmarks else None
+    points = reference_points(frames) if tokenizer.uses_landmarks else None
     return tokenizer.reference_features(frames.to(device), points)
 
 

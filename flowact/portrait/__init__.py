@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from flowact.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from flowact.portrait.points import frame_points, reference_points
     from flowact.portrait.portrait import Portrait, look_at_portrait, read_portrait
     from flowact.portrait.reference import load_reference, named_portraits
-    from flowact.portrait.reference_points import frame_points
 
 __all__ = [
     "Portrait",
@@ -19,15 +19,17 @@ __all__ = [
     "look_at_portrait",
     "named_portraits",
     "read_portrait",
+    "reference_points",
 ]
 __getattr__ = lazy_exports(
     __name__,
     {
         "Portrait": "flowact.portrait.portrait",
-        "frame_points": "flowact.portrait.reference_points",
+        "frame_points": "flowact.portrait.points",
         "load_reference": "flowact.portrait.reference",
         "look_at_portrait": "flowact.portrait.portrait",
         "named_portraits": "flowact.portrait.reference",
         "read_portrait": "flowact.portrait.portrait",
+        "reference_points": "flowact.portrait.points",
     },
 )

@@ -52,7 +52,6 @@ class Face:
         probability: of this being a face.
         spread: how far the windows of the last pass disagree, root mean square over the points, in face radii.
         pose: yaw (positive: the nose points to the picture's right), pitch (up), roll (clockwise), degrees.
-        eyes: gap between the lids over the eye's width, the person's left and right.
         mouth: gap between the inner lips over the mouth's width.
         hidden: probability of the eyes, and of the mouth, being behind something.
     """
@@ -62,7 +61,6 @@ class Face:
     probability: float
     spread: float
     pose: tuple[float, float, float]
-    eyes: tuple[float, float]
     mouth: float
     hidden: tuple[float, float]
 
@@ -247,7 +245,6 @@ def _last_pass(network: LandmarkNet, pyramid: PicturePyramid, square: Square) ->
     deviation = (plain.log_deviation.exp() * edges).mean(0)
     signs = torch.tensor([-1.0, 1.0, -1.0])
     pose = (plain.pose + turned.pose * signs).mean(0) / 2
-    eyes = (plain.eyes + turned.eyes.flip(1)).mean(0) / 2
     hidden = torch.sigmoid(torch.cat([plain.hidden, turned.hidden])).mean(0)
     return Face(
         points,
@@ -255,7 +252,6 @@ def _last_pass(network: LandmarkNet, pyramid: PicturePyramid, square: Square) ->
         float(torch.sigmoid(torch.cat([plain.face, turned.face])).mean()),
         float(spread) / (square.edge / WINDOW),
         (float(pose[0]), float(pose[1]), float(pose[2]) + square.turn),
-        (float(eyes[0]), float(eyes[1])),
         float(torch.cat([plain.mouth, turned.mouth]).mean()),
         (float(hidden[0]), float(hidden[1])),
     )

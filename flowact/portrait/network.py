@@ -4,18 +4,17 @@ After Wood et al., "3D Face Reconstruction with Dense Landmarks" (2022, arXiv:22
 its own variance, regressed by one small convolutional network that has seen renders only.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from flowact import assets
-from flowact.errors import UserError
 from flowact.motion.face_points import POINT, POINTS
+from flowact.portrait.layers import Residual, cell_centres, convolution, places
+from flowact.portrait.weights import read_weights
 
 INPUT_SIZE: Final = 112
 """Edge in pixels of the window that the network sees."""
@@ -42,7 +41,7 @@ class LandmarkOutput(NamedTuple):
         log_deviation: [N, 89], natural logarithm of the standard deviation of a point in the same unit.
         face: [N], logit of the window showing a face.
         pose: [N, 3], yaw (positive: the nose points to the picture's right), pitch (up) and roll (clockwise), degrees.
-        eyes: [N, 2], gap between the lids over the eye's width, the person's left and right.
+        eyes: [N, 2], gap between the lids over the eye's width, the person's left and right; `eyes` sees it better.
         mouth: [N], gap between the inner lips over the mouth's width at rest.
         hidden: [N, 2], logits of the eyes and of the mouth being out of sight behind something.
         heat: [N, 89, 14 * 14], logits of the cell in which a point is; training looks at them.
@@ -66,23 +65,25 @@ class LandmarkNet(nn.Module):
     eyes and mouth are is read where they are.
     """
 
+    cells: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         a, b, c, d, e = _WIDTHS
         self.fine = nn.Sequential(
-            _convolution(3, a, 2), _convolution(a, b, 2), _convolution(b, c, 2), _Residual(c)
+            convolution(3, a, 2), convolution(a, b, 2), convolution(b, c, 2), Residual(c)
         )
-        self.middle = nn.Sequential(_convolution(c, d, 2), _Residual(d))
-        self.coarse = _convolution(d, e, 2)
+        self.middle = nn.Sequential(convolution(c, d, 2), Residual(d))
+        self.coarse = convolution(d, e, 2)
         self.summary = nn.Sequential(nn.Flatten(), nn.Linear(e * 16, _HIDDEN), nn.SiLU())
         self.lateral = nn.ModuleList(nn.Conv2d(width, c, 1) for width in (c, d, e))
-        self.heat = nn.Sequential(_Residual(c), nn.Conv2d(c, len(POINTS), 1))
+        self.heat = nn.Sequential(Residual(c), nn.Conv2d(c, len(POINTS), 1))
         self.points = nn.Linear(_HIDDEN, 3 * len(POINTS))
         self.scalars = nn.Linear(_HIDDEN, _SCALARS)
         self.details = nn.Sequential(
             nn.Flatten(), nn.Linear(len(_DETAILS) * c, 64), nn.SiLU(), nn.Linear(64, 5)
         )
-        self.register_buffer("cells", (torch.arange(CELLS) + 0.5) * (2 / CELLS) - 1, False)
+        self.register_buffer("cells", cell_centres(CELLS), False)
 
     def forward(self, windows: Tensor) -> LandmarkOutput:
         """Windows float [N, 3, 112, 112], RGB in [0, 1]."""
@@ -95,7 +96,7 @@ class LandmarkNet(nn.Module):
         scalars = self.scalars(summary).float()
         details = self.details(_seen_at(heat[:, list(_DETAILS)], fine)).float()
         return LandmarkOutput(
-            self._places(heat) + 0.1 * steps[..., :2],
+            places(heat, self.cells) + 0.1 * steps[..., :2],
             (steps[..., 2] + _FIRST_LOG_DEVIATION).clamp(*_LOG_DEVIATION),
             scalars[:, 0],
             scalars[:, 1:4] * POSE_SCALE,
@@ -112,41 +113,11 @@ class LandmarkNet(nn.Module):
         heat: Tensor = self.heat(nn.functional.silu(joined))
         return heat.float().flatten(2)
 
-    def _places(self, heat: Tensor) -> Tensor:
-        """The mean place [N, 89, 2] of every heat map."""
-        share = heat.softmax(2).unflatten(2, (CELLS, CELLS))
-        return torch.stack([share.sum(2) @ self.cells, share.sum(3) @ self.cells], 2)
-
 
 def _seen_at(heat: Tensor, features: Tensor) -> Tensor:
     """What features [N, C, 14, 14] say where heat maps [N, K, 196] are warm: [N, K, C]."""
     share = heat.detach().softmax(2).to(features.dtype)
     return share @ features.flatten(2).transpose(1, 2)
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(_convolution(width, width, 1), _convolution(width, width, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.inner(x)
-        return result
-
-
-def _convolution(before: int, after: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.SiLU()
-    )
-
-
-@dataclass
-class _Loaded:
-    path: Path
-    network: LandmarkNet
-
-
-_LOADED: list[_Loaded] = []
 
 
 def weights_path() -> Path:
@@ -160,19 +131,9 @@ def load_network() -> LandmarkNet:
     Raises:
         UserError: the weights are missing or damaged.
     """
-    path = weights_path()
-    if not _LOADED or _LOADED[0].path != path:
-        _LOADED[:] = [_Loaded(path, read_network(path))]
-    return _LOADED[0].network
+    return _loaded(weights_path())
 
 
-def read_network(path: Path) -> LandmarkNet:
-    """Read weights that `flowact train landmarks` wrote; UserError if they are missing or damaged."""
-    if not path.is_file():
-        raise UserError(f"{path} is missing; it comes with the repository.")
-    network = LandmarkNet()
-    try:
-        network.load_state_dict({k: v.float() for k, v in load_file(path).items()}, strict=False)
-    except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged or of another version.") from error
-    return network.eval().requires_grad_(False)
+@lru_cache(1)
+def _loaded(path: Path) -> LandmarkNet:
+    return read_weights(LandmarkNet(), path)

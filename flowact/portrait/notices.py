@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from flowact.errors import UserError
 from flowact.motion.face_points import POINT
+from flowact.portrait.eyes import openings, with_seen_eyes
 from flowact.portrait.faces import Face
 
 Floats = NDArray[np.floating[Any]]
@@ -24,7 +25,7 @@ TURNED: Final = 22.0
 TILTED: Final = 25.0
 """Degrees of pitch from which it does."""
 SHUT: Final = 0.19
-"""Gap between the lids over the eye's width below which an eye counts as shut; open ones have 0.25 to 0.45."""
+"""Gap between the lids over the eye's width below which an eye counts as shut; open ones have 0.24 to 0.45."""
 OPEN: Final = 0.25
 """Gap between the lips over the mouth's width from which a mouth counts as open."""
 DARK: Final = 52
@@ -66,7 +67,7 @@ def notices(picture: U8, faces: Sequence[Face]) -> tuple[str, ...]:
         _cut_off(face, picture.shape[1], picture.shape[0]) or _close(face, min(picture.shape[:2])),
         _turned(face),
         _hidden(face),
-        _shut(face),
+        _shut(picture, face),
         _open(face),
         _small(face),
         _dark(picture, face),
@@ -123,8 +124,8 @@ def _hidden(face: Face) -> str:
     return ""
 
 
-def _shut(face: Face) -> str:
-    if max(face.eyes) > SHUT or _hidden(face):
+def _shut(picture: U8, face: Face) -> str:
+    if _hidden(face) or max(openings(with_seen_eyes(picture, face.points))) > SHUT:
         return ""
     return "The eyes are shut; a picture with open eyes would be better."
 

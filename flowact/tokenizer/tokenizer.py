@@ -160,7 +160,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> ReferenceFeatures:
         """Look at portraits `[batch, 3, 480, 480]` in [-1, 1].
 
-        `points` are their landmarks `[batch, 89, 2]` in pixels, as `flowact.portrait.frame_points` finds them;
+        `points` are their landmarks `[batch, 89, 2]` in pixels, as `flowact.portrait.reference_points` finds them;
         not numbers, or None, where there is no face. Without them lids and lips move less well.
         """
         _check_frames(reference[:, None])

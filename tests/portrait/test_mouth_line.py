@@ -6,7 +6,7 @@ from flowact.motion.face_points import MOUTH, POINT
 from flowact.portrait import load_reference
 from flowact.portrait.faces import find_face_near
 from flowact.portrait.mouth_line import with_seen_lips
-from flowact.portrait.reference_points import USUAL_PLACE
+from flowact.portrait.points import USUAL_PLACE
 
 NAMES = ("mira", "marcus", "sofia", "walter", "kenji", "zuri")
 MIDDLE = [POINT["inner_upper"], POINT["inner_lower"]]

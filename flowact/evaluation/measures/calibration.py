@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from flowact.evaluation.judges.landmarks.face import FaceLandmarks
 from flowact.evaluation.judges.landmarks.identity import distance
 from flowact.evaluation.judges.landmarks.panel import Panel
+from flowact.evaluation.measures.sight import lid_lightness
+from flowact.evaluation.measures.talking_portraits import SHUT
 from flowact.evaluation.photographs import Frame, PersonPhotos, reduced
 
 Floats = NDArray[np.floating[Any]]
@@ -25,12 +27,14 @@ class Known:
         portrait, selfie: descriptors `[128]`; None where there is no face.
         expressions: those of the expressions with a face.
         faces: of the expressions.
+        shut_lids: lightness of the lids over the cheeks' in those in which the eyes are shut; see `lid_lightness`.
     """
 
     portrait: Floats | None
     selfie: Floats | None
     expressions: list[Floats]
     faces: list[FaceLandmarks]
+    shut_lids: list[float]
 
 
 def calibrate(people: Iterable[PersonPhotos], panel: Panel) -> dict[str, Section]:
@@ -45,14 +49,18 @@ def calibrate(people: Iterable[PersonPhotos], panel: Panel) -> dict[str, Section
         "two_people_portraits": _spread(two),
         "highest_blink_of_16_expressions": _spread(_highest(known, "eyeBlinkLeft")),
         "highest_jaw_of_16_expressions": _spread(_highest(known, "jawOpen")),
+        "lightness_of_shut_lids": _spread([light for k in known for light in k.shut_lids]),
     }
 
 
 def _known(person: PersonPhotos, panel: Panel) -> Known:
     portrait, selfie = (_look(reduced(p), panel)[1] for p in (person.portrait, person.selfie))
-    seen = [_look(picture, panel) for picture in person.expressions()]
+    pictures = list(person.expressions())
+    seen = [_look(picture, panel) for picture in pictures]
     described = [d for _, d in seen if d is not None]
-    return Known(portrait, selfie, described, [face for face, _ in seen if face is not None])
+    faces = [(p, face) for p, (face, _) in zip(pictures, seen, strict=True) if face is not None]
+    shut = [lid_lightness(p, face.points) for p, face in faces if face.blink > SHUT]
+    return Known(portrait, selfie, described, [face for _, face in faces], shut)
 
 
 def _look(picture: Frame, panel: Panel) -> tuple[FaceLandmarks | None, Floats | None]:

@@ -1,6 +1,6 @@
 """How near our own landmarks of portraits come to those of a judge that nobody here trained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from flowact.evaluation.judges.landmarks.face import FaceLandmarker
 from flowact.evaluation.photographs import Frame
 from flowact.motion.face_points import POINT
-from flowact.portrait.faces import Face, find_faces
+from flowact.portrait.eyes import openings, with_seen_eyes
+from flowact.portrait.faces import find_faces
 
 Floats = NDArray[np.floating[Any]]
 
@@ -48,28 +49,41 @@ def compare_landmarks(pictures: Iterable[Frame], judge: FaceLandmarker) -> dict[
     Returns:
         `photographs`: in which the judge finds a face; `found`: the share in which we do. Mean distances of
         points in % of that between the outer corners of the eyes: `error` of all and `GROUPS`. `mouth_opening`
-        and `eyes_opening`: correlation of the gaps between lips and lids over their widths.
+        and `eyes_opening`: correlation of the gaps between lips and lids over their widths. The same of the eyes
+        before they are looked at from near: `eye_corners_at_first`, `lids_at_first`, `eyes_opening_at_first`.
     """
     seen = [(judge.look(picture), picture) for picture in pictures]
     theirs = [(face.points, picture) for face, picture in seen if face is not None]
-    pairs = [(points, next(iter(find_faces(picture)), None)) for points, picture in theirs]
-    found = [(points, face) for points, face in pairs if face is not None]
-    errors = {name: [_error(p, f, group) for p, f in found] for name, group in GROUPS.items()}
+    faces = [(points, picture, next(iter(find_faces(picture)), None)) for points, picture in theirs]
+    found = [(points, face) for points, _, face in faces if face is not None]
+    first = [(points, face.points) for points, face in found]
+    near = [(p, with_seen_eyes(picture, face.points)) for p, picture, face in faces if face]
     every = {name: number for group in GROUPS.values() for name, number in group.items()}
     return {
         "photographs": len(theirs),
         "found": len(found) / max(len(theirs), 1),
-        "error": float(np.mean([_error(p, f, every) for p, f in found])),
-        **{name: float(np.mean(values)) for name, values in errors.items()},
-        "mouth_opening": _correlation([(_mouth(p), f.mouth) for p, f in found]),
-        "eyes_opening": _correlation([(_eyes(p), float(np.mean(f.eyes))) for p, f in found]),
+        "error": _error(near, every),
+        **{name: _error(near, group) for name, group in GROUPS.items()},
+        "mouth_opening": _correlation([(_mouth(p), face.mouth) for p, face in found]),
+        "eyes_opening": _correlation(
+            [(_eyes(p), float(np.mean(openings(ours)))) for p, ours in near]
+        ),
+        **{f"{name}_at_first": _error(first, GROUPS[name]) for name in ("eye_corners", "lids")},
+        "eyes_opening_at_first": _correlation(
+            [(_eyes(p), float(np.mean(openings(o)))) for p, o in first]
+        ),
     }
 
 
-def _error(theirs: Floats, ours: Face, group: dict[str, int]) -> float:
+def _error(pairs: Sequence[tuple[Floats, Floats]], group: dict[str, int]) -> float:
+    """Mean distance of our points of a group from theirs, in % of that between the outer corners of the eyes."""
     rows = [POINT[name] for name in group]
-    apart = np.linalg.norm(ours.points[rows] - theirs[list(group.values())], axis=1)
-    return float(100 * apart.mean() / _distance(theirs, *OUTER))
+    errors = [
+        np.linalg.norm(ours[rows] - theirs[list(group.values())], axis=1).mean()
+        / _distance(theirs, *OUTER)
+        for theirs, ours in pairs
+    ]
+    return float(100 * np.mean(errors))
 
 
 def _mouth(points: Floats) -> float:

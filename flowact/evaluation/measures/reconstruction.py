@@ -15,7 +15,7 @@ from flowact.evaluation.measures.measurements import Curve
 from flowact.pipeline import FlowActPipeline
 from flowact.pipeline.chunks import look_at
 from flowact.pipeline.encode_video import encode_video
-from flowact.portrait import frame_points
+from flowact.portrait import reference_points
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.encoding.fitting import fit_latents
 from flowact.tokenizer.tokenizer import Tokenizer
@@ -78,7 +78,7 @@ def _measure(
     encoded = _encode(trained, truth, reference)
     portrait = _given(trained, reference)
     target = signed(truth)[None].to(trained.device)
-    points = frame_points(signed(reference)) if trained.uses_landmarks else None
+    points = reference_points(signed(reference)) if trained.uses_landmarks else None
     fitted = fit_latents(trained, encoded, target, portrait, points, steps)
     made, first_look = (_decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
     truth = truth[lead:]

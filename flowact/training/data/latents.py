@@ -34,7 +34,7 @@ from flowact.errors import UserError
 from flowact.files import atomic_write
 from flowact.motion.arkit import ARKIT, columns
 from flowact.pipeline.encode_video import LatentEncoder, encode_video
-from flowact.portrait import frame_points
+from flowact.portrait import reference_points
 from flowact.streaming.blinks import blink_onsets
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.video.adapter import DiffusersVideoTokenizer
@@ -193,7 +193,10 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
     held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
     still, z = _latents(how.tokenizer, clip, reference, held, latents_at_once)
     if how.fit is not None:
-        frames, points = _pixels(clip.pictures(slice(0, len(clip))))[None], frame_points(reference)
+        frames, points = (
+            _pixels(clip.pictures(slice(0, len(clip))))[None],
+            reference_points(reference),
+        )
         still = how.fit(still, held, reference, points)
         z = how.fit(z, frames, reference, points)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)

@@ -12,13 +12,12 @@ from torch.nn import functional as F
 
 from flowact.motion.face_points import EYES, MOUTH, POINT, POINTS
 from flowact.portrait.network import CELLS, POSE_SCALE, LandmarkNet, LandmarkOutput
+from flowact.training.landmarks.losses import cell_loss, likelihood_loss
 from flowact.training.landmarks.windows import People
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values
 
 HELD_OUT_WINDOWS: Final = 768
-_UNIT: Final = 0.05
-"""Error, in half windows, at which the likelihood counts as 0; only sets the scale of the loss."""
 _WEIGHTS: Final = F.normalize(
     torch.tensor([2.0 if row in (*EYES, *MOUTH) else 1.0 for row in range(len(POINTS))]), 1, 0
 )
@@ -50,11 +49,10 @@ def landmark_loss(output: LandmarkOutput, batch: Batch) -> tuple[Tensor, Values]
     Everything but the face's presence counts only where there is a face.
     """
     present = batch.face > 0.5
-    squares = (output.points - batch.points).square().sum(-1)[present]
-    log_deviation = output.log_deviation[present]
-    points = 2 * log_deviation + 0.5 * squares * torch.exp(-2 * log_deviation)
-    likelihood = (points @ _WEIGHTS).mean() - 2 * float(np.log(_UNIT))
-    cell = _cell_loss(output.heat[present], batch.points[present])
+    true = batch.points[present]
+    points = likelihood_loss(output.points[present], output.log_deviation[present], true)
+    likelihood = (points @ _WEIGHTS).mean()
+    cell = cell_loss(output.heat[present], true, CELLS)
     face = F.binary_cross_entropy_with_logits(output.face, batch.face)
     pose = F.smooth_l1_loss(output.pose[present] / POSE_SCALE, batch.pose[present] / POSE_SCALE)
     eyes = (output.eyes - batch.eyes).abs()[present].mean()
@@ -70,25 +68,6 @@ def landmark_loss(output: LandmarkOutput, batch: Batch) -> tuple[Tensor, Values]
         "hidden": hidden,
     }
     return likelihood + cell + face + 4 * pose + 4 * eyes + 2 * mouth + hidden, values
-
-
-def _cell_loss(heat: Tensor, points: Tensor) -> Tensor:
-    """Cross entropy of the heat maps with the four cells around each point, whose mean place is the point.
-
-    Far stronger than the likelihood at first. Points beyond the window do not count.
-    """
-    place = (points + 1) * (CELLS / 2) - 0.5
-    inside = ((place >= 0) & (place < CELLS - 1)).all(-1)
-    logarithm, place = heat[inside].log_softmax(-1), place[inside]
-    corner = place.floor()
-    share, first = place - corner, corner[:, 1] * CELLS + corner[:, 0]
-    loss = torch.zeros(())
-    for down in (0, 1):
-        for right in (0, 1):
-            cell = (first + down * CELLS + right).long()[:, None]
-            weight = (share[:, 0] - (1 - right)).abs() * (share[:, 1] - (1 - down)).abs()
-            loss = loss - (weight * logarithm.gather(1, cell)[:, 0]).mean()
-    return loss
 
 
 @dataclass

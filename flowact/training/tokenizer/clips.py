@@ -18,7 +18,7 @@ from torch import Tensor
 from flowact.datagen.clip import Clip
 from flowact.errors import UserError
 from flowact.motion.blinks import BLINKS
-from flowact.portrait import frame_points
+from flowact.portrait import reference_points
 from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.views import VIEW_SIZE, View
 
@@ -154,7 +154,7 @@ class ViewClip:
     @cached_property
     def points(self) -> Tensor:
         """Landmarks of the reference as a portrait's are found, `[89, 2]`."""
-        return frame_points(self.picture[None].float() / 127.5 - 1)[0]
+        return reference_points(self.picture[None].float() / 127.5 - 1)[0]
 
     def window(self, start: int, colours: "ColourJitter | None" = None) -> Windows:
         """The window whose motion begins at frame `start`, as a batch of one."""

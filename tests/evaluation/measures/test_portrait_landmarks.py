@@ -17,6 +17,12 @@ def test_the_named_portraits_are_found_and_agree(panel):
     assert all(found[name] < 6 for name in ("error", *GROUPS)), found
 
 
+def test_a_look_from_near_brings_the_eyes_nearer(panel):
+    found = compare_landmarks(map(portrait, ("mira", "elena", "finn")), panel.faces)
+    for name in ("eye_corners", "lids"):
+        assert found[name] < found[f"{name}_at_first"], found
+
+
 def test_a_picture_without_a_face_counts_for_nobody(panel):
     nothing = np.full((300, 300, 3), 90, np.uint8)
     found = compare_landmarks([nothing, portrait("mira")], panel.faces)

@@ -11,10 +11,11 @@ import torch
 from flowact.datagen import head_shots
 from flowact.datagen.head_shots import HeadShots, shoot_people, shoot_person
 from flowact.motion.face_points import MIRROR, POINT
-from flowact.portrait.network import CELLS, INPUT_SIZE, read_network
+from flowact.portrait.network import CELLS, INPUT_SIZE, LandmarkNet
+from flowact.portrait.weights import read_weights
 from flowact.training.landmarks import backgrounds, stage, train
 from flowact.training.landmarks.backgrounds import Backgrounds
-from flowact.training.landmarks.stage import _cell_loss
+from flowact.training.landmarks.losses import cell_loss
 from flowact.training.landmarks.train import LandmarkData, train_landmarks
 from flowact.training.landmarks.windows import People
 from flowact.training.loop.learning_rate import LearningRateSchedule
@@ -82,9 +83,11 @@ def test_the_cells_around_a_point_are_the_best_heat_map() -> None:
     for row in (int(y), int(y) + 1):
         for column in (int(x), int(x) + 1):
             heat[row, column] = (1 - abs(x - column)) * (1 - abs(y - row))
-    best = _cell_loss(heat.log().view(1, 1, -1), point)
+    best = cell_loss(heat.log().view(1, 1, -1), point, CELLS)
     for _ in range(20):
-        other = _cell_loss((heat.log() + 0.3 * torch.randn(CELLS, CELLS)).view(1, 1, -1), point)
+        other = cell_loss(
+            (heat.log() + 0.3 * torch.randn(CELLS, CELLS)).view(1, 1, -1), point, CELLS
+        )
         assert other > best
 
 
@@ -99,7 +102,7 @@ def test_training_writes_a_network_and_goes_on(tmp_path: Path) -> None:
 
     assert train_to(2) == 2
     assert train_to(3) == 3
-    network = read_network(tmp_path / "run" / "landmarks.safetensors")
+    network = read_weights(LandmarkNet(), tmp_path / "run" / "landmarks.safetensors")
     output = network(torch.rand(2, 3, INPUT_SIZE, INPUT_SIZE))
     assert output.points.shape == (2, len(MIRROR), 2)
-    assert '"steps": 3' in (tmp_path / "run" / "config.json").read_text()
+    assert '"steps": 3' in (tmp_path / "run" / "landmarks.json").read_text()
