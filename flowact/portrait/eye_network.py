@@ -4,17 +4,14 @@ The landmark network sees a face in 112 pixels, of which an eye has a dozen; it 
 by a third of their height. This one sees an eye alone, as large as frames show it.
 """
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from flowact import assets
 from flowact.motion.face_points import POINTS
 from flowact.portrait.layers import Residual, cell_centres, convolution, places
-from flowact.portrait.weights import read_weights
+from flowact.portrait.weights import load_weights
 
 EYE_ROWS: Final = {
     side: tuple(
@@ -86,20 +83,10 @@ class EyeNet(nn.Module):
         )
 
 
-def eye_weights_path() -> Path:
-    """Where the weights lie in the assets."""
-    return assets.folder() / "landmarks" / "eyes.safetensors"
-
-
 def load_eye_network() -> EyeNet:
     """The network of the assets, read once.
 
     Raises:
         UserError: the weights are missing or damaged.
     """
-    return _loaded(eye_weights_path())
-
-
-@lru_cache(1)
-def _loaded(path: Path) -> EyeNet:
-    return read_weights(EyeNet(), path)
+    return load_weights(EyeNet, "eyes")

@@ -4,17 +4,14 @@ After Wood et al., "3D Face Reconstruction with Dense Landmarks" (2022, arXiv:22
 its own variance, regressed by one small convolutional network that has seen renders only.
 """
 
-from functools import lru_cache
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from flowact import assets
 from flowact.motion.face_points import POINT, POINTS
 from flowact.portrait.layers import Residual, cell_centres, convolution, places
-from flowact.portrait.weights import read_weights
+from flowact.portrait.weights import load_weights
 
 INPUT_SIZE: Final = 112
 """Edge in pixels of the window that the network sees."""
@@ -120,20 +117,10 @@ def _seen_at(heat: Tensor, features: Tensor) -> Tensor:
     return share @ features.flatten(2).transpose(1, 2)
 
 
-def weights_path() -> Path:
-    """Where the weights lie in the assets."""
-    return assets.folder() / "landmarks" / "landmarks.safetensors"
-
-
 def load_network() -> LandmarkNet:
     """The network of the assets, read once.
 
     Raises:
         UserError: the weights are missing or damaged.
     """
-    return _loaded(weights_path())
-
-
-@lru_cache(1)
-def _loaded(path: Path) -> LandmarkNet:
-    return read_weights(LandmarkNet(), path)
+    return load_weights(LandmarkNet, "landmarks")
