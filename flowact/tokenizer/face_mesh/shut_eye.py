@@ -34,7 +34,7 @@ _BULGE: Final = 0.3
 """The middle of a lid is so much lighter, ..."""
 _SIDES: Final = 0.3
 """... and its ends so much darker."""
-_LIGHTEST: Final = 0.95
+_LIGHTEST: Final = 0.97
 """Nine tenths of a lid are no lighter than this, over the cheek below it: brows shade lids."""
 _FOLD: Final = 0.26
 """Below the line the skin is so much darker, where it turns inwards, ..."""
