@@ -41,10 +41,10 @@ _WIDEST_YAW: Final = 55.0
 
 
 class Framing(Enum):
-    """What fills the pictures: edge in radii of the face, and the rows of the points in the middle."""
+    """What fills the pictures: edge in radii of the face, rows of the points in the middle, and a folder for them."""
 
-    HEAD = (6.0, tuple(range(len(POINTS))))
-    EYES = (2.2, EYES)
+    HEAD = (6.0, tuple(range(len(POINTS))), "")
+    EYES = (2.2, EYES, "eyes")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def shoot_people(
 
     With a folder of `textures` those from number `PAINTED` on wear photographs; see `flowact synth --assets`.
     """
-    paths = [root / split / f"{seed:06d}.npz" for seed in range(count)]
+    *_, folder = framing.value
+    paths = [root / folder / split / f"{seed:06d}.npz" for seed in range(count)]
     for seed, path in enumerate(paths):
         if not path.exists():
             worn = textures if seed >= PAINTED else None
@@ -181,7 +182,7 @@ def _random_turn(rng: np.random.Generator) -> Floats:
 
 def _random_camera(marks: Floats, framing: Framing, rng: np.random.Generator) -> Camera:
     """From a phone at arm's length to a long lens."""
-    radii, middle = framing.value
+    radii, middle, _ = framing.value
     distance = float(np.exp(rng.uniform(np.log(4.0), np.log(25.0))))
     radius = float(np.sqrt(((marks - marks.mean(0))[:, :2] ** 2).sum(1).mean()))
     scale = SIZE / (radii * radius) * rng.uniform(0.85, 1.15)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from flowact.motion.face_points import POINTS
+from flowact.motion.face_points import POINT, POINTS
 from flowact.portrait.layers import Residual, cell_centres, convolution, places
 from flowact.portrait.weights import load_weights
 
@@ -22,6 +22,11 @@ EYE_ROWS: Final = {
     for side in ("left", "right")
 }
 """Rows of an eye's points by the person's side, in one order."""
+INNER, UPPER, OUTER, LOWER = (
+    EYE_ROWS["left"].index(POINT[f"eye_{part}_left"])
+    for part in ("corner_inner", "lid_upper", "corner_outer", "lid_lower")
+)
+"""Corners, and the middle of the lids, among an eye's points."""
 EYE_SIZE: Final = 64
 """Edge in pixels of the window that the network sees."""
 EYE_WINDOW: Final = 2.2

@@ -11,6 +11,10 @@ from flowact.portrait.eye_network import (
     EYE_ROWS,
     EYE_SIZE,
     EYE_WINDOW,
+    INNER,
+    LOWER,
+    OUTER,
+    UPPER,
     EyeNet,
     EyeOutput,
     load_eye_network,
@@ -19,10 +23,6 @@ from flowact.portrait.windows import PicturePyramid, Square
 
 Points = NDArray[np.floating[Any]]
 
-INNER, OUTER = 0, 4
-"""Corners among the points of an eye."""
-_UPPER, _LOWER = 2, 6
-"""The middle of its lids."""
 _PASSES: Final = 2
 """Looks at an eye, each from where the one before has found it, before the last one."""
 _SIZES: Final = (0.85, 1.0, 1.15)
@@ -32,7 +32,7 @@ _TURNS: Final = (-5.0, 5.0)
 _NARROWEST: Final = 6.0
 """Distance in pixels of an eye's corners below which there is nothing to be seen."""
 _UNSURE: Final = 0.12
-"""Mean deviation of the points, in distances of the corners, from which on the eye is hidden or none."""
+"""Mean deviation of the points, in distances of the corners, from which on there is none to be seen."""
 
 
 def with_seen_eyes(picture: NDArray[np.uint8], points: Points) -> Points:
@@ -60,7 +60,7 @@ def openings(points: Points) -> tuple[float, float]:
 
 
 def _opening(eye: Points) -> float:
-    gap = float(np.linalg.norm(eye[_UPPER] - eye[_LOWER]))
+    gap = float(np.linalg.norm(eye[UPPER] - eye[LOWER]))
     return gap / max(_width(eye), 1.0)
 
 

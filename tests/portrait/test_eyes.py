@@ -8,7 +8,6 @@ import pytest
 from flowact.datagen.head_shots import Framing, HeadShots, shoot_person
 from flowact.errors import UserError
 from flowact.motion.face_points import EYES, MIRROR
-from flowact.portrait import eyes as closer
 from flowact.portrait.eye_network import EYE_ROWS, EyeNet
 from flowact.portrait.eyes import with_seen_eyes
 from flowact.portrait.weights import read_weights
@@ -64,7 +63,6 @@ def test_eyes_that_cannot_be_seen_stay_where_they_were(shots: HeadShots) -> None
 
 def test_both_sides_have_their_points_in_one_order() -> None:
     assert [MIRROR[row] for row in EYE_ROWS["left"]] == list(EYE_ROWS["right"])
-    assert closer.INNER == EYE_ROWS["left"].index(0) == 0
 
 
 def test_missing_and_damaged_weights_are_told(tmp_path: Path) -> None:

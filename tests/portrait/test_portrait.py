@@ -171,6 +171,7 @@ def test_without_a_face_the_centre_is_taken_and_it_is_said(
     [
         ({}, 0, ""),
         ({"eyeBlink": 1.0}, 0, "eyes are shut"),
+        ({"eyeSquint": 0.7, "eyeBlink": 0.2}, 0, ""),
         ({"jawOpen": 0.7}, 0, "mouth is open"),
         ({}, 34, "degrees to the side"),
     ],

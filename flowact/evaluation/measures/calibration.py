@@ -47,8 +47,12 @@ def calibrate(people: Iterable[PersonPhotos], panel: Panel) -> dict[str, Section
         "one_person_portrait_and_selfie": _spread(same),
         "one_person_portrait_and_expressions": _spread(faces),
         "two_people_portraits": _spread(two),
-        "highest_blink_of_16_expressions": _spread(_highest(known, "eyeBlinkLeft")),
-        "highest_jaw_of_16_expressions": _spread(_highest(known, "jawOpen")),
+        "highest_blink_of_16_expressions": _spread(
+            [max(face.blink for face in k.faces) for k in known if k.faces]
+        ),
+        "highest_jaw_of_16_expressions": _spread(
+            [max(face.curves["jawOpen"] for face in k.faces) for k in known if k.faces]
+        ),
         "lightness_of_shut_lids": _spread([light for k in known for light in k.shut_lids]),
     }
 
@@ -70,10 +74,6 @@ def _look(picture: Frame, panel: Panel) -> tuple[FaceLandmarks | None, Floats | 
 
 def _between(pairs: Iterable[tuple[Floats | None, Floats | None]]) -> list[float]:
     return [distance(a, b) for a, b in pairs if a is not None and b is not None]
-
-
-def _highest(known: Iterable[Known], curve: str) -> list[float]:
-    return [max(face.curves[curve] for face in k.faces) for k in known if k.faces]
 
 
 def _spread(values: list[float]) -> Section:

@@ -193,10 +193,8 @@ def encode_clip(how: ClipEncoding, clip: Clip, latents_at_once: int = 8) -> Late
     held = reference.expand(FRAMES_PER_LATENT, -1, -1, -1)[None]
     still, z = _latents(how.tokenizer, clip, reference, held, latents_at_once)
     if how.fit is not None:
-        frames, points = (
-            _pixels(clip.pictures(slice(0, len(clip))))[None],
-            reference_points(reference),
-        )
+        frames = _pixels(clip.pictures(slice(0, len(clip))))[None]
+        points = reference_points(reference)
         still = how.fit(still, held, reference, points)
         z = how.fit(z, frames, reference, points)
     samples = torch.from_numpy(clip.audio.astype(np.float32) / 32768)

@@ -9,15 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from flowact.portrait.eye_network import EYE_CELLS, EyeNet
+from flowact.portrait.eye_network import EYE_CELLS, INNER, OUTER, EyeNet
 from flowact.training.landmarks.eye_windows import Eyes
 from flowact.training.landmarks.losses import cell_loss, likelihood_loss
 from flowact.training.loop.loop import Stateful
 from flowact.training.loop.metrics import Values
 
 HELD_OUT_WINDOWS: Final = 1024
-_CORNERS: Final = (0, 4)
-"""Rows of the inner and of the outer corner."""
 
 
 def draw_eyes(eyes: Eyes, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -52,7 +50,7 @@ class EyeStage:
         rng = np.random.default_rng(self.seed)
         pictures, points = draw_eyes(self.heldout, HELD_OUT_WINDOWS, rng)
         found = torch.cat([cast(EyeNet, model)(part).points for part in pictures.split(128)])
-        width = (points[:, _CORNERS[0]] - points[:, _CORNERS[1]]).norm(dim=-1)
+        width = (points[:, INNER] - points[:, OUTER]).norm(dim=-1)
         error = (found - points).norm(dim=-1) / width[:, None] * 100
         return {
             "error_percent": float(error.mean()),

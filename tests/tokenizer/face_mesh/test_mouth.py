@@ -92,6 +92,17 @@ def test_there_are_gaps_between_teeth_as_wide_as_teeth_are(points) -> None:
     assert max(gaps) < min(teeth) - 0.05
 
 
+def test_lower_teeth_are_no_higher_than_teeth_are_however_deep_the_mouth(points) -> None:
+    look = look_of_mouths(torch.full((1, 3, 480, 480), 0.2), fit_faces(points), 1.0)
+    assert look is not None
+    parts = torch.zeros(1, 3, 120, 120)
+    parts[:, 0, 60:80, 45:75] = 1.0
+    parts[:, 2, 64:80, 45:75] = 1.0
+    column = with_mouth(torch.zeros(1, 3, 240, 240), parts, look)[0, :, 120:160, 124].mean(0)
+    light = (column[20:] > -0.2).nonzero()[:, 0]
+    assert 0 < len(light) <= 5 * float(look.scale) * 2 + 2
+
+
 def test_a_mouth_that_is_little_open_shows_neither(points) -> None:
     inside = opened(points, 4)
     assert (inside.amax(1) <= 0).all()

@@ -11,7 +11,7 @@ import torch
 from flowact.datagen import head_shots
 from flowact.datagen.head_shots import Framing, HeadShots, shoot_people, shoot_person
 from flowact.motion.face_points import EYES, POINT
-from flowact.portrait.eye_network import EYE_ROWS, EYE_SIZE, EyeNet
+from flowact.portrait.eye_network import EYE_ROWS, EYE_SIZE, INNER, OUTER, EyeNet
 from flowact.portrait.weights import read_weights
 from flowact.training.landmarks import backgrounds, eye_stage, eye_windows, train
 from flowact.training.landmarks.backgrounds import Backgrounds
@@ -60,13 +60,15 @@ def test_windows_of_both_sides_show_a_left_eye_with_its_points(
     for window in (eyes.window(rng) for _ in range(40)):
         x, y = ((window.points[PUPIL] + 1) * (EYE_SIZE / 2)).astype(int)
         assert window.picture[y - 1 : y + 2, x - 1 : x + 2].mean() > 150
-        inner, outer = (window.points[row, 0] for row in (0, 4))
+        inner, outer = (window.points[row, 0] for row in (INNER, OUTER))
         assert inner < outer
 
 
 @pytest.mark.usefixtures("small")
 def test_training_writes_a_network_and_goes_on(tmp_path: Path) -> None:
-    shoot_people(tmp_path / "heads", "train", 1, framing=Framing.EYES)
+    (head,) = shoot_people(tmp_path / "heads", "train", 1)
+    (close,) = shoot_people(tmp_path / "heads", "train", 1, framing=Framing.EYES)
+    assert HeadShots.load(close).points.std() > 1.5 * HeadShots.load(head).points.std()
     data = LandmarkData(tmp_path / "heads", 1, None, None)
 
     def train_to(step: int) -> int:
