@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from flowact.motion.blinks import BLINKS
@@ -11,6 +12,7 @@ from flowact.timebase import FRAMES_PER_LATENT
 from flowact.tokenizer.code import CLAMP_SIGMA, LinearMotionCodec
 from flowact.tokenizer.config import ViewConfig
 from flowact.tokenizer.decoder import (
+    EVERY_FRAME,
     LAST_FRAME,
     ReferenceEncoder,
     ViewDecoder,
@@ -128,8 +130,7 @@ class ViewAutoencoder(nn.Module):
         """Training pass of the decoder.
 
         Args:
-            motion: standardised curves and pose, `[batch, 4 * (n + 2), channels]`; all but the
-                first eight frames are painted.
+            motion: see `paint`.
             picture: whole reference frames `[batch, 3, 480, 480]` in [-1, 1].
             region: the part of the view to paint.
             points: landmarks of the references; see `ReferenceEncoder`.
@@ -137,14 +138,38 @@ class ViewAutoencoder(nn.Module):
         Returns:
             Layers of `batch * 4 * n` frames.
         """
+        return self.paint(motion, self.reference(picture, points), region)
+
+    def paint(
+        self,
+        motion: Tensor,
+        reference: ViewReference,
+        region: Region = FULL,
+        frames: slice = EVERY_FRAME,
+    ) -> Layers:
+        """Paint latents that follow one another, all at once.
+
+        Args:
+            motion: standardised curves and pose, `[batch, 4 * (n + 2), channels]`; all but the
+                first eight frames are painted.
+            reference: features of `batch` references.
+            region: the part of the view to paint.
+            frames: which of the four frames of a latent.
+
+        Returns:
+            Layers of `batch * 4 * n` frames, or of so many fewer.
+        """
         latents = motion.unflatten(1, (-1, FRAMES_PER_LATENT))
         before, now = latents[:, :-1], latents[:, 1:]
-        seen: ViewReference = self.reference(picture, points)
-        guides = tuple(guide.repeat_interleave(now.shape[1], 0) for guide in seen.guides)
+        guides = tuple(
+            guide.repeat_interleave(now.shape[1], 0).contiguous(memory_format=torch.channels_last)
+            for guide in reference.guides
+        )
         shared = self.decoder.share(
-            before.flatten(0, 1), now.flatten(0, 1), replace(seen, guides=guides)
+            before.flatten(0, 1), now.flatten(0, 1), replace(reference, guides=guides)
         ).unflatten(0, now.shape[:2])
         held, own = shared[:, :-1, -1].flatten(0, 1), shared[:, 1:].flatten(0, 1)
-        placed = self.decoder.placed(self._mesh(now[:, 1:].flatten(1, 2), seen), region)
-        found = self.decoder(held, own, now[:, 1:].flatten(0, 1), seen, placed, region)
-        return self.decoder.finished(found, placed, seen, region)
+        mesh = self._mesh(now[:, 1:].flatten(1, 2), reference)
+        placed = self.decoder.placed(mesh, region).of(frames)
+        found = self.decoder(held, own, now[:, 1:].flatten(0, 1), reference, placed, region, frames)
+        return self.decoder.finished(found, placed, reference, region)

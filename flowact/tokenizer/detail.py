@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from flowact.tokenizer.kernels import map_kernels, pixel_kernels
 from flowact.tokenizer.warp import FLOW_CELLS, enlarge
 
-_LITTLE: Final = 0.04
+_LITTLE: Final = 0.15
 """Change of a colour, of -1..1, up to which paint only shades."""
-_MUCH: Final = 0.12
+_MUCH: Final = 0.35
 """The same, from which on it shows something else."""
-_ROUND: Final = 9
+_ROUND: Final = 3
 """Cells of flow across in which what is round eyes and mouth counts as them."""
 
 

@@ -235,7 +235,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return self._showing(ShownMotion(shown, level, aim, frames.cpu()), features)
 
     def _showing(self, motion: ShownMotion, features: ReferenceFeatures) -> DecoderState:
-        seen = self._seen(motion.shown, features)
+        seen = self.seen_motion(motion.shown, features)
         whole, face = (
             view.steady_state(seen, reference)
             for view, reference in ((self.whole, features.whole), (self.face, features.face))
@@ -335,7 +335,7 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
     ) -> tuple[list[Tensor], ViewState, ViewState]:
         """The four finished frames of a motion `[batch, 4, channels]`, and what each view remembers."""
         whole_every, face_every = self._every(features, coarse)
-        before, now = (self._seen(shown, features) for shown in (state.motion.shown, motion))
+        before, now = (self.seen_motion(shown, features) for shown in (state.motion.shown, motion))
         faces = self._begin(
             partial(self.face.decode, state.face, before, now, features.face, face_every)
         )
@@ -359,8 +359,8 @@ class Tokenizer(ModelMixin, ConfigMixin):  # type: ignore[misc]
         moved = meshes is not None and bool(meshes.found.all())
         return self.config.whole_every, self.config.face_every if moved else 1
 
-    def _seen(self, motion: Tensor, features: ReferenceFeatures) -> Tensor:
-        """A motion `[batch, 4, channels]` as the networks see it: arms hang that are drawn from a mesh."""
+    def seen_motion(self, motion: Tensor, features: ReferenceFeatures) -> Tensor:
+        """A motion `[batch, n, channels]` as the networks see it: arms hang that are drawn from a mesh."""
         if features.arms is None:
             return motion
         drawn = torch.tensor([look is not None for look in features.arms], device=motion.device)

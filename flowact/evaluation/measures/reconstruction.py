@@ -50,7 +50,8 @@ def tokenizer_report(
     Returns:
         For `named` and `unseen` people, as means over clips, over the whole picture, the mouth and the
         eyes: PSNR in dB and SSIM of the picture from fitted latents; for comparison `encoded`, the PSNR
-        from the encoder's latents as they are, and `still`, that of the portrait held still.
+        from latents that are encoded and not fitted, `at_one_look`, from those whose faces are not registered
+        either, and `still`, that of the portrait held still.
     """
     groups: dict[str, list[dict[str, float]]] = {"named": [], "unseen": []}
     for path in paths:
@@ -76,19 +77,23 @@ def _measure(
     reference = torch.from_numpy(clip.reference_image().copy()).movedim(-1, 0)[None]
     truth = pictures.movedim(-1, 1)
     encoded = _encode(trained, truth, reference)
+    at_one_look = _encode(trained, truth, reference, rounds=0)
     portrait = _given(trained, reference)
     target = signed(truth)[None].to(trained.device)
     points = reference_points(signed(reference)) if trained.uses_landmarks else None
     fitted = fit_latents(trained, encoded, target, portrait, points, steps)
-    made, first_look = (_decode(tokenizer, z, reference)[lead:] for z in (fitted, encoded))
+    made = _decode(tokenizer, fitted, reference)[lead:]
+    others = {"encoded": encoded, "at_one_look": at_one_look}
+    shown = {name: _decode(tokenizer, z, reference)[lead:] for name, z in others.items()}
+    shown["still"] = reference
     truth = truth[lead:]
     alike = F.pad(ssim_map(made, truth), [_RIM] * 4, value=float("nan"))
     result = {}
     for name, boxes in _views(np.asarray(clip.landmarks[window], np.float32)):
         result[f"psnr{name}"] = decibel(_mean_in(_error(made, truth), boxes))
         result[f"ssim{name}"] = _mean_in(alike, boxes)
-        result[f"encoded{name}"] = decibel(_mean_in(_error(first_look, truth), boxes))
-        result[f"still{name}"] = decibel(_mean_in(_error(reference, truth), boxes))
+        for kind, pictures in shown.items():
+            result[f"{kind}{name}"] = decibel(_mean_in(_error(pictures, truth), boxes))
     return result
 
 
@@ -98,9 +103,10 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor) -> Tensor:
-    """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]."""
-    return encode_video(tokenizer, _given(tokenizer, frames)[None], _given(tokenizer, reference))
+def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor, **how: int) -> Tensor:
+    """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]; see `encode_video`."""
+    given = _given(tokenizer, frames)[None], _given(tokenizer, reference)
+    return encode_video(tokenizer, *given, **how)
 
 
 @torch.inference_mode()

@@ -24,6 +24,11 @@ from flowact.motion.face_mesh import (
 LID_CURVES: Final = ("eyeBlink", "eyeSquint", "eyeWide")
 MOST: Final = 2.5
 """How many times further than the average face's a lid may move."""
+_ROUND: Final = {
+    "inner_lower": {"inner_lower_1": 0.4, "inner_lower_2": 0.1},
+    "lip_lower": {"lip_lower_2": 0.4},
+}
+"""How far points beside the middle of the lower lip go along with it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ def fit_faces(points: Tensor) -> FittedFaces:
     shifts = torch.einsum("bij,cvj->bcvi", projection, template.curves)
     for side in EYE_SIDES:
         _fit_lids(shifts, landmarks, side)
+        _round_lower_lip(shifts, side)
     shifts = torch.where(known[:, None, None, None], shifts, 0.0)
     teeth = torch.where(known[:, None, None], _teeth(landmarks, projection, template), 0.0)
     return FittedFaces(with_ring(torch.cat([landmarks, teeth], 1), template.outline), shifts)
@@ -96,3 +102,12 @@ def _fit_lids(shifts: Tensor, landmarks: Tensor, side: str) -> None:
     lids = list(LIDS[side])
     for curve in curves:
         shifts[:, curve, lids] *= factor[:, None, None]
+
+
+def _round_lower_lip(shifts: Tensor, side: str) -> None:
+    """Let the lower lip be round when it goes down: the rig's comes to a point in its middle."""
+    for middle, beside in _ROUND.items():
+        down = shifts[:, :, VERTEX[middle], 1]
+        for name, share in beside.items():
+            vertex = VERTEX[f"{name}_{side}"]
+            shifts[:, :, vertex, 1] = torch.lerp(shifts[:, :, vertex, 1], down, share)

@@ -39,6 +39,8 @@ _FACE: Final = 88.0
 """Millimetres between the outer corners of the eyes."""
 _REACH: Final = 6
 """Cells beyond the lips to which blurring and enlarging carry."""
+_CRISP: Final = 2.0
+"""How much steeper than that blur the edge of a lip is."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def without_lips(mask: Tensor, lips: Tensor) -> Tensor:
         return mask
     scale = mask.shape[-1] // lips.shape[-1]
     left, there = to_overwrite(mask), window.enlarged(scale)
-    there.cut(left).copy_(there.cut(mask) * (1 - enlarge(window.cut(lips), scale)))
+    there.cut(left).copy_(there.cut(mask) * (1 - _outlined(window.cut(lips), scale)))
     return left
 
 
@@ -98,7 +100,7 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     scale, times = paint.shape[-1] // parts.shape[-1], len(paint) // len(mouth.colours)
     colours, millimetre = (x.repeat_interleave(times, 0) for x in (mouth.colours, mouth.scale))
     cells = window.cut(parts)
-    opening = Opening.of(enlarge(cells[:, :1], scale), scale)
+    opening = Opening.of(_outlined(cells[:, :1], scale), scale)
     upper, lower = enlarge(cells[:, 1:], scale).split(1, 1)
     shares = shares_inside(opening, upper, lower, millimetre)
     drawn = shares * enlarge(_wide_open(cells[:, :1]), scale) * mouth.amount
@@ -109,6 +111,12 @@ def with_mouth(paint: Tensor, parts: Tensor, mouth: MouthLook) -> Tensor:
     finished, there = to_overwrite(paint), window.enlarged(scale)
     there.cut(finished).copy_(there.cut(paint) * (1 - covered) + colour - covered)
     return finished
+
+
+def _outlined(lips: Tensor, scale: int) -> Tensor:
+    """What is between lips `[n, 1, h, w]` over so many pixels a cell; its edge is a line, where cells make stairs."""
+    blurred = enlarge(F.avg_pool2d(lips.float(), 3, 1, 1), scale)
+    return (_CRISP * (blurred - 0.5) + 0.5).clamp(0, 1)
 
 
 def _wide_open(lips: Tensor) -> Tensor:

@@ -41,3 +41,14 @@ def test_a_face_that_nobody_found_does_not_move_and_spoils_no_other(points) -> N
     assert not both.vertices[0].any()
     assert not both.shifts[0].any()
     torch.testing.assert_close(both.shifts[1], alone.shifts[0])
+
+
+def test_a_lower_lip_that_goes_down_is_round(points) -> None:
+    """Between its middle and a corner it is on a parabola or below; the rig's own comes to a point."""
+    jaw, at = ARKIT.index("jawOpen"), load_template().neutral[:, 0]
+    down = fit_faces(points).shifts[0, jaw, :, 1]
+    middle = down[VERTEX["inner_lower"]]
+    for side in ("left", "right"):
+        corner, beside = VERTEX[f"inner_corner_{side}"], VERTEX[f"inner_lower_1_{side}"]
+        share = 1 - (at[beside] / at[corner]).square()
+        assert down[corner] + share * (middle - down[corner]) <= down[beside] < middle
