@@ -35,7 +35,11 @@ DRAWN_OUT: Final = 12
 MIRRORED: Final = 0.06
 """Of the frame's edge, up to which what is beyond a rim is its mirror image."""
 SOFTENED: Final = 0.05
-"""Deviation of the blur beyond the rim, in frames: what is drawn out must not show as stripes."""
+"""In frames, how far beyond the rim the picture is as soft as it becomes: what goes on must not show as stripes."""
+BLURRED: Final = 0.25
+"""In those, the deviation of the blur below and beside it, after a median that leaves clothes their edge."""
+MEDIAN: Final = 4.0
+"""In those, how far that median reaches: further than half a neck is wide."""
 
 
 def similarity(source: Floats, target: Floats) -> Floats:
@@ -112,19 +116,25 @@ def _padded(picture: U8, to_picture: Floats) -> tuple[U8, int, int]:
     drawn_out = np.pad(picture, around, mode="mean", stat_length=DRAWN_OUT)
     within = np.pad(np.ones((height, width), np.float32), around[:2])
     deviation = SOFTENED * float(np.linalg.norm(corners[1] - corners[0]))
-    return _softened(drawn_out, within, deviation), left, top
+    return _softened(drawn_out, within, deviation, top), left, top
 
 
-def _softened(picture: U8, within: NDArray[np.float32], deviation: float) -> U8:
-    """The picture, blurred where `within` is 0, the more so the further that is from where it is 1."""
+def _softened(picture: U8, within: NDArray[np.float32], deviation: float, top: int) -> U8:
+    """The picture, smooth where `within` is 0, the more so the further that is from where it is 1.
+
+    Shoulders go on below a rim with an edge; hair above one, in its first `top` rows, must not become a hat.
+    """
     small = max(1, round(deviation / 8))
     size = (picture.shape[1] // small + 1, picture.shape[0] // small + 1)
-    reduced = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    blurred = cv2.resize(cv2.GaussianBlur(reduced, (0, 0), deviation / small), picture.shape[1::-1])
+    reduced, width = cv2.resize(picture, size, interpolation=cv2.INTER_AREA), deviation / small
+    plain = cv2.medianBlur(reduced, 2 * int(MEDIAN * width) + 1)
+    blurred = cv2.GaussianBlur(reduced, (0, 0), width)
+    blurred[top // small :] = cv2.GaussianBlur(plain, (0, 0), BLURRED * width)[top // small :]
+    smooth = cv2.resize(blurred, picture.shape[1::-1])
     away = cv2.distanceTransform((within == 0).astype(np.uint8), cv2.DIST_L2, 3)
     share = np.clip(away / deviation, 0, 1)[..., None]
     return (
-        np.asarray(picture + (blurred.astype(np.float32) - picture) * share, np.float32)
+        np.asarray(picture + (smooth.astype(np.float32) - picture) * share, np.float32)
         .round()
         .astype(np.uint8)
     )

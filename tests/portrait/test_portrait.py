@@ -121,6 +121,16 @@ def test_hair_at_the_upper_rim_does_not_go_on_as_stripes_and_what_is_made_up_is_
     assert np.abs(np.diff(grey[1])).max() < 4, "the first row is smooth"
 
 
+def test_below_the_rim_clothes_go_on_with_their_edge_and_without_a_neck() -> None:
+    picture = np.full((480, 480, 3), 90, np.uint8)
+    picture[300:, 80:400] = 230
+    picture[:, 200:280] = (180, 130, 100)
+    last = cut(picture, np.array([[1.0, 0, 0], [0, 1, -120]]))[-1].astype(int)
+    assert (last[160:320] > 200).all(), "the neck does not reach down to the frame's edge"
+    assert (last[:55] < 110).all()
+    assert (last[105:375] > 200).all(), "nor are clothes a haze"
+
+
 def test_a_narrow_strip_beyond_the_rim_is_the_picture_s_mirror_image() -> None:
     coarse = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
     picture = np.asarray(Image.fromarray(coarse).resize((480, 480), Image.Resampling.BICUBIC))

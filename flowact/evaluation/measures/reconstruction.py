@@ -18,6 +18,7 @@ from flowact.pipeline.encode_video import encode_video
 from flowact.portrait import reference_points
 from flowact.timebase import FRAME_SIZE, FRAMES_PER_LATENT
 from flowact.tokenizer.encoding.fitting import fit_latents
+from flowact.tokenizer.encoding.registration import ROUNDS
 from flowact.tokenizer.tokenizer import Tokenizer
 
 Box = tuple[slice, slice]
@@ -103,10 +104,12 @@ def _error(made: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def _encode(tokenizer: Tokenizer, frames: Tensor, reference: Tensor, **how: int) -> Tensor:
+def _encode(
+    tokenizer: Tokenizer, frames: Tensor, reference: Tensor, rounds: int = ROUNDS
+) -> Tensor:
     """Latents of frames uint8 [n, 3, 480, 480] of the person of a portrait [1, 3, 480, 480]; see `encode_video`."""
-    given = _given(tokenizer, frames)[None], _given(tokenizer, reference)
-    return encode_video(tokenizer, *given, **how)
+    given = _given(tokenizer, frames)[None]
+    return encode_video(tokenizer, given, _given(tokenizer, reference), rounds)
 
 
 @torch.inference_mode()

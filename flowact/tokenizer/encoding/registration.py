@@ -33,7 +33,7 @@ _STEP: Final = 0.5
 _MOST: Final = 1.0
 """How far a direction is tried, and how far a round may go, in deviations of the channel."""
 _PRIOR: Final = 0.2
-"""How strongly the encoder is believed. With less, pictures come closer still, but motion is further from the truth: the
+"""How strongly the encoder is believed. With less, pictures come closer still, but motion is further from the truth:
 registration then makes good what the decoder does wrong."""
 _CELLS: Final = 60
 """Side of the pictures that are compared: a pixel of them is as wide as an encoder errs."""
@@ -58,7 +58,7 @@ def registered(
         latents: where to begin, `[1, n, 16, 8, 16]`, such as `Tokenizer.encode` gives.
         frames: what they stand for, `[1, 4 * n, 3, 480, 480]` in [-1, 1].
         features: of the portrait.
-        points: landmarks of the frames, `[4 * n, 89, 2]` in pixels; frames where they are not numbers keep their motion.
+        points: landmarks of the frames, `[4 * n, 89, 2]` in pixels; frames without them keep their motion.
         rounds: of registration; 0 leaves the latents as they are.
 
     Returns:
