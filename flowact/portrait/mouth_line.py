@@ -118,6 +118,7 @@ def with_seen_lips(picture: NDArray[np.uint8], points: Points) -> Points:
     line = int(np.where(between, steps, 0.0).argmax())
     if steps[line] < max(_SURE, _CLEARER * here):
         return points
+    line += int(light[line - _DARK : line + 1].argmin()) - _DARK
     away = float(_DOWN[line])
     return _moved(points, mouth, away, _lower_lip(light, line))
 

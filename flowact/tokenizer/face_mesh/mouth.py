@@ -31,7 +31,7 @@ _TONGUE: Final = (0.52, 0.25, 0.24)
 _ENAMEL: Final = (0.98, 0.93, 0.87)
 _DIM, _LIT = 0.3, 0.58
 """Brightness 0..1 of teeth in the dark, and what full light on the skin adds."""
-_BEHIND: Final = 0.8
+_BEHIND: Final = 0.65
 """Of the brightness of upper teeth, that of lower ones, which the lip shades."""
 _SHARES: Final = (0.7, 0.65, 0.85, 0.7)
 """How much of the dark, the tongue, upper and lower teeth is drawn over what the decoder painted."""

@@ -24,8 +24,8 @@ _BOW: Final = 0.35
 """The least of it: a bow of the lip shows what is behind in deep shade."""
 _WIDTHS: Final = (8.5, 6.5, 6.0, 4.0)
 """Millimetres of the incisors, the canine and the tooth behind it, as seen from the front; upper ones."""
-_HIGHEST: Final = (9.0, 5.0)
-"""Millimetres of upper and of lower teeth that are seen at most; of the latter the lip hides half."""
+_HIGHEST: Final = (9.0, 3.5)
+"""Millimetres of upper and of lower teeth that are seen at most; of the latter the lip hides the most."""
 _NARROW: Final = 0.63
 """Width of lower teeth over that of upper ones."""
 _GAPS: Final = (0.17, 0.35)
