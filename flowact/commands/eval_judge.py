@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+from flowact import assets
 from flowact.errors import UserError
 from flowact.tokenizer.config import DRAWN_STEPS
 
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --judge, what they say instead of a reading",
     )
     parser.add_argument(
-        "--anchor", metavar="NAME", help="with --judge, the character to compare with (mira)"
+        "--anchor", metavar="NAME", help=f"with --judge, the character to compare with ({assets.DEFAULT})"
     )
     parser.add_argument(
         "--seconds", metavar="N", type=float, help="with --judge, how much of it is said (20)"
@@ -69,7 +70,7 @@ def check(args: argparse.Namespace) -> None:
             "--judge stands alone: measure clips, recordings and the rest in another call."
         )
     args.without = _steps(args.without)
-    args.anchor = "mira" if args.anchor is None else args.anchor
+    args.anchor = assets.default_character().name if args.anchor is None else args.anchor
     args.seconds = DEFAULT_SECONDS if args.seconds is None else args.seconds
     if not 1 <= args.seconds <= LONGEST:
         raise UserError(f"--seconds must be from 1 to {LONGEST}, not {args.seconds:g}.")
