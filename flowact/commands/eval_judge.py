@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --judge, what they say instead of a reading",
     )
     parser.add_argument(
-        "--anchor", metavar="NAME", help=f"with --judge, the character to compare with ({assets.DEFAULT})"
+        "--anchor",
+        metavar="NAME",
+        help=f"with --judge, the character to compare with ({assets.DEFAULT})",
     )
     parser.add_argument(
         "--seconds", metavar="N", type=float, help="with --judge, how much of it is said (20)"
