@@ -38,6 +38,19 @@ def test_lips_below_the_line_between_them_come_back_to_it(name, pixels):
     assert np.array_equal(seen[others], points[others])
 
 
+def test_lips_part_in_the_dark_line_and_not_where_the_lower_one_is_lightest():
+    _, points = portrait("mira")
+    line = round(float(points[MIDDLE, 1].mean()))
+    picture = np.full((480, 480, 3), 90, np.uint8)
+    picture[line] = 30
+    picture[line + 1 : line + 9] = np.linspace(110, 230, 8)[:, None, None]
+    picture[line + 9 :] = 60
+    astray = points.copy()
+    astray[list(MOUTH), 1] += 6
+    seen = with_seen_lips(picture, astray)[MIDDLE, 1].mean()
+    assert abs(seen - (line + 0.5)) < 0.8
+
+
 def test_a_lower_lip_ends_where_it_grows_dark():
     picture, points = portrait("mira")
     astray = points.copy()
