@@ -72,7 +72,6 @@ def check(args: argparse.Namespace) -> None:
             "--judge stands alone: measure clips, recordings and the rest in another call."
         )
     args.without = _steps(args.without)
-    args.anchor = assets.default_character().name if args.anchor is None else args.anchor
     args.seconds = DEFAULT_SECONDS if args.seconds is None else args.seconds
     if not 1 <= args.seconds <= LONGEST:
         raise UserError(f"--seconds must be from 1 to {LONGEST}, not {args.seconds:g}.")

@@ -41,7 +41,7 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
         args: `judge`, a folder for what is downloaded; `calibrate`, `pictures`, `harder`, `audio`, `seconds`, `anchor`,
             `checkpoint`, `threads`, `without` and `out`.
     """
-    anchor = assets.character(args.anchor)
+    anchor = assets.character(args.anchor) if args.anchor else assets.default_character()
     panel = Panel.load(args.judge)
     if args.calibrate:
         return _calibration(args, panel)
@@ -52,10 +52,10 @@ def judge(args: argparse.Namespace) -> dict[str, Section]:
         args.checkpoint, args.threads, args.preset, args.devices, linear=args.linear
     ).pipeline
     draw_less(own_tokenizer(pipeline), args.without)
-    rows = _portraits(pipeline, panel, {args.anchor: anchor.portrait} | pictures, recording, args)
+    rows = _portraits(pipeline, panel, {anchor.name: anchor.portrait} | pictures, recording, args)
     return {
         "pictures": rows,
-        "all_pictures": summary([row for name, row in rows.items() if name != args.anchor]),
+        "all_pictures": summary([row for name, row in rows.items() if name != anchor.name]),
         "hands": dict(_hands(pipeline, panel, args)),
     }
 

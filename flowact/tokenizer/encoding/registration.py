@@ -21,7 +21,7 @@ from flowact.tokenizer.view_layers import compose
 from flowact.tokenizer.views import VIEW_SIZE
 
 ROUNDS: Final = 2
-"""How often the decoder is asked; a third time brings little."""
+"""Rounds of registration; a third brings little."""
 
 _JOINTS: Final = ("spine", "neck", "head")
 _CURVES: Final = ("jawOpen", "mouthSmile")
