@@ -28,6 +28,8 @@ TURN_SECONDS: Final = 12
 _SPEAKING: Final = 4
 _WARM_FRAMES: Final = 50
 """Two seconds: decoder, sound and page have settled."""
+_SEAMLESS: Final = 6000
+"""Milliseconds after which a worker was replaced without the picture standing still."""
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,10 @@ def killed_worker(browser: Any, server: ServerProcess) -> list[Figure]:
         victim = server.kill_worker()
         killed = visitor.page.evaluate("performance.now()")
         visitor.wait("paints.length && performance.now() - paints[0].at > 1500")
+        stood_still = "n && paint.at - paints[n - 1].at > 150"
         visitor.wait(
-            f"paints.some((paint, n) => n && paint.at - paints[n - 1].at > 150 && paint.at > {killed})"
+            f"performance.now() > {killed} + {_SEAMLESS} "
+            f"|| paints.some((paint, n) => {stood_still} && paint.at > {killed})"
         )
         times = [paint["at"] for paint in visitor.paints()]
         gap = max(later - earlier for earlier, later in pairwise(times)) / 1000
