@@ -111,7 +111,7 @@ def test_lower_teeth_are_no_higher_than_teeth_are_however_deep_the_mouth(points)
     parts[:, 2, 64:80, 45:75] = 1.0
     column = with_mouth(torch.zeros(1, 3, 240, 240), parts, look)[0, :, 120:160, 124].mean(0)
     light = (column[20:] > -0.2).nonzero()[:, 0]
-    assert 0 < len(light) <= 5 * float(look.scale) * 2 + 2
+    assert 0 < len(light) <= 3.5 * float(look.scale) * 2 + 2
 
 
 def test_a_mouth_that_is_little_open_shows_neither(points) -> None:
